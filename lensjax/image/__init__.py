@@ -1,0 +1,1 @@
+"""From points to pixels: grids, the centre of light, the detector."""

@@ -1,0 +1,12 @@
+"""Centre of light."""
+
+import jax.numpy as jnp
+from jax import Array
+
+
+def centroid(light: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """Centre of light [px] of an image (m, m) sampled at x (1, m), y (m, 1); the origin where there is no light."""
+    total = light.sum()
+    weight = jnp.where(total > 0, 1.0 / jnp.where(total > 0, total, 1.0), 0.0)
+    return (light.sum(axis=0) * x[0]).sum() * weight, (light.sum(axis=1) * y[:, 0]).sum() * weight
+

@@ -1,0 +1,58 @@
+"""Point mass: ψ = θ_E² ln |ν|."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.lens.base import direction, safe_norm
+
+
+def potential(x: Array, y: Array, theta_e: Array) -> Array:
+    """ψ = θ_E² ln r [px²]; zero is returned at the centre, where it diverges."""
+    radius, _ = safe_norm(x, y)
+    return theta_e**2 * jnp.log(jnp.where(radius > 0, radius, 1.0))
+
+
+def deflection(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
+    """α = θ_E² ν/|ν|² [px]; zero at the centre, where it diverges."""
+    inverse = safe_norm(x, y)[1]
+    scale = (theta_e * inverse) ** 2
+    return scale * x, scale * y
+
+
+def convergence(x: Array, y: Array, theta_e: Array) -> Array:
+    """κ = 0 away from the centre."""
+    return jnp.zeros_like(x + y + theta_e)
+
+
+def primary_image(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
+    """η/2 + √(|η|²/4 + θ_E²) η/|η| for a source at η = (x, y); along +x for a source behind the centre."""
+    ux, uy = direction(x, y)
+    radius = jnp.sqrt(0.25 * (x * x + y * y) + theta_e**2)
+    return 0.5 * x + radius * ux, 0.5 * y + radius * uy
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PointMass:
+    """Point mass.
+
+    Attributes:
+        theta_e: Einstein radius [px], scalar.
+    """
+
+    theta_e: Array
+
+    def potential(self, x: Array, y: Array) -> Array:
+        return potential(x, y, self.theta_e)
+
+    def deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
+        return deflection(x, y, self.theta_e)
+
+    def convergence(self, x: Array, y: Array) -> Array:
+        return convergence(x, y, self.theta_e)
+
+    def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
+        return primary_image(x, y, self.theta_e)

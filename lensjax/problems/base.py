@@ -1,0 +1,173 @@
+"""What an inference problem is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax import simulate
+from lensjax.errors import BadInput
+from lensjax.simulate import Camera, System
+
+METHODS = (*simulate.METHODS, "mixed")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a problem: its name in files, its unit, the bounds of its prior, and its period if it has one."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    period: float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that sets one inference task apart from another; hashable, so static under jit.
+
+    Three descriptions of a system: `parameters`, as files and people have them; the *encoding*, well-scaled numbers of order one in
+    which every system is one point and nothing is singular (what networks learn and fits move in); and the `System` tree.
+
+    Attributes:
+        name: name it is looked up by.
+        parameters: table of its parameters, in file order.
+        camera: how its systems are seen.
+        method: "roulette", "ring", "raytrace" (see `simulate`), or "mixed": half of the stream within the ring, half whole.
+        integer: whether the prior draws whole numbers, as the thesis did.
+        draw: (key, integer) → parameters (P,), one draw from the prior.
+        encode: parameters (..., P) → encoding (..., E).
+        decode: encoding (..., E) → parameters (..., P), the canonical one of the equivalent sets.
+        to_system: encoding (E,) → System.
+        equivalents: parameters (..., P) → (K, ..., P), all discrete sets of parameters with the same image.
+        canonical: parameters (..., P) → (..., P), with the numbers that no image can tell set to their convention.
+        is_round: parameters (..., P) → (...,) whether the source is round, so that theta means nothing.
+        without_image: names of the parameters that no image of this problem can tell.
+        lowest, highest: bounds of the encoding within which fits stay.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    camera: Camera
+    method: str
+    integer: bool
+    draw: Callable[[Array, bool], Array]
+    encode: Callable[[Array], Array]
+    decode: Callable[[Array], Array]
+    to_system: Callable[[Array], System]
+    equivalents: Callable[[Array], Array]
+    canonical: Callable[[Array], Array]
+    is_round: Callable[[Array], Array]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+    without_image: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters, in file order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def period(self) -> tuple[float | None, ...]:
+        """Period of each parameter; None where it has none."""
+        return tuple(parameter.period for parameter in self.parameters)
+
+    @property
+    def image_size(self) -> int:
+        """Pixels on a side of an image."""
+        return self.camera.size
+
+    @property
+    def field(self) -> int:
+        """Side of the field that an image shows [native px]."""
+        return self.camera.field
+
+    def sample(self, key: Array, n: int) -> Array:
+        """n draws from the prior, (n, P), in file units. Draw i depends on `key` and i alone."""
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
+        return jax.vmap(lambda k: self.draw(k, self.integer))(keys)
+
+    def render(self, params: Array, *, reach: Array | float = 0.0) -> Array:
+        """Image (n, n) of one system (P,) in grey levels, not rounded; `reach` as in `simulate.image`."""
+        return simulate.image(self.to_system(self.encode(params)), self.camera, reach=reach)
+
+    def render_batch(self, params: Array) -> Array:
+        """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
+        return simulate.in_chunks(self.render, params)
+
+    def with_method(self, method: str) -> "Problem":
+        """The same problem seen by another method."""
+        camera = replace(self.camera, method="ring" if method == "mixed" else method)
+        return replace(self, method=method, camera=camera)
+
+
+def make_camera(
+    name: str, camera: Camera, *, image_size: int, method: str, terms: int | None, centred: bool | None
+) -> Camera:
+    """A problem's camera with its options set.
+
+    Raises:
+        BadInput: an option out of range.
+    """
+    if method not in METHODS:
+        raise BadInput(f"{name}: method is {method!r}; known: {', '.join(METHODS)}")
+    if image_size < 16:
+        raise BadInput(f"{name}: image_size is {image_size}; it must be 16 or more")
+    if terms is not None and terms < 2:
+        raise BadInput(f"{name}: terms is {terms}; it must be 2 or more")
+    return replace(
+        camera,
+        method="ring" if method == "mixed" else method,
+        terms=camera.terms if terms is None else terms,
+        size=image_size,
+        oversample=1 if image_size >= camera.field else 2,
+        centred=camera.centred if centred is None else centred,
+    )
+
+
+def uniform(key: Array, low: Array | float, high: Array | float, integer: bool) -> Array:
+    """Uniform between low and high, both included."""
+    if integer:
+        first = jnp.asarray(low, jnp.int32)
+        return jax.random.randint(key, (), first, jnp.asarray(high, jnp.int32) + 1).astype(jnp.float32)
+    return jax.random.uniform(key, (), minval=low, maxval=high)
+
+
+def ellipse_is_round(sigma: Array, sigma2: Array) -> Array:
+    """Whether two axes are the same to within float32's rounding."""
+    return jnp.abs(sigma - sigma2) <= 1e-6 * (sigma + sigma2)
+
+
+def swapped_axes(params: Array, *, sigma: int, sigma2: int, theta: int) -> Array:
+    """(2, ..., P): the ellipse as given and with its axes exchanged and turned by 90°; theta in [0, 180) in both."""
+    first = params.at[..., theta].set(jnp.mod(params[..., theta], 180.0))
+    second = (
+        first.at[..., sigma].set(params[..., sigma2])
+        .at[..., sigma2].set(params[..., sigma])
+        .at[..., theta].set(jnp.mod(params[..., theta] + 90.0, 180.0))
+    )  # fmt: skip
+    return jnp.stack([first, second])
+
+
+def encode_ellipse(sigma: Array, sigma2: Array, theta: Array) -> tuple[Array, Array, Array]:
+    """(log √(σ σ₂), e cos 2θ, e sin 2θ) with e = ½ log(σ/σ₂); lengths in px, theta in degrees."""
+    log_size, e = 0.5 * jnp.log(sigma * sigma2), 0.5 * jnp.log(sigma / sigma2)
+    angle = jnp.deg2rad(2.0 * theta)
+    return log_size, e * jnp.cos(angle), e * jnp.sin(angle)
+
+
+def decode_ellipse(log_size: Array, e1: Array, e2: Array) -> tuple[Array, Array, Array]:
+    """(σ, σ₂, θ) with σ ≥ σ₂ and θ in [0, 180) degrees; its gradient is finite for the round source too."""
+    square = e1 * e1 + e2 * e2
+    away = square > 0
+    e = jnp.where(away, jnp.sqrt(jnp.where(away, square, 1.0)), 0.0)
+    angle = jnp.arctan2(jnp.where(away, e2, 0.0), jnp.where(away, e1, 1.0))
+    return jnp.exp(log_size + e), jnp.exp(log_size - e), jnp.mod(jnp.rad2deg(0.5 * angle), 180.0)
+
+
+def identity(params: Array) -> Array:
+    """The parameters as they are: an image tells them all."""
+    return params

@@ -1,0 +1,146 @@
+"""Lens and source to image: differentiable, and quick for any number of images.
+
+How the lens equation is solved is a name, the `method`:
+
+roulette   the series of `terms` terms about the primary image, dark outside its convergence ring (CosmoSim's "Roulette")
+ring       the exact lens equation, dark outside the convergence ring: the limit of many terms
+raytrace   the exact lens equation, whole image (CosmoSim's "Raytrace")
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax import roulette
+from lensjax.conventions import GREY_LEVELS
+from lensjax.image.centre import centroid
+from lensjax.image.grid import block_mean, pixel_points
+from lensjax.lens import Lens
+from lensjax.source import Gaussian
+
+METHODS = ("roulette", "ring", "raytrace")
+
+CHUNK = 16
+"""Images rendered at once. Larger batches leave the processor's cache, and cost several times more an image."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class System:
+    """A lens at the origin and a source behind it.
+
+    Attributes:
+        lens: mass model.
+        source: light model, about its own centre.
+        x, y: position of the source's centre in the source plane [px], scalars.
+    """
+
+    lens: Lens
+    source: Gaussian
+    x: Array
+    y: Array
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How a system becomes an image; hashable, static under jit.
+
+    Attributes:
+        method: one of `METHODS`.
+        terms: order of the roulette series.
+        size: pixels on a side of the image.
+        field: the part of the canvas that the image shows, in native pixels: the crop.
+        oversample: points on a side of a pixel, averaged.
+        centred: whether the centre of light of the canvas is moved to the image's centre.
+        canvas: side of the uncropped image, in native pixels, over which the centre of light is taken.
+        stride: native pixels from point to point of the canvas when the centre of light is taken.
+    """
+
+    method: str = "roulette"
+    terms: int = 50
+    size: int = 400
+    field: int = 400
+    oversample: int = 1
+    centred: bool = True
+    canvas: int = 1000
+    stride: int = 4
+
+
+def light(system: System, x: Array, y: Array, *, method: str, terms: int = 50) -> tuple[Array, Array]:
+    """Light seen at image-plane points, and how far inside the window each lies.
+
+    Args:
+        system: lens and source.
+        x, y: points [px], seen from the lens; they broadcast against each other.
+        method: one of `METHODS`.
+        terms: order of the roulette series (method "roulette").
+
+    Returns:
+        (light, inside): light 0…1 as if there were no window, and the distance [px] to the convergence ring, positive
+        inside; +inf where nothing is cut. The image is the light where inside ≥ 0. Far outside the ring (more than a tenth of
+        its radius), where a series means nothing, its light is 0.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; known: {', '.join(METHODS)}")
+    if method == "raytrace":
+        inside = jnp.asarray(jnp.inf, x.dtype)
+    else:
+        xi_x, xi_y = system.lens.primary_image(system.x, system.y)
+        dx, dy = x - xi_x, y - xi_y
+        inside = roulette.inside(dx, dy, xi_x, xi_y)
+    if method == "roulette":
+        radius = jnp.sqrt(xi_x * xi_x + xi_y * xi_y)
+        usable = inside > -0.1 * radius
+        dx, dy = jnp.where(usable, dx, 0.0), jnp.where(usable, dy, 0.0)
+        bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=terms)
+        return jnp.where(usable, system.source.light(bx, by), 0.0), inside
+    ax, ay = system.lens.deflection(x, y)
+    return system.source.light(x - ax - system.x, y - ay - system.y), inside
+
+
+def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.0) -> tuple[Array, Array]:
+    """Centre of light (x, y) [px] of the whole canvas, seen from the lens.
+
+    The rim of the window is softened over one step of the grid, so that the answer is smooth in every parameter. `reach` as
+    in `image`.
+    """
+    dtype = jnp.result_type(system.x)
+    x, y = pixel_points(camera.canvas // camera.stride, camera.canvas, dtype=dtype)
+    bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
+    kept = jnp.clip((inside + reach) / camera.stride + 0.5, 0.0, 1.0)
+    return centroid(bright * kept, x, y)
+
+
+def image(system: System, camera: Camera, *, reach: Array | float = 0.0) -> Array:
+    """One image in grey levels 0…255, not rounded.
+
+    Args:
+        system: lens and source; its dtype is the image's.
+        camera: how it is seen.
+        reach: pixels up to this distance [px] outside the convergence ring are kept too; inf keeps the whole image.
+
+    Returns:
+        (size, size) grey levels; row 0 is the top.
+    """
+    dtype = jnp.result_type(system.x)
+    x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=dtype)
+    if camera.centred:
+        cx, cy = centre_of_light(system, camera, reach=reach)
+        x, y = x + cx, y + cy
+    bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
+    return GREY_LEVELS * block_mean(jnp.where(inside + reach >= 0, bright, 0.0), camera.oversample)
+
+
+def in_chunks(function: Callable[[Any], Any], inputs: Any, *, chunk: int = CHUNK) -> Any:
+    """`function` over the leading axis of every array in `inputs`, `chunk` at a time: any batch size is quick.
+
+    The results do not depend on `chunk` but for rounding.
+    """
+    length = jax.tree.leaves(inputs)[0].shape[0]
+    if length <= chunk:
+        return jax.vmap(function)(inputs)
+    return jax.lax.map(function, inputs, batch_size=chunk)

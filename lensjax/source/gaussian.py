@@ -1,0 +1,54 @@
+"""Gaussian source, spherical or elliptical."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Gaussian:
+    """exp(−½ (xx·x² + 2 xy·x y + yy·y²)): light 0…1 at (x, y) from its centre.
+
+    Attributes:
+        xx, xy, yy: elements of the inverse covariance matrix [px⁻²], scalars. They are smooth functions of any description of
+            the ellipse, the circle included; build them by `spherical`, `elliptical` or `from_shape`.
+    """
+
+    xx: Array
+    xy: Array
+    yy: Array
+
+    def light(self, x: Array, y: Array) -> Array:
+        """Surface brightness, 1 at the centre; any shape."""
+        return jnp.exp(-0.5 * (x * (self.xx * x + 2.0 * self.xy * y) + self.yy * (y * y)))
+
+
+def spherical(sigma: Array) -> Gaussian:
+    """Round source of standard deviation `sigma` [px]."""
+    return Gaussian(xx=1.0 / sigma**2, xy=jnp.zeros_like(sigma), yy=1.0 / sigma**2)
+
+
+def elliptical(sigma: Array, sigma2: Array, theta: Array) -> Gaussian:
+    """Standard deviation `sigma` [px] along the direction `theta` [rad, counter-clockwise from +x], `sigma2` across it."""
+    along, across = 1.0 / sigma**2, 1.0 / sigma2**2
+    cosine, sine = jnp.cos(theta), jnp.sin(theta)
+    return Gaussian(
+        xx=along * cosine**2 + across * sine**2,
+        xy=(along - across) * cosine * sine,
+        yy=along * sine**2 + across * cosine**2,
+    )
+
+
+def from_shape(log_size: Array, e1: Array, e2: Array) -> Gaussian:
+    """From log √(σ σ₂) and e·(cos 2θ, sin 2θ) with e = ½ log(σ/σ₂): smooth through the round source, e = 0."""
+    square = e1 * e1 + e2 * e2
+    near = square < 1e-4
+    e = jnp.sqrt(jnp.where(near, 1.0, square))
+    q = jnp.where(near, square, 0.0)
+    even = jnp.where(near, 1.0 + q * (2.0 + q * (2.0 / 3.0 + q * (4.0 / 45.0))), jnp.cosh(2.0 * e))
+    odd = jnp.where(near, 2.0 + q * (4.0 / 3.0 + q * (4.0 / 15.0 + q * (8.0 / 315.0))), jnp.sinh(2.0 * e) / e)
+    scale = jnp.exp(-2.0 * log_size)
+    return Gaussian(xx=scale * (even - odd * e1), xy=-scale * odd * e2, yy=scale * (even + odd * e1))
