@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax import simulate
+from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.simulate import Camera, System
 
@@ -97,6 +98,22 @@ class Problem:
     def render_batch(self, params: Array) -> Array:
         """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
         return simulate.in_chunks(self.render, params)
+
+    def seen(
+        self, encoded: Array, x: Array, y: Array, *, method: str, centre: Array | None = None
+    ) -> tuple[Array, Array]:
+        """What one system (E,) shows at points of its image [px]: (grey levels, distance inside the window), as `simulate.light`.
+
+        `centre` (2,) is the place, seen from the lens, that stands at the image's centre; by default the centre of light.
+        """
+        system = self.to_system(encoded)
+        if centre is None:
+            camera = replace(self.camera, method=method)
+            centre = simulate.centre_of_light(system, camera) if camera.centred else jnp.zeros(2, x.dtype)
+        bright, inside = simulate.light(
+            system, x + centre[0], y + centre[1], method=method, terms=self.camera.terms
+        )
+        return GREY_LEVELS * bright, inside
 
     def with_method(self, method: str) -> "Problem":
         """The same problem seen by another method."""

@@ -1,0 +1,186 @@
+"""How far estimates are from the truth: raw as in the thesis, up to symmetry, and in units of the bound.
+
+The raw error and the error up to symmetry are different numbers for different questions: quote them side by
+side, and never compare one with the other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lensjax.errors import BadInput
+from lensjax.problems import Problem
+
+EXPECTED_ABSOLUTE = float(np.sqrt(2.0 / np.pi))
+"""Mean of |z| for a standard normal z: the expected absolute error of an estimator at its 1σ bound."""
+
+MEDIAN_ABSOLUTE = 0.6744897501960817
+"""Median of |z| for a standard normal z."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Errors of many images, a number a parameter; NaN errors are left out, NaN stands where none are left.
+
+    Attributes:
+        names: names of the parameters, (P,).
+        mean: mean signed error, (P,), in the parameter's unit like all but `mse` and `count`.
+        std: standard deviation of the signed error, (P,).
+        mae: mean absolute error, (P,).
+        absolute_std: standard deviation of the absolute error, (P,).
+        median: median absolute error, (P,).
+        mse: mean squared error, (P,), in the unit's square.
+        count: errors that were counted, (P,).
+    """
+
+    names: tuple[str, ...]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    mae: NDArray[np.float64]
+    absolute_std: NDArray[np.float64]
+    median: NDArray[np.float64]
+    mse: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+    @property
+    def overall_mae(self) -> float:
+        """Mean over the parameters of the mean absolute error: the thesis's score."""
+        return float(_over_rows(np.mean, self.mae[:, None])[0])
+
+    @property
+    def overall_median(self) -> float:
+        """Mean over the parameters of the median absolute error."""
+        return float(_over_rows(np.mean, self.median[:, None])[0])
+
+    @property
+    def overall_mse(self) -> float:
+        """Mean over the parameters of the mean squared error."""
+        return float(_over_rows(np.mean, self.mse[:, None])[0])
+
+
+def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem) -> NDArray[np.float64]:
+    """predicted − truth, (N, P), with no symmetry and no wrapping of angles: the thesis's error.
+
+    Args:
+        predicted: parameters (N, P) in file units.
+        truth: parameters (N, P) in file units.
+        problem: the problem they belong to.
+
+    Raises:
+        BadInput: shapes that do not fit each other or the problem.
+    """
+    predicted, truth = _checked(predicted, truth, problem)
+    return predicted - truth
+
+
+def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem) -> NDArray[np.float64]:
+    """Error to the nearest of the parameter sets that show the true image, (N, P), signed.
+
+    Nearest is the least sum over parameters of (error / width of the prior)², periodic parameters wrapped.
+    Numbers that no image tells are brought to the problem's convention on both sides. NaN, and not counted,
+    are theta of a round source and a parameter that is convention alone (chi of pm2022).
+
+    Args:
+        predicted: parameters (N, P) in file units; periodic ones may lie in any period.
+        truth: parameters (N, P) in file units.
+        problem: the problem they belong to.
+
+    Raises:
+        BadInput: shapes that do not fit each other or the problem.
+    """
+    predicted, truth = _checked(predicted, truth, problem)
+    width = np.array([parameter.high - parameter.low for parameter in problem.parameters])
+    with jax.enable_x64(True):  # float32 would add its own rounding to errors of a thousandth of a pixel
+        round_source = np.asarray(problem.is_round(jnp.asarray(truth)))
+        predicted = np.asarray(problem.canonical(jnp.asarray(predicted)))
+        candidates = np.asarray(problem.equivalents(problem.canonical(jnp.asarray(truth))))
+    error = _wrap(predicted - candidates, problem.period)
+    periodic = np.array([period is not None for period in problem.period])
+    error[:, round_source[:, None] & periodic] = np.nan
+    distance = np.nansum((error / width) ** 2, axis=-1)
+    nearest = np.take_along_axis(error, np.argmin(distance, axis=0)[None, :, None], axis=0)[0]
+    nearest[:, _convention_alone(problem)] = np.nan
+    return nearest
+
+
+def summary(error: ArrayLike, *, names: Sequence[str]) -> Summary:
+    """Mean, spread, absolute and squared errors of each parameter.
+
+    Args:
+        error: signed errors (N, P); NaN is not counted.
+        names: names of the P parameters.
+
+    Raises:
+        BadInput: not as many names as columns.
+    """
+    error = np.asarray(error, dtype=np.float64)
+    if error.ndim != 2 or error.shape[1] != len(names):
+        raise BadInput(f"errors have shape {error.shape}; (images, {len(names)}) is needed")
+    absolute = np.abs(error)
+    return Summary(
+        names=tuple(names),
+        mean=_over_rows(np.mean, error),
+        std=_over_rows(np.std, error),
+        mae=_over_rows(np.mean, absolute),
+        absolute_std=_over_rows(np.std, absolute),
+        median=_over_rows(np.median, absolute),
+        mse=_over_rows(np.mean, error**2),
+        count=np.sum(~np.isnan(error), axis=0),
+    )
+
+
+def normalised(error: ArrayLike, bound: ArrayLike) -> NDArray[np.float64]:
+    """z = |error| / bound, (N, P): the error in units of what each image allows.
+
+    Args:
+        error: errors (N, P).
+        bound: 1σ bounds (N, P) in the same units, e.g. Cramér–Rao; z is NaN where one is not positive.
+    """
+    error, bound = np.asarray(error, dtype=np.float64), np.asarray(bound, dtype=np.float64)
+    usable = np.isfinite(bound) & (bound > 0)
+    return np.where(usable, np.abs(error) / np.where(usable, bound, 1.0), np.nan)
+
+
+def share(z: ArrayLike, *, below: float = 5.0) -> NDArray[np.float64]:
+    """Share 0…1 of the images with normalised error (N, P) less than `below`, a number a parameter (P,)."""
+    z = np.asarray(z, dtype=np.float64)
+    return _over_rows(np.mean, np.where(np.isnan(z), np.nan, z < below))
+
+
+def _checked(
+    predicted: ArrayLike, truth: ArrayLike, problem: Problem
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    predicted, truth = np.asarray(predicted, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    width = len(problem.parameters)
+    if predicted.shape != truth.shape or predicted.ndim != 2 or predicted.shape[1] != width:
+        raise BadInput(
+            f"predicted parameters have shape {predicted.shape} and true ones {truth.shape}; "
+            f"{problem.name} needs (images, {width}) for both"
+        )
+    return predicted, truth
+
+
+def _wrap(error: NDArray[np.float64], period: Sequence[float | None]) -> NDArray[np.float64]:
+    """Errors (..., P) of periodic parameters brought to [−period/2, period/2)."""
+    error = error.copy()
+    for column, length in enumerate(period):
+        if length is not None:
+            error[..., column] = np.mod(error[..., column] + length / 2, length) - length / 2
+    return error
+
+
+def _convention_alone(problem: Problem) -> NDArray[np.bool_]:
+    """Which parameters (P,) the problem's convention sets to one value, whatever they were."""
+    ends = jnp.asarray([[p.low for p in problem.parameters], [p.high for p in problem.parameters]])
+    low, high = np.asarray(problem.canonical(ends))
+    return low == high
+
+
+def _over_rows(statistic: Callable, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`statistic` of each column's numbers, without NaN; NaN, and no warning, for a column that has none."""
+    kept = [column[~np.isnan(column)] for column in values.T]
+    return np.array([statistic(column) if column.size else np.nan for column in kept])

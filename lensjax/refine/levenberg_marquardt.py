@@ -1,0 +1,83 @@
+"""Levenberg–Marquardt with Nielsen's damping (Madsen, Nielsen & Tingleff 2004, "Methods for non-linear least squares", alg. 3.16)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.refine.objective import Normal
+
+CONVERGED, STUCK, AT_BOUND = 0, 1, 2
+STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound"}
+
+
+class Descent(NamedTuple):
+    """Where a descent ended: parameters (F,), cost, normal equations there, steps taken, and a code of `STATUS`."""
+
+    fit: Array
+    normal: Normal
+    steps: Array
+    code: Array
+
+
+def descend(
+    evaluate: Callable[[Array], Normal],
+    start: Array,
+    lowest: Array,
+    highest: Array,
+    *,
+    steps: int,
+    tolerance: float,
+) -> Descent:
+    """Descend from `start` (F,) within the bounds; jit-able, and made to be mapped (`jax.lax.map`), not vmapped.
+
+    Args:
+        evaluate: parameters → normal equations.
+        start: first parameters, moved within the bounds.
+        lowest, highest: bounds (F,).
+        steps: evaluations at most.
+        tolerance: converged when an accepted step, or any the model offers, lowers the cost by less than this.
+    """
+
+    def proposal(fit: Array, normal: Normal, damping: Array) -> Array:
+        scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
+        scaled = normal.matrix / (scale[:, None] * scale[None, :])
+        matrix = scaled + damping * jnp.eye(fit.shape[0], dtype=fit.dtype)
+        factor = jax.scipy.linalg.cho_factor(matrix)
+        move = -jax.scipy.linalg.cho_solve(factor, normal.slope / scale) / scale
+        move = jnp.where(jnp.isfinite(move), move, 0.0)
+        return jnp.clip(fit + move, lowest, highest)
+
+    def body(state: tuple) -> tuple:
+        fit, normal, damping, growth, count, _ = state
+        trial = proposal(fit, normal, damping)
+        move = trial - fit
+        foreseen = -(2.0 * move @ normal.slope + move @ normal.matrix @ move)
+        found = evaluate(trial)
+        gain = normal.cost - found.cost
+        better = jnp.isfinite(found.cost) & (gain > 0)
+        ratio = gain / jnp.maximum(foreseen, 1e-30)
+        eased = damping * jnp.maximum(1.0 / 9.0, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
+        done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(foreseen) < 0.1 * tolerance)
+        code = jnp.where(done | (damping > 1e8), CONVERGED, -1).astype(jnp.int32)
+        pick = lambda new, old: jnp.where(better, new, old)  # noqa: E731
+        return (
+            pick(trial, fit),
+            jax.tree.map(pick, found, normal),
+            jnp.where(better, jnp.maximum(eased, 1e-7), damping * growth),
+            jnp.where(better, 2.0, growth * 2.0).astype(fit.dtype),
+            count + 1,
+            code,
+        )
+
+    start = jnp.clip(start, lowest, highest)
+    zero = jnp.zeros((), jnp.int32)
+    first = (start, evaluate(start), jnp.asarray(1e-3, start.dtype), jnp.asarray(2.0, start.dtype), zero, zero - 1)
+    fit, normal, _, _, count, code = jax.lax.while_loop(
+        lambda state: (state[-1] < 0) & (state[-2] < steps), body, first
+    )
+    bounded = jnp.any((fit <= lowest) | (fit >= highest))
+    code = jnp.where(bounded, AT_BOUND, jnp.where(code < 0, STUCK, code)).astype(jnp.int32)
+    return Descent(fit, normal, count, code)
