@@ -1,25 +1,24 @@
 """Results as figures, tables and one page to read: arrays in, files out.
 
-Figures are matplotlib `Figure` objects drawn without pyplot, so that nothing global is touched. Images are shown in pixels of the
-native field, x right and y up.
+Figures are matplotlib `Figure` objects drawn without pyplot, so that nothing global is touched. Images have
+axes in pixels of the native field, x right and y up.
 """
 
 import base64
 import html
 import io
 import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from lensjax.errors import BadInput
 
@@ -36,7 +35,7 @@ class Table:
 
     Attributes:
         columns: headings.
-        rows: cells, as many in each row as there are headings; numbers are shown to three figures, NaN as a dash.
+        rows: cells, one a heading in each row; numbers are shown to three figures, NaN as a dash.
         caption: what the table says, one or two sentences.
     """
 
@@ -74,7 +73,12 @@ class Illustration:
 
 
 def histograms(
-    error: ArrayLike, *, names: Sequence[str], units: Sequence[str], limit: float | None = None, title: str = ""
+    error: ArrayLike,
+    *,
+    names: Sequence[str],
+    units: Sequence[str],
+    limit: float | None = None,
+    title: str = "",
 ) -> Figure:
     """Histogram of each parameter's deviation, predicted − true.
 
@@ -101,12 +105,18 @@ def histograms(
         notes = [f"{len(shown)} shown"]
         notes += [f"{beyond} beyond ±{limit:g}"] if beyond else []
         notes += [f"{len(values) - len(finite)} without"] if len(finite) < len(values) else []
-        _note(panel, "\n".join(notes))
+        panel.set_title(", ".join(notes), loc="right", fontsize=7, color=GREY)
     return figure
 
 
 def curves(
-    series: Mapping[str, ArrayLike], *, x: ArrayLike, x_label: str, y_label: str, log: bool = False, title: str = ""
+    series: Mapping[str, ArrayLike],
+    *,
+    x: ArrayLike,
+    x_label: str,
+    y_label: str,
+    log: bool = False,
+    title: str = "",
 ) -> Figure:
     """Curves over one axis, e.g. losses over epochs.
 
@@ -202,25 +212,231 @@ def contact_sheet(
     images, models, sources = (np.asarray(a, dtype=np.float64) for a in (images, models, sources))
     if images.ndim != 3 or images.shape != models.shape or len(images) != len(sources) or not len(images):
         raise BadInput(
-            f"images {images.shape}, models {models.shape} and sources {sources.shape} do not make a contact sheet"
+            f"images {images.shape}, models {models.shape} and sources {sources.shape} do not go together"
         )
-    figure = _figure(11.0, 3.0 * len(images) + (0.4 if title else 0.0), title)
-    rows = np.atleast_1d(figure.subfigures(len(images), 1, hspace=0.02))
+    figure = _figure(11.0, 2.6 * len(images) + (0.4 if title else 0.0), title)
+    rows = np.atleast_1d(figure.subfigures(len(images), 1))
     for row, image, model, source, line in zip(rows, images, models, sources, titles, strict=True):
         row.suptitle(line, x=0.01, ha="left", fontsize=9, fontweight="bold", color=GREY)
-        left, middle, right, last = row.subplots(1, 4)
+        panels = row.subplots(1, 4)
         brightest = max(float(np.nanmax([image, model], initial=0.0)), 1.0)
-        seen = {"cmap": "gray", "vmin": 0.0, "vmax": brightest}
-        _show(left, image, field, "image", **seen)
-        shown = _show(middle, model, field, "model", **seen)
-        row.colorbar(shown, ax=middle, shrink=0.85, pad=0.02).set_label("grey levels")
         residual = image - model
         limit = max(float(np.nanmax(np.abs(residual), initial=0.0)), 0.5)
-        shown = _show(right, residual, field, "image − model", cmap="RdBu_r", vmin=-limit, vmax=limit)
-        row.colorbar(shown, ax=right, shrink=0.85, pad=0.02).set_label("grey levels")
         top = max(float(np.nanmax(source, initial=0.0)), 1.0)
-        shown = _show(last, source, source_field, "reconstructed source", cmap="gray", vmin=0.0, vmax=top)
-        row.colorbar(shown, ax=last, shrink=0.85, pad=0.02).set_label("grey levels")
-        for panel in (middle, right):
-            panel.set_ylabel("")
+        _show(panels[0], image, field, "image", cmap="gray", vmin=0.0, vmax=brightest)
+        _show(panels[1], model, field, "model", cmap="gray", vmin=0.0, vmax=brightest)
+        _show(panels[2], residual, field, "image − model", cmap="RdBu_r", vmin=-limit, vmax=limit)
+        _show(panels[3], source, source_field, "reconstructed source", cmap="gray", vmin=0.0, vmax=top)
+        panels[0].set_ylabel("y [px]", fontsize=8)
     return figure
+
+
+def save(figure: Figure, path: str | Path, *, dpi: int = 140) -> Path:
+    """Write a figure to `path`, in the format of its suffix (png, pdf, svg), and return the path."""
+    data = io.BytesIO()
+    figure.savefig(data, format=Path(path).suffix.lstrip(".") or "png", dpi=dpi)
+    return write(path, data.getvalue())
+
+
+def write(path: str | Path, content: str | bytes) -> Path:
+    """Write a file whole or not at all, by way of a temporary name in the same folder; folders are made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def text_table(table: Table) -> str:
+    """The table as plain text: aligned columns, numbers to the right, caption above."""
+    _check_table(table)
+    cells = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
+    right = _number_columns(table)
+    widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(([table.caption] if table.caption else []) + lines)
+
+
+def html_table(table: Table) -> str:
+    """The table as an HTML element; every cell is escaped."""
+    _check_table(table)
+    right = _number_columns(table)
+
+    def row(tag: str, values: Sequence[str | float]) -> str:
+        return "".join(
+            f"<{tag}{' class=number' if number else ''}>{html.escape(_cell(value))}</{tag}>"
+            for value, number in zip(values, right, strict=True)
+        )
+
+    body = "\n".join(f"<tr>{row('td', values)}</tr>" for values in table.rows)
+    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
+    return (
+        f'<div class="scroll"><table>{caption}\n<thead><tr>{row("th", table.columns)}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def html_report(path: str | Path, *, title: str, sections: Sequence[Section]) -> Path:
+    """Write one HTML file that needs no other file and no network; figures are inside it. Returns the path.
+
+    Args:
+        path: where to write.
+        title: heading of the page.
+        sections: what stands on it.
+    """
+    body = "\n".join(
+        f"<section>\n<h2>{html.escape(section.heading)}</h2>\n"
+        + "\n".join(_element(item) for item in section.content)
+        + "\n</section>"
+        for section in sections
+    )
+    head = html.escape(title)
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{head}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{head}</h1>\n{body}\n"
+        "</main>\n</body>\n</html>\n"
+    )
+    return write(path, page)
+
+
+_STYLE = """
+:root { color-scheme: light; }
+body { margin: 0; background: #f4f5f7; color: #1d2329; font: 16px/1.55 system-ui, sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 1.2rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.6rem 0 1rem; }
+h2 { font-size: 1.15rem; margin: 0 0 0.6rem; }
+p { margin: 0.5rem 0; max-width: 46rem; }
+section { background: #fff; border: 1px solid #e1e4e8; border-radius: 8px; padding: 1rem; margin: 0 0 1rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5rem 0; }
+caption { text-align: left; color: #57606a; padding-bottom: 0.4rem; }
+th, td { padding: 0.3rem 0.75rem; border-bottom: 1px solid #e1e4e8; text-align: left; white-space: nowrap; }
+th { border-bottom: 2px solid #b6bcc4; }
+.number { text-align: right; }
+figure { margin: 0.8rem 0; }
+figure img { display: block; width: 100%; height: auto; }
+figure .wide { min-width: 44rem; }
+figcaption { color: #57606a; font-size: 0.9rem; margin-top: 0.3rem; }
+"""
+
+
+def _element(item: "str | Table | Illustration") -> str:
+    if isinstance(item, Table):
+        return html_table(item)
+    if isinstance(item, Illustration):
+        caption = html.escape(item.caption)
+        wide = ' class="wide"' if item.wide else ""
+        return (
+            f'<figure><div class="scroll"><img{wide} alt="{caption}" src="data:image/png;base64,'
+            f'{_base64_png(item.figure)}"></div>\n<figcaption>{caption}</figcaption></figure>'
+        )
+    return f"<p>{html.escape(item)}</p>"
+
+
+def _base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
+    """The figure as PNG with a palette, which is a third of the size and looks the same."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=dpi)
+    small = io.BytesIO()
+    with Image.open(data) as picture:
+        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode("ascii")
+
+
+def _cell(value: str | float) -> str:
+    """Text as it is; a number to three figures, a whole one whole, NaN as a dash."""
+    if isinstance(value, str):
+        return value
+    if np.isnan(value):
+        return "-"
+    if isinstance(value, int | np.integer) or np.isinf(value):
+        return str(value)
+    size = abs(value)
+    if size != 0 and (size < 1e-3 or size >= 1e6):
+        return f"{value:.1e}"
+    return f"{value:.{0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3}f}"
+
+
+def _number_columns(table: Table) -> list[bool]:
+    """Which columns hold numbers, and stand to the right."""
+    return [
+        any(not isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns))
+    ]
+
+
+def _check_table(table: Table) -> None:
+    for number, row in enumerate(table.rows, start=1):
+        if len(row) != len(table.columns):
+            raise BadInput(f"table row {number} has {len(row)} cells; it needs {len(table.columns)}")
+
+
+def _columns(values: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise BadInput(f"values have shape {values.shape}; (images, {len(names)}) is needed")
+    return values
+
+
+def _figure(width: float, height: float, title: str) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _panels(count: int, title: str, *, side: float = 2.6) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels, at most three in a row."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = _figure(3.3 * columns, side * rows + (0.3 if title else 0.0), title)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel in panels[count:]:
+        panel.remove()
+    return figure, panels[:count]
+
+
+def _span(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits a little wider than the values, also where all are the same; (−1, 1) where there are none."""
+    if not values.size:
+        return -1.0, 1.0
+    low, high = float(np.min(values)), float(np.max(values))
+    margin = 0.03 * (high - low) or max(1e-3 * abs(low), 0.5)
+    return low - margin, high + margin
+
+
+def _bins(count: int) -> int:
+    return int(np.clip(2 * np.sqrt(count), 11, 101))
+
+
+def _label(name: str, unit: str) -> str:
+    unit = _UNITS.get(unit, unit)
+    return f"{name} [{unit}]" if unit else name
+
+
+def _show(panel: Axes, pixels: NDArray[np.float64], field: float | None, name: str, **options: Any) -> None:
+    """Draw pixels (n, n) over their field [px], as `image.grid` does: native pixels at whole numbers."""
+    half = (pixels.shape[0] if field is None else field) / 2
+    extent = (-half - 0.5, half - 0.5, -half + 0.5, half + 0.5)
+    shown = panel.imshow(pixels, extent=extent, interpolation="nearest", **options)
+    panel.set_title(name, fontsize=9)
+    panel.set_xlabel("x [px]", fontsize=8)
+    panel.tick_params(labelsize=7)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    bar = panel.figure.colorbar(shown, cax=panel.inset_axes((1.03, 0.0, 0.045, 1.0)))
+    bar.ax.tick_params(labelsize=7)
+    bar.locator = MaxNLocator(nbins=5)
+    bar.update_ticks()
+    bar.set_label("grey levels", fontsize=7)

@@ -10,6 +10,8 @@ from jax import Array
 from lensjax import simulate
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
+from lensjax.lens import Lens
+from lensjax.problems import observables
 from lensjax.simulate import Camera, System
 
 METHODS = (*simulate.METHODS, "mixed")
@@ -47,7 +49,8 @@ class Problem:
         canonical: parameters (..., P) → (..., P), with the numbers that no image can tell set to their convention.
         is_round: parameters (..., P) → (...,) whether the source is round, so that theta means nothing.
         without_image: names of the parameters that no image of this problem can tell.
-        lowest, highest: bounds of the encoding within which fits stay.
+        from_system: System → parameters (P,), the canonical set.
+        lens_of: (g, |ξ|) → lens, see `observables`.
     """
 
     name: str
@@ -62,8 +65,8 @@ class Problem:
     equivalents: Callable[[Array], Array]
     canonical: Callable[[Array], Array]
     is_round: Callable[[Array], Array]
-    lowest: tuple[float, ...]
-    highest: tuple[float, ...]
+    from_system: Callable[[System], Array]
+    lens_of: Callable[[Array, Array], Lens]
     without_image: tuple[str, ...] = ()
 
     @property
@@ -99,21 +102,37 @@ class Problem:
         """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
         return simulate.in_chunks(self.render, params)
 
-    def seen(
-        self, encoded: Array, x: Array, y: Array, *, method: str, centre: Array | None = None
-    ) -> tuple[Array, Array]:
-        """What one system (E,) shows at points of its image [px]: (grey levels, distance inside the window), as `simulate.light`.
+    def light(self, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> tuple[Array, Array]:
+        """What fit coordinates show at points of the image [px]: (grey levels, distance inside the window), as `simulate.light`.
 
-        `centre` (2,) is the place, seen from the lens, that stands at the image's centre; by default the centre of light.
+        Args:
+            fit: coordinates (8,), see `observables`.
+            x, y: points, seen from the image's centre.
+            method: how the lens equation is solved.
+            free_shift: whether the image stands where `fit` says, or where its own centre of light puts it.
         """
-        system = self.to_system(encoded)
-        if centre is None:
-            camera = replace(self.camera, method=method)
-            centre = simulate.centre_of_light(system, camera) if camera.centred else jnp.zeros(2, x.dtype)
+        system, centre = observables.from_fit(fit, self.lens_of)
+        if not free_shift:
+            centre = self.centre(system, method=method)
         bright, inside = simulate.light(
             system, x + centre[0], y + centre[1], method=method, terms=self.camera.terms
         )
         return GREY_LEVELS * bright, inside
+
+    def centre(self, system: System, *, method: str) -> Array:
+        """The place (2,), seen from the lens, that this problem's camera puts at the image's centre."""
+        if not self.camera.centred:
+            return jnp.zeros(2, jnp.result_type(system.x))
+        return jnp.stack(simulate.centre_of_light(system, replace(self.camera, method=method)))
+
+    def to_fit(self, params: Array, *, method: str) -> Array:
+        """Parameters (P,) to fit coordinates (8,)."""
+        system = self.to_system(self.encode(params))
+        return observables.to_fit(system, self.centre(system, method=method))
+
+    def from_fit(self, fit: Array) -> Array:
+        """Fit coordinates (8,) to parameters (P,), the canonical set."""
+        return self.from_system(observables.from_fit(fit, self.lens_of)[0])
 
     def with_method(self, method: str) -> "Problem":
         """The same problem seen by another method."""

@@ -24,6 +24,7 @@ from lensjax.problems.base import (
     swapped_axes,
     uniform,
 )
+from lensjax.problems.observables import shape_of
 from lensjax.simulate import Camera, System
 from lensjax.source.gaussian import from_shape
 
@@ -87,6 +88,17 @@ def to_system(encoded: Array) -> System:
     return System(lens=PointMass(theta_e=jnp.exp(log_radius)), source=from_shape(log_size, e1, e2), x=x, y=y)
 
 
+def from_system(system: System) -> Array:
+    """System → parameters, with sigma ≥ sigma2 and theta in [0, 180)."""
+    ellipse = decode_ellipse(*shape_of(system.source))
+    return jnp.stack([system.x, system.y, CHI * system.lens.theta_e, *ellipse, jnp.full_like(system.x, CHI)])
+
+
+def lens_of(g: Array, distance: Array) -> PointMass:
+    """θ_E² = g |ξ|²."""
+    return PointMass(theta_e=jnp.sqrt(g) * distance)
+
+
 def equivalents(params: Array) -> Array:
     """(..., 7) → (2, ..., 7): as given, and with the axes exchanged and theta turned by 90°."""
     return swapped_axes(params, sigma=3, sigma2=4, theta=5)
@@ -128,7 +140,7 @@ def problem(
         equivalents=equivalents,
         canonical=canonical,
         is_round=is_round,
-        lowest=(-5.0, -5.0, -6.0, -5.0, -4.0, -4.0),
-        highest=(5.0, 5.0, 4.0, 3.0, 4.0, 4.0),
+        from_system=from_system,
+        lens_of=lens_of,
         without_image=("einsteinR", "chi"),
     )

@@ -26,6 +26,7 @@ from lensjax.problems.base import (
     swapped_axes,
     uniform,
 )
+from lensjax.problems.observables import shape_of
 from lensjax.simulate import Camera, System
 from lensjax.source.gaussian import from_shape
 
@@ -102,6 +103,17 @@ def to_system(encoded: Array) -> System:
     return System(lens=SIS(theta_e=jnp.exp(log_radius)), source=from_shape(log_size, e1, e2), x=x, y=y)
 
 
+def from_system(system: System) -> Array:
+    """System → parameters, with sigma ≥ sigma2 and theta in [0, 180)."""
+    ellipse = decode_ellipse(*shape_of(system.source))
+    return jnp.stack([system.x, system.y, CHI * system.lens.theta_e, *ellipse])
+
+
+def lens_of(g: Array, distance: Array) -> SIS:
+    """θ_E = g |ξ|."""
+    return SIS(theta_e=g * distance)
+
+
 def equivalents(params: Array) -> Array:
     """(..., 6) → (2, ..., 6): as given, and with the axes exchanged and theta turned by 90°."""
     return swapped_axes(params, sigma=3, sigma2=4, theta=5)
@@ -136,6 +148,6 @@ def problem(
         equivalents=equivalents,
         canonical=identity,
         is_round=is_round,
-        lowest=(-6.0, -6.0, -6.2, -5.6, -4.0, -4.0),
-        highest=(6.0, 6.0, 4.2, 5.0, 4.0, 4.0),
+        from_system=from_system,
+        lens_of=lens_of,
     )

@@ -29,8 +29,8 @@ EXACT = 1e-6
 """Slack [grey] allowed for a renderer in float64."""
 LOOSE = 5e-3
 """Slack [grey] up to which an image counts as made by this model: rendered in float32, say."""
-_REACH = 6.0  # how far, in least-squares errors, one linearisation is trusted
-_ROUNDS = 5
+_TRUST = 8.0  # how far along each axis, in least-squares errors, the first linearisation is trusted
+_ROUNDS = 14
 _CHAINS, _STEPS, _BURN = 64, 160, 40
 
 
@@ -56,7 +56,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class _Constraints:
-    """rows @ z ≤ bounds, around a point; `points`, `sign` and `edge` say which pixel and side each row is."""
+    """rows @ z ≤ bounds, about a point and along whitened axes."""
 
     rows: np.ndarray
     bounds: np.ndarray
@@ -84,8 +84,10 @@ def _linearise(light: Light, fit: Array, whitener: Array, x: Array, y: Array) ->
 
 
 def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, slack: float) -> _Constraints:
-    """The inequalities within `reach` of the point at which `seen` was linearised."""
-    grey, inside, slopes, edge_slopes, norm, edge_norm = seen
+    """The inequalities that matter within ±reach along each axis of the point at which `seen` was linearised."""
+    grey, inside, slopes, edge_slopes, norm, edge_norm, *bend = seen
+    room = bend[0] if bend else np.zeros_like(grey)
+    reach = reach * np.sqrt(slopes.shape[1])  # from the middle of a cube to its corner
     dark = image == 0
     certainly_in = inside > reach * edge_norm
     certainly_out = inside < -reach * edge_norm
@@ -97,7 +99,12 @@ def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, 
     lit = ~dark & ~certainly_in
     unlit = dark & ~certainly_in & ~certainly_out & (above > reach * norm)
     rows = [slopes[upper], -slopes[lower], -edge_slopes[lit], edge_slopes[unlit]]
-    bounds = [slack - above[upper], slack - below[lower], slack + inside[lit], slack - inside[unlit]]
+    bounds = [
+        slack - above[upper] + room[upper],
+        slack - below[lower] + room[lower],
+        slack + inside[lit],
+        slack - inside[unlit],
+    ]
     return _Constraints(np.concatenate(rows), np.concatenate(bounds))
 
 
@@ -206,59 +213,129 @@ def solve(
     Returns:
         The set, or None where no parameters near `start` satisfy all pixels within `LOOSE`.
     """
-    flat_image = np.asarray(image, np.float64).reshape(-1)
+    pixels = np.asarray(image, np.float64).reshape(-1)
     whitener = np.linalg.cholesky(covariance + 1e-14 * np.diag(np.diag(covariance)))
-    fit, slack = np.asarray(start, np.float64), EXACT
-    reach = _REACH
-    for turn in range(_ROUNDS):
-        seen = tuple(np.asarray(part) for part in _linearise(light, fit, whitener, x, y))
-        if turn and violated_pixels(seen[0], seen[1], flat_image, slack=slack) == 0 and radius > 0:
-            break
-        limits = _constraints(seen, flat_image, reach, slack)
-        if len(limits.rows) == 0:
-            return None
-        z, radius, _ = _centre(limits, reach)
-        if radius <= 0 and turn >= 2:
-            needed = slack + _least_slack(limits, reach)
-            if needed > LOOSE:
-                return None
-            slack = 1.2 * needed
-            limits = _constraints(seen, flat_image, reach, slack)
-            z, radius, _ = _centre(limits, reach)
-        if not np.isfinite(radius):
-            return None
-        fit = fit + whitener @ z
-        reach = max(0.5 * reach, 2.0)
-    else:
+
+    def linearise(fit: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(np.asarray(part) for part in _linearise(light, fit, whitener, x, y))
+
+    found = _feasible(linearise, whitener, pixels, np.asarray(start, np.float64))
+    if found is None:
         return None
-    limits = _constraints(seen, flat_image, reach, slack)
-    z, radius, working = _centre(limits, reach)
+    fit, seen, trust, slack = found
+    limits = _constraints(seen, pixels, trust, slack)
+    z, radius, working = _centre(limits, trust)
     if radius <= 0:
         return None
     wanted = directions(fit) @ whitener
-    box = np.full(fit.size, reach)
-    extents = []
-    for row in np.concatenate([wanted, -wanted]):
-        answer, working = _cutting_planes(-row, limits.rows, limits.bounds, box, working)
-        extents.append(row @ answer if answer is not None else np.inf)
+    vertices, extents, working = _extents(limits, wanted, trust, working)
+    # What the linearisation leaves out, seen at the corners, is given to every row as room.
+    bend = _bend(light, seen, fit, whitener, vertices, x, y)
+    if bend.max() > 0.02 * np.abs(limits.rows @ vertices.T).max():
+        limits = _constraints((*seen, bend), pixels, trust, slack)
+        working = np.zeros(len(limits.rows), bool)
+        vertices, extents, working = _extents(limits, wanted, 2.0 * trust, working)
+    box = np.full(fit.size, trust)
     facets = _Constraints(
         np.concatenate([limits.rows[working], np.eye(fit.size), -np.eye(fit.size)]),
         np.concatenate([limits.bounds[working], box, box]),
     )
     points = _sample(facets, z, seed)
     mean = points.mean(axis=0)
-    high, low = np.split(np.asarray(extents), 2)
-    offset = wanted @ mean
-    final = fit + whitener @ mean
-    grey, inside = (np.asarray(part) for part in _values(light, final, x, y))
+    for share in (1.0, 0.5, 0.25, 0.0):  # where the set is bent, its mean can lie outside it: come back towards its middle
+        final = fit + share * (whitener @ mean)
+        grey, inside = (np.asarray(part) for part in _values(light, final, x, y))
+        violated = violated_pixels(grey, np.broadcast_to(inside, grey.shape), image, slack=slack)
+        if violated == 0:
+            break
+    high, low = np.split(extents, 2)
+    offset = directions(fit) @ (final - fit)
     return Interval(
         fit=final,
         covariance=whitener @ np.cov(points.T) @ whitener.T,
         lowest=-low - offset,
         highest=high - offset,
         slack=slack,
-        violated=violated_pixels(grey, np.broadcast_to(inside, grey.shape), image, slack=slack),
+        violated=violated,
     )
+
+
+def _feasible(
+    linearise: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    whitener: np.ndarray,
+    pixels: np.ndarray,
+    fit: np.ndarray,
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], float, float] | None:
+    """A point where no pixel is violated, its linearisation, the distance to which that holds, and the slack needed."""
+    trust, slack = _TRUST, EXACT
+    seen = linearise(fit)
+    excess = _excess(seen[0], seen[1], pixels, slack)
+    for _ in range(_ROUNDS):
+        limits = _constraints(seen, pixels, trust, slack)
+        if len(limits.rows) == 0:
+            return None
+        z, radius, _ = _centre(limits, trust)
+        if excess == 0 and (radius <= 0 or np.abs(z).max() < 0.1 * trust):
+            return fit, seen, trust, slack
+        trial = fit + whitener @ z
+        trial_seen = linearise(trial)
+        trial_excess = _excess(trial_seen[0], trial_seen[1], pixels, slack)
+        if trial_excess < excess or trial_excess == 0:
+            settled = excess == 0
+            fit, seen, excess = trial, trial_seen, trial_excess
+            if settled:
+                return fit, seen, trust, slack
+            if excess == 0:
+                trust = max(2.0, 2.0 * np.abs(z).max())
+        elif excess == 0:  # already a solution, whose surroundings bend more than its linearisation says
+            trust *= 0.3
+            if trust < 0.05:
+                return fit, seen, trust, slack
+        else:
+            trust *= 0.3
+            if trust < 0.05:
+                needed = slack + _least_slack(limits, trust)
+                if needed > LOOSE or slack > EXACT:
+                    return None
+                slack, trust = max(1.5 * needed, 1e-4), _TRUST
+                excess = _excess(seen[0], seen[1], pixels, slack)
+    return (fit, seen, trust, slack) if excess == 0 else None
+
+
+def _extents(
+    limits: _Constraints, wanted: np.ndarray, trust: float, working: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Corners of the set (2D, F) farthest along each of `wanted` (D, F) and against it, and how far (2D,)."""
+    box = np.full(wanted.shape[1], trust)
+    corners, extents = [], []
+    for row in np.concatenate([wanted, -wanted]):
+        corner, working = _cutting_planes(-row, limits.rows, limits.bounds, box, working)
+        corners.append(np.zeros(len(box)) if corner is None else corner)
+        extents.append(np.inf if corner is None else row @ corner)
+    return np.asarray(corners), np.asarray(extents), working
+
+
+def _bend(
+    light: Light,
+    seen: tuple[np.ndarray, ...],
+    fit: np.ndarray,
+    whitener: np.ndarray,
+    corners: np.ndarray,
+    x: Array,
+    y: Array,
+) -> np.ndarray:
+    """The most by which a pixel differs from its linearisation at the corners [grey], (n,)."""
+    worst = np.zeros_like(seen[0])
+    for corner in corners:
+        grey, _ = _values(light, fit + whitener @ corner, x, y)
+        worst = np.maximum(worst, np.abs(np.asarray(grey).reshape(-1) - seen[0] - seen[2] @ corner))
+    return worst
+
+
+def _excess(grey: np.ndarray, inside: np.ndarray, pixels: np.ndarray, slack: float) -> float:
+    """Σ of what pixels are beyond ½ [grey]."""
+    bright = np.where(inside >= 0, grey, 0.0)
+    return float(np.maximum(np.abs(bright - pixels) - HALF - slack, 0.0).sum())
 
 
 @partial(jax.jit, static_argnames="light")
