@@ -94,3 +94,8 @@ def from_fit(fit: Array, lens_of: Callable[[Array, Array], Lens]) -> tuple[Syste
     rest = jax.nn.sigmoid(-fit[7])
     system = System(lens=lens, source=source, x=rest * xi_x, y=rest * xi_y)
     return system, jnp.stack([xi_x - fit[0], xi_y - fit[1]])
+
+
+def mirrored(fit: Array) -> Array:
+    """Fit coordinates (..., 8) of the system seen from the lens's other side: nearly the same image, bent the other way."""
+    return fit.at[..., 5:7].multiply(-1.0)

@@ -76,11 +76,10 @@ def violated_pixels(grey: np.ndarray, inside: np.ndarray, image: np.ndarray, *, 
 def _linearise(light: Light, fit: Array, whitener: Array, x: Array, y: Array) -> tuple[Array, ...]:
     grey, inside, slopes, edge_slopes = jacobian(light, fit, x, y)
     flat = (whitener.T @ slopes.reshape(fit.shape[0], -1)).T
-    edge = (whitener.T @ edge_slopes.reshape(fit.shape[0], -1)).T if inside.ndim else jnp.zeros_like(flat)
-    inside = jnp.broadcast_to(inside, grey.shape).reshape(-1)
+    edge = (whitener.T @ edge_slopes.reshape(fit.shape[0], -1)).T
     norm = jnp.sqrt((flat * flat).sum(axis=1))
     edge_norm = jnp.sqrt((edge * edge).sum(axis=1))
-    return grey.reshape(-1), inside, flat, edge, norm, edge_norm
+    return grey.reshape(-1), inside.reshape(-1), flat, edge, norm, edge_norm
 
 
 def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, slack: float) -> _Constraints:

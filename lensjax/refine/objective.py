@@ -30,7 +30,12 @@ def jacobian(light: Light, fit: Array, x: Array, y: Array) -> tuple[Array, Array
 
     One linearisation serves all directions, which are then unrolled: on a CPU this is many times quicker than `jacfwd`.
     """
-    (grey, inside), push = jax.linearize(lambda f: light(f, x, y), fit)
+
+    def seen(at: Array) -> tuple[Array, Array]:
+        grey, inside = light(at, x, y)
+        return grey, jnp.broadcast_to(inside, grey.shape)
+
+    (grey, inside), push = jax.linearize(seen, fit)
     pushed = [push(unit) for unit in jnp.eye(fit.shape[0], dtype=fit.dtype)]
     return grey, inside, jnp.stack([p[0] for p in pushed]), jnp.stack([p[1] for p in pushed])
 
@@ -38,8 +43,7 @@ def jacobian(light: Light, fit: Array, x: Array, y: Array) -> tuple[Array, Array
 def sharp(light: Light, fit: Array, image: Array, x: Array, y: Array) -> Normal:
     """Normal equations against the image itself; pixels within `EDGE` of the window's edge do not count."""
     grey, inside, slopes, _ = jacobian(light, fit, x, y)
-    counts = jnp.broadcast_to(jnp.abs(inside) >= EDGE, grey.shape)
-    kept = jnp.broadcast_to(inside >= 0, grey.shape)
+    counts, kept = jnp.abs(inside) >= EDGE, inside >= 0
     residual = jnp.where(counts, jnp.where(kept, grey, 0.0) - image, 0.0)
     return _normal(residual, jnp.where(counts & kept, slopes, 0.0))
 

@@ -1,0 +1,83 @@
+"""VGG 11, 13, 16 and 19, with and without batch normalisation (Simonyan & Zisserman 2015, "Very deep convolutional
+networks for large-scale image recognition"), layer for layer as torchvision builds them, so that its weights fit.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+
+from lensjax.models.layers import adaptive_average_pool
+
+# Convolutions in each of the five stages; a stage ends in a 2×2 maximum.
+_DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+_CHANNELS = (64, 128, 256, 512, 512)
+
+_conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+_dense_init = nn.initializers.normal(0.01)
+
+
+class VGG(nn.Module):
+    """Stages of 3×3 convolutions, a 7×7 map of means, and fully connected layers with dropout.
+
+    Layers are named conv0, norm0, conv1 ... and dense0, dense1 ... in the order of torchvision's `features` and
+    `classifier`.
+
+    Attributes:
+        num_outputs: numbers to regress.
+        depths: convolutions in each of the five stages.
+        batch_norm: normalise after each convolution.
+        extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
+        dropout: share of the two hidden layers' values set to zero in training (dropout key: "dropout").
+        dtype: type of the arithmetic; parameters and outputs stay float32.
+    """
+
+    num_outputs: int
+    depths: tuple[int, ...]
+    batch_norm: bool = False
+    extra_layers: bool = False
+    dropout: float = 0.5
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, image: Array, *, train: bool) -> Array:
+        """(batch, height, width, channel), at least 32×32 → (batch, num_outputs) float32."""
+        conv = partial(nn.Conv, kernel_size=(3, 3), padding=1, kernel_init=_conv_init, dtype=self.dtype)
+        # Flax's momentum is the share that is kept, PyTorch's (0.1) the share that is new.
+        norm = partial(
+            nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype
+        )
+        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+
+        x = image.astype(self.dtype)
+        layer = 0
+        for channels, depth in zip(_CHANNELS, self.depths, strict=True):
+            for _ in range(depth):
+                x = conv(channels, name=f"conv{layer}")(x)
+                if self.batch_norm:
+                    x = norm(name=f"norm{layer}")(x)
+                x = nn.relu(x)
+                layer += 1
+            x = nn.max_pool(x, (2, 2), strides=(2, 2))
+        x = adaptive_average_pool(x, (7, 7))
+        # PyTorch flattens (channel, height, width): in that order its fully connected weights give the same numbers.
+        x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
+        x = drop(nn.relu(dense(4096, name="dense0")(x)))
+        x = drop(nn.relu(dense(4096, name="dense1")(x)))
+        if self.extra_layers:
+            x = nn.relu(dense(1024, name="dense2", kernel_init=nn.initializers.he_normal())(x))
+            x = nn.relu(dense(512, name="dense3", kernel_init=nn.initializers.he_normal())(x))
+        return dense(self.num_outputs, name="output")(x).astype(jnp.float32)
+
+
+VARIANTS: dict[str, Callable[..., nn.Module]] = {
+    f"vgg{depth}{suffix}": partial(VGG, depths=depths, batch_norm=bool(suffix))
+    for depth, depths in _DEPTHS.items()
+    for suffix in ("", "_bn")
+}
+SMALLEST = 32  # five halvings leave one pixel

@@ -1,0 +1,50 @@
+"""Where descents begin: fit coordinates (S, 8) for one image."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax.problems import Problem
+from lensjax.problems.observables import mirrored
+
+
+def from_params(problem: Problem, params: Array, *, method: str) -> Array:
+    """(2, 8): the system of `params` (P,), say a network's answer, and its mirror image (−x, −y)."""
+    fit = problem.to_fit(params, method=method)
+    return jnp.stack([fit, mirrored(fit)])
+
+
+def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); those of the field's middle where it is dark."""
+    n = image.shape[-1]
+    x = np.arange(n) - n / 2
+    y = n / 2 - np.arange(n)
+    total = image.sum()
+    if total <= 0:
+        return np.zeros(2), np.eye(2) * (n / 16) ** 2
+    columns, rows = image.sum(axis=0) / total, image.sum(axis=1) / total
+    mean = np.array([columns @ x, rows @ y])
+    across = (y - mean[1]) @ image @ (x - mean[0]) / total
+    spread = np.array(
+        [[columns @ (x - mean[0]) ** 2, across], [across, rows @ (y - mean[1]) ** 2]],
+    )
+    return mean, spread + np.eye(2)
+
+
+def from_moments(image: np.ndarray, *, directions: int = 8) -> np.ndarray:
+    """(6 · directions, 8): an ellipse with the image's moments, bent towards each direction, weakly and strongly, by lenses of
+    little and of much stretch. No network is asked: 48 starts for 8 directions."""
+    mean, spread = moments(np.asarray(image, np.float64))
+    eigenvalues, axes = np.linalg.eigh(spread)
+    log_size = 0.25 * np.log(eigenvalues.prod())
+    e = 0.25 * np.log(eigenvalues[1] / eigenvalues[0])
+    angle = 2.0 * np.arctan2(axes[1, 1], axes[0, 1])
+    shape = [log_size, e * np.cos(angle), e * np.sin(angle)]
+    starts = []
+    for turn in np.arange(directions) * 2.0 * np.pi / directions:
+        for distance in (60.0, 140.0, 250.0):
+            for g in (0.2, 0.5):
+                bending = 100.0 * g / distance
+                lens = [bending * np.cos(turn), bending * np.sin(turn), np.log(g / (1.0 - g))]
+                starts.append([*mean, *shape, *lens])
+    return np.asarray(starts)

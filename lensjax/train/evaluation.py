@@ -1,0 +1,131 @@
+"""How well a network does in the course of training: one row a time, in the columns of the 2023 thesis.
+
+First come Cosmo-ML's columns, under its names and with its meaning: totals are sums over images. Then the same as means,
+and the errors up to symmetry, which the thesis did not have.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from lensjax import metrics
+from lensjax.errors import BadInput
+from lensjax.problems import Problem
+from lensjax.train.files import write_text
+from lensjax.train.step import Predict
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says of some images.
+
+    Attributes:
+        predicted: parameters (N, P) in file units.
+        truth: the true ones (N, P).
+    """
+
+    predicted: NDArray[np.float32]
+    truth: NDArray[np.float32]
+
+
+def predict(
+    step_of: Predict, variables: Any, key: Array, *, steps: Iterable[int], size: int
+) -> Predictions:
+    """Predictions for the first `size` images of the given steps of a stream; fetched once, at the end."""
+    batches = jax.device_get([step_of(variables, key, jnp.int32(step)) for step in steps])
+    predicted, truth = (np.concatenate(column)[:size] for column in zip(*batches, strict=True))
+    return Predictions(predicted=predicted, truth=truth)
+
+
+def recent_steps(step: int, count: int) -> list[int]:
+    """The `count` last of the steps before `step`; from the start again where there were fewer."""
+    return [index % step for index in range(max(step - count, 0), max(step, count))]
+
+
+def row(
+    problem: Problem, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions
+) -> Row:
+    """One row of the table.
+
+    Args:
+        problem: the problem that the predictions belong to.
+        epoch: number of the evaluation, from 1.
+        step: steps done.
+        loss: the loss summed over the images trained on since the last evaluation.
+        test, training: predictions for the test set, and for a sample of the training stream.
+    """
+    names = problem.names
+    sets = {"Training Set": training, "Test Set": test}
+    errors = {
+        title: metrics.raw_error(images.predicted, images.truth, problem=problem)
+        for title, images in sets.items()
+    }
+    raw = {title: metrics.summary(error, names=names) for title, error in errors.items()}
+    fair = metrics.summary(metrics.symmetric_error(test.predicted, test.truth, problem=problem), names=names)
+    values: dict[str, float] = {"tLoss": loss}
+    for title, error in errors.items():
+        values[f"tMSELoss ({title})"] = raw[title].overall_mse * len(error)
+        values[f"tMAELoss ({title})"] = raw[title].overall_mae * len(error)
+    for title in ("Test Set", "Training Set"):
+        spreads = np.std(errors[title], axis=0, ddof=1), np.std(np.abs(errors[title]), axis=0, ddof=1)
+        for what, column in (
+            ("Error Mean", raw[title].mean),
+            ("Error StDev", spreads[0]),
+            ("AbsError Mean", raw[title].mae),
+            ("AbsError StDev", spreads[1]),
+        ):
+            values |= {f"{name} ({what} - {title})": value for name, value in zip(names, column, strict=True)}
+    for title, numbers in raw.items():
+        values[f"MAE ({title})"] = numbers.overall_mae
+    for name, value in zip(names, fair.mae, strict=True):
+        values[f"{name} (AbsError Mean up to Symmetry - Test Set)"] = value
+    for name, value in zip(names, fair.median, strict=True):
+        values[f"{name} (AbsError Median up to Symmetry - Test Set)"] = value
+    values["Symmetric MAE (Test Set)"] = fair.overall_mae
+    return {"epoch": str(epoch), "step": str(step)} | {key: repr(float(v)) for key, v in values.items()}
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a table; none where there is no file.
+
+    Raises:
+        BadInput: a row without a step.
+    """
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, values in enumerate(rows, start=2):
+        if not (values.get("step") or "").isdigit():
+            raise BadInput(f"{path}: line {number}: step is {values.get('step')!r}; a whole number is needed")
+    return rows
+
+
+def write_rows(path: Path, rows: list[Row]) -> None:
+    """All rows as one file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch", "step"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def scores(path: Path) -> dict[str, float]:
+    """The mean absolute errors in the last row of a table, and its step; empty where there is none."""
+    rows = read_rows(path)
+    return {
+        name: float(value)
+        for name, value in (rows[-1] if rows else {}).items()
+        if name == "step" or (" (" in name and name.partition(" (")[0].endswith("MAE"))
+    }

@@ -1,0 +1,94 @@
+"""Weights that leave training: one safetensors file and the config that says which network they belong to."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from lensjax.errors import BadInput
+from lensjax.train import config as configs
+from lensjax.train.config import TrainConfig
+from lensjax.train.files import write_bytes, write_text
+from lensjax.train.state import init_variables
+
+WEIGHTS = "weights.safetensors"
+CONFIG = "config.json"
+
+
+def export_weights(
+    folder: Path, params: Any, batch_stats: Any, config: TrainConfig, metrics: Mapping[str, float] | None = None
+) -> None:
+    """Writes folder/weights.safetensors (tensors named like "params/Conv_0/kernel") and folder/config.json.
+
+    Args:
+        folder: made where it is not there.
+        params, batch_stats: the network's variables.
+        config: the run that made them: names the network, its problem and its image size.
+        metrics: scores to state beside them.
+    """
+    folder = Path(folder)
+    tensors = _flat({"params": params, "batch_stats": batch_stats})
+    write_bytes(
+        folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
+    )
+    content = {"config": dataclasses.asdict(config), "metrics": dict(metrics or {})}
+    write_text(folder / CONFIG, json.dumps(content, indent=2) + "\n")
+
+
+def load_weights(folder: Path) -> tuple[dict[str, Any], TrainConfig]:
+    """({"params", "batch_stats"}, config) from a folder that `export_weights` wrote.
+
+    Raises:
+        BadInput: a file is missing or unreadable, or a tensor is missing, surplus, of another shape or type.
+    """
+    folder = Path(folder)
+    config = _read_config(folder / CONFIG)
+    path = folder / WEIGHTS
+    try:
+        tensors = safetensors.numpy.load_file(path)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except (SafetensorError, OSError, KeyError) as error:
+        raise BadInput(f"{path}: not a safetensors file: {error}") from None
+    model = configs.make_model(config, configs.make_problem(config))
+    expected = jax.eval_shape(
+        lambda key: init_variables(model, key, image_size=config.image_size), jax.random.key(0)
+    )
+    shapes = _flat(expected)
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise BadInput(f"{path}: tensor {name} is missing; {config.model} needs it, {shape.shape}")
+        found = tensors[name]
+        if found.shape != shape.shape or found.dtype != shape.dtype:
+            raise BadInput(
+                f"{path}: tensor {name} is {found.dtype}{list(found.shape)}; {config.model} needs "
+                f"{shape.dtype}{list(shape.shape)}"
+            )
+    for name in tensors:
+        if name not in shapes:
+            raise BadInput(f"{path}: tensor {name} is surplus; {config.model} has none of that name")
+    leaves = [jax.numpy.asarray(tensors[name]) for name in shapes]
+    return jax.tree.unflatten(jax.tree.structure(expected), leaves), config
+
+
+def _read_config(path: Path) -> TrainConfig:
+    try:
+        content = json.loads(path.read_text())
+        return configs.from_mapping(content["config"])
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise BadInput(f"{path}: not the config of exported weights: {error!r}") from None
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def _flat(tree: Any) -> dict[str, Any]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {"/".join(str(entry.key) for entry in path): leaf for path, leaf in leaves}

@@ -1,0 +1,271 @@
+"""The training loop, readable from top to bottom, and the way back into a run."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from jax import Array
+
+from lensjax.errors import BadInput
+from lensjax.problems import Problem
+from lensjax.train import config as configs
+from lensjax.train import evaluation, optim, sharding
+from lensjax.train.checkpoint import Checkpoints
+from lensjax.train.config import TrainConfig
+from lensjax.train.state import Module, TrainState, init_state, keys
+from lensjax.train.step import make_predict, make_train_step
+
+EVALUATION_BATCH = 64
+"""Images of the test set predicted at once."""
+
+
+class Diverged(RuntimeError):
+    """The loss or a gradient is not a number."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a log step reports.
+
+    Attributes:
+        step: steps done.
+        loss: mean loss since the last report.
+        images: images trained on since the last report.
+        seconds: time they took, evaluations and checkpoints left out.
+    """
+
+    step: int
+    loss: float
+    images: int
+    seconds: float
+
+
+class Run(NamedTuple):
+    """A run as it was found.
+
+    Attributes:
+        config: what it is.
+        problem: its problem.
+        model: its network.
+        variables: the network's variables for estimates: the moving average where one is kept.
+        step: steps done.
+    """
+
+    config: TrainConfig
+    problem: Problem
+    model: Module
+    variables: dict[str, Any]
+    step: int
+
+
+def train(
+    config: TrainConfig,
+    workdir: Path,
+    *,
+    on_start: Callable[[int], None] = lambda step: None,
+    on_log: Callable[[Progress], None] = lambda progress: None,
+    on_evaluation: Callable[[evaluation.Row], None] = lambda row: None,
+) -> Run:
+    """Trains to the last step, from the newest checkpoint in `workdir` where there is one.
+
+    A run that was killed and is started again ends with the same parameters and the same evaluation.csv, bit for bit, as one
+    that was not (on the same software and hardware).
+
+    Args:
+        config: what to train.
+        workdir: folder of the run: config.json, evaluation.csv, checkpoints/.
+        on_start: called with the step at which the run begins or goes on.
+        on_log: called every `log_every` steps.
+        on_evaluation: called with each new row of evaluation.csv.
+
+    Raises:
+        BadInput: the folder holds another run, or the config does not suit the machine.
+        Diverged: the loss or a gradient is not a number; names the step and the seed of its batch.
+    """
+    workdir = Path(workdir)
+    mesh = sharding.make_mesh()
+    sharding.check_batch(config.batch_size, mesh)
+    problem = configs.make_problem(config)
+    model = configs.make_model(config, problem)
+    optimizer = _optimizer(config)
+    first = sharding.is_first_process()
+    _claim(workdir, config, write=first)
+
+    run_keys = keys(config.seed)
+    train_step = make_train_step(config, problem, model, optimizer, mesh)
+    test_batch = min(EVALUATION_BATCH, config.eval_size)
+    test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
+    training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
+
+    with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
+        state = _start(config, model, optimizer, run_keys.init, mesh, checkpoints)
+        step = int(state.step)
+        if step > config.steps:
+            raise BadInput(f"{workdir}: this run has done {step} steps; steps is {config.steps}")
+        table = workdir / "evaluation.csv"
+        rows = [row for row in evaluation.read_rows(table) if _is_kept(int(row["step"]), step, config)]
+        if first:
+            evaluation.write_rows(table, rows)
+        on_start(step)
+
+        pending: list[dict[str, Array]] = []  # metrics not yet fetched, one for each step
+        logged, losses, seconds = step, [], 0.0
+        began = time.perf_counter()
+        while step < config.steps:
+            state, measured = train_step(state, run_keys)
+            pending.append(measured)
+            step += 1
+            log = step % config.log_every == 0 or step == config.steps
+            evaluate = _is_evaluated(step, config)
+            save = step % config.checkpoint_every == 0 or step == config.steps
+            if not (log or evaluate or save):
+                continue
+
+            losses += _fetch(pending, step, config)
+            pending = []
+            seconds += time.perf_counter() - began
+            if log:
+                on_log(Progress(step, float(np.mean(losses)), (step - logged) * config.batch_size, seconds))
+                logged, losses, seconds = step, [], 0.0
+            if evaluate:
+                count = -(-config.eval_size // config.batch_size)
+                row = evaluation.row(
+                    problem,
+                    epoch=-(-step // config.eval_every),
+                    step=step,
+                    loss=float(state.loss_sum) * config.batch_size,
+                    test=evaluation.predict(
+                        test_predict,
+                        state.variables,
+                        run_keys.evaluation,
+                        steps=range(-(-config.eval_size // test_batch)),
+                        size=config.eval_size,
+                    ),
+                    training=evaluation.predict(
+                        training_predict,
+                        state.variables,
+                        run_keys.stream,
+                        steps=evaluation.recent_steps(step, count),
+                        size=config.eval_size,
+                    ),
+                )
+                rows.append(row)
+                if first:
+                    evaluation.write_rows(table, rows)
+                on_evaluation(row)
+            if save:
+                checkpoints.save(step, state)
+            began = time.perf_counter()
+    return Run(config, problem, model, state.variables, step)
+
+
+def restore_run(workdir: Path, *, step: int | None = None) -> Run:
+    """A run from its folder, at its newest checkpoint or at a given one; nothing is written.
+
+    Raises:
+        BadInput: no run there, or no such checkpoint.
+    """
+    workdir = Path(workdir)
+    config = configs.read(workdir / "config.json")
+    folder = workdir / "checkpoints"
+    if not folder.is_dir():
+        raise BadInput(f"{workdir}: no checkpoint yet")
+    problem = configs.make_problem(config)
+    model = configs.make_model(config, problem)
+    optimizer = _optimizer(config)
+    with Checkpoints(folder, read_only=True) as checkpoints:
+        steps = checkpoints.steps()
+        if not steps:
+            raise BadInput(f"{workdir}: no checkpoint yet")
+        step = steps[-1] if step is None else step
+        if step not in steps:
+            raise BadInput(
+                f"{workdir}: no checkpoint of step {step}; there are those of {', '.join(map(str, steps))}"
+            )
+        abstract = _abstract_state(config, model, optimizer, keys(config.seed).init, sharding.make_mesh())
+        state = checkpoints.restore(step, abstract)
+    return Run(config, problem, model, state.variables, step)
+
+
+def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    rate = optim.schedule(
+        config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps
+    )
+    return optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+
+
+def _claim(workdir: Path, config: TrainConfig, *, write: bool) -> None:
+    """Makes the folder this run's, or raises BadInput where it is another's."""
+    path = workdir / "config.json"
+    if path.exists():
+        configs.check_same_run(configs.read(path), config, path=path)
+    if write:
+        configs.write(config, path)
+
+
+def _initializer(
+    config: TrainConfig, model: Module, optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
+) -> Callable[[Array], TrainState]:
+    return jax.jit(
+        lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=config.ema),
+        out_shardings=sharding.replicated(mesh),
+    )
+
+
+def _abstract_state(
+    config: TrainConfig,
+    model: Module,
+    optimizer: optax.GradientTransformation,
+    key: Array,
+    mesh: jax.sharding.Mesh,
+) -> TrainState:
+    """Shapes, types and shardings of the state."""
+    shapes = jax.eval_shape(_initializer(config, model, optimizer, mesh), key)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)), shapes
+    )
+
+
+def _start(
+    config: TrainConfig,
+    model: Module,
+    optimizer: optax.GradientTransformation,
+    key: Array,
+    mesh: jax.sharding.Mesh,
+    checkpoints: Checkpoints,
+) -> TrainState:
+    """The newest checkpoint's state, or a fresh one."""
+    latest = checkpoints.latest()
+    if latest is None:
+        return _initializer(config, model, optimizer, mesh)(key)
+    return checkpoints.restore(latest, _abstract_state(config, model, optimizer, key, mesh))
+
+
+def _is_evaluated(step: int, config: TrainConfig) -> bool:
+    return step % config.eval_every == 0 or step == config.steps
+
+
+def _is_kept(step: int, done: int, config: TrainConfig) -> bool:
+    """Whether a row of an earlier start belongs to this run: those after the checkpoint are computed again."""
+    return step <= done and _is_evaluated(step, config)
+
+
+def _fetch(pending: list[dict[str, Array]], step: int, config: TrainConfig) -> list[float]:
+    """The losses of the last steps.
+
+    Raises:
+        Diverged: one of them, or of the gradients, is not finite.
+    """
+    fetched = jax.device_get(pending)
+    for index, measured in enumerate(fetched, start=step - len(pending)):
+        if not measured["finite"]:
+            raise Diverged(
+                f"step {index} diverged: the loss is {float(measured['loss'])}, or its gradient is not finite; "
+                f"its batch is that of seed {config.seed}, step {index}"
+            )
+    return [float(measured["loss"]) for measured in fetched]

@@ -1,0 +1,82 @@
+"""Optimizers, schedules and losses, each looked up by name."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+
+def constant(peak: float, steps: int) -> optax.Schedule:
+    """The same rate throughout."""
+    return optax.constant_schedule(peak)
+
+
+def cosine(peak: float, steps: int) -> optax.Schedule:
+    """Half a cosine from the peak to zero."""
+    return optax.cosine_decay_schedule(peak, steps)
+
+
+def thesis(peak: float, steps: int) -> optax.Schedule:
+    """The peak for the first half of the steps, a tenth of it for the second."""
+    return optax.piecewise_constant_schedule(peak, {steps // 2: 0.1})
+
+
+SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "thesis": thesis,
+}
+
+
+def schedule(name: str, *, peak: float, steps: int, warmup_steps: int = 0) -> optax.Schedule:
+    """Learning rate by step: linear from zero over the warm-up, then the named schedule over the steps that are left."""
+    after = SCHEDULES[name](peak, steps - warmup_steps)
+    if warmup_steps == 0:
+        return after
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_steps), after], [warmup_steps])
+
+
+def kernels(params: optax.Params) -> optax.Params:
+    """Which parameters decay: those with two axes or more, not biases and scales."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def _coupled(
+    direction: Callable[[], optax.GradientTransformation],
+) -> Callable[[optax.Schedule, float], optax.GradientTransformation]:
+    """The decay enters the gradient, as L2 regularisation does (PyTorch's `weight_decay`)."""
+
+    def make(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
+        decay = [optax.add_decayed_weights(weight_decay, mask=kernels)] if weight_decay else []
+        return optax.chain(*decay, direction(), optax.scale_by_learning_rate(rate))
+
+    return make
+
+
+def adamw(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
+    """Adam with decoupled decay (Loshchilov & Hutter 2019)."""
+    return optax.adamw(rate, weight_decay=weight_decay, mask=kernels)
+
+
+# The constants are PyTorch's defaults; sgd has the usual momentum.
+OPTIMIZERS: dict[str, Callable[[optax.Schedule, float], optax.GradientTransformation]] = {
+    "adam": _coupled(optax.scale_by_adam),
+    "adamw": adamw,
+    "rmsprop": _coupled(lambda: optax.scale_by_rms(decay=0.99, eps=1e-8, eps_in_sqrt=False)),
+    "sgd": _coupled(lambda: optax.trace(decay=0.9)),
+}
+
+
+def l1(output: Array, target: Array) -> Array:
+    """Mean absolute difference."""
+    return jnp.abs(output - target).mean()
+
+
+def l2(output: Array, target: Array) -> Array:
+    """Mean squared difference."""
+    return jnp.square(output - target).mean()
+
+
+LOSSES: dict[str, Callable[[Array, Array], Array]] = {"l1": l1, "l2": l2}

@@ -1,0 +1,77 @@
+"""All that a run carries from step to step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax.linen import Module
+from jax import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """State of a run after `step` steps: with the config it decides everything that follows.
+
+    Attributes:
+        step: steps done, int32 scalar.
+        params: the network's parameters, float32.
+        batch_stats: running statistics of its normalisations, float32; an empty dictionary where it has none.
+        opt_state: the optimizer's state.
+        average: moving average of {"params", "batch_stats"}, float32; None where none is kept.
+        loss_sum: sum of the loss over the steps since the last evaluation was due, float32 scalar.
+    """
+
+    step: Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    average: Any
+    loss_sum: Array
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The network's variables for estimates: the moving average where one is kept."""
+        if self.average is not None:
+            return self.average
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Keys:
+    """The run's random keys, one for each purpose; steps fold their number into them."""
+
+    init: Array
+    stream: Array
+    dropout: Array
+    evaluation: Array
+
+
+def keys(seed: int) -> Keys:
+    """The keys of a seed."""
+    root = jax.random.key(seed)
+    return Keys(*(jax.random.fold_in(root, purpose) for purpose in range(4)))
+
+
+def init_variables(model: Module, key: Array, *, image_size: int, in_channels: int = 1) -> dict[str, Any]:
+    """Fresh variables {"params", "batch_stats"} of a network."""
+    image = jnp.zeros((1, image_size, image_size, in_channels), jnp.float32)
+    variables = model.init({"params": key}, image, train=False)
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+
+
+def init_state(
+    model: Module, optimizer: optax.GradientTransformation, key: Array, *, image_size: int, ema: float
+) -> TrainState:
+    """The state before the first step."""
+    variables = init_variables(model, key, image_size=image_size)
+    return TrainState(
+        step=jnp.int32(0),
+        opt_state=optimizer.init(variables["params"]),
+        average=jax.tree.map(jnp.copy, variables) if ema else None,
+        loss_sum=jnp.float32(0),
+        **variables,
+    )

@@ -1,0 +1,96 @@
+"""The jitted functions of a run: one step of training, and predictions for one batch.
+
+Both draw and render their own images: nothing but the state goes in.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.sharding import Mesh
+
+from lensjax import stream
+from lensjax.problems import Problem
+from lensjax.train import sharding
+from lensjax.train.config import TrainConfig
+from lensjax.train.optim import LOSSES
+from lensjax.train.state import Keys, Module, TrainState
+
+TrainStep = Callable[[TrainState, Keys], tuple[TrainState, dict[str, Array]]]
+Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
+
+
+def make_train_step(
+    config: TrainConfig,
+    problem: Problem,
+    model: Module,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+) -> TrainStep:
+    """The function (state, keys) → (state, metrics) of one step; it takes over the memory of the state it is given.
+
+    Metrics are scalars: "loss", and "finite", whether the loss and every gradient are.
+    """
+    loss_of = LOSSES[config.loss]
+
+    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, dict[str, Array]]:
+        batch = sharding.share(
+            stream.batch(
+                problem, keys.stream, state.step, batch_size=config.batch_size, targets=config.targets
+            ),
+            mesh,
+        )
+
+        def objective(params: Any) -> tuple[Array, Any]:
+            output, updates = model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                batch["image"],
+                train=True,
+                rngs={"dropout": jax.random.fold_in(keys.dropout, state.step)},
+                mutable=["batch_stats"],
+            )
+            return loss_of(output, batch["target"]), updates.get("batch_stats", {})
+
+        (loss, batch_stats), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        begins = state.step % config.eval_every == 0
+        after = TrainState(
+            step=state.step + 1,
+            params=params,
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+            average=None,
+            loss_sum=jnp.where(begins, 0.0, state.loss_sum) + loss,
+        )
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+        if state.average is not None:
+            after = replace(
+                after, average=_moved(state.average, after.variables, step=state.step, ema=config.ema)
+            )
+        return after, {"loss": loss, "finite": finite}
+
+    return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
+
+
+def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
+    """The moving average one step on; its decay grows to `ema`, so that the start is soon forgotten."""
+    decay = jnp.minimum(ema, (1.0 + step) / (10.0 + step))
+    return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, variables)
+
+
+def make_predict(
+    config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, batch_size: int
+) -> Predict:
+    """The function (variables, stream key, step) → (predicted, truth) of one batch, each (batch_size, P) in file units."""
+
+    def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
+        batch = sharding.share(stream.batch(problem, key, step, batch_size=batch_size), mesh)
+        output = model.apply(variables, batch["image"], train=False)
+        return problem.decode(output) if config.targets == "encoded" else output, batch["params"]
+
+    return jax.jit(predict, out_shardings=sharding.replicated(mesh))
