@@ -10,12 +10,12 @@ from jax.typing import DTypeLike
 from lensjax.errors import BadInput
 from lensjax.models import compact, vgg
 
-_FAMILIES = (compact, vgg)
+# Each family, and the side of the smallest image that leaves every layer at least one pixel.
+_FAMILIES = ((compact, 1), (vgg, 32))
 _VARIANTS: dict[str, Callable[..., nn.Module]] = {
-    name: make for family in _FAMILIES for name, make in family.VARIANTS.items()
+    name: make for family, _ in _FAMILIES for name, make in family.VARIANTS.items()
 }
-# Side of the smallest image that leaves every layer a pixel.
-_SMALLEST: dict[str, int] = {name: family.SMALLEST for family in _FAMILIES for name in family.VARIANTS}
+_SMALLEST = {name: side for family, side in _FAMILIES for name in family.VARIANTS}
 
 
 def names() -> list[str]:

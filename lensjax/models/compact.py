@@ -27,8 +27,8 @@ class Compact(nn.Module):
     """
 
     num_outputs: int
-    widths: tuple[int, ...] = (24, 48, 96, 128)
-    blocks: tuple[int, ...] = (0, 1, 1, 1)
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    blocks: tuple[int, ...] = (0, 1, 2, 2)
     hidden: int = 256
     extra_layers: bool = False
     dtype: DTypeLike = jnp.float32

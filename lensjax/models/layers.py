@@ -18,8 +18,8 @@ def _bins(size: int, out: int) -> np.ndarray:
 def adaptive_average_pool(x: Array, shape: tuple[int, int]) -> Array:
     """Means over a grid of `shape` bins: (batch, height, width, channel) → (batch, *shape, channel).
 
-    Bins as in PyTorch's AdaptiveAvgPool2d: they overlap where the size does not divide, and repeat pixels where
-    the map is smaller than the grid. Summed in float32; returns the type of x.
+    Bins as in PyTorch's AdaptiveAvgPool2d: they overlap where the size does not divide, and repeat pixels
+    where the map is smaller than the grid. Summed in float32; returns the type of x.
     """
     down, along = _bins(x.shape[1], shape[0]), _bins(x.shape[2], shape[1])
     pooled = jnp.einsum("ih,bhwc,jw->bijc", down, x.astype(jnp.float32), along, precision="highest")

@@ -1,12 +1,12 @@
-"""VGG 11, 13, 16 and 19, with and without batch normalisation (Simonyan & Zisserman 2015, "Very deep convolutional
-networks for large-scale image recognition"), layer for layer as torchvision builds them, so that its weights fit.
+"""VGG 11, 13, 16 and 19, with and without batch normalisation (Simonyan & Zisserman 2015, "Very deep
+convolutional networks for large-scale image recognition"), layer for layer as torchvision builds them, so that
+its weights fit.
 """
 
 from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
@@ -24,8 +24,8 @@ _dense_init = nn.initializers.normal(0.01)
 class VGG(nn.Module):
     """Stages of 3×3 convolutions, a 7×7 map of means, and fully connected layers with dropout.
 
-    Layers are named conv0, norm0, conv1 ... and dense0, dense1 ... in the order of torchvision's `features` and
-    `classifier`.
+    Layers are named conv0, norm0, conv1 ... in the order of torchvision's `features`, and dense0, dense1, output
+    in that of its `classifier`.
 
     Attributes:
         num_outputs: numbers to regress.
@@ -65,13 +65,14 @@ class VGG(nn.Module):
                 layer += 1
             x = nn.max_pool(x, (2, 2), strides=(2, 2))
         x = adaptive_average_pool(x, (7, 7))
-        # PyTorch flattens (channel, height, width): in that order its fully connected weights give the same numbers.
+        # PyTorch flattens (channel, height, width): in that order its fully connected weights, once converted,
+        # give the same numbers.
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
         x = drop(nn.relu(dense(4096, name="dense0")(x)))
         x = drop(nn.relu(dense(4096, name="dense1")(x)))
         if self.extra_layers:
-            x = nn.relu(dense(1024, name="dense2", kernel_init=nn.initializers.he_normal())(x))
-            x = nn.relu(dense(512, name="dense3", kernel_init=nn.initializers.he_normal())(x))
+            x = nn.relu(dense(1024, name="dense2")(x))
+            x = nn.relu(dense(512, name="dense3")(x))
         return dense(self.num_outputs, name="output")(x).astype(jnp.float32)
 
 
@@ -80,4 +81,3 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
     for depth, depths in _DEPTHS.items()
     for suffix in ("", "_bn")
 }
-SMALLEST = 32  # five halvings leave one pixel

@@ -1,8 +1,8 @@
 """Checkpoints: the only file that knows Orbax.
 
-A checkpoint is written under a temporary name and renamed when it is whole, so a process killed at any moment leaves
-whole checkpoints only; the next one clears away what it left unfinished. Saving waits until the file is whole: the step after takes over
-the memory of the state.
+A checkpoint is written under a temporary name and renamed when it is whole, so a process killed at any
+moment leaves whole checkpoints only; the next one clears away what it left unfinished. Saving waits until
+the checkpoint is whole, since the step after takes over the memory of the state.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints that are there, oldest first."""
-        return sorted(self._manager.all_steps(read=True))
+        return sorted(self._manager.all_steps())
 
     def latest(self) -> int | None:
         """Step of the newest checkpoint; None where there is none."""
@@ -50,6 +50,6 @@ class Checkpoints:
         self._manager.save(step, args=ocp.args.StandardSave(tree), force=True)
 
     def restore(self, step: int, like: Any) -> Any:
-        """The tree saved at `step`, in the structure, shapes, types and shardings of `like` (arrays or their shapes)."""
+        """The tree saved at `step`, in the structure, shapes, types and shardings of `like`."""
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))

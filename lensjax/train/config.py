@@ -24,7 +24,7 @@ DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float
 TARGETS = ("encoded", "raw")
 
 MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every")
-"""Fields in which a resumed run may differ from what it began with: the numbers it computes do not depend on them."""
+"""Fields in which a resumed run may differ from what it began with: its numbers do not depend on them."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class TrainConfig:
         warmup_steps: steps of linear growth from zero, before the schedule.
         weight_decay: decay of kernels: decoupled for adamw, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
+        init: folder of exported weights of the same network to start from; empty for a fresh start.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
         dtype: type of the network's arithmetic; its parameters are float32 always.
@@ -71,6 +72,7 @@ class TrainConfig:
     warmup_steps: int = 0
     weight_decay: float = 0.0
     loss: str = "l1"
+    init: str = ""
     ema: float = 0.0
     extra_layers: bool = False
     dtype: str = "float32"
@@ -169,7 +171,8 @@ def read(path: Path) -> TrainConfig:
 def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
     """Raises BadInput where `new` would not continue the run that `old` in file `path` began.
 
-    `MAY_CHANGE` lists what may differ. `steps` may too where the schedule is constant: there it only says when to stop.
+    `MAY_CHANGE` lists what may differ. `steps` may too where the schedule is constant: there it only says
+    when to stop.
     """
     free = {*MAY_CHANGE, "steps"} if old.schedule == "constant" else set(MAY_CHANGE)
     for field in dataclasses.fields(TrainConfig):

@@ -1,7 +1,7 @@
 """How well a network does in the course of training: one row a time, in the columns of the 2023 thesis.
 
-First come Cosmo-ML's columns, under its names and with its meaning: totals are sums over images. Then the same as means,
-and the errors up to symmetry, which the thesis did not have.
+First come Cosmo-ML's columns, under its names and with its meaning: totals are sums over images. Then the
+same as means, and the errors up to symmetry, which the thesis did not have.
 """
 
 import csv
@@ -39,9 +39,7 @@ class Predictions:
     truth: NDArray[np.float32]
 
 
-def predict(
-    step_of: Predict, variables: Any, key: Array, *, steps: Iterable[int], size: int
-) -> Predictions:
+def predict(step_of: Predict, variables: Any, key: Array, *, steps: Iterable[int], size: int) -> Predictions:
     """Predictions for the first `size` images of the given steps of a stream; fetched once, at the end."""
     batches = jax.device_get([step_of(variables, key, jnp.int32(step)) for step in steps])
     predicted, truth = (np.concatenate(column)[:size] for column in zip(*batches, strict=True))
@@ -115,7 +113,8 @@ def read_rows(path: Path) -> list[Row]:
 def write_rows(path: Path, rows: list[Row]) -> None:
     """All rows as one file."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch", "step"], lineterminator="\n")
+    columns = list(rows[0]) if rows else ["epoch", "step"]
+    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())

@@ -15,14 +15,18 @@ from lensjax.errors import BadInput
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
 from lensjax.train.files import write_bytes, write_text
-from lensjax.train.state import init_variables
+from lensjax.train.state import Module, init_variables
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "config.json"
 
 
 def export_weights(
-    folder: Path, params: Any, batch_stats: Any, config: TrainConfig, metrics: Mapping[str, float] | None = None
+    folder: Path,
+    params: Any,
+    batch_stats: Any,
+    config: TrainConfig,
+    metrics: Mapping[str, float] | None = None,
 ) -> None:
     """Writes folder/weights.safetensors (tensors named like "params/Conv_0/kernel") and folder/config.json.
 
@@ -41,8 +45,12 @@ def export_weights(
     write_text(folder / CONFIG, json.dumps(content, indent=2) + "\n")
 
 
-def load_weights(folder: Path) -> tuple[dict[str, Any], TrainConfig]:
+def load_weights(
+    folder: Path, *, model: Module | None = None, image_size: int | None = None
+) -> tuple[dict[str, Any], TrainConfig]:
     """({"params", "batch_stats"}, config) from a folder that `export_weights` wrote.
+
+    They must suit `model` at `image_size`; by default the network that the folder's own config names.
 
     Raises:
         BadInput: a file is missing or unreadable, or a tensor is missing, surplus, of another shape or type.
@@ -56,10 +64,9 @@ def load_weights(folder: Path) -> tuple[dict[str, Any], TrainConfig]:
         raise BadInput(f"{path}: no such file") from None
     except (SafetensorError, OSError, KeyError) as error:
         raise BadInput(f"{path}: not a safetensors file: {error}") from None
-    model = configs.make_model(config, configs.make_problem(config))
-    expected = jax.eval_shape(
-        lambda key: init_variables(model, key, image_size=config.image_size), jax.random.key(0)
-    )
+    if model is None:
+        model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
+    expected = jax.eval_shape(lambda key: init_variables(model, key, image_size=image_size), jax.random.key(0))
     shapes = _flat(expected)
     for name, shape in shapes.items():
         if name not in tensors:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
@@ -17,6 +18,7 @@ from lensjax.train import config as configs
 from lensjax.train import evaluation, optim, sharding
 from lensjax.train.checkpoint import Checkpoints
 from lensjax.train.config import TrainConfig
+from lensjax.train.export import load_weights
 from lensjax.train.state import Module, TrainState, init_state, keys
 from lensjax.train.step import make_predict, make_train_step
 
@@ -73,8 +75,8 @@ def train(
 ) -> Run:
     """Trains to the last step, from the newest checkpoint in `workdir` where there is one.
 
-    A run that was killed and is started again ends with the same parameters and the same evaluation.csv, bit for bit, as one
-    that was not (on the same software and hardware).
+    A run that was killed and is started again ends with the same parameters and the same evaluation.csv,
+    bit for bit, as one that was not (on the same software and hardware).
 
     Args:
         config: what to train.
@@ -94,7 +96,7 @@ def train(
     model = configs.make_model(config, problem)
     optimizer = _optimizer(config)
     first = sharding.is_first_process()
-    _claim(workdir, config, write=first)
+    _check_folder(workdir, config)
 
     run_keys = keys(config.seed)
     train_step = make_train_step(config, problem, model, optimizer, mesh)
@@ -110,14 +112,16 @@ def train(
         table = workdir / "evaluation.csv"
         rows = [row for row in evaluation.read_rows(table) if _is_kept(int(row["step"]), step, config)]
         if first:
+            configs.write(config, workdir / "config.json")
             evaluation.write_rows(table, rows)
         on_start(step)
 
         pending: list[dict[str, Array]] = []  # metrics not yet fetched, one for each step
         logged, losses, seconds = step, [], 0.0
-        began = time.perf_counter()
+        began = None
         while step < config.steps:
             state, measured = train_step(state, run_keys)
+            began = began or time.perf_counter()  # the first call compiles before it returns
             pending.append(measured)
             step += 1
             log = step % config.log_every == 0 or step == config.steps
@@ -199,13 +203,11 @@ def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
     return optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay)
 
 
-def _claim(workdir: Path, config: TrainConfig, *, write: bool) -> None:
-    """Makes the folder this run's, or raises BadInput where it is another's."""
+def _check_folder(workdir: Path, config: TrainConfig) -> None:
+    """Raises BadInput where the folder is another run's."""
     path = workdir / "config.json"
     if path.exists():
         configs.check_same_run(configs.read(path), config, path=path)
-    if write:
-        configs.write(config, path)
 
 
 def _initializer(
@@ -239,10 +241,16 @@ def _start(
     mesh: jax.sharding.Mesh,
     checkpoints: Checkpoints,
 ) -> TrainState:
-    """The newest checkpoint's state, or a fresh one."""
+    """The newest checkpoint's state; else a fresh one, with the weights of `config.init` where that is given."""
     latest = checkpoints.latest()
     if latest is None:
-        return _initializer(config, model, optimizer, mesh)(key)
+        state = _initializer(config, model, optimizer, mesh)(key)
+        if not config.init:
+            return state
+        weights, _ = load_weights(Path(config.init), model=model, image_size=config.image_size)
+        weights = jax.device_put(weights, sharding.replicated(mesh))
+        average = None if state.average is None else jax.tree.map(jnp.copy, weights)
+        return replace(state, average=average, **weights)
     return checkpoints.restore(latest, _abstract_state(config, model, optimizer, key, mesh))
 
 
@@ -251,7 +259,7 @@ def _is_evaluated(step: int, config: TrainConfig) -> bool:
 
 
 def _is_kept(step: int, done: int, config: TrainConfig) -> bool:
-    """Whether a row of an earlier start belongs to this run: those after the checkpoint are computed again."""
+    """Whether a row of an earlier start stays: those after the checkpoint are computed again."""
     return step <= done and _is_evaluated(step, config)
 
 
@@ -265,7 +273,7 @@ def _fetch(pending: list[dict[str, Array]], step: int, config: TrainConfig) -> l
     for index, measured in enumerate(fetched, start=step - len(pending)):
         if not measured["finite"]:
             raise Diverged(
-                f"step {index} diverged: the loss is {float(measured['loss'])}, or its gradient is not finite; "
-                f"its batch is that of seed {config.seed}, step {index}"
+                f"step {index} diverged: its loss is {float(measured['loss'])}, with gradients not all "
+                f"finite; its batch is that of seed {config.seed}, step {index}"
             )
     return [float(measured["loss"]) for measured in fetched]

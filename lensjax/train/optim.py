@@ -31,7 +31,7 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 
 
 def schedule(name: str, *, peak: float, steps: int, warmup_steps: int = 0) -> optax.Schedule:
-    """Learning rate by step: linear from zero over the warm-up, then the named schedule over the steps that are left."""
+    """Learning rate by step: linear from zero over the warm-up, then the named one over the steps left."""
     after = SCHEDULES[name](peak, steps - warmup_steps)
     if warmup_steps == 0:
         return after

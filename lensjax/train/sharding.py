@@ -14,8 +14,8 @@ AXIS = "batch"
 def initialize() -> None:
     """Joins the other processes of this job, one a host or a GPU; does nothing where there is only this one.
 
-    They are found by `srun`'s environment (SLURM_STEP_NUM_TASKS) or by JAX_COORDINATOR_ADDRESS with JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID. Call it before anything else of JAX.
+    They are found by `srun`'s environment (SLURM_STEP_NUM_TASKS) or by JAX_COORDINATOR_ADDRESS with
+    JAX_NUM_PROCESSES and JAX_PROCESS_ID. Call it before anything else of JAX.
     """
     if "JAX_COORDINATOR_ADDRESS" in os.environ:
         try:
@@ -47,7 +47,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def split(mesh: Mesh, size: int) -> NamedSharding:
-    """A leading axis of length `size` split over the devices, where they divide it; else the same array on every device."""
+    """A leading axis of length `size` split over the devices; replicated where they do not divide it."""
     return NamedSharding(mesh, PartitionSpec(AXIS)) if size % mesh.size == 0 else replicated(mesh)
 
 

@@ -31,7 +31,7 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
 ) -> TrainStep:
-    """The function (state, keys) → (state, metrics) of one step; it takes over the memory of the state it is given.
+    """The function (state, keys) → (state, metrics) of one step; it takes over the state's memory.
 
     Metrics are scalars: "loss", and "finite", whether the loss and every gradient are.
     """
@@ -86,7 +86,7 @@ def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
 def make_predict(
     config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, batch_size: int
 ) -> Predict:
-    """The function (variables, stream key, step) → (predicted, truth) of one batch, each (batch_size, P) in file units."""
+    """The function (variables, key, step) → (predicted, truth), each (batch_size, P) in file units."""
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
         batch = sharding.share(stream.batch(problem, key, step, batch_size=batch_size), mesh)

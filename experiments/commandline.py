@@ -1,0 +1,90 @@
+"""What the programs of this folder share: flags, configs looked up by name, and one line for bad input."""
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from absl import app, flags, logging
+from ml_collections import ConfigDict
+
+from lensjax.errors import BadInput
+from lensjax.train import TrainConfig
+from lensjax.train.config import check_field, from_mapping
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the flags, runs `main` and ends the process: 0 done, 2 bad input with one line on stderr."""
+    app.run(lambda _: _guarded(main), flags_parser=_parse)
+
+
+def train_config(config: ConfigDict) -> TrainConfig:
+    """The frozen, checked form of a config."""
+    return from_mapping(config.to_dict())
+
+
+def find_config(name: str) -> str:
+    """Path of a config file; a bare name is looked up in experiments/configs/.
+
+    Raises:
+        BadInput: no such file; suggests the nearest names.
+    """
+    if Path(name).is_file():
+        return name
+    bare = name if name.endswith(".py") else f"{name}.py"
+    if Path(name).name == name and (CONFIGS / bare).is_file():
+        return str(CONFIGS / bare)
+    known = sorted(path.name for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
+    near = difflib.get_close_matches(Path(bare).name, known, n=3, cutoff=0.4)
+    guess = f"did you mean {' or '.join(near)}? " if near else ""
+    raise BadInput(f"--config {name}: no such config; {guess}known: {', '.join(known)}")
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    if {"--help", "-help", "-h"} & set(argv[1:]):
+        flags.FLAGS(argv[:1])
+        app.usage(writeto_stdout=True)
+        sys.exit(0)
+    try:
+        # config_flags reads its overrides from sys.argv itself.
+        sys.argv = _with_found_config(argv)
+        rest = flags.FLAGS(sys.argv)
+        if len(rest) > 1:
+            raise BadInput(f"{rest[1]}: not a flag; try --help")
+        return rest
+    except BadInput as error:
+        _refuse(str(error))
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        _refuse(" ".join(str(error).split()))
+    raise AssertionError("unreachable")
+
+
+def _with_found_config(argv: Sequence[str]) -> list[str]:
+    found = list(argv)
+    for i, argument in enumerate(argv):
+        flag, equals, value = argument.partition("=")
+        flag = flag.removeprefix("--") if flag.startswith("--") else flag.removeprefix("-")
+        if not argument.startswith("-"):
+            continue
+        if flag == "config" and equals:
+            found[i] = f"--config={find_config(value)}"
+        elif flag == "config" and i + 1 < len(argv):
+            found[i + 1] = find_config(argv[i + 1])
+        elif flag.startswith(("config.", "noconfig.")):
+            check_field(flag.partition(".")[2])
+    return found
+
+
+def _guarded(main: Callable[[], None]) -> None:
+    logging.set_verbosity(logging.WARNING)
+    try:
+        main()
+    except BadInput as error:
+        _refuse(str(error))
+
+
+def _refuse(line: str) -> None:
+    sys.stderr.write(f"{Path(sys.argv[0]).stem}: {line}\n")
+    sys.exit(2)

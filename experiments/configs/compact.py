@@ -1,0 +1,31 @@
+"""The packaged default: a small network on 100×100 pixels, for images with and without the ring's cut.
+
+python -m experiments.train --config compact.py
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import base
+
+
+def get_config() -> ConfigDict:
+    """The run."""
+    config = base.get_config()
+    config.model = "compact"
+    config.image_size = 100
+    config.method = "mixed"
+    config.integer = False
+    config.targets = "encoded"
+    config.batch_size = 64
+    config.optimizer = "adamw"
+    config.learning_rate = 2e-3
+    config.weight_decay = 1e-4
+    config.schedule = "cosine"
+    config.warmup_steps = 500
+    config.ema = 0.999
+    config.steps = 60_000
+    config.eval_every = 2000
+    config.eval_size = 2048
+    config.checkpoint_every = 500
+    config.log_every = 50
+    return config

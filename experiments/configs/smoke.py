@@ -1,0 +1,29 @@
+"""A few seconds on a processor: shows that everything runs, and that the loss falls. Its score means nothing.
+
+python -m experiments.train --config smoke.py
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import base
+
+
+def get_config() -> ConfigDict:
+    """The run."""
+    config = base.get_config()
+    config.model = "compact"
+    config.image_size = 32
+    config.method = "ring"
+    config.batch_size = 16
+    config.optimizer = "adamw"
+    config.learning_rate = 2e-3
+    config.weight_decay = 1e-4
+    config.schedule = "cosine"
+    config.warmup_steps = 5
+    config.ema = 0.9
+    config.steps = 60
+    config.eval_every = 20
+    config.eval_size = 32
+    config.checkpoint_every = 10
+    config.log_every = 10
+    return config

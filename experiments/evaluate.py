@@ -1,0 +1,309 @@
+"""Judges a trained network on fresh images, in the tables and figures of the 2023 thesis.
+
+    python -m experiments.evaluate --workdir DIR [--refine] [--n 1000] [--seed 0]
+
+DIR is the folder of a run of experiments.train. Written into it:
+
+    predictions.csv   Index, then each parameter's true and predicted value; with --refine its refined one too
+    summary.csv       mean absolute and squared error, raw as in the thesis and up to symmetry
+    figures/          histograms of the deviation (all, within ±5), loss curves (linear, logarithmic), scatter
+
+Exit code 0: done; 2: bad input; 1: anything else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from absl import flags
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from experiments import commandline
+from lensjax import metrics, problems, refine, report, stream
+from lensjax.conventions import GREY_LEVELS
+from lensjax.errors import BadInput
+from lensjax.problems import Problem
+from lensjax.train import restore_run, sharding
+from lensjax.train.evaluation import read_rows
+from lensjax.train.loop import Run
+from lensjax.train.step import make_predict
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_REFINE = flags.DEFINE_bool("refine", False, "Refine the network's answers through the renderer, too.")
+_N = flags.DEFINE_integer("n", 1000, "Fresh images to judge by.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the fresh images.")
+flags.mark_flag_as_required("workdir")
+
+FRESH = 1000
+"""Purpose of the fresh images' key; a run's own keys have the purposes 0, 1 … of `train.state.keys`."""
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What one method says of the images.
+
+    Attributes:
+        name: "network" or "refined".
+        params: parameters (N, P) in file units.
+        bound: Cramér–Rao bound (N, P) where it is known.
+    """
+
+    name: str
+    params: NDArray[np.float64]
+    bound: NDArray[np.float64] | None = None
+
+
+def main() -> None:
+    """The program."""
+    workdir = Path(_WORKDIR.value)
+    if _N.value < 1:
+        raise BadInput(f"--n is {_N.value}; it must be 1 or more")
+    if _SEED.value < 0:
+        raise BadInput(f"--seed is {_SEED.value}; it must be 0 or more")
+    if not workdir.is_dir():
+        raise BadInput(f"{workdir}: no such folder; --workdir is the folder of a run of experiments.train")
+    jax.config.update("jax_compilation_cache_dir", str(workdir / "compiled"))
+    run = restore_run(workdir)
+    history = read_history(workdir / "evaluation.csv", image_count=run.config.eval_size)
+    key = jax.random.fold_in(jax.random.key(_SEED.value), FRESH)
+
+    truth, predicted = predict(run, key, n=_N.value)
+    estimates = [Estimates("network", predicted)]
+    table = predictions_table(run.problem, truth, predicted)
+    if _REFINE.value:
+        solution = refined(run.problem, key, predicted)
+        estimates.append(Estimates("refined", solution.params, solution.bound))
+        table = table.join(solution_table(solution))
+
+    report.write(workdir / "predictions.csv", table.to_csv(index=False))
+    summary = summary_table(run.problem, truth, estimates)
+    report.write(workdir / "summary.csv", summary.to_csv(index=False))
+    draw(run.problem, workdir / "figures", history, truth, estimates)
+    print(f"{workdir}: {run.config.model} after {run.step} steps, {_N.value} fresh images\n")
+    print(report.text_table(printed(summary)))
+
+
+def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
+    """The curves of evaluation.csv: epoch, and mean absolute and mean squared errors of both sets.
+
+    Raises:
+        BadInput: no such file, or a column or a number is missing in it.
+    """
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; experiments.train writes it")
+    rows = read_rows(path)
+
+    def column(name: str) -> NDArray[np.float64]:
+        values = []
+        for line, row in enumerate(rows, start=2):
+            try:
+                values.append(float(row[name]))
+            except (KeyError, TypeError, ValueError):
+                raise BadInput(
+                    f"{path}: line {line}: column {name!r} is {row.get(name)!r}; a number is needed"
+                ) from None
+        return np.array(values)
+
+    return pd.DataFrame(
+        {
+            "epoch": column("epoch"),
+            "MAE training": column("MAE (Training Set)"),
+            "MAE test": column("MAE (Test Set)"),
+            "MAE test, up to symmetry": column("Symmetric MAE (Test Set)"),
+            # The thesis's totals are sums over images.
+            "MSE training": column("tMSELoss (Training Set)") / image_count,
+            "MSE test": column("tMSELoss (Test Set)") / image_count,
+        }
+    )
+
+
+def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(truth, predicted), each (n, P) in file units, for the first n images of a stream."""
+    step_of = make_predict(run.config, run.problem, run.model, sharding.make_mesh(), batch_size=BATCH)
+    truth, predicted = [], []
+    with tqdm(total=n, unit="image", desc="network", disable=None) as bar:
+        for step in range(-(-n // BATCH)):
+            guess, true = jax.device_get(step_of(run.variables, key, jnp.int32(step)))
+            predicted.append(guess)
+            truth.append(true)
+            bar.update(min(BATCH, n - bar.n))
+    return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
+
+
+def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) -> refine.Solution:
+    """Solutions for the same images at the field's own resolution, from the network's answers (N, P) on."""
+    n = len(predicted)
+    native = problems.get(
+        problem.name, image_size=problem.field, integer=problem.integer, method=problem.method
+    )
+    draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH)["image"][..., 0])
+    # An untrained network may say a negative size: the prior's bounds are where it can be tried.
+    low, high = (jnp.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
+    tried = jnp.clip(jnp.nan_to_num(jnp.asarray(predicted, jnp.float32)), low, high)
+    starts_of = jax.jit(
+        jax.vmap(lambda params: refine.from_params(native, params, method=native.camera.method))
+    )
+    starts = np.asarray(starts_of(tried))
+    solutions = []
+    with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
+        for step in range(-(-n // BATCH)):
+            part = slice(step * BATCH, min((step + 1) * BATCH, n))
+            images = np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS
+            solutions.append(refine.refine(native, images, starts[part], progress=bar.update))
+    return joined(solutions)
+
+
+def joined(solutions: Sequence[refine.Solution]) -> refine.Solution:
+    """Solutions one after the other, as one."""
+    fields = {}
+    for name in refine.Solution.__dataclass_fields__:
+        parts = [getattr(solution, name) for solution in solutions]
+        if name == "names":
+            fields[name] = parts[0]
+        elif isinstance(parts[0], tuple):
+            fields[name] = tuple(value for part in parts for value in part)
+        else:
+            fields[name] = np.concatenate(parts)
+    return refine.Solution(**fields)
+
+
+def predictions_table(
+    problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> pd.DataFrame:
+    """The thesis's columns: Index, <name> (Ground Truth) …, <name> (Predicted) …"""
+    return pd.DataFrame(
+        {"Index": np.arange(len(truth))}
+        | {f"{name} (Ground Truth)": truth[:, k] for k, name in enumerate(problem.names)}
+        | {f"{name} (Predicted)": predicted[:, k] for k, name in enumerate(problem.names)}
+    )
+
+
+def solution_table(solution: refine.Solution) -> pd.DataFrame:
+    """<name> (Refined) …, <name> (Refined 1 sigma) …, and how the fit went."""
+    return pd.DataFrame(
+        {f"{name} (Refined)": solution.params[:, k] for k, name in enumerate(solution.names)}
+        | {f"{name} (Refined 1 sigma)": solution.errors[:, k] for k, name in enumerate(solution.names)}
+        | {
+            "chi2": solution.chi2,
+            "kind": solution.kind,
+            "success": solution.success,
+            "status": solution.status,
+        }
+    )
+
+
+def summary_table(
+    problem: Problem, truth: NDArray[np.float64], estimates: Sequence[Estimates]
+) -> pd.DataFrame:
+    """A row for each parameter of each method, and one for their mean; NaN where nothing can be said."""
+    rows = []
+    for estimate in estimates:
+        raw = metrics.summary(metrics.raw_error(estimate.params, truth, problem=problem), names=problem.names)
+        error = metrics.symmetric_error(estimate.params, truth, problem=problem)
+        fair = metrics.summary(error, names=problem.names)
+        z = metrics.normalised(
+            error, np.full_like(error, np.nan) if estimate.bound is None else estimate.bound
+        )
+        rows += [
+            {
+                "Estimate": estimate.name,
+                "Parameter": parameter.name,
+                "Unit": parameter.unit,
+                "MAE (Raw)": raw.mae[k],
+                "MSE (Raw)": raw.mse[k],
+                "MAE (up to Symmetry)": fair.mae[k],
+                "MSE (up to Symmetry)": fair.mse[k],
+                "Median (up to Symmetry)": fair.median[k],
+                "Counted (up to Symmetry)": int(fair.count[k]),
+                "Median Error over Bound": metrics.summary(z, names=problem.names).median[k],
+                "Share within 5 Bounds": metrics.share(z)[k],
+            }
+            for k, parameter in enumerate(problem.parameters)
+        ]
+        rows.append(
+            {
+                "Estimate": estimate.name,
+                "Parameter": "mean",
+                "Unit": "",
+                "MAE (Raw)": raw.overall_mae,
+                "MSE (Raw)": raw.overall_mse,
+                "MAE (up to Symmetry)": fair.overall_mae,
+                "MSE (up to Symmetry)": fair.overall_mse,
+                "Median (up to Symmetry)": fair.overall_median,
+                "Counted (up to Symmetry)": int(fair.count.sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def printed(summary: pd.DataFrame) -> report.Table:
+    """The summary for a terminal, under shorter headings."""
+    columns = {
+        "Estimate": "",
+        "Parameter": "",
+        "Unit": "",
+        "MAE (Raw)": "MAE",
+        "MSE (Raw)": "MSE",
+        "MAE (up to Symmetry)": "MAE*",
+        "MSE (up to Symmetry)": "MSE*",
+        "Median (up to Symmetry)": "median*",
+        "Counted (up to Symmetry)": "counted*",
+        "Median Error over Bound": "median/bound",
+        "Share within 5 Bounds": "within 5",
+    }
+    known = [name for name in columns if not summary[name].isna().all()]
+    rows = tuple(tuple(row) for row in summary[known].itertuples(index=False, name=None))
+    caption = (
+        "MAE, MSE: raw, as in the thesis. *: up to symmetry, theta of elliptical sources only. "
+        "Never compare one with the other."
+    )
+    return report.Table(tuple(columns[name] for name in known), rows, caption)
+
+
+def draw(
+    problem: Problem,
+    folder: Path,
+    history: pd.DataFrame,
+    truth: NDArray[np.float64],
+    estimates: Sequence[Estimates],
+) -> None:
+    """All figures, as PNG files in the folder."""
+    named = {"names": problem.names, "units": [parameter.unit for parameter in problem.parameters]}
+    for measure, label in (("MAE", "mean absolute error"), ("MSE", "mean squared error")):
+        series = {c.removeprefix(f"{measure} "): history[c] for c in history if c.startswith(measure)}
+        for log, suffix in ((False, ""), (True, "-log")):
+            figure = report.curves(
+                series,
+                x=history["epoch"],
+                x_label="epoch",
+                y_label=f"{label} (mean over parameters)",
+                log=log,
+            )
+            report.save(figure, folder / f"{measure.lower()}{suffix}.png")
+    for estimate in estimates:
+        error = metrics.symmetric_error(estimate.params, truth, problem=problem)
+        raw = metrics.raw_error(estimate.params, truth, problem=problem)
+        for kind, values, words in (("raw", raw, "raw"), ("symmetric", error, "up to symmetry")):
+            for limit, suffix in ((None, ""), (5.0, "-5")):
+                figure = report.histograms(
+                    values, **named, limit=limit, title=f"{estimate.name}: deviation, {words}"
+                )
+                report.save(figure, folder / f"{estimate.name}-deviation-{kind}{suffix}.png")
+        # The true values are those of the equivalent set nearest to the prediction.
+        figure = report.scatter(
+            estimate.params, estimate.params - error, **named, title=f"{estimate.name}: up to symmetry"
+        )
+        report.save(figure, folder / f"{estimate.name}-scatter.png")
+        figure = report.scatter(estimate.params, truth, **named, title=f"{estimate.name}: raw")
+        report.save(figure, folder / f"{estimate.name}-scatter-raw.png")
+
+
+if __name__ == "__main__":
+    commandline.run(main)

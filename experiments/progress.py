@@ -1,0 +1,67 @@
+"""How a run is watched: a bar on a terminal, plain lines in a file or a pipe."""
+
+import sys
+from typing import TextIO
+
+from tqdm import tqdm
+
+from lensjax.train.evaluation import Row
+from lensjax.train.loop import Progress
+
+
+class Watch:
+    """The callbacks of one run."""
+
+    def __init__(self, steps: int, *, out: TextIO | None = None, quiet: bool = False) -> None:
+        """Watches a run of so many steps; `quiet` for the processes that are not to speak."""
+        self._steps = steps
+        self._out = out or sys.stdout
+        self._quiet = quiet
+        self._last = 0
+        self._bar: tqdm | None = None
+
+    def start(self, step: int) -> None:
+        """The run begins, or goes on, at `step`."""
+        self._last = step
+        if self._out.isatty() and not self._quiet:
+            self._bar = tqdm(total=self._steps, initial=step, unit="step", file=self._out, dynamic_ncols=True)
+        else:
+            self._say(f"step {step}/{self._steps}  {'goes on' if step else 'begins'}")
+
+    def log(self, progress: Progress) -> None:
+        """A log step."""
+        rate = progress.images / progress.seconds
+        left = (self._steps - progress.step) * progress.seconds / (progress.step - self._last)
+        self._last = progress.step
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{progress.loss:.4g}", images=f"{rate:.0f}/s")
+            self._bar.update(progress.step - self._bar.n)
+            return
+        self._say(
+            f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s"
+            f"  eta {_clock(left)}"
+        )
+
+    def evaluation(self, row: Row) -> None:
+        """A row of evaluation.csv."""
+        self._say(
+            f"epoch {row['epoch']}  step {row['step']}  MAE: test {float(row['MAE (Test Set)']):.4g}, "
+            f"training {float(row['MAE (Training Set)']):.4g}, "
+            f"test up to symmetry {float(row['Symmetric MAE (Test Set)']):.4g}"
+        )
+
+    def end(self) -> None:
+        """The run is over, or broken off."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            tqdm.write(line, file=self._out)
+            self._out.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}"

@@ -1,0 +1,54 @@
+"""Trains a network on endless images; started again, it goes on where it was.
+
+    python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
+
+A bare config name is looked up in experiments/configs/. The run's folder (default: runs/NAME) gets
+config.json, evaluation.csv and checkpoints/. Exit code 0: done; 2: bad input; 1: anything else.
+"""
+
+import sys
+from pathlib import Path
+
+import jax
+from absl import flags
+from ml_collections import config_flags
+
+from experiments import commandline
+from experiments.progress import Watch
+from lensjax.train import Diverged, export_weights, sharding, train
+from lensjax.train.evaluation import scores
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "NAME.py of experiments/configs/, or a path.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<config name>.")
+_EXPORT = flags.DEFINE_string("export", None, "Folder for the weights, written at the end.")
+flags.mark_flag_as_required("config")
+
+
+def main() -> None:
+    """The program."""
+    config = commandline.train_config(_CONFIG.value)
+    name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
+    workdir = Path(_WORKDIR.value or Path("runs") / name)
+    # Compiled programs are kept beside the run: it starts again at once, and goes on with the very same ones.
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(workdir / "compiled"))
+    sharding.initialize()
+    watch = Watch(config.steps, quiet=not sharding.is_first_process())
+    try:
+        run = train(config, workdir, on_start=watch.start, on_log=watch.log, on_evaluation=watch.evaluation)
+    except Diverged as error:
+        sys.exit(f"train: {error}")
+    finally:
+        watch.end()
+    if _EXPORT.value and sharding.is_first_process():
+        export_weights(
+            Path(_EXPORT.value),
+            run.variables["params"],
+            run.variables["batch_stats"],
+            config,
+            scores(workdir / "evaluation.csv"),
+        )
+
+
+if __name__ == "__main__":
+    commandline.run(main)

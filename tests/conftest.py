@@ -1,0 +1,13 @@
+"""Settings for every test; the environment is set before anything imports JAX."""
+
+import os
+
+# What the caller has set stays: JAX_PLATFORMS=cuda runs the same tests on a GPU.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from hypothesis import settings  # noqa: E402
+
+# The first example of a test compiles, so there is no deadline; the same examples every time.
+settings.register_profile("lensjax", deadline=None, derandomize=True, max_examples=30)
+settings.load_profile("lensjax")
