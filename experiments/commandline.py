@@ -44,7 +44,7 @@ def find_config(name: str) -> str:
 
 def _parse(argv: Sequence[str]) -> list[str]:
     if {"--help", "-help", "-h"} & set(argv[1:]):
-        flags.FLAGS(argv[:1])
+        flags.FLAGS.mark_as_parsed()  # not parsed: a required flag may be missing
         app.usage(writeto_stdout=True)
         sys.exit(0)
     try:

@@ -19,25 +19,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from absl import flags
+from absl import flags, logging
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from experiments import commandline
-from lensjax import metrics, problems, refine, report, stream
+from lensjax import estimate, metrics, problems, report, stream
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.problems import Problem
+from lensjax.refine import Solution
 from lensjax.train import restore_run, sharding
 from lensjax.train.evaluation import read_rows
 from lensjax.train.loop import Run
 from lensjax.train.step import make_predict
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; must be given.")
 _REFINE = flags.DEFINE_bool("refine", False, "Refine the network's answers through the renderer, too.")
 _N = flags.DEFINE_integer("n", 1000, "Fresh images to judge by.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the fresh images.")
-flags.mark_flag_as_required("workdir")
 
 FRESH = 1000
 """Purpose of the fresh images' key; a run's own keys have the purposes 0, 1 … of `train.state.keys`."""
@@ -62,6 +62,9 @@ class Estimates:
 
 def main() -> None:
     """The program."""
+    logging.set_verbosity(logging.ERROR)  # Orbax warns that it only reads, which is what it is asked to do
+    if _WORKDIR.value is None:
+        raise BadInput("--workdir is missing; it is the folder of a run of experiments.train")
     workdir = Path(_WORKDIR.value)
     if _N.value < 1:
         raise BadInput(f"--n is {_N.value}; it must be 1 or more")
@@ -113,7 +116,7 @@ def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "epoch": column("epoch"),
+            "epoch": column("Epoch"),
             "MAE training": column("MAE (Training Set)"),
             "MAE test": column("MAE (Test Set)"),
             "MAE test, up to symmetry": column("Symmetric MAE (Test Set)"),
@@ -137,7 +140,7 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
     return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
 
 
-def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) -> refine.Solution:
+def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) -> Solution:
     """Solutions for the same images at the field's own resolution, from the network's answers (N, P) on."""
     n = len(predicted)
     native = problems.get(
@@ -145,25 +148,21 @@ def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) ->
     )
     draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH)["image"][..., 0])
     # An untrained network may say a negative size: the prior's bounds are where it can be tried.
-    low, high = (jnp.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
-    tried = jnp.clip(jnp.nan_to_num(jnp.asarray(predicted, jnp.float32)), low, high)
-    starts_of = jax.jit(
-        jax.vmap(lambda params: refine.from_params(native, params, method=native.camera.method))
-    )
-    starts = np.asarray(starts_of(tried))
+    low, high = (np.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
+    tried = np.clip(np.nan_to_num(predicted), low, high)
     solutions = []
     with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
         for step in range(-(-n // BATCH)):
             part = slice(step * BATCH, min((step + 1) * BATCH, n))
             images = np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS
-            solutions.append(refine.refine(native, images, starts[part], progress=bar.update))
+            solutions.append(estimate.solve(native, images, tried[part], progress=bar.update))
     return joined(solutions)
 
 
-def joined(solutions: Sequence[refine.Solution]) -> refine.Solution:
+def joined(solutions: Sequence[Solution]) -> Solution:
     """Solutions one after the other, as one."""
     fields = {}
-    for name in refine.Solution.__dataclass_fields__:
+    for name in Solution.__dataclass_fields__:
         parts = [getattr(solution, name) for solution in solutions]
         if name == "names":
             fields[name] = parts[0]
@@ -171,7 +170,7 @@ def joined(solutions: Sequence[refine.Solution]) -> refine.Solution:
             fields[name] = tuple(value for part in parts for value in part)
         else:
             fields[name] = np.concatenate(parts)
-    return refine.Solution(**fields)
+    return Solution(**fields)
 
 
 def predictions_table(
@@ -185,7 +184,7 @@ def predictions_table(
     )
 
 
-def solution_table(solution: refine.Solution) -> pd.DataFrame:
+def solution_table(solution: Solution) -> pd.DataFrame:
     """<name> (Refined) …, <name> (Refined 1 sigma) …, and how the fit went."""
     return pd.DataFrame(
         {f"{name} (Refined)": solution.params[:, k] for k, name in enumerate(solution.names)}
@@ -204,16 +203,14 @@ def summary_table(
 ) -> pd.DataFrame:
     """A row for each parameter of each method, and one for their mean; NaN where nothing can be said."""
     rows = []
-    for estimate in estimates:
-        raw = metrics.summary(metrics.raw_error(estimate.params, truth, problem=problem), names=problem.names)
-        error = metrics.symmetric_error(estimate.params, truth, problem=problem)
+    for one in estimates:
+        raw = metrics.summary(metrics.raw_error(one.params, truth, problem=problem), names=problem.names)
+        error = metrics.symmetric_error(one.params, truth, problem=problem)
         fair = metrics.summary(error, names=problem.names)
-        z = metrics.normalised(
-            error, np.full_like(error, np.nan) if estimate.bound is None else estimate.bound
-        )
+        z = metrics.normalised(error, np.full_like(error, np.nan) if one.bound is None else one.bound)
         rows += [
             {
-                "Estimate": estimate.name,
+                "Estimate": one.name,
                 "Parameter": parameter.name,
                 "Unit": parameter.unit,
                 "MAE (Raw)": raw.mae[k],
@@ -229,7 +226,7 @@ def summary_table(
         ]
         rows.append(
             {
-                "Estimate": estimate.name,
+                "Estimate": one.name,
                 "Parameter": "mean",
                 "Unit": "",
                 "MAE (Raw)": raw.overall_mae,
@@ -246,9 +243,9 @@ def summary_table(
 def printed(summary: pd.DataFrame) -> report.Table:
     """The summary for a terminal, under shorter headings."""
     columns = {
-        "Estimate": "",
-        "Parameter": "",
-        "Unit": "",
+        "Estimate": "estimate",
+        "Parameter": "parameter",
+        "Unit": "unit",
         "MAE (Raw)": "MAE",
         "MSE (Raw)": "MSE",
         "MAE (up to Symmetry)": "MAE*",
@@ -287,22 +284,20 @@ def draw(
                 log=log,
             )
             report.save(figure, folder / f"{measure.lower()}{suffix}.png")
-    for estimate in estimates:
-        error = metrics.symmetric_error(estimate.params, truth, problem=problem)
-        raw = metrics.raw_error(estimate.params, truth, problem=problem)
+    for one in estimates:
+        error = metrics.symmetric_error(one.params, truth, problem=problem)
+        raw = metrics.raw_error(one.params, truth, problem=problem)
         for kind, values, words in (("raw", raw, "raw"), ("symmetric", error, "up to symmetry")):
             for limit, suffix in ((None, ""), (5.0, "-5")):
                 figure = report.histograms(
-                    values, **named, limit=limit, title=f"{estimate.name}: deviation, {words}"
+                    values, **named, limit=limit, title=f"{one.name}: deviation, {words}"
                 )
-                report.save(figure, folder / f"{estimate.name}-deviation-{kind}{suffix}.png")
+                report.save(figure, folder / f"{one.name}-deviation-{kind}{suffix}.png")
         # The true values are those of the equivalent set nearest to the prediction.
-        figure = report.scatter(
-            estimate.params, estimate.params - error, **named, title=f"{estimate.name}: up to symmetry"
-        )
-        report.save(figure, folder / f"{estimate.name}-scatter.png")
-        figure = report.scatter(estimate.params, truth, **named, title=f"{estimate.name}: raw")
-        report.save(figure, folder / f"{estimate.name}-scatter-raw.png")
+        figure = report.scatter(one.params, one.params - error, **named, title=f"{one.name}: up to symmetry")
+        report.save(figure, folder / f"{one.name}-scatter.png")
+        figure = report.scatter(one.params, truth, **named, title=f"{one.name}: raw")
+        report.save(figure, folder / f"{one.name}-scatter-raw.png")
 
 
 if __name__ == "__main__":

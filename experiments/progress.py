@@ -39,13 +39,13 @@ class Watch:
             return
         self._say(
             f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s"
-            f"  eta {_clock(left)}"
+            f"  {_clock(left)} left"
         )
 
     def evaluation(self, row: Row) -> None:
         """A row of evaluation.csv."""
         self._say(
-            f"epoch {row['epoch']}  step {row['step']}  MAE: test {float(row['MAE (Test Set)']):.4g}, "
+            f"epoch {row['Epoch']}  step {row['Step']}  MAE: test {float(row['MAE (Test Set)']):.4g}, "
             f"training {float(row['MAE (Training Set)']):.4g}, "
             f"test up to symmetry {float(row['Symmetric MAE (Test Set)']):.4g}"
         )

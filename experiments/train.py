@@ -6,6 +6,8 @@ A bare config name is looked up in experiments/configs/. The run's folder (defau
 config.json, evaluation.csv and checkpoints/. Exit code 0: done; 2: bad input; 1: anything else.
 """
 
+import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -29,9 +31,7 @@ def main() -> None:
     config = commandline.train_config(_CONFIG.value)
     name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
     workdir = Path(_WORKDIR.value or Path("runs") / name)
-    # Compiled programs are kept beside the run: it starts again at once, and goes on with the very same ones.
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(workdir / "compiled"))
+    _make_repeatable(workdir / "compiled")
     sharding.initialize()
     watch = Watch(config.steps, quiet=not sharding.is_first_process())
     try:
@@ -43,11 +43,21 @@ def main() -> None:
     if _EXPORT.value and sharding.is_first_process():
         export_weights(
             Path(_EXPORT.value),
-            run.variables["params"],
-            run.variables["batch_stats"],
-            config,
+            run.variables,
+            dataclasses.asdict(config),
             scores(workdir / "evaluation.csv"),
         )
+
+
+def _make_repeatable(compiled: Path) -> None:
+    """A run that is started again computes the very same numbers: no sums in random order on a GPU, and the
+    programs of the first start, kept in the folder `compiled` where the user has named no other.
+    """
+    flags_of_xla = os.environ.get("XLA_FLAGS", "")
+    if "--xla_gpu_deterministic_ops" not in flags_of_xla:
+        os.environ["XLA_FLAGS"] = f"{flags_of_xla} --xla_gpu_deterministic_ops=true".strip()
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(compiled))
 
 
 if __name__ == "__main__":

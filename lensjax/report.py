@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
@@ -98,7 +98,7 @@ def histograms(
         span = _span(shown) if limit is None else (-limit, limit)
         panel.hist(shown, bins=_bins(len(shown)), range=span, color=BLUE, edgecolor="white", linewidth=0.3)
         panel.axvline(0.0, color=GREY, linewidth=0.8)
-        panel.set_xlim(span)
+        panel.set(xlim=span, ylim=(0.0, panel.get_ylim()[1] if shown.size else 1.0))
         panel.set_xlabel(_label(f"{name}: predicted − true", unit))
         panel.set_ylabel("images")
         panel.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
@@ -145,6 +145,8 @@ def curves(
         )
     if log and any(np.any(np.asarray(values, dtype=np.float64) > 0) for values in series.values()):
         panel.set_yscale("log")
+        panel.yaxis.set_major_formatter(LogFormatter())
+        panel.yaxis.set_minor_formatter(LogFormatter())
     elif not log:
         panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
     panel.set_xlabel(x_label)

@@ -7,7 +7,8 @@ its own:
     torch/bin/pip install --no-deps torchvision==0.28.0
     torch/bin/python scripts/reference_vgg.py [--out tests/models/vgg_reference.json]
 
-Takes half a minute and 2.5 GB of memory. torch and torchvision are imported late: the test imports the formulas.
+Takes half a minute and 2.5 GB of memory. torch and torchvision are imported late, since the
+test imports the formulas.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """A float32 array that depends on PyTorch's name for the tensor and its shape only.
 
     A chirp of PERIOD values, repeated, with a phase from the name. Weights have the spread √(2/fan-in), which
-    keeps the signal's size through the layers; the scales and variances of normalisation layers lie in ½ … 3/2.
+    keeps the signal's size through the layers; scales and variances of normalisation layers lie in ½ … 3/2.
     """
     index = np.arange(PERIOD, dtype=np.float64)
     wave = np.sin(1.2345 * index + 1e-4 * index**2 + zlib.crc32(name.encode()) % 1000)

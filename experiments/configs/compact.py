@@ -18,14 +18,15 @@ def get_config() -> ConfigDict:
     config.targets = "encoded"
     config.batch_size = 64
     config.optimizer = "adamw"
-    config.learning_rate = 2e-3
+    config.learning_rate = 1.5e-3
     config.weight_decay = 1e-4
     config.schedule = "cosine"
-    config.warmup_steps = 500
+    config.warmup_steps = 300
+    config.clip_norm = 1.0
     config.ema = 0.999
-    config.steps = 60_000
-    config.eval_every = 2000
-    config.eval_size = 2048
+    config.steps = 9000
+    config.eval_every = 500
+    config.eval_size = 1024
     config.checkpoint_every = 500
     config.log_every = 50
     return config

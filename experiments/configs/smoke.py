@@ -20,10 +20,11 @@ def get_config() -> ConfigDict:
     config.weight_decay = 1e-4
     config.schedule = "cosine"
     config.warmup_steps = 5
+    config.clip_norm = 1.0
     config.ema = 0.9
     config.steps = 60
     config.eval_every = 20
-    config.eval_size = 32
+    config.eval_size = 16
     config.checkpoint_every = 10
     config.log_every = 10
     return config

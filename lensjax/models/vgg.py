@@ -1,6 +1,6 @@
-"""VGG 11, 13, 16 and 19, with and without batch normalisation (Simonyan & Zisserman 2015, "Very deep
-convolutional networks for large-scale image recognition"), layer for layer as torchvision builds them, so that
-its weights fit.
+"""VGG 11, 13, 16 and 19, with and without batch normalisation, layer for layer as torchvision builds them, so
+that its weights fit (Simonyan & Zisserman 2015, "Very deep convolutional networks for large-scale image
+recognition").
 """
 
 from collections.abc import Callable
@@ -24,13 +24,14 @@ _dense_init = nn.initializers.normal(0.01)
 class VGG(nn.Module):
     """Stages of 3×3 convolutions, a 7×7 map of means, and fully connected layers with dropout.
 
-    Layers are named conv0, norm0, conv1 ... in the order of torchvision's `features`, and dense0, dense1, output
-    in that of its `classifier`.
+    Layers are named conv0, norm0, conv1 ... in the order of torchvision's `features`, and dense0, dense1,
+    output in that of its `classifier`.
 
     Attributes:
         num_outputs: numbers to regress.
         depths: convolutions in each of the five stages.
         batch_norm: normalise after each convolution.
+        hidden: width of the two hidden layers.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
         dropout: share of the two hidden layers' values set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -39,6 +40,7 @@ class VGG(nn.Module):
     num_outputs: int
     depths: tuple[int, ...]
     batch_norm: bool = False
+    hidden: int = 4096
     extra_layers: bool = False
     dropout: float = 0.5
     dtype: DTypeLike = jnp.float32
@@ -65,11 +67,11 @@ class VGG(nn.Module):
                 layer += 1
             x = nn.max_pool(x, (2, 2), strides=(2, 2))
         x = adaptive_average_pool(x, (7, 7))
-        # PyTorch flattens (channel, height, width): in that order its fully connected weights, once converted,
-        # give the same numbers.
+        # PyTorch flattens (channel, height, width): in that order its fully connected weights, once
+        # converted, give the same numbers.
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
-        x = drop(nn.relu(dense(4096, name="dense0")(x)))
-        x = drop(nn.relu(dense(4096, name="dense1")(x)))
+        x = drop(nn.relu(dense(self.hidden, name="dense0")(x)))
+        x = drop(nn.relu(dense(self.hidden, name="dense1")(x)))
         if self.extra_layers:
             x = nn.relu(dense(1024, name="dense2")(x))
             x = nn.relu(dense(512, name="dense3")(x))

@@ -18,13 +18,11 @@ ROUND = 4.0
 
 
 @partial(jax.jit, static_argnames=("problem", "method", "free_shift"))
-def _information(problem: Problem, fit: Array, *, method: str, free_shift: bool) -> Array:
-    x, y = pixel_points(problem.image_size, problem.field, dtype=fit.dtype)
-
+def _information(problem: Problem, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> Array:
     def light(f: Array, x: Array, y: Array) -> tuple[Array, Array]:
         return problem.light(f, x, y, method=method, free_shift=free_shift)
 
-    return sharp(light, fit, jnp.zeros((y.size, x.size), fit.dtype), x, y).matrix
+    return sharp(light, fit, jnp.zeros(jnp.broadcast_shapes(x.shape, y.shape), fit.dtype), x, y).matrix
 
 
 @partial(jax.jit, static_argnames="problem")
@@ -60,9 +58,9 @@ def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free
     """
     with jax.enable_x64(True):
         at = jnp.asarray(fit, jnp.float64)
-        return np.asarray(
-            _information(problem, at, method=method or problem.camera.method, free_shift=free_shift)
-        )
+        x, y = pixel_points(problem.image_size, problem.field, dtype=at.dtype)
+        method = method or problem.camera.method
+        return np.asarray(_information(problem, at, x, y, method=method, free_shift=free_shift))
 
 
 def errors_of(

@@ -31,7 +31,9 @@ LOOSE = 5e-3
 """Slack [grey] up to which an image counts as made by this model: rendered in float32, say."""
 _TRUST = 8.0  # how far along each axis, in least-squares errors, the first linearisation is trusted
 _ROUNDS = 14
-_CHAINS, _STEPS, _BURN = 64, 160, 40
+_CHAINS, _STEPS, _BURN = 64, 120, 40
+_FACETS = 384  # rows that bound the set while points are drawn in it
+_TIGHT = 4096  # pixels at which the linearisation is checked
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Interval:
         covariance: of a uniform distribution over it (F, F).
         lowest, highest: extent of the set along each direction asked for (D,), relative to `fit`.
         slack: what pixels were allowed beyond ½ [grey].
-        violated: pixels that do not round to the observed value at `fit`.
     """
 
     fit: np.ndarray
@@ -51,22 +52,22 @@ class Interval:
     lowest: np.ndarray
     highest: np.ndarray
     slack: float
-    violated: int
 
 
 @dataclass(frozen=True)
 class _Constraints:
-    """rows @ z ≤ bounds, about a point and along whitened axes."""
+    """rows @ z ≤ bounds, about a point and along whitened axes; `pixels` says which pixel each row is from."""
 
     rows: np.ndarray
     bounds: np.ndarray
+    pixels: np.ndarray
 
 
 def violated_pixels(grey: np.ndarray, inside: np.ndarray, image: np.ndarray, *, slack: float = EXACT) -> int:
     """How many pixels of a model do not round to the image's, `slack` [grey] and as many px at the edge forgiven."""
     bright = np.where(inside >= 0, grey, 0.0)
     wrong = np.abs(bright - image) > HALF + slack
-    if slack > 0 and np.ndim(inside):
+    if slack > 0:
         other = np.where(inside >= 0, 0.0, grey)
         wrong &= ~((np.abs(inside) <= slack) & (np.abs(other - image) <= HALF + slack))
     return int(wrong.sum())
@@ -84,8 +85,7 @@ def _linearise(light: Light, fit: Array, whitener: Array, x: Array, y: Array) ->
 
 def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, slack: float) -> _Constraints:
     """The inequalities that matter within ±reach along each axis of the point at which `seen` was linearised."""
-    grey, inside, slopes, edge_slopes, norm, edge_norm, *bend = seen
-    room = bend[0] if bend else np.zeros_like(grey)
+    grey, inside, slopes, edge_slopes, norm, edge_norm = seen
     reach = reach * np.sqrt(slopes.shape[1])  # from the middle of a cube to its corner
     dark = image == 0
     certainly_in = inside > reach * edge_norm
@@ -98,13 +98,9 @@ def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, 
     lit = ~dark & ~certainly_in
     unlit = dark & ~certainly_in & ~certainly_out & (above > reach * norm)
     rows = [slopes[upper], -slopes[lower], -edge_slopes[lit], edge_slopes[unlit]]
-    bounds = [
-        slack - above[upper] + room[upper],
-        slack - below[lower] + room[lower],
-        slack + inside[lit],
-        slack - inside[unlit],
-    ]
-    return _Constraints(np.concatenate(rows), np.concatenate(bounds))
+    bounds = [slack - above[upper], slack - below[lower], slack + inside[lit], slack - inside[unlit]]
+    pixels = [np.flatnonzero(part) for part in (upper, lower, lit, unlit)]
+    return _Constraints(np.concatenate(rows), np.concatenate(bounds), np.concatenate(pixels))
 
 
 def _cutting_planes(
@@ -190,8 +186,8 @@ def _sample(limits: _Constraints, start: np.ndarray, seed: int) -> np.ndarray:
 def solve(
     light: Light,
     image: np.ndarray,
-    x: Array,
-    y: Array,
+    x: np.ndarray,
+    y: np.ndarray,
     start: np.ndarray,
     covariance: np.ndarray,
     directions: Callable[[np.ndarray], np.ndarray],
@@ -202,8 +198,8 @@ def solve(
 
     Args:
         light: simulator (see `objective`), in float64.
-        image: whole grey levels (n, n).
-        x, y: its pixels' points (1, n), (n, 1), float64.
+        image: whole grey levels (M,) of the pixels that matter.
+        x, y: their points (M,), float64.
         start: least-squares solution (F,).
         covariance: its covariance (F, F): the yardstick.
         directions: fit (F,) → (D, F), the linear functions of the parameters whose extent is wanted.
@@ -212,7 +208,7 @@ def solve(
     Returns:
         The set, or None where no parameters near `start` satisfy all pixels within `LOOSE`.
     """
-    pixels = np.asarray(image, np.float64).reshape(-1)
+    pixels = np.asarray(image, np.float64)
     whitener = np.linalg.cholesky(covariance + 1e-14 * np.diag(np.diag(covariance)))
 
     def linearise(fit: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -226,28 +222,19 @@ def solve(
     z, radius, working = _centre(limits, trust)
     if radius <= 0:
         return None
-    wanted = directions(fit) @ whitener
-    vertices, extents, working = _extents(limits, wanted, trust, working)
-    # What the linearisation leaves out, seen at the corners, is given to every row as room.
-    bend = _bend(light, seen, fit, whitener, vertices, x, y)
-    if bend.max() > 0.02 * np.abs(limits.rows @ vertices.T).max():
-        limits = _constraints((*seen, bend), pixels, trust, slack)
-        working = np.zeros(len(limits.rows), bool)
-        vertices, extents, working = _extents(limits, wanted, 2.0 * trust, working)
-    box = np.full(fit.size, trust)
-    facets = _Constraints(
-        np.concatenate([limits.rows[working], np.eye(fit.size), -np.eye(fit.size)]),
-        np.concatenate([limits.bounds[working], box, box]),
-    )
-    points = _sample(facets, z, seed)
+    points = _sample(_nearest(limits, z, trust), z, seed)
     mean = points.mean(axis=0)
     for share in (1.0, 0.5, 0.25, 0.0):  # where the set is bent, its mean can lie outside it: come back towards its middle
         final = fit + share * (whitener @ mean)
         grey, inside = (np.asarray(part) for part in _values(light, final, x, y))
-        violated = violated_pixels(grey, np.broadcast_to(inside, grey.shape), image, slack=slack)
-        if violated == 0:
+        if violated_pixels(grey, inside, pixels, slack=slack) == 0:
             break
-    high, low = np.split(extents, 2)
+    wanted = directions(fit) @ whitener
+    both = np.concatenate([wanted, -wanted])
+    # What the linearisation leaves out, seen at the set's corners, is given to every row as room.
+    corners = mean + 1.25 * (points[np.argmax(points @ both.T, axis=0)] - mean)
+    limits = _with_bend(light, limits, seen, fit, whitener, corners, x, y)
+    high, low = np.split(_extents(limits, both, 2.0 * trust, working), 2)
     offset = directions(fit) @ (final - fit)
     return Interval(
         fit=final,
@@ -255,7 +242,6 @@ def solve(
         lowest=-low - offset,
         highest=high - offset,
         slack=slack,
-        violated=violated,
     )
 
 
@@ -301,34 +287,53 @@ def _feasible(
     return (fit, seen, trust, slack) if excess == 0 else None
 
 
-def _extents(
-    limits: _Constraints, wanted: np.ndarray, trust: float, working: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Corners of the set (2D, F) farthest along each of `wanted` (D, F) and against it, and how far (2D,)."""
+def _nearest(limits: _Constraints, z: np.ndarray, trust: float) -> _Constraints:
+    """The rows nearest to a point of the set, and the box about it: enough to draw its middle."""
+    norm = np.sqrt((limits.rows**2).sum(axis=1))
+    distance = (limits.bounds - limits.rows @ z) / np.maximum(norm, 1e-300)
+    close = np.argsort(distance)[:_FACETS]
+    axes, box = np.eye(z.size), np.full(z.size, trust)
+    return _Constraints(
+        np.concatenate([limits.rows[close], axes, -axes]),
+        np.concatenate([limits.bounds[close], box, box]),
+        np.zeros(0, int),
+    )
+
+
+def _extents(limits: _Constraints, wanted: np.ndarray, trust: float, working: np.ndarray) -> np.ndarray:
+    """How far the set reaches along each of `wanted` (D, F), (D,)."""
     box = np.full(wanted.shape[1], trust)
-    corners, extents = [], []
-    for row in np.concatenate([wanted, -wanted]):
+    extents = []
+    for row in wanted:
         corner, working = _cutting_planes(-row, limits.rows, limits.bounds, box, working)
-        corners.append(np.zeros(len(box)) if corner is None else corner)
         extents.append(np.inf if corner is None else row @ corner)
-    return np.asarray(corners), np.asarray(extents), working
+    return np.asarray(extents)
 
 
-def _bend(
+def _with_bend(
     light: Light,
+    limits: _Constraints,
     seen: tuple[np.ndarray, ...],
     fit: np.ndarray,
     whitener: np.ndarray,
     corners: np.ndarray,
-    x: Array,
-    y: Array,
-) -> np.ndarray:
-    """The most by which a pixel differs from its linearisation at the corners [grey], (n,)."""
-    worst = np.zeros_like(seen[0])
-    for corner in corners:
-        grey, _ = _values(light, fit + whitener @ corner, x, y)
-        worst = np.maximum(worst, np.abs(np.asarray(grey).reshape(-1) - seen[0] - seen[2] @ corner))
-    return worst
+    x: np.ndarray,
+    y: np.ndarray,
+) -> _Constraints:
+    """`limits` with each pixel's room grown by the most it differs from its linearisation at the corners (C, F)."""
+    reached = limits.bounds - (limits.rows @ corners.T).max(axis=1)
+    tight = np.unique(limits.pixels[np.argsort(reached)[:_TIGHT]])
+    chosen = np.resize(tight, _TIGHT)
+    fits = fit + corners @ whitener.T
+    grey = np.asarray(_values_at(light, fits, x[chosen], y[chosen]))
+    bend = np.zeros(len(seen[0]))
+    bend[chosen] = np.abs(grey - seen[0][chosen] - corners @ seen[2][chosen].T).max(axis=0)
+    return _Constraints(limits.rows, limits.bounds + bend[limits.pixels], limits.pixels)
+
+
+@partial(jax.jit, static_argnames="light")
+def _values_at(light: Light, fits: Array, x: Array, y: Array) -> Array:
+    return jax.lax.map(lambda fit: light(fit, x, y)[0], fits)
 
 
 def _excess(grey: np.ndarray, inside: np.ndarray, pixels: np.ndarray, slack: float) -> float:

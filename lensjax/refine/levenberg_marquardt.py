@@ -28,7 +28,7 @@ def descend(
     lowest: Array,
     highest: Array,
     *,
-    steps: int,
+    steps: int | Array,
     tolerance: float,
 ) -> Descent:
     """Descend from `start` (F,) within the bounds; jit-able, and made to be mapped (`jax.lax.map`), not vmapped.
@@ -37,7 +37,7 @@ def descend(
         evaluate: parameters → normal equations.
         start: first parameters, moved within the bounds.
         lowest, highest: bounds (F,).
-        steps: evaluations at most.
+        steps: evaluations at most; with none the start comes back, at infinite cost.
         tolerance: converged when an accepted step, or any the model offers, lowers the cost by less than this.
     """
 
@@ -52,29 +52,32 @@ def descend(
 
     def body(state: tuple) -> tuple:
         fit, normal, damping, growth, count, _ = state
-        trial = proposal(fit, normal, damping)
+        first = count == 0  # the start itself is the first trial, so that there is one evaluation to compile
+        trial = jnp.where(first, start, proposal(fit, normal, damping))
         move = trial - fit
         foreseen = -(2.0 * move @ normal.slope + move @ normal.matrix @ move)
         found = evaluate(trial)
         gain = normal.cost - found.cost
-        better = jnp.isfinite(found.cost) & (gain > 0)
+        better = first | (jnp.isfinite(found.cost) & (gain > 0))
         ratio = gain / jnp.maximum(foreseen, 1e-30)
         eased = damping * jnp.maximum(1.0 / 9.0, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
         done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(foreseen) < 0.1 * tolerance)
-        code = jnp.where(done | (damping > 1e8), CONVERGED, -1).astype(jnp.int32)
+        ended = ~first & (done | (damping > 1e8))
         pick = lambda new, old: jnp.where(better, new, old)  # noqa: E731
         return (
             pick(trial, fit),
             jax.tree.map(pick, found, normal),
-            jnp.where(better, jnp.maximum(eased, 1e-7), damping * growth),
+            jnp.where(first, damping, jnp.where(better, jnp.maximum(eased, 1e-7), damping * growth)),
             jnp.where(better, 2.0, growth * 2.0).astype(fit.dtype),
             count + 1,
-            code,
+            jnp.where(ended, CONVERGED, -1).astype(jnp.int32),
         )
 
     start = jnp.clip(start, lowest, highest)
+    size, dtype = start.shape[0], start.dtype
+    nothing = Normal(jnp.full((), jnp.inf, dtype), jnp.eye(size, dtype=dtype), jnp.zeros(size, dtype))
     zero = jnp.zeros((), jnp.int32)
-    first = (start, evaluate(start), jnp.asarray(1e-3, start.dtype), jnp.asarray(2.0, start.dtype), zero, zero - 1)
+    first = (start, nothing, jnp.asarray(1e-3, dtype), jnp.asarray(2.0, dtype), zero, zero - 1)
     fit, normal, _, _, count, code = jax.lax.while_loop(
         lambda state: (state[-1] < 0) & (state[-2] < steps), body, first
     )

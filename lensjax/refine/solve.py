@@ -3,18 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy import ndimage
 
 from lensjax.conventions import ROUNDING_VARIANCE
 from lensjax.image.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import HIGHEST, LOWEST, from_fit
 from lensjax.refine import interval
-from lensjax.refine.covariance import errors_of, fisher, shift_aware_inverse, told
+from lensjax.refine.covariance import errors_of, shift_aware_inverse, told
 from lensjax.refine.levenberg_marquardt import CONVERGED, STATUS, Descent, descend
 from lensjax.refine.objective import Light, sharp, soft
 from lensjax.refine.solution import Solution
@@ -25,6 +27,10 @@ CHUNK = 16
 _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
 _COARSE_TOLERANCE, _FINE_TOLERANCE = 0.05, 1e-3  # grey²
+_SIZES = (24_576,)  # pixels that one compiled descent works on; more than these: all there are
+_MARGIN = 5  # px about the image's light that are looked at too
+_GLIMMER = 0.02  # grey level from which a model's pixel is looked at
+_FAR = 1e5  # px: where nothing is
 _EXPLAINED = 0.99  # share of the image's squared light that a success explains
 _RIVAL = 1.5  # a second start is followed up where its coarse cost is within this factor of the best
 
@@ -40,30 +46,37 @@ def _light(problem: Problem, method: str, free_shift: bool) -> Light:
 
 
 @partial(jax.jit, static_argnames=("light", "n", "field", "stride"))
-def _search(light: Light, n: int, field: int, stride: int, images: Array, starts: Array) -> Descent:
-    """Descents (C, S) on every `stride`-th pixel of images (C, n, n) from starts (C, S, 8)."""
+def _search(
+    light: Light, n: int, field: int, stride: int, images: Array, starts: Array, count: Array
+) -> Descent:
+    """Descents (C, S) on every `stride`-th pixel of images (C, n, n) from starts (C, S, 8); the first `count` are wanted."""
     x, y = pixel_points(n, field, dtype=images.dtype)
     x, y, thin = x[:, ::stride], y[::stride], images[:, ::stride, ::stride]
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
-    def one(image: Array, start: Array) -> Descent:
+    def one(image: Array, start: Array, wanted: Array) -> Descent:
         evaluate = lambda fit: soft(light, fit, image, x, y, width=2.0 * stride * field / n)  # noqa: E731
-        return descend(evaluate, start, *bounds, steps=_COARSE_STEPS, tolerance=_COARSE_TOLERANCE)
+        steps = jnp.where(wanted, _COARSE_STEPS, 0)
+        return descend(evaluate, start, *bounds, steps=steps, tolerance=_COARSE_TOLERANCE)
 
-    return jax.lax.map(lambda row: jax.lax.map(lambda s: one(row[0], s), row[1]), (thin, starts))
+    def all_of(row: tuple[Array, Array, Array]) -> Descent:
+        image, starts, index = row
+        return jax.lax.map(lambda start: one(image, start, index < count), starts)
+
+    return jax.lax.map(all_of, (thin, starts, jnp.arange(len(starts))))
 
 
-@partial(jax.jit, static_argnames=("light", "n", "field"))
-def _polish(light: Light, n: int, field: int, images: Array, starts: Array) -> Descent:
-    """Descents (C,) on all pixels of images (C, n, n), one start (C, 8) each."""
-    x, y = pixel_points(n, field, dtype=images.dtype)
+@partial(jax.jit, static_argnames="light")
+def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, count: Array) -> Descent:
+    """Descents (C,) on pixels (C, M) at points x, y (C, M), one start (C, 8) each; only the first `count` are wanted."""
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
-    def one(image: Array, start: Array) -> Descent:
+    def one(image: Array, x: Array, y: Array, start: Array, index: Array) -> Descent:
         evaluate = lambda fit: sharp(light, fit, image, x, y)  # noqa: E731
-        return descend(evaluate, start, *bounds, steps=_FINE_STEPS, tolerance=_FINE_TOLERANCE)
+        steps = jnp.where(index < count, _FINE_STEPS, 0)
+        return descend(evaluate, start, *bounds, steps=steps, tolerance=_FINE_TOLERANCE)
 
-    return jax.lax.map(lambda row: one(*row), (images, starts))
+    return jax.lax.map(lambda row: one(*row), (images, x, y, starts, jnp.arange(len(starts))))
 
 
 @partial(jax.jit, static_argnames=("light", "n", "field"))
@@ -71,6 +84,28 @@ def _picture(light: Light, n: int, field: int, fit: Array) -> tuple[Array, Array
     x, y = pixel_points(n, field, dtype=fit.dtype)
     grey, inside = light(fit, x, y)
     return grey, jnp.broadcast_to(inside, grey.shape)
+
+
+class _Pixels(NamedTuple):
+    """The pixels of an image that can tell anything, filled up to one of `_SIZES` with dark points far away."""
+
+    image: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+def _pixels(problem: Problem, image: np.ndarray, model: np.ndarray) -> _Pixels:
+    """Those lit, or near light, in the image or in a model of it (n, n)."""
+    x, y = (np.asarray(part) for part in pixel_points(problem.image_size, problem.field, dtype=jnp.float64))
+    near = ndimage.binary_dilation(image > 0, iterations=_MARGIN) | (model > _GLIMMER)
+    rows, columns = np.nonzero(near)
+    size = next((size for size in _SIZES if size >= len(rows)), len(rows))
+    fill = (0, size - len(rows))
+    return _Pixels(
+        np.pad(image[rows, columns], fill),
+        np.pad(x[0, columns], fill, constant_values=_FAR),
+        np.pad(y[rows, 0], fill, constant_values=_FAR),
+    )
 
 
 @dataclass(frozen=True)
@@ -82,13 +117,25 @@ class _Candidate:
     cost: float
 
 
+class _Found(NamedTuple):
+    """A fine descent, the method it used and the pixels it saw."""
+
+    method: str
+    pixels: _Pixels
+    descent: Descent
+
+
+def _model(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> np.ndarray:
+    """Grey levels (n, n) that fit coordinates (8,) show, in their own precision."""
+    light = _light(problem, method, free_shift)
+    grey, inside = _picture(light, problem.image_size, problem.field, jnp.asarray(fit))
+    return np.asarray(jnp.where(inside >= 0, grey, 0.0))
+
+
 def model_image(problem: Problem, fit: np.ndarray, *, method: str, free_shift: bool = True) -> np.ndarray:
     """Grey levels (n, n), not rounded, that fit coordinates (8,) show; float64."""
     with jax.enable_x64(True):
-        grey, inside = _picture(
-            _light(problem, method, free_shift), problem.image_size, problem.field, jnp.asarray(fit, jnp.float64)
-        )
-        return np.asarray(jnp.where(inside >= 0, grey, 0.0))
+        return _model(problem, np.asarray(fit, np.float64), method, free_shift)
 
 
 def refine(
@@ -166,8 +213,9 @@ def _candidates(
     for method in methods:
         # The series and its limit differ by little but near the window's edge; the limit is quicker.
         light = _light(problem, "ring" if method == "roulette" else method, free_shift)
+        thick = _padded(starts.astype(np.float32))
         descent = _search(
-            light, problem.image_size, problem.field, stride, _padded(images), _padded(starts.astype(np.float32))
+            light, problem.image_size, problem.field, stride, _padded(images), thick, np.int32(len(images))
         )
         fits, costs = np.asarray(descent.fit, np.float64), np.asarray(descent.normal.cost, np.float64)
         for i in range(len(images)):
@@ -192,59 +240,60 @@ def _ranked(candidates: list[_Candidate], methods: Sequence[str]) -> list[_Candi
 
 def _descend_all(
     problem: Problem, images: np.ndarray, candidates: list[list[_Candidate]], free_shift: bool
-) -> list[list[tuple[_Candidate, Descent]]]:
-    """Fine descents of every image's candidates that use its first one's method; others wait until they are needed."""
-    found: list[list[tuple[_Candidate, Descent]]] = [[] for _ in images]
-    jobs = [(i, c) for i, row in enumerate(candidates) for c in row]
-    for method in dict.fromkeys(c.method for _, c in jobs):
-        mine = [(i, c) for i, c in jobs if c.method == method]
+) -> list[list["_Found"]]:
+    """Fine descents of every image's candidates, those of one method and size in one call."""
+    found: list[list[_Found]] = [[] for _ in images]
+    jobs: dict[tuple[str, int], list[tuple[int, _Candidate, _Pixels]]] = {}
+    for i, row in enumerate(candidates):
+        for c in row:
+            model = _model(problem, c.fit.astype(np.float32), c.method, free_shift)
+            pixels = _pixels(problem, images[i], model)
+            jobs.setdefault((c.method, len(pixels.x)), []).append((i, c, pixels))
+    for (method, _), mine in jobs.items():
         for first in range(0, len(mine), CHUNK):
             part = mine[first : first + CHUNK]
-            descent = _polish(
-                _light(problem, method, free_shift),
-                problem.image_size,
-                problem.field,
-                _padded(np.stack([images[i] for i, _ in part])),
-                _padded(np.stack([c.fit for _, c in part]).astype(np.float32)),
+            image, x, y = (
+                _padded(np.stack(arrays).astype(np.float32)) for arrays in zip(*(p for _, _, p in part), strict=True)
             )
-            descent = jax.tree.map(np.asarray, descent)
-            for k, (i, c) in enumerate(part):
-                found[i].append((c, jax.tree.map(lambda leaf, k=k: leaf[k], descent)))
+            starts = _padded(np.stack([c.fit for _, c, _ in part]).astype(np.float32))
+            light = _light(problem, method, free_shift)
+            descent = jax.tree.map(np.asarray, _polish(light, image, x, y, starts, np.int32(len(part))))
+            for k, (i, c, pixels) in enumerate(part):
+                one = jax.tree.map(lambda leaf, k=k: leaf[k], descent)
+                found[i].append(_Found(c.method, pixels, one))
     return found
 
 
 def _finish(
     problem: Problem,
     image: np.ndarray,
-    found: list[tuple[_Candidate, Descent]],
+    found: list[_Found],
     free_shift: bool,
     rounded: bool,
     variance: float | None,
     seed: int,
 ) -> dict:
     """One image's solution from its descents."""
-    found = sorted(found, key=lambda pair: float(pair[1].normal.cost))
-    least = float(found[0][1].normal.cost)
-    answer = None
+    found = sorted(found, key=lambda one: float(one.descent.normal.cost))
+    least = float(found[0].descent.normal.cost)
+    answer, best = None, found[0]
     if rounded and problem.image_size == problem.field:
-        for candidate, descent in found:
-            if float(descent.normal.cost) > 3.0 * least + 200.0:
+        for one in found:
+            if float(one.descent.normal.cost) > 3.0 * least + 200.0:
                 break
-            answer = _interval(problem, image, candidate.method, descent, free_shift, seed)
+            answer = _interval(problem, one, free_shift, seed)
             if answer is not None:
+                best = one
                 break
-    if answer is None:
-        candidate, descent = found[0]
+    method, descent = best.method, best.descent
     fit = np.asarray(descent.fit, np.float64) if answer is None else answer.fit
-    method = candidate.method
-    matrix = fisher(problem, fit, method=method, free_shift=free_shift)
-    model = model_image(problem, fit, method=method, free_shift=free_shift)
+    model = _model(problem, fit, method, free_shift)
     residual = model - image
     lit = (model >= 0.5) | (image >= 0.5)
     mean_square = float((residual[lit] ** 2).mean()) if lit.any() else 0.0
     noise = ROUNDING_VARIANCE if variance is None else variance
     seen = noise if answer is not None or variance is not None else max(noise, mean_square)
-    white = shift_aware_inverse(matrix, free_shift)
+    white = shift_aware_inverse(np.asarray(descent.normal.matrix), free_shift)
     values, slopes = (np.asarray(part) for part in told(problem, fit))
     bound, _, _ = errors_of(problem, values, slopes, white * seen)
     covariance = white * seen if answer is None else answer.covariance
@@ -277,19 +326,19 @@ def _finish(
     }
 
 
-def _interval(
-    problem: Problem, image: np.ndarray, method: str, descent: Descent, free_shift: bool, seed: int
-) -> interval.Interval | None:
-    covariance = shift_aware_inverse(np.asarray(descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
+def _interval(problem: Problem, found: _Found, free_shift: bool, seed: int) -> interval.Interval | None:
+    """The set of parameters that the image allows about a descent's end, if there is one.
+
+    Its extents are those of the parameters; for a source that may be round those of its size and ellipticity too.
+    """
+    covariance = shift_aware_inverse(np.asarray(found.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
     if not np.isfinite(covariance).all() or np.any(np.diag(covariance) < 0):
         return None
-    x, y = pixel_points(problem.image_size, problem.field, dtype=jnp.float64)
+    start = np.asarray(found.descent.fit, np.float64)
     return interval.solve(
-        _light(problem, method, free_shift),
-        image,
-        x,
-        y,
-        np.asarray(descent.fit, np.float64),
+        _light(problem, found.method, free_shift),
+        *found.pixels,
+        start,
         covariance,
         lambda fit: np.asarray(told(problem, fit)[1]),
         seed=seed,

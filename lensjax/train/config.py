@@ -47,6 +47,7 @@ class TrainConfig:
         weight_decay: decay of kernels: decoupled for adamw, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
         init: folder of exported weights of the same network to start from; empty for a fresh start.
+        clip_norm: gradients are scaled down to this global norm; 0 for never.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
         dtype: type of the network's arithmetic; its parameters are float32 always.
@@ -73,6 +74,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     loss: str = "l1"
     init: str = ""
+    clip_norm: float = 0.0
     ema: float = 0.0
     extra_layers: bool = False
     dtype: str = "float32"
@@ -107,7 +109,7 @@ class TrainConfig:
                      "keep_checkpoints", "log_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("warmup_steps", "weight_decay", "seed"):
+        for name in ("warmup_steps", "weight_decay", "clip_norm", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
         if not 0 < self.learning_rate < math.inf:

@@ -91,7 +91,7 @@ def row(
     for name, value in zip(names, fair.median, strict=True):
         values[f"{name} (AbsError Median up to Symmetry - Test Set)"] = value
     values["Symmetric MAE (Test Set)"] = fair.overall_mae
-    return {"epoch": str(epoch), "step": str(step)} | {key: repr(float(v)) for key, v in values.items()}
+    return {"Epoch": str(epoch), "Step": str(step)} | {key: repr(float(v)) for key, v in values.items()}
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -105,15 +105,15 @@ def read_rows(path: Path) -> list[Row]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     for number, values in enumerate(rows, start=2):
-        if not (values.get("step") or "").isdigit():
-            raise BadInput(f"{path}: line {number}: step is {values.get('step')!r}; a whole number is needed")
+        if not (values.get("Step") or "").isdigit():
+            raise BadInput(f"{path}: line {number}: Step is {values.get('Step')!r}; a whole number is needed")
     return rows
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:
     """All rows as one file."""
     text = io.StringIO()
-    columns = list(rows[0]) if rows else ["epoch", "step"]
+    columns = list(rows[0]) if rows else ["Epoch", "Step"]
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -126,5 +126,5 @@ def scores(path: Path) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in (rows[-1] if rows else {}).items()
-        if name == "step" or (" (" in name and name.partition(" (")[0].endswith("MAE"))
+        if name == "Step" or (" (" in name and name.partition(" (")[0].endswith("MAE"))
     }

@@ -23,32 +23,36 @@ CONFIG = "config.json"
 
 def export_weights(
     folder: Path,
-    params: Any,
-    batch_stats: Any,
-    config: TrainConfig,
+    variables: Mapping[str, Any],
+    config: Mapping[str, Any],
     metrics: Mapping[str, float] | None = None,
-) -> None:
+) -> Path:
     """Writes folder/weights.safetensors (tensors named like "params/Conv_0/kernel") and folder/config.json.
 
     Args:
-        folder: made where it is not there.
-        params, batch_stats: the network's variables.
-        config: the run that made them: names the network, its problem and its image size.
+        folder: made where it is not there; returned.
+        variables: the network's "params" and, where it has them, "batch_stats".
+        config: fields of the `TrainConfig` that made them; those left out take their defaults.
         metrics: scores to state beside them.
+
+    Raises:
+        BadInput: `config` is not a config.
     """
     folder = Path(folder)
-    tensors = _flat({"params": params, "batch_stats": batch_stats})
+    complete = dataclasses.asdict(configs.from_mapping(config))
+    tensors = _flat({name: variables[name] for name in ("params", "batch_stats") if name in variables})
     write_bytes(
         folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
     )
-    content = {"config": dataclasses.asdict(config), "metrics": dict(metrics or {})}
+    content = {"config": complete, "metrics": dict(metrics or {})}
     write_text(folder / CONFIG, json.dumps(content, indent=2) + "\n")
+    return folder
 
 
 def load_weights(
     folder: Path, *, model: Module | None = None, image_size: int | None = None
-) -> tuple[dict[str, Any], TrainConfig]:
-    """({"params", "batch_stats"}, config) from a folder that `export_weights` wrote.
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """({"params", "batch_stats"}, fields of the config) from a folder that `export_weights` wrote.
 
     They must suit `model` at `image_size`; by default the network that the folder's own config names.
 
@@ -66,7 +70,9 @@ def load_weights(
         raise BadInput(f"{path}: not a safetensors file: {error}") from None
     if model is None:
         model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
-    expected = jax.eval_shape(lambda key: init_variables(model, key, image_size=image_size), jax.random.key(0))
+    expected = jax.eval_shape(
+        lambda key: init_variables(model, key, image_size=image_size), jax.random.key(0)
+    )
     shapes = _flat(expected)
     for name, shape in shapes.items():
         if name not in tensors:
@@ -81,7 +87,7 @@ def load_weights(
         if name not in shapes:
             raise BadInput(f"{path}: tensor {name} is surplus; {config.model} has none of that name")
     leaves = [jax.numpy.asarray(tensors[name]) for name in shapes]
-    return jax.tree.unflatten(jax.tree.structure(expected), leaves), config
+    return jax.tree.unflatten(jax.tree.structure(expected), leaves), dataclasses.asdict(config)
 
 
 def _read_config(path: Path) -> TrainConfig:

@@ -110,19 +110,19 @@ def train(
         if step > config.steps:
             raise BadInput(f"{workdir}: this run has done {step} steps; steps is {config.steps}")
         table = workdir / "evaluation.csv"
-        rows = [row for row in evaluation.read_rows(table) if _is_kept(int(row["step"]), step, config)]
+        rows = [row for row in evaluation.read_rows(table) if _is_kept(int(row["Step"]), step, config)]
         if first:
             configs.write(config, workdir / "config.json")
             evaluation.write_rows(table, rows)
         on_start(step)
 
-        pending: list[dict[str, Array]] = []  # metrics not yet fetched, one for each step
+        pending: list[Array] = []  # losses not yet fetched, one for each step
         logged, losses, seconds = step, [], 0.0
         began = None
         while step < config.steps:
-            state, measured = train_step(state, run_keys)
+            state, loss = train_step(state, run_keys)
             began = began or time.perf_counter()  # the first call compiles before it returns
-            pending.append(measured)
+            pending.append(loss)
             step += 1
             log = step % config.log_every == 0 or step == config.steps
             evaluate = _is_evaluated(step, config)
@@ -130,7 +130,7 @@ def train(
             if not (log or evaluate or save):
                 continue
 
-            losses += _fetch(pending, step, config)
+            losses += _fetch(pending, state, config)
             pending = []
             seconds += time.perf_counter() - began
             if log:
@@ -200,7 +200,10 @@ def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
     rate = optim.schedule(
         config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps
     )
-    return optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    direction = optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    if not config.clip_norm:
+        return direction
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction)
 
 
 def _check_folder(workdir: Path, config: TrainConfig) -> None:
@@ -241,7 +244,7 @@ def _start(
     mesh: jax.sharding.Mesh,
     checkpoints: Checkpoints,
 ) -> TrainState:
-    """The newest checkpoint's state; else a fresh one, with the weights of `config.init` where that is given."""
+    """The newest checkpoint's state; else a fresh one, with the weights of `config.init` where given."""
     latest = checkpoints.latest()
     if latest is None:
         state = _initializer(config, model, optimizer, mesh)(key)
@@ -263,17 +266,17 @@ def _is_kept(step: int, done: int, config: TrainConfig) -> bool:
     return step <= done and _is_evaluated(step, config)
 
 
-def _fetch(pending: list[dict[str, Array]], step: int, config: TrainConfig) -> list[float]:
-    """The losses of the last steps.
+def _fetch(pending: list[Array], state: TrainState, config: TrainConfig) -> list[float]:
+    """The losses of the last steps, which ended in `state`.
 
     Raises:
         Diverged: one of them, or of the gradients, is not finite.
     """
-    fetched = jax.device_get(pending)
-    for index, measured in enumerate(fetched, start=step - len(pending)):
-        if not measured["finite"]:
-            raise Diverged(
-                f"step {index} diverged: its loss is {float(measured['loss'])}, with gradients not all "
-                f"finite; its batch is that of seed {config.seed}, step {index}"
-            )
-    return [float(measured["loss"]) for measured in fetched]
+    losses, step, bad = jax.device_get((pending, state.step, state.first_bad))
+    if bad >= 0:
+        loss = float(losses[bad - step])
+        raise Diverged(
+            f"step {bad} diverged: its loss is {loss}, with gradients not all finite; "
+            f"its batch is that of seed {config.seed}, step {bad}"
+        )
+    return [float(loss) for loss in losses]

@@ -1,6 +1,7 @@
 """How many devices, and hosts, share a batch: the only file that knows."""
 
 import os
+from collections.abc import Sequence
 
 import jax
 from jax import Array
@@ -36,9 +37,10 @@ def is_first_process() -> bool:
     return jax.process_index() == 0
 
 
-def make_mesh() -> Mesh:
-    """All devices of all processes along one axis."""
-    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """The devices along one axis; by default all of all processes."""
+    devices = jax.devices() if devices is None else devices
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -52,10 +54,15 @@ def split(mesh: Mesh, size: int) -> NamedSharding:
 
 
 def share(tree: dict[str, Array], mesh: Mesh) -> dict[str, Array]:
-    """Inside jit: splits the leading axis of every array over the devices."""
+    """Inside jit: splits the leading axis of every array over the devices.
+
+    What comes before is computed whole by every device. Split too, it would be compiled for other shapes,
+    which round otherwise: one device would see other last bits than eight.
+    """
+    whole = jax.lax.optimization_barrier(jax.lax.with_sharding_constraint(tree, replicated(mesh)))
     return {
         name: jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0]))
-        for name, array in tree.items()
+        for name, array in whole.items()
     }
 
 

@@ -22,6 +22,7 @@ class TrainState:
         opt_state: the optimizer's state.
         average: moving average of {"params", "batch_stats"}, float32; None where none is kept.
         loss_sum: sum of the loss over the steps since the last evaluation was due, float32 scalar.
+        first_bad: first step whose loss or gradient was not finite, int32 scalar; -1 where there was none.
     """
 
     step: Array
@@ -30,6 +31,7 @@ class TrainState:
     opt_state: Any
     average: Any
     loss_sum: Array
+    first_bad: Array
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -73,5 +75,6 @@ def init_state(
         opt_state=optimizer.init(variables["params"]),
         average=jax.tree.map(jnp.copy, variables) if ema else None,
         loss_sum=jnp.float32(0),
+        first_bad=jnp.int32(-1),
         **variables,
     )

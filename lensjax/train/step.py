@@ -20,7 +20,7 @@ from lensjax.train.config import TrainConfig
 from lensjax.train.optim import LOSSES
 from lensjax.train.state import Keys, Module, TrainState
 
-TrainStep = Callable[[TrainState, Keys], tuple[TrainState, dict[str, Array]]]
+TrainStep = Callable[[TrainState, Keys], tuple[TrainState, Array]]
 Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
 
 
@@ -31,13 +31,13 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
 ) -> TrainStep:
-    """The function (state, keys) → (state, metrics) of one step; it takes over the state's memory.
+    """The function (state, keys) → (state, loss) of one step; it takes over the state's memory.
 
-    Metrics are scalars: "loss", and "finite", whether the loss and every gradient are.
+    Nothing waits for the host: `first_bad` of the state remembers where a loss or a gradient was not finite.
     """
     loss_of = LOSSES[config.loss]
 
-    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, dict[str, Array]]:
+    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
         batch = sharding.share(
             stream.batch(
                 problem, keys.stream, state.step, batch_size=config.batch_size, targets=config.targets
@@ -59,6 +59,7 @@ def make_train_step(
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         begins = state.step % config.eval_every == 0
+        bad = ~(jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient)))
         after = TrainState(
             step=state.step + 1,
             params=params,
@@ -66,13 +67,13 @@ def make_train_step(
             opt_state=opt_state,
             average=None,
             loss_sum=jnp.where(begins, 0.0, state.loss_sum) + loss,
+            first_bad=jnp.where(bad & (state.first_bad < 0), state.step, state.first_bad),
         )
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
         if state.average is not None:
             after = replace(
                 after, average=_moved(state.average, after.variables, step=state.step, ema=config.ema)
             )
-        return after, {"loss": loss, "finite": finite}
+        return after, loss
 
     return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
 

@@ -137,77 +137,90 @@ def test_any_size_gives_one_row_of_outputs(name, side):
     assert (out.shape, out.dtype) == ((2, 6), jnp.float32)
 
 
-def _run(net, image):
-    """One step of training: variables, loss, gradients and new batch statistics."""
-
-    @jax.jit
-    def step(key, image):
-        variables = net.init({"params": key}, image, train=False)
-
-        def loss(params):
-            out, new = net.apply(
-                {**variables, "params": params},
-                image,
-                train=True,
-                mutable=["batch_stats"],
-                rngs={"dropout": jax.random.key(2)},
-            )
-            return jnp.mean((out - 1.0) ** 2), (out, new)
-
-        (value, (out, new)), gradients = jax.value_and_grad(loss, has_aux=True)(variables["params"])
-        sizes = jax.tree.map(lambda g: jnp.max(jnp.abs(g)), gradients)  # the gradients themselves take 0.5 GB
-        types = {leaf.dtype for leaf in jax.tree.leaves((variables, gradients, new))}
-        assert types == {jnp.dtype("float32")}
-        assert out.dtype == jnp.float32
-        return value, out, sizes, variables["batch_stats"], new["batch_stats"]
-
-    return step(jax.random.key(0), image)
+def _small(**options):
+    """VGG's layers, few of them: two convolutions and narrow hidden layers."""
+    return VGG(**{"num_outputs": 3, "depths": (1, 0, 0, 0, 1), "hidden": 64, **options})
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_a_step_of_training_is_finite_and_moves_the_statistics(dtype):
-    net = models.create("vgg11_bn", num_outputs=6, image_size=32, dtype=dtype)
-    image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 1))
-    value, out, sizes, before, after = _run(net, image)
-    assert np.isfinite(value) and np.isfinite(out).all() and out.shape == (2, 6)
-    sizes = flatten_dict(sizes)
-    assert np.isfinite(list(sizes.values())).all()
+def _drawn(net):
+    """Variables at random for images of one channel; by NumPy, since that compiles nothing."""
+    random = np.random.default_rng(0)
+
+    def draw(path, like):
+        if like.ndim > 1:
+            spread = np.sqrt(2 / np.prod(like.shape[:-1]))
+            return jnp.asarray(spread * random.standard_normal(like.shape, np.float32))
+        return (jnp.ones if path[-1].key in ("scale", "var") else jnp.zeros)(like.shape)
+
+    return jax.tree_util.tree_map_with_path(draw, _shapes(net, channels=1))
+
+
+IMAGE = np.random.default_rng(1).random((2, 32, 32, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        models.create("vgg11_bn", num_outputs=6, image_size=32).clone(hidden=64),
+        _small(num_outputs=6, batch_norm=True, dtype=jnp.bfloat16),
+    ],
+    ids=["vgg11_bn", "bfloat16"],
+)
+def test_a_step_of_training_is_finite_and_moves_the_statistics(net):
+    variables = _drawn(net)
+
+    def loss(params):
+        out, new = net.apply(
+            {**variables, "params": params},
+            IMAGE,
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": jax.random.key(2)},
+        )
+        return jnp.mean((out - 1.0) ** 2), (out, new)
+
+    (value, (out, new)), gradients = jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"])
+    assert {leaf.dtype for leaf in jax.tree.leaves((out, new, gradients))} == {jnp.dtype("float32")}
+    assert out.shape == (2, 6)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, out, new, gradients)))
     # A bias before a normalisation has no effect; everything else must be reached.
-    reached = [path for path in sizes if not (path[0].startswith("conv") and path[1] == "bias")]
-    assert all(sizes[path] > 0 for path in reached)
-    moved = jax.tree.map(lambda a, b: bool(jnp.all(a != b)), before, after)
-    assert all(layer["var"] for layer in moved.values())
+    for path, gradient in flatten_dict(gradients).items():
+        assert np.any(gradient) or (path[0].startswith("conv") and path[1] == "bias"), path
+    before, after = variables["batch_stats"], new["batch_stats"]
+    assert all(np.any(before[layer]["mean"] != after[layer]["mean"]) for layer in before)
+    assert all(np.any(before[layer]["var"] != after[layer]["var"]) for layer in before)
 
 
-def test_bfloat16_is_the_type_of_the_arithmetic():
-    """Output differs from float32's, a little."""
-    image = jax.random.uniform(jax.random.key(1), (1, 32, 32, 1))
-    nets = [VGG(num_outputs=3, depths=(1, 1, 1, 1, 1), dtype=dtype) for dtype in (jnp.float32, jnp.bfloat16)]
-    variables = jax.jit(partial(nets[0].init, train=False))(jax.random.key(0), image)
-    full, half = (np.asarray(net.apply(variables, image, train=False)) for net in nets)
-    assert half.dtype == np.float32
+def test_bfloat16_is_the_type_of_the_arithmetic_only():
+    """Parameters are float32 and so is the output, which differs from that of float32, a little."""
+    nets = [_small(batch_norm=True, dtype=dtype) for dtype in (jnp.float32, jnp.bfloat16)]
+    shapes = _shapes(nets[1], channels=1)
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}
+    variables = _drawn(nets[1])
+    full, half = (net.apply(variables, IMAGE, train=False) for net in nets)
+    assert half.dtype == jnp.float32
     assert 0 < np.abs(full - half).max() < 0.05 * np.abs(full).max()
 
 
 def test_dropout_acts_in_training_only():
-    net = VGG(num_outputs=3, depths=(1, 1, 1, 1, 1))
-    image = jax.random.uniform(jax.random.key(1), (1, 32, 32, 1))
-    variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), image)
+    net = _small()
+    variables = _drawn(net)
     first, second = (
-        net.apply(variables, image, train=True, rngs={"dropout": jax.random.key(k)}) for k in (1, 2)
+        net.apply(variables, IMAGE, train=True, rngs={"dropout": jax.random.key(k)}) for k in (1, 2)
     )
-    assert np.all(np.asarray(first) != np.asarray(second))
-    still = [net.apply(variables, image, train=False) for _ in range(2)]
+    assert np.all(first != second)
+    still = [net.apply(variables, IMAGE, train=False) for _ in range(2)]
     np.testing.assert_array_equal(*still)
 
 
 def test_first_weights_have_torchvisions_spread():
     """Convolutions √(2/(9 channels out)), fully connected 0.01, biases zero."""
-    net = VGG(num_outputs=6, depths=(1, 1, 1, 1, 1))
-    params = jax.jit(partial(net.init, train=False))(jax.random.key(0), jnp.zeros((1, 32, 32, 1)))["params"]
-    assert np.std(params["conv4"]["kernel"]) == pytest.approx(np.sqrt(2 / (9 * 512)), rel=0.01)
-    assert np.std(params["dense1"]["kernel"]) == pytest.approx(0.01, rel=0.01)
-    assert all(not np.any(layer["bias"]) for layer in params.values())
+    net = _small(extra_layers=True)
+    params = jax.jit(partial(net.init, train=False))(jax.random.key(0), IMAGE)["params"]
+    assert np.std(params["conv1"]["kernel"]) == pytest.approx(np.sqrt(2 / (9 * 512)), rel=0.01)
+    for layer in ("dense0", "dense2", "dense3"):
+        assert np.std(params[layer]["kernel"]) == pytest.approx(0.01, rel=0.02)
+    assert not any(np.any(layer["bias"]) for layer in params.values())
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (2, 3), (5, 7), (7, 7), (10, 12), (12, 8), (14, 21)])

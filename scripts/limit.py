@@ -1,0 +1,188 @@
+"""How near the refined parameters come to what the pixels hold: fresh images of a problem, estimated and refined.
+
+    python scripts/limit.py [--n 1000] [--no-network] [--method roulette|ring|raytrace] [--out results/limit]
+
+Prints, per parameter and over all: the error up to symmetry as mean, median and in units of each image's Cramér–Rao bound (z), for the
+network alone, for least squares and for the interval fit; the share of images with z < 5; violated pixels; how often the certified
+bounds contain the truth; and the time of each stage. Images are rendered in float64 and rounded to 8 bit; the place of the whole
+image is fitted along. Writes OUT.csv, a row an image, and OUT.png.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from lensjax import estimate, metrics, problems
+from lensjax.image.detector import quantise
+from lensjax.problems import Problem
+from lensjax.refine import Solution, cramer_rao
+
+NORMAL_MEDIAN = 0.6745
+CHUNK = 48
+
+
+def draw(problem: Problem, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters (n, P) and 8-bit images (n, size, size) rendered in float64."""
+    with jax.enable_x64(True):
+        params = problem.sample(jax.random.key(seed), n).astype(jnp.float64)
+        return np.asarray(params), np.asarray(quantise(jax.jit(problem.render_batch)(params)), np.float32)
+
+
+def contains(problem: Problem, solution: Solution, truth: np.ndarray) -> np.ndarray:
+    """Whether the certified bounds hold one of the truth's equivalent sets (N,); False where there are none."""
+    held = np.zeros(len(truth), bool)
+    for other in np.asarray(problem.equivalents(jnp.asarray(truth))):
+        inside = np.ones(len(truth), bool)
+        for k, period in enumerate(problem.period):
+            value = other[:, k]
+            if period:
+                middle = 0.5 * (solution.lowest[:, k] + solution.highest[:, k])
+                value = middle + (value - middle + period / 2) % period - period / 2
+            room = 1e-9 * (1.0 + np.abs(value))
+            inside &= (value >= solution.lowest[:, k] - room) & (value <= solution.highest[:, k] + room)
+        held |= inside
+    return held
+
+
+def table(problem: Problem, errors: dict[str, np.ndarray], bound: np.ndarray) -> str:
+    """One block a quantity, one row an estimator, one column a parameter."""
+    lines = []
+
+    def block(title: str, of: dict[str, np.ndarray]) -> None:
+        lines.append(f"{title:34}" + "".join(f"{name:>11}" for name in problem.names))
+        lines.extend(f"  {name:32}" + "".join(f"{value:11.4f}" for value in values) for name, values in of.items())
+
+    finite = np.where(np.isfinite(bound), bound, np.nan)
+    expected = 0.7979 * finite
+    absolute = {name: np.abs(error) for name, error in errors.items()}
+    block(
+        "median |error|",
+        {**{k: np.nanmedian(v, axis=0) for k, v in absolute.items()}, "Cramér–Rao": np.nanmedian(expected, axis=0)},
+    )
+    block(
+        "mean |error|",
+        {**{k: np.nanmean(v, axis=0) for k, v in absolute.items()}, "Cramér–Rao": np.nanmean(expected, axis=0)},
+    )
+    block("median z / 0.674", {k: np.nanmedian(v / finite, axis=0) / NORMAL_MEDIAN for k, v in absolute.items()})
+    block(
+        "share of images with z < 5",
+        {k: np.nanmean(np.where(np.isnan(v / finite), np.nan, v / finite < 5.0), axis=0) for k, v in absolute.items()},
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Draws, estimates, refines, compares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problem", default="sis2023", choices=problems.names())
+    parser.add_argument("--n", type=int, default=1000, help="images (default 1000)")
+    parser.add_argument("--seed", type=int, default=2023)
+    parser.add_argument("--method", default="roulette", help="how the images are made (default: as the thesis)")
+    parser.add_argument("--no-network", action="store_true", help="start from image moments alone")
+    parser.add_argument("--weights", default=None, help="folder of weights (default: the packaged ones)")
+    parser.add_argument("--no-least-squares", action="store_true", help="leave out the run without the interval fit")
+    parser.add_argument("--out", type=Path, default=Path("results/limit"), help="OUT.csv and OUT.png")
+    arguments = parser.parse_args()
+
+    made = problems.get(arguments.problem, method=arguments.method)
+    problem = problems.get(arguments.problem)
+    truth, images = draw(made, arguments.n, arguments.seed)
+    bound = cramer_rao(made, truth)
+    network, seconds = None, {}
+    if not arguments.no_network:
+        estimator = estimate.load(arguments.weights, problem=arguments.problem)
+        estimator.predict(images[:1])
+        began = time.perf_counter()
+        network = estimator.predict(images)
+        seconds["network"] = time.perf_counter() - began
+
+    def solve(rounded: bool, label: str) -> Solution:
+        parts = []
+        rows = range(0, arguments.n, CHUNK)
+        estimate.solve(problem, images[:CHUNK], None if network is None else network[:CHUNK], rounded=rounded)  # compile
+        began = time.perf_counter()
+        for first in tqdm(rows, desc=label, unit=f"×{CHUNK} images"):
+            part = slice(first, first + CHUNK)
+            start = None if network is None else network[part]
+            parts.append(estimate.solve(problem, images[part], start, rounded=rounded))
+        seconds[label] = time.perf_counter() - began
+        return Solution(
+            names=problem.names,
+            **{
+                name: sum((getattr(p, name) for p in parts), ())
+                if isinstance(getattr(parts[0], name), tuple)
+                else np.concatenate([getattr(p, name) for p in parts])
+                for name in Solution.__dataclass_fields__
+                if name != "names"
+            },
+        )
+
+    errors = {}
+    if network is not None:
+        errors["network alone"] = metrics.symmetric_error(network, truth, problem=problem)
+    if not arguments.no_least_squares:
+        plain = solve(False, "least squares")
+        errors["least squares"] = metrics.symmetric_error(plain.params, truth, problem=problem)
+    solution = solve(True, "interval fit")
+    errors["interval fit"] = metrics.symmetric_error(solution.params, truth, problem=problem)
+
+    held = contains(problem, solution, truth)
+    z = np.abs(errors["interval fit"]) / bound
+    well = (z[:, [problem.names.index(name) for name in ("x", "y", "einsteinR")]] < 5.0).all(axis=1)
+    print(table(problem, errors, bound))
+    print()
+    for name, value in (("network", network), ("interval fit", solution.params)):
+        if value is not None:
+            raw = np.abs(metrics.raw_error(value, truth, problem=problem))
+            each = "  ".join(f"{p} {v:.3f}" for p, v in zip(problem.names, raw.mean(axis=0), strict=True))
+            print(f"the thesis's raw error, {name}: {raw.mean():.3f}   ({each})")
+    print(f"interval fit found:                     {np.mean([k == 'interval' for k in solution.kind]):8.2%}")
+    print(f"no violated pixel:                      {(solution.violated == 0).mean():8.2%}")
+    print(f"z < 5 in x, y and einsteinR:            {well.mean():8.2%}")
+    print(f"certified bounds contain the truth:     {held.mean():8.2%} of all images")
+    print(f"success reported:                       {solution.success.mean():8.2%}")
+    for label, took in seconds.items():
+        print(f"{label + ':':28}{1e3 * took / arguments.n:10.1f} ms an image")
+
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame(truth, columns=problem.names)
+    for label, error in errors.items():
+        for k, name in enumerate(problem.names):
+            frame[f"{name} error, {label}"] = error[:, k]
+    for k, name in enumerate(problem.names):
+        frame[f"{name} bound"], frame[f"{name} err"] = bound[:, k], solution.errors[:, k]
+    frame = frame.assign(
+        kind=solution.kind, method=solution.method, status=solution.status, violated=solution.violated,
+        chi2=solution.chi2, slack=solution.slack, contained=held,
+    )  # fmt: skip
+    frame.to_csv(arguments.out.with_suffix(".csv"), index=False)
+    _figure(problem, errors, bound, arguments.out.with_suffix(".png"))
+    print(f"{arguments.out.with_suffix('.csv')} and .png written")
+
+
+def _figure(problem: Problem, errors: dict[str, np.ndarray], bound: np.ndarray, path: Path) -> None:
+    """How z is spread, estimator by estimator."""
+    figure, axes = plt.subplots(2, -(-len(problem.names) // 2), figsize=(11, 6), layout="constrained", sharey=True)
+    edges = np.logspace(-4, 4, 65)
+    for k, (name, axis) in enumerate(zip(problem.names, axes.flat, strict=False)):
+        for label, error in errors.items():
+            z = np.abs(error[:, k]) / bound[:, k]
+            z = np.clip(z[np.isfinite(z)], edges[0], edges[-1])
+            axis.hist(z, edges, histtype="step", linewidth=1.5, label=label)
+        axis.axvline(NORMAL_MEDIAN, color="0.5", linestyle=":", label="median at the bound")
+        axis.set(xscale="log", title=name, xlabel="z = |error| / Cramér–Rao bound")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("images")
+    axes.flat[0].legend(fontsize="small")
+    figure.savefig(path, dpi=130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""The program, run as users run it: killed at the worst moments, misspelt, and to the end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import commandline
+from experiments.progress import Watch
+from lensjax.errors import BadInput
+from lensjax.train import TrainConfig, evaluation, load_weights, restore_run
+from lensjax.train.config import from_mapping
+from lensjax.train.loop import Progress
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(tmp_path_factory.mktemp("compiled"))
+    return os.environ | {
+        "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": compiled,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }  # fmt: skip
+
+
+def start(environment, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.train", *arguments],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def kill_when(process, condition):
+    """kill -9 as soon as the condition holds; it must hold before the run ends."""
+    limit = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def unbroken(environment, tmp_path_factory):
+    """The smoke run to its end: (folder, what it printed)."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    code, out, err = finish(
+        start(environment, "--config=smoke.py", f"--workdir={folder}/run", f"--export={folder}/weights")
+    )
+    assert code == 0, err
+    return folder, out
+
+
+@pytest.mark.slow
+def test_smoke_runs_and_its_loss_falls(unbroken):
+    folder, out = unbroken
+    assert "\r" not in out
+    lines = re.findall(r"^step \d+/60  loss (\S+)  \S+ images/s  \S+ left$", out, re.M)
+    losses = [float(loss) for loss in lines]
+    assert len(losses) == 6 and losses[-1] < 0.9 * losses[0]
+    rows = evaluation.read_rows(folder / "run" / "evaluation.csv")
+    assert [(row["Epoch"], row["Step"]) for row in rows] == [("1", "20"), ("2", "40"), ("3", "60")]
+
+
+@pytest.mark.slow
+def test_exported_weights_are_those_of_the_run(unbroken):
+    folder, _ = unbroken
+    variables, config = load_weights(folder / "weights")
+    run = restore_run(folder / "run")
+    assert from_mapping(config) == run.config and run.step == 60
+    for name in ("params", "batch_stats"):
+        np.testing.assert_equal(as_numbers(variables[name]), as_numbers(run.variables[name]))
+
+
+def as_numbers(tree):
+    if isinstance(tree, dict):
+        return {name: as_numbers(leaf) for name, leaf in tree.items()}
+    return np.asarray(tree)
+
+
+@pytest.mark.slow
+def test_killed_while_it_wrote_and_started_again_it_ends_bit_identical(environment, unbroken, tmp_path):
+    folder, _ = unbroken
+    run = tmp_path / "run"
+    arguments = ["--config=smoke.py", f"--workdir={run}", f"--export={tmp_path}/weights"]
+    checkpoints = run / "checkpoints"
+
+    def is_writing_second():
+        return (checkpoints / "10").exists() and any("tmp" in path.name for path in checkpoints.glob("20*"))
+
+    kill_when(start(environment, *arguments), is_writing_second)
+    assert (checkpoints / "10").exists() and not (checkpoints / "30").exists()
+
+    table = run / "evaluation.csv"
+
+    def has_row_without_checkpoint():
+        return table.exists() and b"\n2,40," in table.read_bytes()
+
+    sparse = [*arguments, "--config.checkpoint_every=25"]
+    kill_when(start(environment, *sparse), has_row_without_checkpoint)
+    assert not (checkpoints / "50").exists()
+
+    code, out, err = finish(start(environment, *arguments))
+    assert code == 0, err
+    assert re.search(r"^step (25|20|10)/60  goes on$", out, re.M)
+    assert table.read_bytes() == (folder / "run" / "evaluation.csv").read_bytes()
+    weights = "weights.safetensors"
+    assert (tmp_path / "weights" / weights).read_bytes() == (folder / "weights" / weights).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_folder_of_another_run_is_refused(environment, unbroken):
+    folder, _ = unbroken
+    code, out, err = finish(
+        start(environment, "--config=smoke", f"--workdir={folder}/run", "--config.seed=1")
+    )
+    assert code == 2 and out == ""
+    assert err == f"train: {folder}/run/config.json: this run has seed 0, not 1; give another --workdir\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config=smok.py"], "did you mean smoke.py"),
+        (["--config", "vgg19.py"], "did you mean vgg19bn.py"),
+        (["--config=smoke.py", "--config.batchsize=4"], "did you mean 'batch_size'"),
+        (["--config=smoke.py", "--config.batch_size=four"], "four"),
+        (["--config=smoke.py", "--config.model=vgg20"], "vgg"),
+        (["--config=smoke.py", "--workdirr=x"], "workdir"),
+        (["--config=smoke.py", "extra"], "extra"),
+        ([], "--config"),
+    ],
+)
+def test_bad_arguments_end_in_one_line_and_code_2(environment, arguments, said):
+    code, out, err = finish(start(environment, *arguments))
+    assert code == 2 and out == ""
+    assert said in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_help(environment):
+    code, out, _ = finish(start(environment, "--help"))
+    assert code == 0 and "--config" in out and "--workdir" in out and "--export" in out
+
+
+CONFIGS = sorted((ROOT / "experiments" / "configs").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_one(path):
+    namespace = {}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    config = commandline.train_config(namespace["get_config"]())
+    assert isinstance(config, TrainConfig)
+    assert path.stem == "base" or f"--config {path.name}" in namespace["__doc__"]
+
+
+def test_config_files_are_found(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("")
+    assert commandline.find_config(str(path)) == str(path)
+    assert Path(commandline.find_config("compact")) == ROOT / "experiments" / "configs" / "compact.py"
+    with pytest.raises(BadInput, match="did you mean compact.py"):
+        commandline.find_config(str(tmp_path / "compat.py"))
+
+
+class Terminal:
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_a_terminal_gets_a_bar():
+    terminal = Terminal()
+    watch = Watch(100, out=terminal)
+    watch.start(20)
+    watch.log(Progress(step=60, loss=0.5, images=400, seconds=2.0))
+    watch.end()
+    assert "60/100" in terminal.text and "loss=0.5" in terminal.text and "200/s" in terminal.text
+    assert "\r" in terminal.text
+
+
+def test_time_left_counts_from_where_the_run_goes_on(capsys):
+    watch = Watch(100)
+    watch.start(20)
+    watch.log(Progress(step=60, loss=0.5, images=400, seconds=120.0))
+    assert capsys.readouterr().out == (
+        "step 20/100  goes on\nstep 60/100  loss 0.5  3.3 images/s  0:02:00 left\n"
+    )

@@ -1,0 +1,129 @@
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from lensjax.errors import BadInput
+from lensjax.train import TrainConfig, export_weights, load_weights
+from lensjax.train import config as configs
+from lensjax.train.state import init_variables
+
+CONFIG = TrainConfig(model="compact", image_size=32, method="ring")
+
+
+@pytest.fixture(scope="module")
+def variables():
+    model = configs.make_model(CONFIG, configs.make_problem(CONFIG))
+    shapes = jax.eval_shape(lambda key: init_variables(model, key, image_size=32), jax.random.key(0))
+    numbers = np.random.default_rng(0)
+    return jax.tree.map(lambda leaf: numbers.normal(size=leaf.shape).astype(leaf.dtype), shapes)
+
+
+@pytest.fixture
+def folder(tmp_path, variables):
+    return export_weights(tmp_path / "weights", variables, dataclasses.asdict(CONFIG), {"MAE": 0.5})
+
+
+def rewrite(folder, change):
+    path = folder / "weights.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    change(tensors)
+    safetensors.numpy.save_file(tensors, path)
+
+
+def test_roundtrip(folder, variables):
+    found, config = load_weights(folder)
+    assert config == dataclasses.asdict(CONFIG)
+    assert jax.tree.structure(found) == jax.tree.structure(variables)
+    jax.tree.map(np.testing.assert_array_equal, found, variables)
+
+
+def test_names_are_flat_and_scores_stand_beside(folder):
+    tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
+    assert {"params/Conv_0/kernel", "batch_stats/BatchNorm_0/mean"} <= set(tensors)
+    assert json.loads((folder / "config.json").read_text())["metrics"] == {"MAE": 0.5}
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "weights.safetensors"]
+
+
+def test_fields_left_out_take_their_defaults(tmp_path, variables):
+    export_weights(tmp_path, variables, {"model": "compact", "image_size": 32})
+    assert load_weights(tmp_path)[1] == dataclasses.asdict(TrainConfig(model="compact", image_size=32))
+
+
+def test_export_refuses_what_is_no_config(tmp_path, variables):
+    with pytest.raises(BadInput, match="did you mean 'image_size'"):
+        export_weights(tmp_path, variables, {"imagesize": 32})
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_tensor(folder):
+    rewrite(folder, lambda tensors: tensors.pop("params/Conv_1/kernel"))
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Conv_1/kernel is missing"):
+        load_weights(folder)
+
+
+def test_surplus_tensor(folder):
+    rewrite(folder, lambda tensors: tensors.update({"params/Conv_99/kernel": np.zeros(3, np.float32)}))
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Conv_99/kernel is surplus"):
+        load_weights(folder)
+
+
+def test_misshaped_tensor(folder):
+    def change(tensors):
+        tensors["params/Dense_0/bias"] = np.zeros(3, np.float32)
+
+    rewrite(folder, change)
+    with pytest.raises(BadInput, match=r"weights.safetensors: tensor params/Dense_0/bias is float32\[3\]; "):
+        load_weights(folder)
+
+
+def test_tensor_of_another_type(folder):
+    def change(tensors):
+        tensors["params/Dense_0/bias"] = tensors["params/Dense_0/bias"].astype(np.float64)
+
+    rewrite(folder, change)
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/bias is float64"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.json"])
+def test_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BadInput, match=f"{name}: no such file"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe\x00garbage", b"[]"])
+def test_unreadable_file(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(BadInput, match=name):
+        load_weights(folder)
+
+
+def test_cut_file(folder):
+    path = folder / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(BadInput, match="weights.safetensors: not a safetensors file"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize("value", [{"model": "nothing"}, {"image_size": "32"}, {"colour": 1}])
+def test_config_of_another_network(folder, value):
+    content = json.loads((folder / "config.json").read_text())
+    content["config"] |= value
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput, match="config.json: "):
+        load_weights(folder)
+
+
+def test_config_is_believed_over_the_tensors(folder):
+    """Another image size is another network: its first fully connected layer has other weights."""
+    content = json.loads((folder / "config.json").read_text())
+    content["config"]["image_size"] = 64
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/kernel is "):
+        load_weights(folder)

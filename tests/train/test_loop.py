@@ -1,0 +1,262 @@
+"""The loop on images that cost nothing: what the network is asked for stands in each of them, in patches."""
+
+import dataclasses
+import json
+import shutil
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax import models, stream
+from lensjax.errors import BadInput
+from lensjax.train import Diverged, TrainConfig, evaluation, export_weights, restore_run, train
+from lensjax.train.state import keys
+
+CONFIG = TrainConfig(
+    image_size=16, batch_size=8, steps=12, optimizer="adamw", learning_rate=3e-3, schedule="cosine",
+    warmup_steps=2, weight_decay=1e-4, clip_norm=1.0, ema=0.9, eval_every=4, eval_size=12, checkpoint_every=3,
+    keep_checkpoints=2, log_every=5,
+)  # fmt: skip
+
+
+class Small(nn.Module):
+    """Normalisation, dropout and a layer: all that a network may carry from step to step."""
+
+    num_outputs: int
+
+    @nn.compact
+    def __call__(self, image, *, train):
+        x = nn.BatchNorm(use_running_average=not train)(image.reshape(image.shape[0], -1))
+        x = nn.Dropout(0.1, deterministic=not train)(x)
+        return nn.Dense(self.num_outputs)(x)
+
+
+def cheap_batch(problem, key, step, *, batch_size, targets="encoded"):
+    low, high = (jnp.array([getattr(p, end) for p in problem.parameters]) for end in ("low", "high"))
+    draw = jax.random.uniform(jax.random.fold_in(key, step), (batch_size, len(problem.parameters)))
+    params = jnp.abs(low + (high - low) * draw)
+    target = problem.encode(params)
+    image = jnp.zeros((batch_size, 16, 16, 1)).at[:, : target.shape[-1], :4, 0].set(target[:, :, None])
+    return {"image": image, "params": params, "target": target if targets == "encoded" else params}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory):
+    """Every run compiles anew: the same programs are compiled once."""
+    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
+    if before[0] is None:
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    yield
+    jax.config.update("jax_compilation_cache_dir", before[0])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch):
+    monkeypatch.setattr(stream, "batch", cheap_batch)
+    monkeypatch.setattr(models, "create", lambda name, *, num_outputs, **options: Small(num_outputs))
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def kill_at(step):
+    def at(progress):
+        if progress.step >= step:
+            raise Killed
+
+    return at
+
+
+def content(workdir):
+    return (workdir / "evaluation.csv").read_bytes()
+
+
+def assert_same(found, wanted):
+    assert found.step == wanted.step
+    jax.tree.map(np.testing.assert_array_equal, found.variables, wanted.variables)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def unbroken(folders):
+    """A whole run and its folder; made once."""
+    workdir = folders / "unbroken"
+    return train(CONFIG, workdir), workdir
+
+
+def test_loss_falls(tmp_path):
+    losses = []
+    config = dataclasses.replace(CONFIG, steps=200, learning_rate=0.02, eval_every=200, checkpoint_every=200)
+    train(config, tmp_path, on_log=lambda progress: losses.append(progress.loss))
+    assert np.mean(losses[-4:]) < 0.6 * losses[0]
+
+
+def test_reports(tmp_path):
+    starts, logs, rows = [], [], []
+    run = train(CONFIG, tmp_path, on_start=starts.append, on_log=logs.append, on_evaluation=rows.append)
+    assert starts == [0] and run.step == 12
+    assert [(log.step, log.images) for log in logs] == [(5, 40), (10, 40), (12, 16)]
+    assert all(log.seconds > 0 for log in logs)
+    assert [(row["Epoch"], row["Step"]) for row in rows] == [("1", "4"), ("2", "8"), ("3", "12")]
+    assert evaluation.read_rows(tmp_path / "evaluation.csv") == rows
+
+
+def test_columns_are_the_thesiss(unbroken):
+    names = ["x", "y", "einsteinR", "sigma", "sigma2", "theta"]
+    wanted = ["Epoch", "Step", "tLoss"]
+    wanted += [f"t{what}Loss ({title} Set)" for title in ("Training", "Test") for what in ("MSE", "MAE")]
+    for title in ("Test", "Training"):
+        for what in ("Error Mean", "Error StDev", "AbsError Mean", "AbsError StDev"):
+            wanted += [f"{name} ({what} - {title} Set)" for name in names]
+    header = content(unbroken[1]).decode().splitlines()[0].split(",")
+    assert header[: len(wanted)] == wanted
+
+
+def test_row_is_of_the_averaged_weights_on_images_never_trained_on(unbroken):
+    """The last row, computed again from the restored run."""
+    run = restore_run(unbroken[1])
+    key = keys(CONFIG.seed).evaluation
+    trained_on = [cheap_batch(run.problem, keys(CONFIG.seed).stream, step, batch_size=8)["params"]
+                  for step in range(12)]  # fmt: skip
+    images = cheap_batch(run.problem, key, 0, batch_size=12)
+    assert not np.isin(images["params"], np.concatenate(trained_on)).any()
+    predicted = run.problem.decode(run.model.apply(run.variables, images["image"], train=False))
+    error = np.asarray(predicted - images["params"], np.float64)
+    row = evaluation.read_rows(unbroken[1] / "evaluation.csv")[-1]
+    assert float(row["tMAELoss (Test Set)"]) == pytest.approx(np.abs(error).mean() * 12, rel=1e-4)
+    assert float(row["tMSELoss (Test Set)"]) == pytest.approx((error**2).mean() * 12, rel=1e-4)
+    assert float(row["sigma (Error StDev - Test Set)"]) == pytest.approx(error[:, 3].std(ddof=1), rel=1e-4)
+    mean = np.abs(error[:, 5]).mean()
+    assert float(row["theta (AbsError Mean - Test Set)"]) == pytest.approx(mean, rel=1e-4)
+
+
+def test_training_rows_are_of_images_trained_on(unbroken):
+    run = restore_run(unbroken[1])
+    stream_key = keys(CONFIG.seed).stream
+    images = [cheap_batch(run.problem, stream_key, step, batch_size=8) for step in (10, 11)]
+    image, params = (np.concatenate([b[name] for b in images])[:12] for name in ("image", "params"))
+    error = run.problem.decode(run.model.apply(run.variables, image, train=False)) - params
+    row = evaluation.read_rows(unbroken[1] / "evaluation.csv")[-1]
+    assert float(row["tMAELoss (Training Set)"]) == pytest.approx(np.abs(error).mean() * 12, rel=1e-4)
+
+
+@pytest.mark.parametrize("killed_at", [5, 10])
+def test_broken_run_ends_as_an_unbroken_one(tmp_path, unbroken, killed_at):
+    with pytest.raises(Killed):
+        train(CONFIG, tmp_path, on_log=kill_at(killed_at))
+    starts = []
+    run = train(CONFIG, tmp_path, on_start=starts.append)
+    assert starts == [killed_at // 3 * 3]
+    assert_same(run, unbroken[0])
+    assert content(tmp_path) == content(unbroken[1])
+
+
+def test_rows_after_the_checkpoint_are_dropped(tmp_path, unbroken):
+    """Killed between the row of step 8 and the next checkpoint."""
+
+    def stop(row):
+        if row["Step"] == "8":
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(CONFIG, tmp_path, on_evaluation=stop)
+    assert [row["Step"] for row in evaluation.read_rows(tmp_path / "evaluation.csv")] == ["4", "8"]
+    dropped = []
+    train(CONFIG, tmp_path, on_start=lambda step: dropped.append(content(tmp_path).count(b"\n")))
+    assert dropped == [2]  # the header and step 4
+    assert content(tmp_path) == content(unbroken[1])
+
+
+def test_finished_run_started_again_changes_nothing(tmp_path, unbroken):
+    run, workdir = unbroken
+    before = content(workdir)
+    logs = []
+    assert_same(train(CONFIG, workdir, on_log=logs.append), run)
+    assert content(workdir) == before and not logs
+
+
+def test_restored_run_is_the_run(unbroken):
+    run, workdir = unbroken
+    found = restore_run(workdir)
+    assert found.config == CONFIG and found.problem == run.problem
+    assert_same(found, run)
+    config, problem, model, variables, step = found
+    assert step == 12 and set(variables) == {"params", "batch_stats"}
+    assert restore_run(workdir, step=9).step == 9
+
+
+def test_restoring_what_is_not_there(tmp_path, unbroken):
+    with pytest.raises(BadInput, match="config.json: no such file"):
+        restore_run(tmp_path)
+    with pytest.raises(BadInput, match="no checkpoint of step 5; there are those of 9, 12"):
+        restore_run(unbroken[1], step=5)
+    shutil.copy(unbroken[1] / "config.json", tmp_path)
+    with pytest.raises(BadInput, match="no checkpoint yet"):
+        restore_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("model", "vgg11"), ("problem", "pm2022"), ("seed", 1), ("batch_size", 16), ("steps", 24)],
+)
+def test_another_run_is_refused_in_one_line(unbroken, field, value):
+    _, workdir = unbroken
+    before = content(workdir)
+    with pytest.raises(BadInput, match=f"config.json: this run has {field} ") as error:
+        train(dataclasses.replace(CONFIG, **{field: value}), workdir)
+    assert "\n" not in str(error.value)
+    assert content(workdir) == before
+    assert json.loads((workdir / "config.json").read_text()) == dataclasses.asdict(CONFIG)
+
+
+@pytest.mark.parametrize(("step", "log_every"), [(7, 100), (7, 1), (0, 100)])
+def test_a_loss_that_is_no_number_names_its_step(tmp_path, monkeypatch, step, log_every):
+    def poisoned(problem, key, at, **options):
+        batch = cheap_batch(problem, key, at, **options)
+        return batch | {"target": jnp.where(at == step, jnp.nan, batch["target"])}
+
+    monkeypatch.setattr(stream, "batch", poisoned)
+    config = dataclasses.replace(CONFIG, log_every=log_every, seed=5)
+    with pytest.raises(Diverged, match=f"^step {step} diverged: its loss is nan.* seed 5, step {step}$"):
+        train(config, tmp_path)
+    if step:  # and no bad state was kept: what is kept goes on well
+        kept = restore_run(tmp_path)
+        assert kept.step <= step
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(kept.variables))
+
+
+def test_a_gradient_that_is_no_number_is_found_too(tmp_path, monkeypatch):
+    class Steep(nn.Module):
+        """Its value is zero, its slope infinite."""
+
+        num_outputs: int
+
+        @nn.compact
+        def __call__(self, image, *, train):
+            weight = self.param("weight", nn.initializers.zeros, (1, self.num_outputs))
+            return jnp.sqrt(weight) * image.mean(axis=(1, 2))
+
+    monkeypatch.setattr(models, "create", lambda name, *, num_outputs, **options: Steep(num_outputs))
+    with pytest.raises(Diverged, match="^step 0 diverged: its loss is [0-9.]+, with gradients not"):
+        train(CONFIG, tmp_path)
+
+
+def test_start_from_exported_weights(tmp_path, unbroken):
+    folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
+    config = dataclasses.replace(CONFIG, init=str(folder), learning_rate=1e-12, warmup_steps=0, ema=0.0)
+    run = train(config, tmp_path / "run")
+    np.testing.assert_allclose(
+        run.variables["params"]["Dense_0"]["kernel"],
+        unbroken[0].variables["params"]["Dense_0"]["kernel"],
+        atol=1e-7,
+    )

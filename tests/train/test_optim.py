@@ -1,0 +1,71 @@
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lensjax.train import optim
+
+
+def rates(name, steps, **options):
+    rate = optim.schedule(name, peak=2.0, steps=steps, **options)
+    return np.array([float(rate(step)) for step in range(steps + 1)])
+
+
+def test_constant_is_constant():
+    np.testing.assert_array_equal(rates("constant", 5), 2.0)
+
+
+def test_thesis_falls_to_a_tenth_at_half():
+    values = rates("thesis", 10)
+    np.testing.assert_allclose(values[:5], 2.0)
+    np.testing.assert_allclose(values[5:], 0.2, rtol=1e-6)
+
+
+def test_cosine_is_half_a_cosine_to_zero():
+    steps = np.arange(9)
+    np.testing.assert_allclose(rates("cosine", 8), 1.0 + np.cos(np.pi * steps / 8), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(optim.SCHEDULES))
+def test_warm_up_is_linear_and_the_schedule_takes_the_steps_left(name):
+    values = rates(name, 20, warmup_steps=4)
+    np.testing.assert_allclose(values[:5], [0.0, 0.5, 1.0, 1.5, 2.0], atol=1e-6)
+    after = optim.schedule(name, peak=2.0, steps=16)
+    np.testing.assert_allclose(values[4:], [float(after(step)) for step in range(17)], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(optim.OPTIMIZERS))
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_every_optimizer_descends(name, weight_decay):
+    optimizer = optim.OPTIMIZERS[name](optax.constant_schedule(0.02), weight_decay)
+    params = {"kernel": jnp.array([[3.0, -2.0]])}
+    state = optimizer.init(params)
+    for _ in range(300):
+        updates, state = optimizer.update({"kernel": 2 * params["kernel"]}, state, params)
+        params = optax.apply_updates(params, updates)
+    assert float(jnp.abs(params["kernel"]).max()) < 0.1
+
+
+@pytest.mark.parametrize("name", sorted(optim.OPTIMIZERS))
+def test_kernels_decay_and_biases_do_not(name):
+    optimizer = optim.OPTIMIZERS[name](optax.constant_schedule(0.1), 0.5)
+    params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
+    zero = {"kernel": jnp.zeros((2, 2)), "bias": jnp.zeros(2)}
+    updates, _ = optimizer.update(zero, optimizer.init(params), params)
+    assert float(updates["kernel"].max()) < 0
+    np.testing.assert_array_equal(updates["bias"], 0.0)
+
+
+def test_adam_takes_pytorchs_first_step():
+    """The first step of Adam is rate · g / (|g| + 1e-8), whatever the gradient's size."""
+    optimizer = optim.OPTIMIZERS["adam"](optax.constant_schedule(0.1), 0.0)
+    params = {"w": jnp.zeros((1, 3))}
+    gradient = {"w": jnp.array([[5.0, -0.01, 2e-8]])}
+    updates, _ = optimizer.update(gradient, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["w"], [[-0.1, 0.1, -0.1 * 2 / 3]], rtol=1e-4)
+
+
+def test_losses():
+    output, target = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 0.0], [0.0, 4.0]])
+    assert float(optim.LOSSES["l1"](output, target)) == pytest.approx(5 / 4)
+    assert float(optim.LOSSES["l2"](output, target)) == pytest.approx(13 / 4)
