@@ -18,7 +18,7 @@ from lensjax.errors import BadInput
 from lensjax.image.grid import block_mean
 from lensjax.problems import Problem
 from lensjax.refine import Solution, from_moments, from_params, refine
-from lensjax.train.config import make_model, make_problem
+from lensjax.train.config import from_mapping, make_model, make_problem
 from lensjax.train.export import load_weights
 
 PACKAGED = Path(__file__).parent / "weights"
@@ -72,7 +72,8 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     folder = PACKAGED / problem if folder is None else Path(folder)
     if not (folder / "weights.safetensors").exists():
         raise BadInput(f"{folder}: no weights.safetensors there; a folder written by `experiments.train --export`")
-    variables, config = load_weights(folder)
+    variables, fields_of_config = load_weights(folder)
+    config = from_mapping(fields_of_config)
     if config.problem != problem:
         raise BadInput(f"{folder}: these weights are for problem {config.problem}, not {problem}")
     trained = make_problem(config)

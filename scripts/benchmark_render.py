@@ -2,8 +2,9 @@
 
     python scripts/benchmark_render.py [--json] [--repeats 15] [--batch 16]
 
-Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. "Given grid" renders at the
-pixels' points as they are; "centred" takes the centre of light of a 1000×1000 canvas first, as the data sets do.
+Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. "Given
+grid" renders at the pixels' points as they are; "centred" takes the centre of light of a 1000×1000 canvas first, as the
+data sets do.
 """
 
 import argparse

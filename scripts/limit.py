@@ -2,10 +2,10 @@
 
     python scripts/limit.py [--n 1000] [--no-network] [--method roulette|ring|raytrace] [--out results/limit]
 
-Prints, per parameter and over all: the error up to symmetry as mean, median and in units of each image's Cramér–Rao bound (z), for the
-network alone, for least squares and for the interval fit; the share of images with z < 5; violated pixels; how often the certified
-bounds contain the truth; and the time of each stage. Images are rendered in float64 and rounded to 8 bit; the place of the whole
-image is fitted along. Writes OUT.csv, a row an image, and OUT.png.
+Prints, per parameter and over all: the error up to symmetry as mean, median and in units of each image's Cramér–Rao
+bound (z), for the network alone, for least squares and for the interval fit; the share of images with z < 5; violated
+pixels; how often the certified bounds contain the truth; and the time of each stage. Images are rendered in float64 and
+rounded to 8 bit; the place of the whole image is fitted along. Writes OUT.csv, a row an image, and OUT.png.
 """
 
 import argparse

@@ -36,8 +36,8 @@ PARAMETERS = (
     Parameter("x", "px", -200.0, 200.0),
     Parameter("y", "px", -200.0, 200.0),
     Parameter("einsteinR", "px", 5.0, 50.0),
-    Parameter("sigma", "px", 5.0, 54.0),
-    Parameter("sigma2", "px", 5.0, 54.0),
+    Parameter("sigma", "px", 5.0, 57.0),
+    Parameter("sigma2", "px", 5.0, 57.0),
     Parameter("theta", "deg", 0.0, 180.0, period=180.0),
 )
 
