@@ -25,6 +25,7 @@ PACKAGED = Path(__file__).parent / "weights"
 """Folder of the networks that ship with the package, one a problem."""
 
 _BATCH = 16
+_DOUBTFUL = 1.5  # chi² from which an answer without an interval fit is looked for once more
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def solve(
         problem: at native resolution.
         images: (N, n, n) grey levels.
         network: (N, P) a network's answers; None starts from moments.
-        search_on: whether images that the network's starts did not lead to success are tried again from moments.
+        search_on: whether images that the network's starts lead to no sure answer for (no success, no interval, or without an
+            interval fit residuals above the noise) are tried again from moments.
         progress: called with the number of images done since the last call.
         options: passed on to `refine.refine`.
     """
@@ -128,17 +130,17 @@ def solve(
         return refine(problem, images, starts, progress=progress, **options)
     starts = np.stack([network_starts(problem, image, row) for image, row in zip(images, network, strict=True)])
     solution = refine(problem, images, starts, progress=progress, **options)
-    lost = np.flatnonzero(~solution.success | ((solution.chi2 > 4.0) & _anew(options)))
+    if options.get("rounded", True):
+        doubtful = np.array([kind != "interval" for kind in solution.kind])
+    else:
+        doubtful = solution.chi2 > _DOUBTFUL
+    lost = np.flatnonzero(~solution.success | doubtful)
     if not search_on or lost.size == 0:
         return solution
     again = refine(problem, images[lost], np.stack([from_moments(images[i]) for i in lost]), **options)
-    better = (again.success & ~solution.success[lost]) | (again.chi2 < solution.chi2[lost])
+    found = np.array([kind == "interval" for kind in again.kind])
+    better = found | (again.success & ~solution.success[lost]) | (again.chi2 < solution.chi2[lost])
     return _with_rows(solution, again, lost, better)
-
-
-def _anew(options: dict[str, Any]) -> bool:
-    """Whether residuals above the noise say that a better answer exists: not where the noise is not known."""
-    return options.get("rounded", True) or options.get("variance") is not None
 
 
 def _with_rows(solution: Solution, other: Solution, rows: np.ndarray, take: np.ndarray) -> Solution:

@@ -103,7 +103,9 @@ def read(path: str | Path, *, inside: bool = True) -> Dataset:
         name = _checked_name(path, line, text) if inside else text
         if name in names:
             first = names[name]
-            raise BadInput(f"{path}: line {line}, column filename: {text!r} is in line {first} too; once is allowed")
+            raise BadInput(
+                f"{path}: line {line}, column filename: {text!r} is in line {first} too; once is allowed"
+            )
         names[name] = line
     return Dataset(str(path), tuple(names), tuple(lines), columns)
 
@@ -124,7 +126,9 @@ def params(dataset: Dataset, *, problem: str, names: Sequence[str]) -> np.ndarra
     """
     missing = missing_columns(dataset)
     if missing:
-        raise BadInput(f"{dataset.path}: line 1: there is no column {missing[0]}; it has {_listed(dataset.columns)}")
+        raise BadInput(
+            f"{dataset.path}: line 1: there is no column {missing[0]}; it has {_listed(dataset.columns)}"
+        )
     return np.array([_params(_Row(dataset, i), problem, names) for i in range(len(dataset))], np.float64)
 
 
@@ -171,6 +175,19 @@ def methods(dataset: Dataset, *, default: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def value(dataset: Dataset, column: str) -> float:
+    """The number in a column of a table's first row.
+
+    Raises:
+        BadInput: there is no such column, or no finite number in it.
+    """
+    if column not in dataset.columns:
+        raise BadInput(
+            f"{dataset.path}: line 1: there is no column {column}; it has {_listed(dataset.columns)}"
+        )
+    return _Row(dataset, 0).number(column)
+
+
 def write(
     path: str | Path,
     filenames: Sequence[str],
@@ -205,7 +222,10 @@ def write(
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow([*COLUMNS, *extra])
     for i, row in enumerate(np.asarray(values, np.float64)):
-        cells = {name: number(value * 100.0 if name in PERCENT else value) for name, value in zip(names, row, strict=True)}
+        cells = {
+            name: number(value * 100.0 if name in PERCENT else value)
+            for name, value in zip(names, row, strict=True)
+        }
         x, y = row[list(names).index("x")], row[list(names).index("y")]
         cells = {
             "index": str(i + 1),
@@ -227,7 +247,11 @@ def write(
 
 def number(value: float) -> str:
     """The shortest text that is this number when it is read again; whole numbers without a point."""
-    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(float(value))
+    return (
+        str(int(value))
+        if math.isfinite(value) and value == int(value) and abs(value) < 1e15
+        else repr(float(value))
+    )
 
 
 def _rows(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
@@ -279,7 +303,13 @@ def _checked_name(path: Path, line: int, text: str) -> str:
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
         raise BadInput(f"{where}: {_shown(text)} has control characters; none are allowed")
     name = PurePosixPath(text)
-    if name.is_absolute() or ".." in name.parts or "\\" in text or re.match("[A-Za-z]:", text) or not name.name:
+    if (
+        name.is_absolute()
+        or ".." in name.parts
+        or "\\" in text
+        or re.match("[A-Za-z]:", text)
+        or not name.name
+    ):
         raise BadInput(f"{where}: {_shown(text)} leads out of the folder; a name within it is allowed")
     if any(len(part.encode()) > 200 for part in name.parts):
         raise BadInput(f"{where}: {_shown(text)} is too long; up to 200 bytes are allowed")
@@ -356,15 +386,16 @@ def _params(row: _Row, problem: str, names: Sequence[str]) -> list[float]:
     else:
         distance, phi = row.place("R"), math.radians(row.number("phi"))
         x, y = distance * math.cos(phi), distance * math.sin(phi)
+    own_chi = "chi" in names
     if "einsteinR" in has:
-        theta_e = row.length("einsteinR") * 100.0 / chi
+        radius = row.length("einsteinR") * (1.0 if own_chi else 50.0 / chi)
     else:
-        theta_e = row.length("einsteinradius")
+        radius = row.length("einsteinradius") * (chi / 100.0 if own_chi else 0.5)
     sigma = row.length("sigma")
     values = {
         "x": x,
         "y": y,
-        "einsteinR": theta_e * (chi / 100.0 if "chi" in names else 0.5),
+        "einsteinR": radius,
         "sigma": sigma,
         "sigma2": sigma if spherical else row.length("sigma2"),
         "theta": 0.0 if spherical else row.number("theta"),

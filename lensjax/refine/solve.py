@@ -27,7 +27,7 @@ CHUNK = 16
 _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
 _COARSE_TOLERANCE, _FINE_TOLERANCE = 0.05, 1e-3  # grey²
-_SIZES = (24_576,)  # pixels that one compiled descent works on; more than these: all there are
+_SIZES = (24_576, 65_536)  # pixels that one compiled descent works on; more than these: the whole image
 _MARGIN = 5  # px about the image's light that are looked at too
 _GLIMMER = 0.02  # grey level from which a model's pixel is looked at
 _FAR = 1e5  # px: where nothing is
@@ -87,7 +87,8 @@ def _picture(light: Light, n: int, field: int, fit: Array) -> tuple[Array, Array
 
 
 class _Pixels(NamedTuple):
-    """The pixels of an image that can tell anything, filled up to one of `_SIZES` with dark points far away."""
+    """The pixels of an image that can tell anything, filled up to one of `_SIZES`, or to the whole
+    image's, with dark points far away: few sizes, so that little is compiled."""
 
     image: np.ndarray
     x: np.ndarray
@@ -99,7 +100,7 @@ def _pixels(problem: Problem, image: np.ndarray, model: np.ndarray) -> _Pixels:
     x, y = (np.asarray(part) for part in pixel_points(problem.image_size, problem.field, dtype=jnp.float64))
     near = ndimage.binary_dilation(image > 0, iterations=_MARGIN) | (model > _GLIMMER)
     rows, columns = np.nonzero(near)
-    size = next((size for size in _SIZES if size >= len(rows)), len(rows))
+    size = next((size for size in _SIZES if size >= len(rows)), image.size)
     fill = (0, size - len(rows))
     return _Pixels(
         np.pad(image[rows, columns], fill),
