@@ -5,6 +5,7 @@
 Prints a table of errors and writes demo/report.html. Exit code 0: done; 2: bad input; 1: anything else.
 """
 
+import textwrap
 import time
 from pathlib import Path
 
@@ -26,9 +27,7 @@ from lensjax.refine import Solution, cramer_rao, model_image
 _N = flags.DEFINE_integer("n", 64, "Images to draw.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the images.")
 _OUT = flags.DEFINE_string("out", "demo", "Folder for report.html.")
-_WEIGHTS = flags.DEFINE_string(
-    "weights", None, "Folder of the network's weights; by default the packaged ones."
-)
+_WEIGHTS = flags.DEFINE_string("weights", None, "Folder of the network's weights; by default the packaged ones.")
 
 THESIS = {"x": 1.89, "y": 1.20, "einsteinR": 0.49, "sigma": 0.14, "sigma2": 0.14, "theta": 1.79}
 """Mean absolute errors of the 2023 thesis's best network, VGG-19-BN, without symmetry, on its own test images."""
@@ -46,6 +45,7 @@ def main() -> None:
     problem = problems.get("sis2023")
     network = estimate.load(_WEIGHTS.value)
 
+    print(f"{_N.value} images: drawing, estimating, refining. A minute or two, most of it compilation.\n", flush=True)
     began = time.perf_counter()
     truth, images = draw(problem, n=_N.value, seed=_SEED.value)
     drawn = time.perf_counter()
@@ -66,9 +66,7 @@ def main() -> None:
         report.Section("What this is", (introduction(_N.value, _SEED.value), timing)),
         report.Section("Errors", (table, verdict)),
         report.Section("Where the errors lie", tuple(error_figures(problem, truth, guess, solution))),
-        report.Section(
-            "Image, model, residual and source", tuple(system_figures(problem, truth, images, solution))
-        ),
+        report.Section("Image, model, residual and source", tuple(system_figures(problem, truth, images, solution))),
     ]
     path = report.html_report(
         Path(_OUT.value) / "report.html",
@@ -76,7 +74,8 @@ def main() -> None:
         sections=sections,
     )
     print(report.text_table(table))
-    print(f"\n{verdict}\n{timing}\nWith images: {path}")
+    for paragraph in (verdict, timing, f"With images: {path}"):
+        print("\n" + textwrap.fill(paragraph, 88))
 
 
 def draw(problem: Problem, *, n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -95,8 +94,7 @@ def errors_table(
 ) -> report.Table:
     """Mean and median absolute errors of the network, refined, at the bound, and the thesis's."""
     of_network, of_refined = (
-        metrics.summary(metrics.symmetric_error(params, truth, problem=problem), names=problem.names)
-        for params in (guess, solution.params)
+        metrics.summary(metrics.symmetric_error(params, truth, problem=problem), names=problem.names) for params in (guess, solution.params)
     )
     known = metrics.summary(np.where(np.isfinite(bound), bound, np.nan), names=problem.names)
     rows = [
@@ -113,27 +111,17 @@ def errors_table(
         for k, p in enumerate(problem.parameters)
     ]
     return report.Table(
-        columns=(
-            "parameter",
-            "network: mean",
-            "median",
-            "refined: mean",
-            "median",
-            "Cramér–Rao: mean",
-            "median",
-            "thesis, raw: mean",
-        ),
+        columns=("parameter", "network", "median", "refined", "median", "bound", "median", "thesis, raw"),
         rows=tuple(rows),
         caption=(
-            "Absolute errors up to symmetry; theta of elliptical sources only. Thesis: its best network, VGG-19-BN, raw "
-            "errors on its own images, not to be compared number by number."
+            "Mean absolute errors, each with the median beside it, up to symmetry; theta of elliptical sources only. Bound: the least "
+            "an unbiased estimate could expect under white noise (Cramér–Rao). Thesis: its best network, VGG-19-BN; raw errors "
+            "on its own images, another measure than the rest."
         ),
     )
 
 
-def verdict_of(
-    problem: Problem, truth: NDArray[np.float64], solution: Solution, bound: NDArray[np.float64]
-) -> str:
+def verdict_of(problem: Problem, truth: NDArray[np.float64], solution: Solution, bound: NDArray[np.float64]) -> str:
     """One paragraph: how many images are explained to the last grey level, and how the errors compare with the bound."""
     z = metrics.normalised(metrics.symmetric_error(solution.params, truth, problem=problem), bound)
     median = float(np.median(z[np.isfinite(z)])) / MEDIAN_ABSOLUTE if np.isfinite(z).any() else float("nan")
@@ -183,17 +171,15 @@ def error_figures(
 
 def system_figures(
     problem: Problem, truth: NDArray[np.float64], images: NDArray[np.float32], solution: Solution
-) -> list[report.Illustration]:
-    """The first systems: image, model, image − model, and the source that the lens hides."""
+) -> list[report.Illustration | report.Table]:
+    """The first systems: image, model, image − model and the undistorted source, each with its parameters."""
     nearest = solution.params - metrics.symmetric_error(solution.params, truth, problem=problem)
-    figures = []
+    figures: list[report.Illustration | report.Table] = []
     for i in range(min(SHOWN, len(images))):
         model = model_image(problem, solution.fit[i], method=solution.method[i])
         field = int(20 * np.ceil(8 * solution.params[i, problem.names.index("sigma")] / 20))
         source = source_image(problem, solution.params[i], field=field)
-        pixels = (
-            "every pixel as observed" if solution.violated[i] == 0 else f"{solution.violated[i]} pixels off"
-        )
+        pixels = "every pixel as observed" if solution.violated[i] == 0 else f"{solution.violated[i]} pixels off"
         figure = report.contact_sheet(
             images[i : i + 1],
             model[None],
@@ -202,32 +188,30 @@ def system_figures(
             field=problem.field,
             source_field=field,
         )
-        figures.append(report.Illustration(figure, values(problem, nearest[i], solution, i), wide=True))
+        words = f"System {i}: image, model, image − model, and the source without the lens."
+        figures += [report.Illustration(figure, words, wide=True), values(problem, nearest[i], solution, i)]
     return figures
 
 
-def source_image(
-    problem: Problem, params: NDArray[np.float64], *, field: int, size: int = 160
-) -> NDArray[np.float32]:
+def source_image(problem: Problem, params: NDArray[np.float64], *, field: int, size: int = 160) -> NDArray[np.float32]:
     """The undistorted source (size, size) in grey levels, over a square of `field` px about its centre."""
     x, y = pixel_points(size, field)
     source = problem.to_system(problem.encode(np.asarray(params, np.float32))).source
     return GREY_LEVELS * np.asarray(source.light(x, y))
 
 
-def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: int) -> str:
-    """Refined and true value of each parameter of system i."""
-    parts = []
+def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: int) -> report.Table:
+    """True and refined value of each parameter of system i."""
+    rows = []
     for k, parameter in enumerate(problem.parameters):
         error = solution.errors[i, k]
-        if not np.isfinite(error):
-            parts.append(f"{parameter.name} not told by the image")
-            continue
-        digits = int(np.clip(1 - np.floor(np.log10(max(error, 1e-6))), 0, 6))
-        parts.append(
-            f"{parameter.name} {solution.params[i, k]:.{digits}f} ± {error:.{digits}f} {parameter.unit} (true {true[k]:.{digits}f})"
-        )
-    return "; ".join(parts) + "."
+        if np.isfinite(error):
+            digits = int(np.clip(1 - np.floor(np.log10(max(error, 1e-6))), 0, 6))
+            cells = (f"{true[k]:.{digits}f}", f"{solution.params[i, k]:.{digits}f} ± {error:.{digits}f}")
+        else:
+            cells = ("-", "the image does not tell")
+        rows.append((f"{parameter.name} [{parameter.unit}]", *cells))
+    return report.Table(("parameter", "true", "refined ± 1σ"), tuple(rows))
 
 
 if __name__ == "__main__":

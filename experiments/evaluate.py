@@ -109,9 +109,7 @@ def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
             try:
                 values.append(float(row[name]))
             except (KeyError, TypeError, ValueError):
-                raise BadInput(
-                    f"{path}: line {line}: column {name!r} is {row.get(name)!r}; a number is needed"
-                ) from None
+                raise BadInput(f"{path}: line {line}: column {name!r} is {row.get(name)!r}; a number is needed") from None
         return np.array(values)
 
     return pd.DataFrame(
@@ -143,9 +141,7 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
 def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) -> Solution:
     """Solutions for the same images at the field's own resolution, from the network's answers (N, P) on."""
     n = len(predicted)
-    native = problems.get(
-        problem.name, image_size=problem.field, integer=problem.integer, method=problem.method
-    )
+    native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.method)
     draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH)["image"][..., 0])
     # An untrained network may say a negative size: the prior's bounds are where it can be tried.
     low, high = (np.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
@@ -173,9 +169,7 @@ def joined(solutions: Sequence[Solution]) -> Solution:
     return Solution(**fields)
 
 
-def predictions_table(
-    problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float64]
-) -> pd.DataFrame:
+def predictions_table(problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> pd.DataFrame:
     """The thesis's columns: Index, <name> (Ground Truth) …, <name> (Predicted) …"""
     return pd.DataFrame(
         {"Index": np.arange(len(truth))}
@@ -198,9 +192,7 @@ def solution_table(solution: Solution) -> pd.DataFrame:
     )
 
 
-def summary_table(
-    problem: Problem, truth: NDArray[np.float64], estimates: Sequence[Estimates]
-) -> pd.DataFrame:
+def summary_table(problem: Problem, truth: NDArray[np.float64], estimates: Sequence[Estimates]) -> pd.DataFrame:
     """A row for each parameter of each method, and one for their mean; NaN where nothing can be said."""
     rows = []
     for one in estimates:
@@ -257,10 +249,7 @@ def printed(summary: pd.DataFrame) -> report.Table:
     }
     known = [name for name in columns if not summary[name].isna().all()]
     rows = tuple(tuple(row) for row in summary[known].itertuples(index=False, name=None))
-    caption = (
-        "MAE, MSE: raw, as in the thesis. *: up to symmetry, theta of elliptical sources only. "
-        "Never compare one with the other."
-    )
+    caption = "MAE, MSE: raw, as in the thesis. *: up to symmetry, theta of elliptical sources only. Never compare one with the other."
     return report.Table(tuple(columns[name] for name in known), rows, caption)
 
 
@@ -289,9 +278,7 @@ def draw(
         raw = metrics.raw_error(one.params, truth, problem=problem)
         for kind, values, words in (("raw", raw, "raw"), ("symmetric", error, "up to symmetry")):
             for limit, suffix in ((None, ""), (5.0, "-5")):
-                figure = report.histograms(
-                    values, **named, limit=limit, title=f"{one.name}: deviation, {words}"
-                )
+                figure = report.histograms(values, **named, limit=limit, title=f"{one.name}: deviation, {words}")
                 report.save(figure, folder / f"{one.name}-deviation-{kind}{suffix}.png")
         # The true values are those of the equivalent set nearest to the prediction.
         figure = report.scatter(one.params, one.params - error, **named, title=f"{one.name}: up to symmetry")

@@ -704,7 +704,7 @@ def _keep_compiled_programs() -> None:
         return
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
 
 

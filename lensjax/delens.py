@@ -51,8 +51,8 @@ def undistorted(
         method: how the image was made, see `simulate`.
         half: half the side of the result [native px]; its pixels are native ones.
     """
-    image = jnp.asarray(image, jnp.result_type(system.x))
-    grey, seen = _sample(image, system, jnp.asarray(shift, image.dtype), field, method, half)
+    dtype = jnp.result_type(system.x)
+    grey, seen = _sample(jnp.asarray(image, dtype), system, jnp.asarray(shift, dtype), field, method, half)
     return Source(grey=np.asarray(grey), seen=np.asarray(seen))
 
 

@@ -93,16 +93,21 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
 
 
 def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """Starts (4, 8): a network's answer and its mirror, each also with place and shape taken from the image's moments."""
-    own = np.asarray(_starts(problem, jnp.asarray(params, jnp.float32)), np.float64)
-    seen = own.copy()
+    """Starts (5, 8) from a network's answer.
+
+    The answer and its mirror, centred on the light within the convergence ring; the answer, centred on all its light; and answer and
+    mirror with place and shape taken from the image's moments.
+    """
+    row = jnp.asarray(params, jnp.float32)
+    within, whole = (np.asarray(_starts(problem, row, method), np.float64) for method in ("ring", "raytrace"))
+    seen = within.copy()
     seen[:, :5] = from_moments(image, directions=1)[0, :5]
-    return np.concatenate([own, seen])
+    return np.concatenate([within, whole[:1], seen])
 
 
-@partial(jax.jit, static_argnums=0)
-def _starts(problem: Problem, params: Array) -> Array:
-    return from_params(problem, params, method="ring")
+@partial(jax.jit, static_argnums=(0, 2))
+def _starts(problem: Problem, params: Array, method: str) -> Array:
+    return from_params(problem, params, method=method)
 
 
 def solve(

@@ -151,9 +151,7 @@ def share(z: ArrayLike, *, below: float = 5.0) -> NDArray[np.float64]:
     return _over_rows(np.mean, np.where(np.isnan(z), np.nan, z < below))
 
 
-def _checked(
-    predicted: ArrayLike, truth: ArrayLike, problem: Problem
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(predicted: ArrayLike, truth: ArrayLike, problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     predicted, truth = np.asarray(predicted, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     width = len(problem.parameters)
     if predicted.shape != truth.shape or predicted.ndim != 2 or predicted.shape[1] != width:

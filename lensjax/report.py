@@ -8,6 +8,7 @@ import base64
 import html
 import io
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +103,9 @@ def histograms(
         panel.set_xlabel(_label(f"{name}: predicted − true", unit))
         panel.set_ylabel("images")
         panel.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
-        notes = [f"{len(shown)} shown"]
+        notes = [f"{len(shown)} images"]
         notes += [f"{beyond} beyond ±{limit:g}"] if beyond else []
-        notes += [f"{len(values) - len(finite)} without"] if len(finite) < len(values) else []
+        notes += [f"{len(values) - len(finite)} not counted"] if len(finite) < len(values) else []
         panel.set_title(", ".join(notes), loc="right", fontsize=7, color=GREY)
     return figure
 
@@ -158,9 +159,7 @@ def curves(
     return figure
 
 
-def scatter(
-    predicted: ArrayLike, truth: ArrayLike, *, names: Sequence[str], units: Sequence[str], title: str = ""
-) -> Figure:
+def scatter(predicted: ArrayLike, truth: ArrayLike, *, names: Sequence[str], units: Sequence[str], title: str = "") -> Figure:
     """Predicted against true value of each parameter, with the line on which they agree.
 
     Args:
@@ -213,9 +212,7 @@ def contact_sheet(
     """
     images, models, sources = (np.asarray(a, dtype=np.float64) for a in (images, models, sources))
     if images.ndim != 3 or images.shape != models.shape or len(images) != len(sources) or not len(images):
-        raise BadInput(
-            f"images {images.shape}, models {models.shape} and sources {sources.shape} do not go together"
-        )
+        raise BadInput(f"images {images.shape}, models {models.shape} and sources {sources.shape} do not go together")
     figure = _figure(11.0, 2.6 * len(images) + (0.4 if title else 0.0), title)
     rows = np.atleast_1d(figure.subfigures(len(images), 1))
     for row, image, model, source, line in zip(rows, images, models, sources, titles, strict=True):
@@ -254,20 +251,20 @@ def write(path: str | Path, content: str | bytes) -> Path:
 
 
 def text_table(table: Table) -> str:
-    """The table as plain text: aligned columns, numbers to the right, caption above."""
+    """The table as plain text: aligned columns, numbers to the right, caption above, wrapped."""
     _check_table(table)
     cells = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
     right = _number_columns(table)
     widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
     lines = [
         "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, right, strict=True)
+            cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(row, widths, right, strict=True)
         ).rstrip()
         for row in cells
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(([table.caption] if table.caption else []) + lines)
+    caption = textwrap.wrap(table.caption, 88)
+    return "\n".join(caption + lines)
 
 
 def html_table(table: Table) -> str:
@@ -284,8 +281,7 @@ def html_table(table: Table) -> str:
     body = "\n".join(f"<tr>{row('td', values)}</tr>" for values in table.rows)
     caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
     return (
-        f'<div class="scroll"><table>{caption}\n<thead><tr>{row("th", table.columns)}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
+        f'<div class="scroll"><table>{caption}\n<thead><tr>{row("th", table.columns)}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
     )
 
 
@@ -298,9 +294,7 @@ def html_report(path: str | Path, *, title: str, sections: Sequence[Section]) ->
         sections: what stands on it.
     """
     body = "\n".join(
-        f"<section>\n<h2>{html.escape(section.heading)}</h2>\n"
-        + "\n".join(_element(item) for item in section.content)
-        + "\n</section>"
+        f"<section>\n<h2>{html.escape(section.heading)}</h2>\n" + "\n".join(_element(item) for item in section.content) + "\n</section>"
         for section in sections
     )
     head = html.escape(title)
@@ -365,17 +359,15 @@ def _cell(value: str | float) -> str:
         return "-"
     if isinstance(value, int | np.integer) or np.isinf(value):
         return str(value)
-    size = abs(value)
-    if size != 0 and (size < 1e-3 or size >= 1e6):
-        return f"{value:.1e}"
-    return f"{value:.{0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3}f}"
+    if value == 0:
+        return "0"
+    power = int(np.floor(np.log10(abs(value))))
+    return f"{value:.2e}" if power < -4 or power > 5 else f"{value:.{max(2 - power, 0)}f}"
 
 
 def _number_columns(table: Table) -> list[bool]:
     """Which columns hold numbers, and stand to the right."""
-    return [
-        any(not isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns))
-    ]
+    return [any(not isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns))]
 
 
 def _check_table(table: Table) -> None:

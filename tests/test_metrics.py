@@ -20,9 +20,7 @@ def symmetric(predicted, truth=TRUTH, problem=SIS):
 
 def test_raw_error_is_the_plain_difference():
     predicted = np.array([[31.0, -42.0, 12.0, 8.0, 20.0, 300.0]])
-    np.testing.assert_array_equal(
-        metrics.raw_error(predicted, TRUTH, problem=SIS), [[1.0, -2.0, 0.0, -12.0, 12.0, 270.0]]
-    )
+    np.testing.assert_array_equal(metrics.raw_error(predicted, TRUTH, problem=SIS), [[1.0, -2.0, 0.0, -12.0, 12.0, 270.0]])
 
 
 @pytest.mark.parametrize(
@@ -45,9 +43,7 @@ def test_error_is_signed_and_belongs_to_the_nearest_description():
     np.testing.assert_allclose(symmetric(predicted), [[-1.0, 2.0, 0.5, 0.25, -0.5, -2.0]], atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "true, predicted, error", [(1.0, 179.0, -2.0), (179.0, 1.0, 2.0), (0.0, 178.5, -1.5)]
-)
+@pytest.mark.parametrize("true, predicted, error", [(1.0, 179.0, -2.0), (179.0, 1.0, 2.0), (0.0, 178.5, -1.5)])
 def test_theta_wraps_at_half_a_turn(true, predicted, error):
     truth, guess = TRUTH.copy(), TRUTH.copy()
     truth[0, 5], guess[0, 5] = true, predicted

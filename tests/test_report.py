@@ -48,9 +48,9 @@ def test_histograms_count_every_error_once(kind, limit, tmp_path, recwarn):
         assert drawn == np.sum(np.abs(finite) <= (np.inf if limit is None else limit))
         beyond = len(finite) - int(drawn)
         note = panel.get_title(loc="right")
-        assert f"{int(drawn)} shown" in note
+        assert f"{int(drawn)} images" in note
         assert (f"{beyond} beyond" in note) == (beyond > 0)
-        assert (f"{len(values) - len(finite)} without" in note) == (len(finite) < len(values))
+        assert (f"{len(values) - len(finite)} not counted" in note) == (len(finite) < len(values))
     assert figure.axes[2].get_xlabel() == "theta: predicted − true [°]"
     assert picture(figure, tmp_path / "h.png").std() > 0
     assert not recwarn.list
@@ -76,17 +76,13 @@ def test_scatter_draws_the_pairs_that_are_whole(kind, tmp_path, recwarn):
 @pytest.mark.parametrize("values", [[30.0, 3.0, 1.0], [2.0], [], [np.nan, 1.0], [0.0, 0.0]])
 def test_curves_show_both_sets(values, log, tmp_path, recwarn):
     series = {"training": values, "test": 2.0 * np.asarray(values)}
-    figure = report.curves(
-        series, x=np.arange(1, len(values) + 1), x_label="epoch", y_label="loss", log=log, title="Loss"
-    )
+    figure = report.curves(series, x=np.arange(1, len(values) + 1), x_label="epoch", y_label="loss", log=log, title="Loss")
     (panel,) = figure.axes
     assert [text.get_text() for text in panel.get_legend().get_texts()] == ["training", "test"]
     has_positive = np.any(np.asarray(values) > 0)
     assert panel.get_yscale() == ("log" if log and has_positive else "linear")
     expected = np.asarray(values, dtype=float)
-    np.testing.assert_array_equal(
-        panel.lines[0].get_ydata(), np.where(expected > 0, expected, np.nan) if log else expected
-    )
+    np.testing.assert_array_equal(panel.lines[0].get_ydata(), np.where(expected > 0, expected, np.nan) if log else expected)
     picture(figure, tmp_path / "c.png")
     assert not recwarn.list
 
@@ -158,21 +154,23 @@ def test_text_table_is_aligned():
         "----------  ---------  ------",
         "x                1.23      10",
         "theta & co          -       0",
-        "sigma         1.2e-04  123456",
+        "sigma        0.000120  123456",
     ]
 
 
 @pytest.mark.parametrize(
     "value, text",
     [
-        (0.0, "0.000"),
+        (0.0, "0"),
+        (0.0234, "0.0234"),
+        (0.00002, "2.00e-05"),
         (0.1234, "0.123"),
         (-2.345, "-2.35"),
         (45.67, "45.7"),
         (1234.5, "1234"),
         (np.float32(2), "2.00"),
     ]
-    + [(np.int64(7), "7"), (3e7, "3.0e+07"), (np.inf, "inf"), ("as it is", "as it is")],
+    + [(np.int64(7), "7"), (3e7, "3.00e+07"), (np.inf, "inf"), ("as it is", "as it is")],
 )
 def test_numbers_are_shown_to_three_figures(value, text):
     assert report.text_table(report.Table(("a",), ((value,),))).splitlines()[-1].strip() == text

@@ -66,8 +66,9 @@ def _picture(path: Path, image: Image.Image, size: int) -> Picture:
     if image.size != (size, size):
         width, height = image.size
         raise BadInput(f"{path}: the image has {width}×{height} pixels; {size}×{size} is asked for")
-    if getattr(image, "n_frames", 1) > 1:
-        raise BadInput(f"{path}: {image.n_frames} pictures in one file; one is asked for")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise BadInput(f"{path}: {frames} pictures in one file; one is asked for")
     if image.mode == "F":
         grey = np.asarray(image, np.float32)
         _check_float(path, grey)

@@ -18,13 +18,13 @@ class Solution:
         bound: (N, P) Cramér–Rao bound at the solution, for the noise assumed.
         fit: (N, 8) fit coordinates.
         shift: (N, 2) place seen from the lens that stands at the image's centre [px].
-        chi2: (N,) mean squared residual of the lit pixels over the noise variance.
+        chi2: (N,) mean squared residual over the noise variance: of the lit pixels where grey levels are rounded, else of all.
         violated: (N,) pixels that do not round to the observed value.
         slack: (N,) what the interval fit allowed pixels beyond ½ [grey]; NaN where there is none.
         kind: "interval" or "least squares", for each image.
         method: how the lens equation was solved, for each image.
         success: (N,) whether the descent converged and the model explains the image.
-        status: one line each: converged, stuck, at a bound; then what the image does not tell.
+        status: one line each: converged, stuck, at a bound; whether residuals are above the noise; what the image does not tell.
     """
 
     names: tuple[str, ...]

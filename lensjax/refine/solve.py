@@ -32,6 +32,7 @@ _MARGIN = 5  # px about the image's light that are looked at too
 _GLIMMER = 0.02  # grey level from which a model's pixel is looked at
 _FAR = 1e5  # px: where nothing is
 _EXPLAINED = 0.99  # share of the image's squared light that a success explains
+_ABOVE = 2.0  # chi² from which residuals are said to be above the noise
 _RIVAL = 1.5  # a second start is followed up where its coarse cost is within this factor of the best
 
 
@@ -290,7 +291,7 @@ def _finish(
     fit = np.asarray(descent.fit, np.float64) if answer is None else answer.fit
     model = _model(problem, fit, method, free_shift)
     residual = model - image
-    lit = (model >= 0.5) | (image >= 0.5)
+    lit = (model >= 0.5) | (image >= 0.5) if rounded else np.ones(image.shape, bool)
     mean_square = float((residual[lit] ** 2).mean()) if lit.any() else 0.0
     noise = ROUNDING_VARIANCE if variance is None else variance
     seen = noise if answer is not None or variance is not None else max(noise, mean_square)
@@ -302,6 +303,8 @@ def _finish(
     lowest, highest = _certified(problem, values, answer, is_round)
     explained = 1.0 - float((residual**2).sum()) / max(float((image.astype(np.float64) ** 2).sum()), 1e-12)
     words = STATUS[int(descent.code)]
+    if answer is None and mean_square > _ABOVE * noise:
+        words += "; residuals above the noise"
     untold = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
     if untold:
         words += "; not identifiable: " + " ".join(untold)

@@ -1,0 +1,152 @@
+"""Refinement end to end, on images whose parameters are known, and the Cramér–Rao bound."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax import estimate, problems
+from lensjax.image.detector import quantise
+from lensjax.refine import cramer_rao, from_moments, model_image, refine
+from lensjax.refine.covariance import fisher
+from lensjax.refine.starts import moments
+
+TRUTH = np.array(
+    [
+        [60.0, 45.0, 20.0, 14.0, 7.0, 30.0],
+        [-30.0, 40.0, 40.0, 8.0, 12.0, 100.0],
+        [100.0, -80.0, 25.0, 11.0, 11.0, 0.0],  # round: no theta
+    ]
+)
+# The same pictures, with sigma ≥ sigma2.
+CANONICAL = np.array([TRUTH[0], [-30.0, 40.0, 40.0, 12.0, 8.0, 10.0], TRUTH[2]])
+
+
+def images(method: str) -> np.ndarray:
+    with jax.enable_x64(True):
+        render = jax.jit(problems.get("sis2023", method=method).render_batch)
+        return np.asarray(render(jnp.asarray(TRUTH)))
+
+
+@pytest.fixture(scope="module")
+def whole() -> np.ndarray:
+    return images("raytrace")
+
+
+@pytest.fixture(scope="module")
+def solution(whole):
+    problem = problems.get("sis2023", method="raytrace")
+    guess = TRUTH * np.array([1.05, 0.95, 1.1, 1.1, 0.95, 1.1]) + np.array([4.0, -4.0, 0, 0, 0, 3.0])
+    return estimate.solve(problem, np.round(whole), guess)
+
+
+def test_interval_fit_finds_the_truth(solution):
+    assert solution.kind == ("interval",) * 3
+    assert solution.method == ("raytrace",) * 3
+    assert solution.success.all()
+    assert (solution.violated == 0).all()
+    bound = cramer_rao(problems.get("sis2023", method="raytrace"), TRUTH)
+    error = np.abs(solution.params - CANONICAL)
+    told = np.isfinite(bound)
+    assert (error[told] < bound[told]).all()
+    assert np.median(error[told] / bound[told]) < 0.3 * 0.674
+
+
+def test_certified_bounds_hold_the_truth_and_are_tight(solution):
+    told = np.isfinite(solution.errors)
+    assert (CANONICAL >= solution.lowest - 1e-9)[told].all()
+    assert (CANONICAL <= solution.highest + 1e-9)[told].all()
+    half = 0.5 * (solution.highest - solution.lowest)
+    assert (half[:2] > solution.errors[:2]).all()  # a standard deviation lies within the set
+    assert (half[:2, 0] < 0.5).all()
+
+
+def test_a_round_source_has_no_angle(solution):
+    assert np.isinf(solution.errors[2, 5])
+    assert solution.status[2] == "converged; not identifiable: theta"
+    assert np.isnan(solution.covariance[2, 5]).all()
+    assert (solution.lowest[2, 5], solution.highest[2, 5]) == (0.0, 180.0)
+    assert np.isfinite(solution.errors[:2]).all() and np.isfinite(solution.errors[2, :5]).all()
+
+
+def test_model_image_rounds_to_the_observed_one(solution, whole):
+    problem = problems.get("sis2023")
+    model = model_image(problem, solution.fit[0], method=solution.method[0])
+    np.testing.assert_array_equal(np.asarray(quantise(model)), np.round(whole[0]))
+
+
+def test_noise_falls_back_on_least_squares_with_honest_errors(whole):
+    noisy = whole + np.random.default_rng(0).normal(0.0, 3.0, whole.shape)
+    problem = problems.get("sis2023", method="raytrace")
+    found = estimate.solve(problem, noisy, TRUTH, rounded=False, variance=9.0, search_on=False)
+    assert found.kind == ("least squares",) * 3
+    np.testing.assert_allclose(found.chi2, 1.0, atol=0.05)
+    told = np.isfinite(found.errors)
+    pull = (np.abs(found.params - CANONICAL) / found.errors)[told]
+    assert pull.max() < 4.5 and 0.2 < np.median(pull) < 1.5
+    assert np.isnan(found.lowest).all()
+
+
+def test_cramer_rao_against_finite_differences():
+    problem = problems.get("sis2023", method="raytrace", centred=False)
+    params = TRUTH[0]
+    with jax.enable_x64(True):
+        render = jax.jit(problem.render)
+        columns = []
+        for k in range(6):
+            step = np.zeros(6)
+            step[k] = 1e-4
+            columns.append((np.asarray(render(params + step)) - np.asarray(render(params - step))).ravel() / 2e-4)
+    expected = np.sqrt(np.diag(np.linalg.inv(np.array(columns) @ np.array(columns).T)) / 12.0)
+    # Without a centring the lens stands in the middle of the image, whose place is known.
+    bound = cramer_rao(problem, params, free_shift=False)[0]
+    np.testing.assert_allclose(bound, expected, rtol=1e-3)
+    wider = cramer_rao(problem, params, free_shift=True)[0]
+    assert (wider > bound).all()
+
+
+def test_cramer_rao_scales_with_the_noise_and_knows_the_round_source():
+    problem = problems.get("sis2023", method="ring")
+    once, more = (cramer_rao(problem, TRUTH, variance=v) for v in (1.0, 4.0))
+    assert np.isinf(once[2, 5]) and np.isfinite(once[:2]).all()
+    np.testing.assert_allclose(more[:2], 2.0 * once[:2], rtol=1e-9)
+
+
+def test_fisher_matrix_is_symmetric_and_positive():
+    problem = problems.get("sis2023")
+    with jax.enable_x64(True):
+        matrix = fisher(problem, problem.to_fit(jnp.asarray(TRUTH[1]), method="roulette"))
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-10)
+    assert np.linalg.eigvalsh(matrix).min() > 0
+
+
+def test_moments_of_a_known_ellipse():
+    with jax.enable_x64(True):
+        problem = problems.get("sis2023", method="raytrace", centred=False)
+        image = np.asarray(problem.render(jnp.array([50.0, 30.0, 1e-6, 20.0, 10.0, 0.0])))
+    mean, spread = moments(image)
+    np.testing.assert_allclose(mean, [50.0, 30.0], atol=0.01)
+    np.testing.assert_allclose(np.diag(spread) - 1.0, [400.0, 100.0], rtol=0.01)
+    starts = from_moments(image)
+    assert starts.shape == (48, 8)
+    assert np.isfinite(from_moments(np.zeros((400, 400)))).all()
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    problem = problems.get("sis2023")
+    with pytest.raises(ValueError, match="images have shape"):
+        refine(problem, np.zeros((2, 100, 100)), np.zeros((2, 1, 8)))
+    with pytest.raises(ValueError, match="starts have shape"):
+        refine(problem, np.zeros((2, 400, 400)), np.zeros((1, 1, 8)))
+
+
+@pytest.mark.slow
+def test_from_moments_alone_the_thesis_images():
+    """No network: 48 starts from image moments, on images with the roulette's cut and its spurious images."""
+    problem = problems.get("sis2023")
+    rounded = np.round(images("roulette"))
+    found = estimate.solve(problem, rounded, None)
+    assert found.kind == ("interval",) * 3
+    bound = cramer_rao(problem, TRUTH)
+    told = np.isfinite(bound)
+    assert ((np.abs(found.params - CANONICAL) / bound)[told] < 1.0).all()
