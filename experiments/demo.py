@@ -24,11 +24,6 @@ from lensjax.metrics import EXPECTED_ABSOLUTE, MEDIAN_ABSOLUTE
 from lensjax.problems import Problem
 from lensjax.refine import Solution, cramer_rao, model_image
 
-_N = flags.DEFINE_integer("n", 64, "Images to draw.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the images.")
-_OUT = flags.DEFINE_string("out", "demo", "Folder for report.html.")
-_WEIGHTS = flags.DEFINE_string("weights", None, "Folder of the network's weights; by default the packaged ones.")
-
 THESIS = {"x": 1.89, "y": 1.20, "einsteinR": 0.49, "sigma": 0.14, "sigma2": 0.14, "theta": 1.79}
 """Mean absolute errors of the 2023 thesis's best network, VGG-19-BN, without symmetry, on its own test images."""
 
@@ -38,51 +33,56 @@ SHOWN = 12
 
 def main() -> None:
     """The program."""
-    if _N.value < 1:
-        raise BadInput(f"--n is {_N.value}; it must be 1 or more")
-    if _SEED.value < 0:
-        raise BadInput(f"--seed is {_SEED.value}; it must be 0 or more")
-    problem = problems.get("sis2023")
-    network = estimate.load(_WEIGHTS.value)
+    given = flags.FLAGS
+    if given.n < 1:
+        raise BadInput(f"--n is {given.n}; it must be 1 or more")
+    if given.seed < 0:
+        raise BadInput(f"--seed is {given.seed}; it must be 0 or more")
+    demo(Path(given.out), n=given.n, seed=given.seed, network=estimate.load(given.weights))
 
-    print(f"{_N.value} images: drawing, estimating, refining. A minute or two, most of it compilation.\n", flush=True)
+
+def define_flags() -> None:
+    """The program's flags; not at import, since other programs have flags of the same names."""
+    flags.DEFINE_integer("n", 64, "Images to draw.")
+    flags.DEFINE_integer("seed", 0, "Seed of the images.")
+    flags.DEFINE_string("out", "demo", "Folder for report.html.")
+    flags.DEFINE_string("weights", None, "Folder of the network's weights; by default the packaged ones.")
+
+
+def demo(folder: Path, *, n: int, seed: int, network: estimate.Estimator) -> None:
+    """Prints the table and writes folder/report.html."""
+    problem = problems.get("sis2023")
+    print(f"{n} images: drawing, estimating, refining. A minute or two, most of it compilation.\n", flush=True)
     began = time.perf_counter()
-    truth, images = draw(problem, n=_N.value, seed=_SEED.value)
+    truth, images = stream.exact_images(problem, jax.random.key(seed), n)
     drawn = time.perf_counter()
     guess = network.predict(images)
     guessed = time.perf_counter()
-    with tqdm(total=_N.value, unit="image", desc="refine", disable=None) as bar:
+    with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
         solution = estimate.solve(problem, images, guess, progress=bar.update)
     solved = time.perf_counter()
     bound = cramer_rao(problem, truth)
 
     timing = (
-        f"Drawing {_N.value} images took {drawn - began:.1f} s, the network {guessed - drawn:.1f} s, refining "
+        f"Drawing {n} images took {drawn - began:.1f} s, the network {guessed - drawn:.1f} s, refining "
         f"{solved - guessed:.1f} s, compilation included."
     )
     table = errors_table(problem, truth, guess, solution, bound)
     verdict = verdict_of(problem, truth, solution, bound)
     sections = [
-        report.Section("What this is", (introduction(_N.value, _SEED.value), timing)),
+        report.Section("What this is", (introduction(n, seed), timing)),
         report.Section("Errors", (table, verdict)),
         report.Section("Where the errors lie", tuple(error_figures(problem, truth, guess, solution))),
         report.Section("Image, model, residual and source", tuple(system_figures(problem, truth, images, solution))),
     ]
     path = report.html_report(
-        Path(_OUT.value) / "report.html",
+        folder / "report.html",
         title="LensJAX: from lensed images to lens and source",
         sections=sections,
     )
     print(report.text_table(table))
     for paragraph in (verdict, timing, f"With images: {path}"):
         print("\n" + textwrap.fill(paragraph, 88))
-
-
-def draw(problem: Problem, *, n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """True parameters (n, P) and images (n, 400, 400) in whole grey levels."""
-    make = jax.jit(lambda key: stream.batch(problem, key, 0, batch_size=n))
-    batch = jax.device_get(make(jax.random.key(seed)))
-    return batch["params"].astype(np.float64), np.rint(batch["image"][..., 0] * GREY_LEVELS)
 
 
 def errors_table(
@@ -215,4 +215,5 @@ def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: i
 
 
 if __name__ == "__main__":
+    define_flags()
     commandline.run(main)

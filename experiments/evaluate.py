@@ -34,11 +34,6 @@ from lensjax.train.evaluation import read_rows
 from lensjax.train.loop import Run
 from lensjax.train.step import make_predict
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; must be given.")
-_REFINE = flags.DEFINE_bool("refine", False, "Refine the network's answers through the renderer, too.")
-_N = flags.DEFINE_integer("n", 1000, "Fresh images to judge by.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the fresh images.")
-
 FRESH = 1000
 """Purpose of the fresh images' key; a run's own keys have the purposes 0, 1 … of `train.state.keys`."""
 
@@ -63,24 +58,43 @@ class Estimates:
 def main() -> None:
     """The program."""
     logging.set_verbosity(logging.ERROR)  # Orbax warns that it only reads, which is what it is asked to do
-    if _WORKDIR.value is None:
+    given = flags.FLAGS
+    if given.workdir is None:
         raise BadInput("--workdir is missing; it is the folder of a run of experiments.train")
-    workdir = Path(_WORKDIR.value)
-    if _N.value < 1:
-        raise BadInput(f"--n is {_N.value}; it must be 1 or more")
-    if _SEED.value < 0:
-        raise BadInput(f"--seed is {_SEED.value}; it must be 0 or more")
+    if given.n < 1:
+        raise BadInput(f"--n is {given.n}; it must be 1 or more")
+    if given.seed < 0:
+        raise BadInput(f"--seed is {given.seed}; it must be 0 or more")
+    workdir = Path(given.workdir)
+    if workdir.is_dir():
+        jax.config.update("jax_compilation_cache_dir", str(workdir / "compiled"))
+    print(evaluate(workdir, n=given.n, seed=given.seed, refine=given.refine))
+
+
+def define_flags() -> None:
+    """The program's flags; not at import, since other programs have flags of the same names."""
+    flags.DEFINE_string("workdir", None, "Folder of the run; must be given.")
+    flags.DEFINE_bool("refine", False, "Refine the network's answers through the renderer, too.")
+    flags.DEFINE_integer("n", 1000, "Fresh images to judge by.")
+    flags.DEFINE_integer("seed", 0, "Seed of the fresh images.")
+
+
+def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
+    """Writes all files into the folder of a run, and returns the summary as text.
+
+    Raises:
+        BadInput: no run there, no checkpoint yet, or an evaluation.csv that cannot be read.
+    """
     if not workdir.is_dir():
         raise BadInput(f"{workdir}: no such folder; --workdir is the folder of a run of experiments.train")
-    jax.config.update("jax_compilation_cache_dir", str(workdir / "compiled"))
     run = restore_run(workdir)
     history = read_history(workdir / "evaluation.csv", image_count=run.config.eval_size)
-    key = jax.random.fold_in(jax.random.key(_SEED.value), FRESH)
+    key = jax.random.fold_in(jax.random.key(seed), FRESH)
 
-    truth, predicted = predict(run, key, n=_N.value)
+    truth, predicted = predict(run, key, n=n)
     estimates = [Estimates("network", predicted)]
     table = predictions_table(run.problem, truth, predicted)
-    if _REFINE.value:
+    if refine:
         solution = refined(run.problem, key, predicted)
         estimates.append(Estimates("refined", solution.params, solution.bound))
         table = table.join(solution_table(solution))
@@ -89,8 +103,8 @@ def main() -> None:
     summary = summary_table(run.problem, truth, estimates)
     report.write(workdir / "summary.csv", summary.to_csv(index=False))
     draw(run.problem, workdir / "figures", history, truth, estimates)
-    print(f"{workdir}: {run.config.model} after {run.step} steps, {_N.value} fresh images\n")
-    print(report.text_table(printed(summary)))
+    heading = f"{workdir}: {run.config.model} after {run.step} steps, {n} fresh images"
+    return f"{heading}\n\n{report.text_table(printed(summary))}"
 
 
 def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
@@ -150,7 +164,7 @@ def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) ->
     with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
         for step in range(-(-n // BATCH)):
             part = slice(step * BATCH, min((step + 1) * BATCH, n))
-            images = np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS
+            images = np.rint(np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS)
             solutions.append(estimate.solve(native, images, tried[part], progress=bar.update))
     return joined(solutions)
 
@@ -288,4 +302,5 @@ def draw(
 
 
 if __name__ == "__main__":
+    define_flags()
     commandline.run(main)

@@ -1,7 +1,8 @@
-"""Endless training data: problem, key and step give a batch, rendered where it is used and never stored."""
+"""Endless training data: problem, key and step give a batch, rendered where it is used and never stored; and exact images to test on."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax.conventions import GREY_LEVELS
@@ -38,3 +39,15 @@ def batch(
         image = quantise(image)
     target = problem.encode(params) if targets == "encoded" else params
     return {"image": image[..., None] / GREY_LEVELS, "params": params, "target": target}
+
+
+def exact_images(problem: Problem, key: Array, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws from the prior and their 8-bit images, rendered in float64: what float32 rounds wrongly now and then is right.
+
+    Returns:
+        Parameters (n, P) float64 in file units, and whole grey levels (n, size, size) float32.
+    """
+    with jax.enable_x64(True):
+        params = jax.jit(problem.sample, static_argnums=1)(key, n).astype(jnp.float64)
+        images = quantise(jax.jit(problem.render_batch)(params))
+        return np.asarray(params), np.asarray(images, np.float32)

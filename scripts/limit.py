@@ -19,20 +19,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems
-from lensjax.image.detector import quantise
+from lensjax import estimate, metrics, problems, stream
 from lensjax.problems import Problem
 from lensjax.refine import Solution, cramer_rao
 
 NORMAL_MEDIAN = 0.6745
 CHUNK = 48
-
-
-def draw(problem: Problem, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters (n, P) and 8-bit images (n, size, size) rendered in float64."""
-    with jax.enable_x64(True):
-        params = problem.sample(jax.random.key(seed), n).astype(jnp.float64)
-        return np.asarray(params), np.asarray(quantise(jax.jit(problem.render_batch)(params)), np.float32)
 
 
 def contains(problem: Problem, solution: Solution, truth: np.ndarray) -> np.ndarray:
@@ -93,7 +85,7 @@ def main() -> None:
 
     made = problems.get(arguments.problem, method=arguments.method)
     problem = problems.get(arguments.problem)
-    truth, images = draw(made, arguments.n, arguments.seed)
+    truth, images = stream.exact_images(made, jax.random.key(arguments.seed), arguments.n)
     bound = cramer_rao(made, truth)
     network, seconds = None, {}
     if not arguments.no_network:

@@ -82,6 +82,9 @@ def errors_of(
     e = values[-2:]
     is_round = bool(e @ e < ROUND**2 * np.trace(spread[-2:, -2:]))
     errors = np.sqrt(np.maximum(np.diag(spread)[:count], 0.0))
+    if is_round:  # the larger axis is the larger whichever way the ellipticity errs: the axes carry its error in full
+        for k in (k for k, name in enumerate(problem.names) if name in ("sigma", "sigma2")):
+            errors[k] = np.hypot(errors[k], values[k] * np.sqrt(np.trace(spread[-2:, -2:])))
     blind = [problem.names.index(name) for name in problem.without_image]
     if is_round and "theta" in problem.names:
         blind.append(problem.names.index("theta"))

@@ -33,6 +33,7 @@ _GLIMMER = 0.02  # grey level from which a model's pixel is looked at
 _FAR = 1e5  # px: where nothing is
 _EXPLAINED = 0.99  # share of the image's squared light that a success explains
 _ABOVE = 2.0  # chi² from which residuals are said to be above the noise
+_LONG = 30  # terms from which the coarse search takes the series for its limit
 _RIVAL = 1.5  # a second start is followed up where its coarse cost is within this factor of the best
 
 
@@ -213,8 +214,9 @@ def _candidates(
     stride = max(1, problem.image_size // _COARSE)
     found: list[list[_Candidate]] = [[] for _ in images]
     for method in methods:
-        # The series and its limit differ by little but near the window's edge; the limit is quicker.
-        light = _light(problem, "ring" if method == "roulette" else method, free_shift)
+        # A long series and its limit differ by little but near the window's edge; the limit is quicker.
+        long = method == "roulette" and problem.camera.terms >= _LONG
+        light = _light(problem, "ring" if long else method, free_shift)
         thick = _padded(starts.astype(np.float32))
         descent = _search(
             light, problem.image_size, problem.field, stride, _padded(images), thick, np.int32(len(images))
