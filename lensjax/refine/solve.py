@@ -18,7 +18,7 @@ from lensjax.problems.observables import HIGHEST, LOWEST, from_fit
 from lensjax.refine import interval
 from lensjax.refine.covariance import errors_of, shift_aware_inverse, told
 from lensjax.refine.levenberg_marquardt import CONVERGED, STATUS, Descent, descend
-from lensjax.refine.objective import Light, sharp, soft
+from lensjax.refine.objective import EDGE, Light, sharp, soft
 from lensjax.refine.solution import Solution
 
 CHUNK = 16
@@ -128,17 +128,18 @@ class _Found(NamedTuple):
     descent: Descent
 
 
-def _model(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> np.ndarray:
-    """Grey levels (n, n) that fit coordinates (8,) show, in their own precision."""
+def _seen(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Light (n, n) [grey] that fit coordinates (8,) show, and how far inside the window it lies, in their own precision."""
     light = _light(problem, method, free_shift)
     grey, inside = _picture(light, problem.image_size, problem.field, jnp.asarray(fit))
-    return np.asarray(jnp.where(inside >= 0, grey, 0.0))
+    return np.asarray(grey), np.asarray(inside)
 
 
 def model_image(problem: Problem, fit: np.ndarray, *, method: str, free_shift: bool = True) -> np.ndarray:
     """Grey levels (n, n), not rounded, that fit coordinates (8,) show; float64."""
     with jax.enable_x64(True):
-        return _model(problem, np.asarray(fit, np.float64), method, free_shift)
+        grey, inside = _seen(problem, np.asarray(fit, np.float64), method, free_shift)
+        return np.where(inside >= 0, grey, 0.0)
 
 
 def refine(
@@ -250,8 +251,8 @@ def _descend_all(
     jobs: dict[tuple[str, int], list[tuple[int, _Candidate, _Pixels]]] = {}
     for i, row in enumerate(candidates):
         for c in row:
-            model = _model(problem, c.fit.astype(np.float32), c.method, free_shift)
-            pixels = _pixels(problem, images[i], model)
+            grey, _ = _seen(problem, c.fit.astype(np.float32), c.method, free_shift)
+            pixels = _pixels(problem, images[i], grey)
             jobs.setdefault((c.method, len(pixels.x)), []).append((i, c, pixels))
     for (method, _), mine in jobs.items():
         for first in range(0, len(mine), CHUNK):
@@ -278,20 +279,24 @@ def _finish(
     seed: int,
 ) -> dict:
     """One image's solution from its descents."""
-    found = sorted(found, key=lambda one: float(one.descent.normal.cost))
-    least = float(found[0].descent.normal.cost)
-    answer, best = None, found[0]
+    costs = np.array([_whole_cost(problem, image, one, free_shift) for one in found])
+    # Best first; those that explain the image equally well in the order in which they were asked for.
+    order = np.lexsort((costs, np.arange(len(costs)), costs > 1.05 * costs.min() + 20.0))
+    answer, best = None, found[order[0]]
     if rounded and problem.image_size == problem.field:
-        for one in found:
-            if float(one.descent.normal.cost) > 3.0 * least + 200.0:
+        for k in order:
+            if costs[k] > 3.0 * costs[order[0]] + 200.0:
                 break
-            answer = _interval(problem, one, free_shift, seed)
+            answer = _interval(problem, image, found[k], free_shift, seed)
             if answer is not None:
-                best = one
+                best = found[k]
                 break
     method, descent = best.method, best.descent
     fit = np.asarray(descent.fit, np.float64) if answer is None else answer.fit
-    model = _model(problem, fit, method, free_shift)
+    grey, inside = _seen(problem, fit, method, free_shift)
+    model = np.where(inside >= 0, grey, 0.0)
+    slack = np.nan if answer is None else answer.slack
+    violated = interval.violated_pixels(grey, inside, image, slack=0.0 if answer is None else slack)
     residual = model - image
     lit = (model >= 0.5) | (image >= 0.5) if rounded else np.ones(image.shape, bool)
     mean_square = float((residual[lit] ** 2).mean()) if lit.any() else 0.0
@@ -323,8 +328,8 @@ def _finish(
         "fit": fit,
         "shift": np.asarray(centre),
         "chi2": np.float64(mean_square / noise),
-        "violated": np.int64(interval.violated_pixels(model, np.float64(np.inf), image, slack=0.0)),
-        "slack": np.float64(np.nan if answer is None else answer.slack),
+        "violated": np.int64(violated),
+        "slack": np.float64(slack),
         "kind": "least squares" if answer is None else "interval",
         "method": method,
         "success": np.bool_(int(descent.code) == CONVERGED and explained >= _EXPLAINED),
@@ -332,23 +337,38 @@ def _finish(
     }
 
 
-def _interval(problem: Problem, found: _Found, free_shift: bool, seed: int) -> interval.Interval | None:
-    """The set of parameters that the image allows about a descent's end, if there is one.
+def _whole_cost(problem: Problem, image: np.ndarray, found: _Found, free_shift: bool) -> float:
+    """Σr² [grey²] over the whole image but the window's edge: a descent may have left the pixels that it saw."""
+    grey, inside = _seen(problem, np.asarray(found.descent.fit), found.method, free_shift)
+    residual = np.where(inside >= 0, grey, 0.0) - image
+    return float((residual[np.abs(inside) >= EDGE] ** 2).sum())
 
-    Its extents are those of the parameters; for a source that may be round those of its size and ellipticity too.
-    """
+
+def _interval(
+    problem: Problem, image: np.ndarray, found: _Found, free_shift: bool, seed: int
+) -> interval.Interval | None:
+    """The set of parameters that the image allows about a descent's end, if there is one; every pixel of the image agrees."""
     covariance = shift_aware_inverse(np.asarray(found.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
     if not np.isfinite(covariance).all() or np.any(np.diag(covariance) < 0):
         return None
-    start = np.asarray(found.descent.fit, np.float64)
-    return interval.solve(
-        _light(problem, found.method, free_shift),
-        *found.pixels,
-        start,
-        covariance,
-        lambda fit: np.asarray(told(problem, fit)[1]),
-        seed=seed,
-    )
+    pixels = found.pixels
+    for _ in range(2):  # a second time where the first found light beyond the pixels that it saw
+        answer = interval.solve(
+            _light(problem, found.method, free_shift),
+            *pixels,
+            np.asarray(found.descent.fit, np.float64),
+            covariance,
+            lambda fit: np.asarray(told(problem, fit)[1]),
+            seed=seed,
+        )
+        if answer is None:
+            return None
+        grey, inside = _seen(problem, answer.fit, found.method, free_shift)
+        if interval.violated_pixels(grey, inside, image, slack=answer.slack) == 0:
+            return answer
+        start, _ = _seen(problem, np.asarray(found.descent.fit, np.float64), found.method, free_shift)
+        pixels = _pixels(problem, image, np.maximum(grey, start))
+    return None
 
 
 def _certified(
