@@ -102,6 +102,7 @@ def histograms(
         panel.set(xlim=span, ylim=(0.0, panel.get_ylim()[1] if shown.size else 1.0))
         panel.set_xlabel(_label(f"{name}: predicted − true", unit))
         panel.set_ylabel("images")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
         panel.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
         notes = [f"{len(shown)} images"]
         notes += [f"{beyond} beyond ±{limit:g}"] if beyond else []
@@ -214,7 +215,7 @@ def contact_sheet(
     if images.ndim != 3 or images.shape != models.shape or len(images) != len(sources) or not len(images):
         raise BadInput(f"images {images.shape}, models {models.shape} and sources {sources.shape} do not go together")
     figure = _figure(11.0, 2.6 * len(images) + (0.4 if title else 0.0), title)
-    rows = np.atleast_1d(figure.subfigures(len(images), 1))
+    rows = figure.subfigures(len(images), 1, squeeze=False)[:, 0]
     for row, image, model, source, line in zip(rows, images, models, sources, titles, strict=True):
         row.suptitle(line, x=0.01, ha="left", fontsize=9, fontweight="bold", color=GREY)
         panels = row.subplots(1, 4)
