@@ -201,7 +201,8 @@ def decode_ellipse(log_size: Array, e1: Array, e2: Array) -> tuple[Array, Array,
     away = square > 0
     e = jnp.where(away, jnp.sqrt(jnp.where(away, square, 1.0)), 0.0)
     angle = jnp.arctan2(jnp.where(away, e2, 0.0), jnp.where(away, e1, 1.0))
-    return jnp.exp(log_size + e), jnp.exp(log_size - e), jnp.mod(jnp.rad2deg(0.5 * angle), 180.0)
+    theta = jnp.mod(jnp.rad2deg(0.5 * angle), 180.0)
+    return jnp.exp(log_size + e), jnp.exp(log_size - e), jnp.where(theta < 180.0, theta, 0.0)  # mod can round up to 180
 
 
 def identity(params: Array) -> Array:
