@@ -17,15 +17,17 @@ from jax import Array
 
 from lensjax import roulette
 from lensjax.conventions import GREY_LEVELS
+from lensjax.fence import fenced
 from lensjax.image.centre import centroid
 from lensjax.image.grid import block_mean, pixel_points
 from lensjax.lens import Lens
+from lensjax.lens.base import safe_norm
 from lensjax.source import Gaussian
 
 METHODS = ("roulette", "ring", "raytrace")
 
-CHUNK = 16
-"""Images rendered at once. Larger batches leave the processor's cache, and cost several times more an image."""
+CHUNK = 64
+"""Images rendered at once: enough to keep any device busy, and little memory."""
 
 
 @jax.tree_util.register_dataclass
@@ -57,7 +59,8 @@ class Camera:
         oversample: points on a side of a pixel, averaged.
         centred: whether the centre of light of the canvas is moved to the image's centre.
         canvas: side of the uncropped image, in native pixels, over which the centre of light is taken.
-        stride: native pixels from point to point of the canvas when the centre of light is taken.
+        samples: points on a side of the grid, drawn about all the light there is, over which the centre of light is taken; None
+            takes the canvas's own pixels.
     """
 
     method: str = "roulette"
@@ -67,7 +70,7 @@ class Camera:
     oversample: int = 1
     centred: bool = True
     canvas: int = 1000
-    stride: int = 4
+    samples: int | None = 160
 
 
 def light(system: System, x: Array, y: Array, *, method: str, terms: int = 50) -> tuple[Array, Array]:
@@ -102,6 +105,16 @@ def light(system: System, x: Array, y: Array, *, method: str, terms: int = 50) -
     return system.source.light(x - ax - system.x, y - ay - system.y), inside
 
 
+def _half_width(system: System, method: str, reach: Array | float) -> Array:
+    """A square of this half width [px] about the lens holds all light, but for the source's outermost traces."""
+    distance = safe_norm(system.x, system.y)[0] + system.source.extent()
+    outermost = system.lens.primary_image(distance, jnp.zeros_like(distance))[0]
+    if method == "raytrace":
+        return outermost
+    ring = 2.0 * safe_norm(*system.lens.primary_image(system.x, system.y))[0] + jnp.maximum(reach, 0.0)
+    return ring if method == "roulette" else jnp.minimum(outermost, ring)
+
+
 def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.0) -> tuple[Array, Array]:
     """Centre of light (x, y) [px] of the whole canvas, seen from the lens.
 
@@ -109,9 +122,16 @@ def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.
     in `image`.
     """
     dtype = jnp.result_type(system.x)
-    x, y = pixel_points(camera.canvas // camera.stride, camera.canvas, dtype=dtype)
+    if camera.samples is None:
+        x, y = pixel_points(camera.canvas, camera.canvas, dtype=dtype)
+        step = jnp.ones((), dtype)
+    else:
+        half = jnp.minimum(_half_width(system, camera.method, reach), camera.canvas / 2)
+        step = 2.0 * half / camera.samples
+        along = (jnp.arange(camera.samples, dtype=dtype) + 0.5) * step - half
+        x, y = along[None, :], -along[:, None]
     bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
-    kept = jnp.clip((inside + reach) / camera.stride + 0.5, 0.0, 1.0)
+    kept = jnp.clip((inside + reach) / step + 0.5, 0.0, 1.0)
     return centroid(bright * kept, x, y)
 
 
@@ -136,11 +156,19 @@ def image(system: System, camera: Camera, *, reach: Array | float = 0.0) -> Arra
 
 
 def in_chunks(function: Callable[[Any], Any], inputs: Any, *, chunk: int = CHUNK) -> Any:
-    """`function` over the leading axis of every array in `inputs`, `chunk` at a time: any batch size is quick.
+    """`function` over the leading axis of every array in `inputs`, `chunk` at a time: any batch size is quick and fits the memory.
 
-    The results do not depend on `chunk` but for rounding.
+    The results do not depend on `chunk` but for rounding. Each chunk is fenced: a loop's body that ends in writing its share of
+    the result runs on one core alone on a CPU.
     """
     length = jax.tree.leaves(inputs)[0].shape[0]
+    whole = length // chunk * chunk
     if length <= chunk:
         return jax.vmap(function)(inputs)
-    return jax.lax.map(function, inputs, batch_size=chunk)
+    rows = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), inputs)
+    done = jax.lax.map(lambda row: fenced(jax.vmap(function), row), rows)
+    done = jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), done)
+    if whole == length:
+        return done
+    rest = jax.vmap(function)(jax.tree.map(lambda leaf: leaf[whole:], inputs))
+    return jax.tree.map(lambda first, last: jnp.concatenate([first, last]), done, rest)

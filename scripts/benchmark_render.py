@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     parser.add_argument("--repeats", type=int, default=15, help="timed calls a row (default 15)")
-    parser.add_argument("--batch", type=int, default=simulate.CHUNK, help="images in a batch (default 16)")
+    parser.add_argument("--batch", type=int, default=16, help="images in a batch (default 16)")
     arguments = parser.parse_args()
     device = jax.devices()[0].device_kind
     if not arguments.json:

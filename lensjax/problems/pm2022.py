@@ -124,7 +124,7 @@ def problem(
     centred: bool | None = None,
 ) -> Problem:
     """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
-    camera = Camera(terms=16, canvas=400, stride=1)
+    camera = Camera(terms=16, canvas=400, samples=None)
     return Problem(
         name="pm2022",
         parameters=PARAMETERS,

@@ -163,18 +163,20 @@ def _sample(limits: _Constraints, start: np.ndarray, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     dimension = start.size
     points = np.tile(start, (_CHAINS, 1))
+    room = np.maximum(limits.bounds - points @ limits.rows.T, 0.0)
     frame = np.eye(dimension)
     kept = []
     for step in range(_BURN + _STEPS):
         direction = rng.standard_normal((_CHAINS, dimension)) @ frame
         speed = direction @ limits.rows.T
-        room = np.maximum(limits.bounds - points @ limits.rows.T, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             time = room / speed
         forward = np.where(speed > 0, time, np.inf).min(axis=1)
         backward = np.where(speed < 0, time, -np.inf).max(axis=1)
         length = backward + (forward - backward) * rng.random(_CHAINS)
-        points = points + np.where(np.isfinite(length), length, 0.0)[:, None] * direction
+        length = np.where(np.isfinite(length), length, 0.0)[:, None]
+        points = points + length * direction
+        room = np.maximum(room - length * speed, 0.0)
         if step >= _BURN:
             kept.append(points)
         elif step % 10 == 9:  # stretch the directions to the set's own shape

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax.fence import fenced
 from lensjax.lens import SIS, Lens, PointMass
 
 
@@ -28,16 +29,9 @@ def _at_once(function: Callable[[Array, Array], tuple[Array, Array]], a: Array, 
     """Both results of `function` in one pass over the pixels, and kept in memory.
 
     Left to itself, XLA on a CPU runs a recursion again for every array made from its result: two hundred times in a Jacobian. A
-    conditional is a fence that it does not move code across, and a complex array is one result where a pair would be two.
+    complex array is one result where a pair would be two.
     """
-    shape, dtype = a.shape, jnp.result_type(a, jnp.complex64)
-    packed = jax.lax.cond(
-        jnp.isfinite(a.reshape(-1)[0]),  # in fact always
-        lambda a, b: jax.lax.complex(*function(a, b)),
-        lambda a, b: jnp.full(shape, jnp.nan, dtype),
-        a,
-        b,
-    )
+    packed = fenced(lambda a, b: jax.lax.complex(*function(a, b)), a, b)
     return packed.real, packed.imag
 
 

@@ -25,6 +25,13 @@ class Gaussian:
         """Surface brightness, 1 at the centre; any shape."""
         return jnp.exp(-0.5 * (x * (self.xx * x + 2.0 * self.xy * y) + self.yy * (y * y)))
 
+    def extent(self) -> Array:
+        """Four standard deviations along the longer axis [px]; smooth, the circle included, and never too short."""
+        middle, apart = 0.5 * (self.xx + self.yy), 0.5 * (self.xx - self.yy)
+        steepest = middle + jnp.sqrt(apart * apart + self.xy * self.xy + 1e-6 * middle * middle)
+        determinant = jnp.maximum(self.xx * self.yy - self.xy * self.xy, 1e-7 * middle * middle)
+        return 4.0 * jnp.sqrt(steepest / determinant)
+
 
 def spherical(sigma: Array) -> Gaussian:
     """Round source of standard deviation `sigma` [px]."""
