@@ -131,7 +131,8 @@ def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.
         along = (jnp.arange(camera.samples, dtype=dtype) + 0.5) * step - half
         x, y = along[None, :], -along[:, None]
     bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
-    kept = jnp.clip((inside + reach) / step + 0.5, 0.0, 1.0)
+    depth = jnp.minimum(inside + reach, camera.canvas)  # finite where nothing is cut, and so its slopes
+    kept = jnp.clip(depth / step + 0.5, 0.0, 1.0)
     return centroid(bright * kept, x, y)
 
 
@@ -149,7 +150,8 @@ def image(system: System, camera: Camera, *, reach: Array | float = 0.0) -> Arra
     dtype = jnp.result_type(system.x)
     x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=dtype)
     if camera.centred:
-        cx, cy = centre_of_light(system, camera, reach=reach)
+        # The barrier keeps XLA from spreading the sums over the canvas through the image's own loop.
+        cx, cy = jax.lax.optimization_barrier(centre_of_light(system, camera, reach=reach))
         x, y = x + cx, y + cy
     bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
     return GREY_LEVELS * block_mean(jnp.where(inside + reach >= 0, bright, 0.0), camera.oversample)

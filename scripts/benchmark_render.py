@@ -2,9 +2,9 @@
 
     python scripts/benchmark_render.py [--json] [--repeats 15] [--batch 16]
 
-Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. "Given
-grid" renders at the pixels' points as they are; "centred" takes the centre of light of a 1000×1000 canvas first, as the
-data sets do.
+Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. The rows take
+turns, so that what else the machine does meets all alike. "Given grid" renders at the pixels' points as they are; "centred"
+takes the centre of light of a 1000×1000 canvas first, as the data sets do.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax import problems, simulate
+from lensjax import problems
 from lensjax.image.grid import pixel_points
 from lensjax.problems import Problem
 
@@ -34,16 +34,18 @@ def by_hand(params: Array, x: Array, y: Array) -> Array:
     return 255.0 * jnp.exp(-0.5 * (u * u + v * v))
 
 
-def median_ms(function: Callable[..., object], *inputs: object, repeats: int) -> float:
-    """Median time of a call [ms]."""
-    for _ in range(2):
-        jax.block_until_ready(function(*inputs))
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(function(*inputs))
-        times.append(time.perf_counter() - began)
-    return 1e3 * float(np.median(times))
+def medians_ms(calls: list[tuple[Callable[..., object], tuple]], *, repeats: int) -> list[float]:
+    """Median time of each call [ms]; they take turns, so that what else the machine does meets all alike."""
+    for function, inputs in calls:
+        for _ in range(2):
+            jax.block_until_ready(function(*inputs))
+    times = np.zeros((repeats, len(calls)))
+    for repeat in range(repeats):
+        for k, (function, inputs) in enumerate(calls):
+            began = time.perf_counter()
+            jax.block_until_ready(function(*inputs))
+            times[repeat, k] = time.perf_counter() - began
+    return [1e3 * float(value) for value in np.median(times, axis=0)]
 
 
 def rows(batch: int) -> list[tuple[str, int, Callable[..., object], tuple]]:
@@ -59,6 +61,7 @@ def rows(batch: int) -> list[tuple[str, int, Callable[..., object], tuple]]:
     listed = [
         ("sis by hand, given grid", 1, jax.jit(by_hand), (plain[0], full_x, full_y)),
         ("sis by hand, given grid", batch, hand, (plain[:batch], full_x, full_y)),
+        ("sis by hand, given grid", 64, hand, (plain, full_x, full_y)),
     ]
 
     def add(name: str, problem: Problem, params: Array, *, gradient: bool = False) -> None:
@@ -100,8 +103,10 @@ def main() -> None:
     if not arguments.json:
         print(f"{SIZE}×{SIZE} float32 on {device}, jax {jax.__version__}, medians of {arguments.repeats}")
         print(f"{'':58}{'batch':>6}{'ms/image':>10}{'images/s':>10}")
-    for name, batch, function, inputs in rows(arguments.batch):
-        each = median_ms(function, *inputs, repeats=arguments.repeats) / batch
+    listed = rows(arguments.batch)
+    taken = medians_ms([(function, inputs) for _, _, function, inputs in listed], repeats=arguments.repeats)
+    for (name, batch, _, _), whole in zip(listed, taken, strict=True):
+        each = whole / batch
         if arguments.json:
             record = {"name": name, "batch": batch, "ms": each, "images_per_s": 1e3 / each, "device": device}
             print(json.dumps(record), flush=True)

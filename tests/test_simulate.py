@@ -125,3 +125,17 @@ def test_coarse_pixels_are_means_of_fine_ones():
 
 def test_quantise_rounds_and_clips():
     np.testing.assert_array_equal(quantise(jnp.array([-3.0, 0.49, 0.51, 254.6, 300.0])), [0, 0, 1, 255, 255])
+
+
+@pytest.mark.parametrize("method", ["raytrace", "ring", "roulette"])
+def test_gradient_of_a_centred_image_against_finite_differences(method):
+    problem = problems.get("sis2023", method=method, image_size=100)
+
+    def brightness(params):
+        return jnp.square(problem.render(params)).mean()
+
+    gradient = np.asarray(jax.jit(jax.grad(brightness))(jnp.asarray(PARAMS[0], jnp.float32)))
+    with jax.enable_x64(True):
+        exact, step = jax.jit(brightness), 1e-4
+        up, down = (np.array([exact(jnp.asarray(PARAMS[0] + sign * step * row)) for row in np.eye(6)]) for sign in (1, -1))
+    np.testing.assert_allclose(gradient, (up - down) / (2 * step), rtol=1e-3, atol=1e-3 * np.abs(gradient).max())
