@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from experiments import commandline
-from lensjax import estimate, metrics, problems, report, stream
+from lensjax import estimate, files, metrics, problems, report, stream
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.problems import Problem
@@ -99,9 +99,9 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
         estimates.append(Estimates("refined", solution.params, solution.bound))
         table = table.join(solution_table(solution))
 
-    report.write(workdir / "predictions.csv", table.to_csv(index=False))
+    files.write_text(workdir / "predictions.csv", table.to_csv(index=False))
     summary = summary_table(run.problem, truth, estimates)
-    report.write(workdir / "summary.csv", summary.to_csv(index=False))
+    files.write_text(workdir / "summary.csv", summary.to_csv(index=False))
     draw(run.problem, workdir / "figures", history, truth, estimates)
     heading = f"{workdir}: {run.config.model} after {run.step} steps, {n} fresh images"
     return f"{heading}\n\n{report.text_table(printed(summary))}"

@@ -391,7 +391,7 @@ def _estimate(options: argparse.Namespace) -> None:
         )
     if options.weights is not None and options.no_network:
         raise BadInput("--weights and --no-network contradict each other; one is allowed")
-    from lensjax.formats import files
+    from lensjax import files
 
     files.check_file(options.out)
     if options.report is not None:

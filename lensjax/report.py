@@ -7,7 +7,6 @@ axes in pixels of the native field, x right and y up.
 import base64
 import html
 import io
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from lensjax.errors import BadInput
+from lensjax.files import write_bytes, write_text
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D"
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -235,20 +235,8 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 140) -> Path:
     """Write a figure to `path`, in the format of its suffix (png, pdf, svg), and return the path."""
     data = io.BytesIO()
     figure.savefig(data, format=Path(path).suffix.lstrip(".") or "png", dpi=dpi)
-    return write(path, data.getvalue())
-
-
-def write(path: str | Path, content: str | bytes) -> Path:
-    """Write a file whole or not at all, by way of a temporary name in the same folder; folders are made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    write_bytes(Path(path), data.getvalue())
+    return Path(path)
 
 
 def text_table(table: Table) -> str:
@@ -305,7 +293,8 @@ def html_report(path: str | Path, *, title: str, sections: Sequence[Section]) ->
         f"<title>{head}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{head}</h1>\n{body}\n"
         "</main>\n</body>\n</html>\n"
     )
-    return write(path, page)
+    write_text(Path(path), page)
+    return Path(path)
 
 
 _STYLE = """

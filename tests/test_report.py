@@ -234,19 +234,6 @@ def test_html_report_is_one_whole_file(tmp_path):
         assert picture.format == "PNG" and picture.width == 990
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = report.write(tmp_path / "a.txt", "old")
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(report.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        report.write(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-
-
 def test_figures_leave_matplotlib_as_it_was():
     before = dict(matplotlib.rcParams)
     assert isinstance(sheet(1)[2], Figure)

@@ -26,7 +26,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from lensjax.errors import BadInput
-from lensjax.formats.files import write_bytes
+from lensjax.files import write_bytes
 
 COLUMNS = (
     "index", "filename", "source", "lens", "chi", "R", "phi", "einsteinR", "sigma", "sigma2", "theta", "nterms", "x", "y",

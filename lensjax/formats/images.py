@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from lensjax.errors import BadInput
-from lensjax.formats.files import write_bytes
+from lensjax.files import write_bytes
 
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
 _EIGHT_BIT = ("1", "L", "P", "LA", "PA", "La", "RGB", "RGBA", "RGBa", "RGBX")

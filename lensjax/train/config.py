@@ -14,9 +14,9 @@ import jax.numpy as jnp
 
 from lensjax import models, problems
 from lensjax.errors import BadInput
+from lensjax.files import write_text
 from lensjax.problems import Problem
 from lensjax.problems.base import METHODS
-from lensjax.train.files import write_text
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
 from lensjax.train.state import Module
 

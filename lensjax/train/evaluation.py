@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from lensjax import metrics
 from lensjax.errors import BadInput
+from lensjax.files import write_text
 from lensjax.problems import Problem
-from lensjax.train.files import write_text
 from lensjax.train.step import Predict
 
 Row = dict[str, str]

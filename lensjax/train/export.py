@@ -12,9 +12,9 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from lensjax.errors import BadInput
+from lensjax.files import write_bytes, write_text
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
-from lensjax.train.files import write_bytes, write_text
 from lensjax.train.state import Module, init_variables
 
 WEIGHTS = "weights.safetensors"

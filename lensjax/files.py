@@ -6,6 +6,11 @@ from pathlib import Path
 from lensjax.errors import BadInput
 
 
+def write_text(path: Path, text: str) -> None:
+    """`text`, as `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """`content` in the file `path`, by way of a temporary name in the same folder; folders are made.
 
