@@ -1,0 +1,101 @@
+"""One image as a row of a file describes it: numbers and names, checked, in the units of files.
+
+What reads files makes scenes (`cosmosim_toml`, `cosmosim_rows`); what renders them is `lensjax.render`.
+"""
+
+from dataclasses import dataclass
+
+LENSES = ("PM", "SIS", "SIE", "Cluster")
+MODELS = ("Raytrace", "Roulette")
+SOURCES = ("Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle", "Image", "Constellation")
+
+
+@dataclass(frozen=True)
+class Mass:
+    """One lens: a member of a cluster, or the only one.
+
+    Attributes:
+        kind: "PM", "SIS" or "SIE".
+        einsteinradius: θ_E [px].
+        ellipseratio: f in (0, 1]; 1 but for an SIE.
+        orientation: direction of the critical curve's shorter axis, CosmoSim's [degrees].
+        x, y: where it stands [px].
+    """
+
+    kind: str
+    einsteinradius: float
+    ellipseratio: float = 1.0
+    orientation: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True)
+class Light:
+    """One source: a member of a constellation, or the only one.
+
+    Attributes:
+        kind: one of `SOURCES` but for "Constellation".
+        x, y: where it stands in the source plane [px], y up.
+        sigma, sigma2: sizes [px] along and across `theta`.
+        theta: direction [degrees].
+        n_sersic: Sérsic index.
+        luminosity: total light of a Sérsic profile, CosmoSim's unit.
+        picture: the file of an "Image".
+    """
+
+    kind: str
+    x: float
+    y: float
+    sigma: float
+    sigma2: float
+    theta: float = 0.0
+    n_sersic: float = 4.0
+    luminosity: float = 10.0
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image.
+
+    Attributes:
+        filename: where it goes, relative to the output folder.
+        index: its number, as in the file.
+        lens: name in files: one of `LENSES`.
+        masses: the lens's members; one unless `lens` is "Cluster".
+        source: name in files: one of `SOURCES`.
+        lights: the source's members; one unless `source` is "Constellation".
+        x, y: the source's place [px]; a constellation's members stand about it.
+        model: one of `MODELS`.
+        nterms: order of the roulette series.
+        imagesize: pixels on a side of the canvas.
+        cropsize: pixels on a side of what is kept of it; 0 keeps it all.
+        centred: whether the centre of light comes to the middle.
+        mask: whether a roulette image is dark outside its convergence ring.
+        xireference: amplitudes about the reference point ξ; else about the image's centre.
+        sampled: whether the lens is a grid of its potential.
+        reflines: whether the axes are drawn in.
+        criticalcurves: whether critical curves are drawn in.
+        origin: for messages: file and line ("data.csv: line 7"); empty where there is none.
+    """
+
+    filename: str
+    index: str
+    lens: str
+    masses: tuple[Mass, ...]
+    source: str
+    lights: tuple[Light, ...]
+    x: float
+    y: float
+    model: str = "Raytrace"
+    nterms: int = 16
+    imagesize: int = 512
+    cropsize: int = 0
+    centred: bool = False
+    mask: bool = False
+    xireference: bool = True
+    sampled: bool = False
+    reflines: bool = False
+    criticalcurves: bool = False
+    origin: str = ""
