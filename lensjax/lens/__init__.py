@@ -1,7 +1,14 @@
 """Mass models: one a file."""
 
-from lensjax.lens.base import Lens
+from lensjax.lens.base import Lens, hessian, inverse_magnification, magnification, shear
+from lensjax.lens.cluster import Cluster, cluster
 from lensjax.lens.point_mass import PointMass
+from lensjax.lens.sampled import Sampled, sampled
+from lensjax.lens.shear import Shear, Sheet
+from lensjax.lens.sie import SIE
 from lensjax.lens.sis import SIS
 
-__all__ = ["SIS", "Lens", "PointMass"]
+__all__ = [
+    "SIE", "SIS", "Cluster", "Lens", "PointMass", "Sampled", "Shear", "Sheet",
+    "cluster", "hessian", "inverse_magnification", "magnification", "sampled", "shear",
+]  # fmt: skip

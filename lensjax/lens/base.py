@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -42,3 +43,72 @@ def direction(x: Array, y: Array) -> tuple[Array, Array]:
     """Unit vector along (x, y); +x where there is no direction."""
     radius, inverse = safe_norm(x, y)
     return jnp.where(radius > 0, x * inverse, 1.0), y * inverse
+
+
+def hessian(lens: Lens, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Second derivatives (ψ_xx, ψ_xy, ψ_yy) at points (x, y), any shape."""
+    x, y = jnp.broadcast_arrays(x, y)
+    one, zero = jnp.ones_like(x), jnp.zeros_like(x)
+    _, (xx, xy) = jax.jvp(lens.deflection, (x, y), (one, zero))
+    _, (_, yy) = jax.jvp(lens.deflection, (x, y), (zero, one))
+    return xx, xy, yy
+
+
+def shear(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
+    """Shear γ₁ = ½ (ψ_xx − ψ_yy), γ₂ = ψ_xy at points (x, y)."""
+    xx, xy, yy = hessian(lens, x, y)
+    return 0.5 * (xx - yy), xy
+
+
+def inverse_magnification(lens: Lens, x: Array, y: Array) -> Array:
+    """det A = (1 − ψ_xx)(1 − ψ_yy) − ψ_xy² at points (x, y): zero on critical curves."""
+    xx, xy, yy = hessian(lens, x, y)
+    return (1.0 - xx) * (1.0 - yy) - xy * xy
+
+
+def magnification(lens: Lens, x: Array, y: Array) -> Array:
+    """μ = 1/det A at points (x, y), with its sign; infinite on critical curves."""
+    return 1.0 / inverse_magnification(lens, x, y)
+
+
+_CLOSE = 1e-6  # of the way, at which the search for an image stops before its last steps
+_PATIENCE = 200
+
+
+def fixed_point_image(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
+    """The image that ξ ← η + α(ξ) reaches from ξ = η, for a source at η = (x, y), scalars: CosmoSim's reference point.
+
+    Two steps of Newton's method follow, the last of which carries the gradient (implicit function theorem). From a source at
+    the very centre of an isothermal lens, where α has no direction, the search sets out along +x.
+    """
+    eta = jnp.stack(jnp.broadcast_arrays(x, y))
+    start = jax.lax.stop_gradient(eta)
+    still = jax.lax.stop_gradient(lens)
+
+    def mapped(at: Array) -> Array:
+        return start + jnp.stack(still.deflection(at[0], at[1]))
+
+    def moving(state: tuple[Array, Array, Array]) -> Array:
+        count, before, at = state
+        return (count < _PATIENCE) & (jnp.abs(at - before).max() > _CLOSE * (1.0 + jnp.abs(at).max()))
+
+    def move(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        count, _, at = state
+        return count + 1, at, mapped(at)
+
+    begin = start + jnp.where(jnp.abs(start).max() > 1e-3, 0.0, jnp.array([1e-2, 0.0], start.dtype))
+    _, _, found = jax.lax.while_loop(moving, move, (jnp.int32(0), begin, mapped(begin)))
+
+    def newton(at: Array, lens: Lens, eta: Array) -> Array:
+        xx, xy, yy = jax.lax.stop_gradient(hessian(still, at[0], at[1]))
+        missed = at - jnp.stack(lens.deflection(at[0], at[1])) - eta
+        determinant = (1.0 - xx) * (1.0 - yy) - xy * xy
+        usable = jnp.abs(determinant) > 1e-4
+        over = jnp.where(usable, 1.0 / jnp.where(usable, determinant, 1.0), 0.0)
+        return at - over * jnp.stack(
+            [(1.0 - yy) * missed[0] + xy * missed[1], xy * missed[0] + (1.0 - xx) * missed[1]]
+        )
+
+    found = newton(jax.lax.stop_gradient(found), still, start)
+    found = newton(jax.lax.stop_gradient(found), lens, eta)
+    return found[0], found[1]

@@ -1,0 +1,98 @@
+"""Any sum of lenses, each with its own place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.lens.base import Lens, fixed_point_image
+
+_UNROLLED = 16  # members of a kind written out one by one; more are looped over, which compiles in no time
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Group:
+    """Lenses of one kind.
+
+    Attributes:
+        lens: all of them as one tree, a leading axis (n,) on every parameter.
+        x, y: where they stand [px], (n,).
+    """
+
+    lens: Lens
+    x: Array
+    y: Array
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Cluster:
+    """A sum of lenses; build it by `cluster`.
+
+    Attributes:
+        groups: the members, kind by kind.
+    """
+
+    groups: tuple[Group, ...]
+
+    def __len__(self) -> int:
+        return sum(len(group) for group in self.groups)
+
+    def potential(self, x: Array, y: Array) -> Array:
+        return total(self, x, y, lambda lens, dx, dy: (lens.potential(dx, dy),))[0]
+
+    def deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
+        return total(self, x, y, lambda lens, dx, dy: lens.deflection(dx, dy))
+
+    def convergence(self, x: Array, y: Array) -> Array:
+        return total(self, x, y, lambda lens, dx, dy: (lens.convergence(dx, dy),))[0]
+
+    def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
+        return fixed_point_image(self, x, y)
+
+
+def cluster(members: Sequence[tuple[Lens, Array | float, Array | float]]) -> Cluster:
+    """The sum of the lenses, each given with its place (x, y) [px].
+
+    Raises:
+        ValueError: no members.
+    """
+    if not members:
+        raise ValueError("a cluster needs one member or more")
+    kinds: dict[object, list[tuple[Lens, Array | float, Array | float]]] = {}
+    for member in members:
+        kinds.setdefault(jax.tree.structure(member[0]), []).append(member)
+    groups = []
+    for same in kinds.values():
+        lens = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *(m[0] for m in same))
+        x, y = (jnp.stack([jnp.asarray(m[k], jnp.result_type(float)) for m in same]) for k in (1, 2))
+        groups.append(Group(lens, x, y))
+    return Cluster(tuple(groups))
+
+
+def total(
+    lens: Cluster, x: Array, y: Array, part: Callable[[Lens, Array, Array], tuple[Array, ...]]
+) -> tuple[Array, ...]:
+    """Sum over the members of `part`(member, x − its x, y − its y): one or more arrays."""
+    sums: tuple[Array, ...] | None = None
+    for group in lens.groups:
+
+        def one(member: Group) -> tuple[Array, ...]:
+            return part(member.lens, x - member.x, y - member.y)
+
+        if len(group) <= _UNROLLED:
+            found = [one(jax.tree.map(lambda leaf, i=i: leaf[i], group)) for i in range(len(group))]
+            sums = jax.tree.map(lambda *terms: sum(terms[1:], terms[0]), *([sums] if sums else []), *found)
+        else:
+            first = one(jax.tree.map(lambda leaf: leaf[0], group))
+            rest = jax.tree.map(lambda leaf: leaf[1:], group)
+            added, _ = jax.lax.scan(lambda carry, m: (jax.tree.map(jnp.add, carry, one(m)), None), first, rest)
+            sums = added if sums is None else jax.tree.map(jnp.add, sums, added)
+    assert sums is not None
+    return sums
