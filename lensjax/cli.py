@@ -204,7 +204,8 @@ def _add_delens(commands: Any) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from lensjax.formats import cosmosim, files
+    from lensjax import files
+    from lensjax.formats import cosmosim
 
     if options.lookup != "exact":
         raise BadInput("--lookup cosmosim: not supported so far; exact is, and is nearer to the truth")
@@ -619,7 +620,8 @@ def _source(problem: Any, image: Any, params: Any, shift: Any, method: str) -> A
 
 
 def _delens(options: argparse.Namespace) -> None:
-    from lensjax.formats import cosmosim, files
+    from lensjax import files
+    from lensjax.formats import cosmosim
 
     files.check_file(options.out)
     if options.out.suffix.lower() != ".png":

@@ -6,6 +6,7 @@ place where the image of the source's centre falls: it gives the source-plane po
 
 point mass:  δ − (θ_E²/ξ̄) Σ_{m=1..N} (−w̄)^m
 SIS:         δ − θ_E ξ/|ξ| Σ_{k=1..N} f_k,  f_k the terms of degree k of (1 + w)^½ (1 + w̄)^−½
+SIE:         δ − θ_E √f (ξ⊥·δ)/(ω |ξ|²) [ξ⊥ Σ_{k<N} P_k/(k+1) + δ⊥ Σ_{k<N−1} P_k/(k+2)], see `_of_sie`
 
 For the SIS, (1 + wt)^½ (1 + w̄t)^−½ = (1 + wt) (1 + 2ut + vt²)^−½ with u = Re w and v = |w|². The second factor generates
 the *real* numbers p_k = |w|^k P_k(−cos), P_k the Legendre polynomials, so that f_k = p_k + w p_{k−1} and one three-term
@@ -22,7 +23,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.fence import fenced
-from lensjax.lens import SIS, Lens, PointMass
+from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Shear, Sheet
+from lensjax.lens.cluster import total
+from lensjax.lens.sie import turned
+from lensjax.roulette.expansion import Expansion, expansion, expansion_change
 
 
 def _at_once(function: Callable[[Array, Array], tuple[Array, Array]], a: Array, b: Array) -> tuple[Array, Array]:
@@ -105,31 +109,97 @@ def _geometric_sum_jvp(terms: int, primals: tuple, tangents: tuple) -> tuple:
     return value, (real * da - imaginary * db, real * db + imaginary * da)
 
 
-# The series of each lens, and the factor c in δ − c ξ · series.
-_SERIES = {
-    SIS: (isothermal_sum, lambda lens, square: lens.theta_e / jnp.sqrt(square)),
-    PointMass: (lambda u, h, terms: geometric_sum(-u, h, terms), lambda lens, square: lens.theta_e**2 / square),
+def elliptical_sums(
+    a1: Array, a2: Array, b1: Array, b2: Array, terms: int
+) -> tuple[Array, Array]:
+    """Σ_{k<N} P_k/(k + 1) and Σ_{k<N−1} P_k/(k + 2), P_k the terms of (1 + a₁t + a₂t²)^−½ (1 + b₁t + b₂t²)^−1."""
+    root_before, root = jnp.zeros_like(a1), jnp.ones_like(a1)
+    before, last = root_before, root
+    first, second = last, 0.5 * last if terms > 1 else jnp.zeros_like(last)
+    for k in range(1, terms):
+        root_before, root = root, (-(2 * k - 1) / (2 * k)) * (a1 * root) - ((k - 1) / k) * (a2 * root_before)
+        before, last = last, root - b1 * last - b2 * before
+        first = first + last * (1.0 / (k + 1))
+        if k < terms - 1:
+            second = second + last * (1.0 / (k + 2))
+    return first, second
+
+
+def _from_series(series: Callable, strength: Callable) -> Callable:
+    """A lens whose deflection is c ξ · series(w), c = strength(lens, |ξ|²)."""
+
+    def change(lens: Lens, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:
+        square = xi_x * xi_x + xi_y * xi_y
+        u = (dx * xi_x + dy * xi_y) / square  # w = δ/ξ = u + ih
+        h = (dy * xi_x - dx * xi_y) / square
+        real, imaginary = series(u, h, terms)
+        scale = strength(lens, square)
+        return scale * (xi_x * real - xi_y * imaginary), scale * (xi_x * imaginary + xi_y * real)
+
+    return change
+
+
+def _of_sie(lens: SIE, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:
+    """Along the ray ξ + tδ the Hessian is 2κ ν⊥ν⊥ᵀ/|ν|², and ξ⊥·δ does not change: dα/dt = θ_E √f (ξ⊥·δ) ν⊥/(ω |ν|²)."""
+    u, v = turned(xi_x, xi_y, lens.orientation)
+    du, dv = turned(dx, dy, lens.orientation)
+    f2 = lens.f * lens.f
+    omega2, square = u * u + f2 * v * v, u * u + v * v
+    first, second = elliptical_sums(
+        2.0 * (u * du + f2 * v * dv) / omega2,
+        (du * du + f2 * dv * dv) / omega2,
+        2.0 * (u * du + v * dv) / square,
+        (du * du + dv * dv) / square,
+        terms,
+    )
+    scale = lens.theta_e * jnp.sqrt(lens.f) * (u * dv - v * du) / (jnp.sqrt(omega2) * square)
+    return turned(-scale * (v * first + dv * second), scale * (u * first + du * second), -lens.orientation)
+
+
+def _of_linear(lens: Lens, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:
+    return lens.deflection(dx, dy)
+
+
+def _of_cluster(
+    lens: Cluster, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int
+) -> tuple[Array, Array]:
+    return total(lens, xi_x, xi_y, lambda member, x, y: deflection_change(dx, dy, x, y, member, terms=terms))
+
+
+# The change of the deflection from ξ to ξ + δ, to order N in δ, of each lens that has it in closed form.
+_CHANGES: dict[type, Callable] = {
+    SIS: _from_series(isothermal_sum, lambda lens, square: lens.theta_e / jnp.sqrt(square)),
+    PointMass: _from_series(
+        lambda u, h, terms: geometric_sum(-u, h, terms), lambda lens, square: lens.theta_e**2 / square
+    ),
+    SIE: _of_sie,
+    Shear: _of_linear,
+    Sheet: _of_linear,
+    Cluster: _of_cluster,
 }
+
+
+def deflection_change(
+    dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int
+) -> tuple[Array, Array]:
+    """Taylor polynomial in δ of degree `terms` of α(ξ + δ) − α(ξ) [px]; arguments as in `source_offset`."""
+    if isinstance(lens, Expansion):
+        return expansion_change(lens, dx, dy)
+    if type(lens) in _CHANGES:
+        return _CHANGES[type(lens)](lens, dx, dy, xi_x, xi_y, terms)
+    return expansion_change(expansion(lens, xi_x, xi_y, terms=terms), dx, dy)
 
 
 def source_offset(
     dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int
 ) -> tuple[Array, Array]:
-    """Source-plane position, relative to the source's centre, of the light seen at ξ + δ.
+    """Source-plane position, relative to the place of ξ there, of the light seen at ξ + δ.
 
     Args:
-        dx, dy: δ, offset from the reference point [px]; any shape. Outside the convergence ring the series diverges.
-        xi_x, xi_y: the reference point ξ, seen from the lens centre [px]; not zero.
-        lens: a lens with a closed form (SIS, PointMass).
+        dx, dy: δ, offset from the reference point [px]; any shape. Outside the region of convergence the series diverges.
+        xi_x, xi_y: the reference point ξ, seen from the lens centre [px]; not at a lens's centre.
+        lens: any lens. Those of `lensjax.lens` have closed forms; others are expanded by automatic differentiation.
         terms: order N ≥ 1 of the series.
     """
-    series, strength = _SERIES[type(lens)]
-    square = xi_x * xi_x + xi_y * xi_y
-    u = (dx * xi_x + dy * xi_y) / square  # w = δ/ξ = u + ih
-    h = (dy * xi_x - dx * xi_y) / square
-    real, imaginary = series(u, h, terms)
-    scale = strength(lens, square)
-    return (
-        dx - scale * (xi_x * real - xi_y * imaginary),
-        dy - scale * (xi_x * imaginary + xi_y * real),
-    )
+    ax, ay = deflection_change(dx, dy, xi_x, xi_y, lens, terms=terms)
+    return dx - ax, dy - ay

@@ -1,0 +1,180 @@
+"""Roulette amplitudes of any potential, to any order.
+
+With D_φ the derivative along the direction φ (Clarkson 2016, I, eq. 15, with k = m + 1 derivatives of ψ),
+
+    D_φ^{m+1} ψ = −Σ_s (α_s^m cos sφ + β_s^m sin sφ),   s = m + 1, m − 1, …, ≥ 0,
+
+so that the amplitudes are minus the Fourier coefficients, over a fan of directions, of the potential's Taylor coefficients
+along lines through the point. The lenses of `lensjax.lens` have these in closed form; any other potential is differentiated
+by `jax.experimental.jet`.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.experimental.jet import jet
+
+from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Sampled, Shear, Sheet
+from lensjax.lens.cluster import total
+from lensjax.lens.sie import turned
+
+
+def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: int) -> Array:
+    """Taylor coefficients c_0 … c_order in t of ψ(x + t nx, y + t ny), a new last axis; the arguments broadcast."""
+    x, y, nx, ny = jnp.broadcast_arrays(x, y, nx, ny)
+    kind = type(lens)
+    if kind is Cluster:
+        return total(lens, x, y, lambda member, dx, dy: (along_line(member, dx, dy, nx, ny, order=order),))[0]
+    if kind is PointMass:
+        return _of_point_mass(lens, x, y, nx, ny, order)
+    if kind is SIS:
+        return _of_isothermal(x, y, nx, ny, lens.theta_e, jnp.ones_like(lens.theta_e), lens.potential, lens.deflection, order)
+    if kind is SIE:
+        u, v = turned(x, y, lens.orientation)
+        nu, nv = turned(nx, ny, lens.orientation)
+        level = SIE(lens.theta_e, lens.f, jnp.zeros_like(lens.orientation))
+        return _of_isothermal(u, v, nu, nv, lens.theta_e, lens.f, level.potential, level.deflection, order)
+    if kind in (Shear, Sheet):
+        ax, ay = lens.deflection(x, y)
+        found = [lens.potential(x, y), nx * ax + ny * ay, lens.potential(nx, ny)]
+        return _stacked(found, order)
+    if kind is Sampled:
+        return _of_sampled(lens, x, y, nx, ny, order)
+    return _by_jet(lens, x, y, nx, ny, order)
+
+
+def _stacked(found: list[Array], order: int) -> Array:
+    found = found[: order + 1]
+    return jnp.stack(found + [jnp.zeros_like(found[0])] * (order + 1 - len(found)), axis=-1)
+
+
+def _of_point_mass(lens: PointMass, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
+    """ψ = θ_E² Re ln(1 + t n/ξ) + ψ(ξ)."""
+    square = x * x + y * y
+    real, imaginary = (nx * x + ny * y) / square, (ny * x - nx * y) / square
+    a, b = jnp.ones_like(real), jnp.zeros_like(real)
+    found = [lens.potential(x, y)]
+    for k in range(1, order + 1):
+        a, b = a * real - b * imaginary, a * imaginary + b * real
+        found.append(lens.theta_e**2 * ((-1) ** (k + 1) / k) * a)
+    return _stacked(found, order)
+
+
+def _of_isothermal(u, v, nu, nv, theta_e, f, potential, deflection, order: int) -> Array:
+    """ψ'' = θ_E √f (ξ × n)²/(ω |ν|²) along the line, a product of two quadratics' powers."""
+    f2 = f * f
+    a0, a1, a2 = u * u + f2 * v * v, 2.0 * (u * nu + f2 * v * nv), nu * nu + f2 * nv * nv
+    b0, b1, b2 = u * u + v * v, 2.0 * (u * nu + v * nv), nu * nu + nv * nv
+    au, av = deflection(u, v)
+    found = [potential(u, v), nu * au + nv * av]
+    strength = theta_e * jnp.sqrt(f) * (u * nv - v * nu) ** 2
+    root_before, root = jnp.zeros_like(a0), 1.0 / jnp.sqrt(a0)
+    before, last = jnp.zeros_like(a0), root / b0
+    for k in range(order - 1):
+        if k > 0:
+            root_before, root = root, -((k - 0.5) * a1 * root + (k - 1) * a2 * root_before) / (k * a0)
+            before, last = last, (root - b1 * last - b2 * before) / b0
+        found.append(strength * last / ((k + 1) * (k + 2)))
+    return _stacked(found, order)
+
+
+def _of_sampled(lens: Sampled, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
+    """The polynomial of the cell; above the fifth order it is the spline that speaks, not the samples."""
+    row, column, down, along = lens.cell(x, y)
+    powers = lens.polynomial(row, column)
+    scale = lens.n / (2.0 * lens.half)
+    by_row, by_column = [down, -ny * scale], [along, nx * scale]
+
+    def times(a: list[Array], b: list[Array]) -> list[Array]:
+        out = [jnp.zeros_like(down)] * (len(a) + len(b) - 1)
+        for i, p in enumerate(a):
+            for j, q in enumerate(b):
+                out[i + j] = out[i + j] + p * q
+        return out
+
+    def plus(a: list[Array], b: list[Array]) -> list[Array]:
+        longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+        return [p + shorter[i] if i < len(shorter) else p for i, p in enumerate(longer)]
+
+    whole: list[Array] = [jnp.zeros_like(down)]
+    for i in reversed(range(6)):
+        line: list[Array] = [jnp.zeros_like(along)]
+        for j in reversed(range(6)):
+            line = plus(times(line, by_column), [powers[..., i, j]])
+        whole = plus(times(whole, by_row), line)
+    return _stacked(whole, order)
+
+
+def _by_jet(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
+    def line(x: Array, y: Array, nx: Array, ny: Array) -> Array:
+        value, derivatives = jet(
+            lambda t: lens.potential(x + t * nx, y + t * ny),
+            (jnp.zeros_like(x),),
+            ([jnp.ones_like(x)] + [jnp.zeros_like(x)] * (order - 1),),
+        )
+        found, factorial = [value], 1.0
+        for k, derivative in enumerate(derivatives, start=1):
+            factorial *= k
+            found.append(derivative / factorial)
+        return jnp.stack(found)
+
+    return jnp.vectorize(line, signature="(),(),(),()->(k)")(x, y, nx, ny)
+
+
+def directions(terms: int) -> np.ndarray:
+    """Angles of a fan fine enough for amplitudes up to m = terms: 2 (terms + 2) of them."""
+    count = 2 * (terms + 2)
+    return 2.0 * np.pi * np.arange(count) / count
+
+
+def scaled(lens: Lens, x: Array, y: Array, *, terms: int, scale: Array | float) -> tuple[Array, Array]:
+    """(α_s^m, β_s^m) · scale^m/m!, each (..., terms + 1, terms + 2): numbers that float32 holds at any order.
+
+    Args:
+        lens: any lens.
+        x, y: where, seen from the lens's origin [px]; any shape.
+        terms: largest m.
+        scale: the length [px] that offsets are measured in; not above the radius of convergence.
+    """
+    x, y = jnp.broadcast_arrays(x, y)
+    phi = directions(terms)
+    dtype = jnp.result_type(x)
+    scale = jnp.asarray(scale, dtype)
+    nx, ny = (scale[..., None] * jnp.asarray(part(phi), dtype) for part in (np.cos, np.sin))
+    lines = along_line(lens, x[..., None], y[..., None], nx, ny, order=terms + 1)[..., 1:]  # (..., φ, m)
+    order = np.arange(terms + 2)
+    weight = np.where(order == 0, 1.0, 2.0) / len(phi)
+    kept = (np.arange(terms + 1)[:, None] + 1 - order >= 0) & ((np.arange(terms + 1)[:, None] + 1 - order) % 2 == 0)
+    factor = -np.arange(1, terms + 2)[:, None] * weight * kept
+
+    def part(wave: np.ndarray) -> Array:
+        sums = jnp.einsum("...pm,ps->...ms", lines, jnp.asarray(wave, dtype), precision="highest")
+        return sums * jnp.asarray(factor, dtype) / scale[..., None, None]
+
+    return part(np.cos(phi[:, None] * order)), part(np.sin(phi[:, None] * order))
+
+
+@partial(jax.jit, static_argnames="terms")
+def amplitudes(lens: Lens, x: Array, y: Array, *, terms: int) -> tuple[Array, Array]:
+    """(α_s^m, β_s^m), each (..., terms + 1, terms + 2), [px^(1 − m)]: entry [m, s], zero where there is none.
+
+    Take float64 (`jax.enable_x64`) for orders above about 30, whose factorials float32 cannot hold.
+
+    Args:
+        lens: any lens.
+        x, y: where, seen from the lens's origin [px]; any shape. Not at a lens's centre.
+        terms: largest m.
+    """
+    dtype = jnp.result_type(x)
+    size = jnp.sqrt(jnp.maximum(x * x + y * y, 1.0)).astype(dtype)
+    alpha, beta = scaled(lens, x, y, terms=terms, scale=size)
+    powers = jnp.cumprod(
+        jnp.concatenate(
+            [jnp.ones((*jnp.shape(size), 1), dtype), jnp.arange(1, terms + 1, dtype=dtype) / size[..., None]], axis=-1
+        ),
+        axis=-1,
+    )[..., None]
+    return alpha * powers, beta * powers
