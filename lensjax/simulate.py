@@ -2,9 +2,15 @@
 
 How the lens equation is solved is a name, the `method`:
 
-roulette   the series of `terms` terms about the primary image, dark outside its convergence ring (CosmoSim's "Roulette")
-ring       the exact lens equation, dark outside the convergence ring: the limit of many terms
+roulette   the series of `terms` terms about the primary image (CosmoSim's "Roulette")
+ring       the exact lens equation, dark where the series does not converge: the limit of many terms
 raytrace   the exact lens equation, whole image (CosmoSim's "Raytrace")
+
+What is left dark of the first two is another name, the `window`:
+
+region     the region of convergence is kept: for point mass and SIS, the disc within the convergence ring
+circle     the circle about the reference point through the lens's centre, whatever the lens (CosmoSim's mask)
+none       all is shown, also where the series diverges
 """
 
 from collections.abc import Callable
@@ -20,11 +26,12 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.fence import fenced
 from lensjax.image.centre import centroid
 from lensjax.image.grid import block_mean, pixel_points
-from lensjax.lens import Lens
+from lensjax.lens import SIS, Lens, PointMass
 from lensjax.lens.base import safe_norm
-from lensjax.source import Gaussian
+from lensjax.source import Source, is_coloured
 
 METHODS = ("roulette", "ring", "raytrace")
+WINDOWS = ("region", "circle", "none")
 
 CHUNK = 64
 """Images rendered at once: enough to keep any device busy, and little memory."""
@@ -42,7 +49,7 @@ class System:
     """
 
     lens: Lens
-    source: Gaussian
+    source: Source
     x: Array
     y: Array
 
@@ -54,17 +61,19 @@ class Camera:
     Attributes:
         method: one of `METHODS`.
         terms: order of the roulette series.
+        window: one of `WINDOWS`.
         size: pixels on a side of the image.
         field: the part of the canvas that the image shows, in native pixels: the crop.
         oversample: points on a side of a pixel, averaged.
         centred: whether the centre of light of the canvas is moved to the image's centre.
         canvas: side of the uncropped image, in native pixels, over which the centre of light is taken.
         samples: points on a side of the grid, drawn about all the light there is, over which the centre of light is taken; None
-            takes the canvas's own pixels.
+            takes the canvas's own pixels, as it is for lenses other than SIS and point mass, whose light may lie anywhere.
     """
 
     method: str = "roulette"
     terms: int = 50
+    window: str = "region"
     size: int = 400
     field: int = 400
     oversample: int = 1
@@ -73,7 +82,13 @@ class Camera:
     samples: int | None = 160
 
 
-def light(system: System, x: Array, y: Array, *, method: str, terms: int = 50) -> tuple[Array, Array]:
+_STEEPEST = 1e30
+"""Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
+
+
+def light(
+    system: System, x: Array, y: Array, *, method: str, terms: int = 50, window: str = "region"
+) -> tuple[Array, Array]:
     """Light seen at image-plane points, and how far inside the window each lies.
 
     Args:
@@ -81,28 +96,41 @@ def light(system: System, x: Array, y: Array, *, method: str, terms: int = 50) -
         x, y: points [px], seen from the lens; they broadcast against each other.
         method: one of `METHODS`.
         terms: order of the roulette series (method "roulette").
+        window: one of `WINDOWS`.
 
     Returns:
-        (light, inside): light 0…1 as if there were no window, and the distance [px] to the convergence ring, positive
-        inside; +inf where nothing is cut. The image is the light where inside ≥ 0. Far outside the ring (more than a tenth of
-        its radius), where a series means nothing, its light is 0.
+        (light, inside): light 0…1 as if there were no window, colours on a last axis (3,) where the source has any, and the distance
+        [px] to the window's edge, positive inside; +inf where nothing is cut. The image is the light where inside ≥ 0. Far outside
+        (more than a tenth of the ring's radius), where a series means nothing, its light is 0.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; known: {', '.join(METHODS)}")
-    if method == "raytrace":
-        inside = jnp.asarray(jnp.inf, x.dtype)
-    else:
+    if window not in WINDOWS:
+        raise ValueError(f"window is {window!r}; known: {', '.join(WINDOWS)}")
+    inside = jnp.asarray(jnp.inf, x.dtype)
+    if method != "raytrace":
         xi_x, xi_y = system.lens.primary_image(system.x, system.y)
         dx, dy = x - xi_x, y - xi_y
-        inside = roulette.inside(dx, dy, xi_x, xi_y)
+        if window == "region":
+            inside = roulette.inside(dx, dy, xi_x, xi_y, system.lens)
+        elif window == "circle":
+            inside = roulette.circle(dx, dy, xi_x, xi_y)
     if method == "roulette":
         radius = jnp.sqrt(xi_x * xi_x + xi_y * xi_y)
-        usable = inside > -0.1 * radius
+        if window == "none":
+            usable = dx * dx + dy * dy < (_STEEPEST ** (1.0 / terms) * radius) ** 2
+        else:
+            usable = inside > -0.1 * radius
         dx, dy = jnp.where(usable, dx, 0.0), jnp.where(usable, dy, 0.0)
         bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=terms)
-        return jnp.where(usable, system.source.light(bx, by), 0.0), inside
+        return kept_where(usable, system.source.light(bx, by)), inside
     ax, ay = system.lens.deflection(x, y)
     return system.source.light(x - ax - system.x, y - ay - system.y), inside
+
+
+def kept_where(kept: Array, bright: Array) -> Array:
+    """`bright`, with or without colours on its last axis, where `kept` (..., n, n) is true; 0 elsewhere."""
+    return jnp.where(kept[..., None] if bright.ndim > jnp.ndim(kept) else kept, bright, 0.0)
 
 
 def _half_width(system: System, method: str, reach: Array | float) -> Array:
@@ -122,7 +150,7 @@ def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.
     in `image`.
     """
     dtype = jnp.result_type(system.x)
-    if camera.samples is None:
+    if camera.samples is None or not isinstance(system.lens, SIS | PointMass):
         x, y = pixel_points(camera.canvas, camera.canvas, dtype=dtype)
         step = jnp.ones((), dtype)
     else:
@@ -130,7 +158,8 @@ def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.
         step = 2.0 * half / camera.samples
         along = (jnp.arange(camera.samples, dtype=dtype) + 0.5) * step - half
         x, y = along[None, :], -along[:, None]
-    bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
+    bright, inside = light(system, x, y, method=camera.method, terms=camera.terms, window=camera.window)
+    bright = bright.sum(-1) if is_coloured(system.source) else bright
     depth = jnp.minimum(inside + reach, camera.canvas)  # finite where nothing is cut, and so its slopes
     kept = jnp.clip(depth / step + 0.5, 0.0, 1.0)
     return centroid(bright * kept, x, y)
@@ -145,16 +174,32 @@ def image(system: System, camera: Camera, *, reach: Array | float = 0.0) -> Arra
         reach: pixels up to this distance [px] outside the convergence ring are kept too; inf keeps the whole image.
 
     Returns:
-        (size, size) grey levels; row 0 is the top.
+        (size, size) grey levels, (size, size, 3) of a coloured source; row 0 is the top.
     """
-    dtype = jnp.result_type(system.x)
-    x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=dtype)
+    return image_about(system, camera, shift(system, camera, reach=reach), reach=reach)
+
+
+def shift(system: System, camera: Camera, *, reach: Array | float = 0.0) -> Array:
+    """Where the middle of the image lies (2,), seen from the lens [px]: the centre of light, or the lens itself."""
+    if not camera.centred:
+        return jnp.zeros(2, jnp.result_type(system.x))
+    return jnp.stack(centre_of_light(system, camera, reach=reach))
+
+
+def image_about(system: System, camera: Camera, centre: Array, *, reach: Array | float = 0.0) -> Array:
+    """As `image`, with `centre` (2,), seen from the lens [px], in the middle."""
+    x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
     if camera.centred:
         # The barrier keeps XLA from spreading the sums over the canvas through the image's own loop.
-        cx, cy = jax.lax.optimization_barrier(centre_of_light(system, camera, reach=reach))
-        x, y = x + cx, y + cy
-    bright, inside = light(system, x, y, method=camera.method, terms=camera.terms)
-    return GREY_LEVELS * block_mean(jnp.where(inside + reach >= 0, bright, 0.0), camera.oversample)
+        centre = jax.lax.optimization_barrier(centre)
+        x, y = x + centre[0], y + centre[1]
+    bright, inside = light(system, x, y, method=camera.method, terms=camera.terms, window=camera.window)
+    kept = jnp.broadcast_to(inside + reach >= 0, (y.size, x.size))
+    bright = kept_where(kept, bright)
+    if bright.ndim == 3:
+        colours = [block_mean(bright[..., k], camera.oversample) for k in range(3)]
+        return GREY_LEVELS * jnp.stack(colours, axis=-1)
+    return GREY_LEVELS * block_mean(bright, camera.oversample)
 
 
 def in_chunks(function: Callable[[Any], Any], inputs: Any, *, chunk: int = CHUNK) -> Any:

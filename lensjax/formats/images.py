@@ -137,3 +137,26 @@ def _save(path: Path, image: Image.Image, kind: str) -> None:
     content = io.BytesIO()
     image.save(content, kind)
     write_bytes(path, content.getvalue())
+
+
+def read_colour(path: str | Path) -> np.ndarray:
+    """Any picture's pixels, grey (h, w) or coloured (h, w, 3), float32 levels 0…255; transparency is dropped.
+
+    Raises:
+        BadInput: no such file, or not an image of 8 bits a channel of up to 8192 pixels on a side.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            if max(image.size) > 8192 or min(image.size) < 2:
+                raise BadInput(f"{path}: {image.width}×{image.height} pixels; 2…8192 on a side are allowed")
+            if image.mode not in _EIGHT_BIT:
+                raise BadInput(f"{path}: its pixels are of kind {image.mode}; 8 bits a channel are asked for")
+            grey = image.mode in ("1", "L", "LA", "La")
+            return np.asarray(image.convert("L" if grey else "RGB"), np.float32)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: this is a folder; a picture is asked for") from None
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{path}: not a picture that can be read: {error}") from None

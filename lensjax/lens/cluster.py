@@ -77,22 +77,25 @@ def cluster(members: Sequence[tuple[Lens, Array | float, Array | float]]) -> Clu
 
 
 def total(
-    lens: Cluster, x: Array, y: Array, part: Callable[[Lens, Array, Array], tuple[Array, ...]]
+    lens: Cluster,
+    x: Array,
+    y: Array,
+    part: Callable[[Lens, Array, Array], tuple[Array, ...]],
+    join: Callable[[Array, Array], Array] = jnp.add,
 ) -> tuple[Array, ...]:
-    """Sum over the members of `part`(member, x − its x, y − its y): one or more arrays."""
+    """Sum (or what else `join` makes of two) over the members of `part`(member, x − its x, y − its y): one or more arrays."""
     sums: tuple[Array, ...] | None = None
     for group in lens.groups:
 
         def one(member: Group) -> tuple[Array, ...]:
             return part(member.lens, x - member.x, y - member.y)
 
-        if len(group) <= _UNROLLED:
-            found = [one(jax.tree.map(lambda leaf, i=i: leaf[i], group)) for i in range(len(group))]
-            sums = jax.tree.map(lambda *terms: sum(terms[1:], terms[0]), *([sums] if sums else []), *found)
-        else:
-            first = one(jax.tree.map(lambda leaf: leaf[0], group))
-            rest = jax.tree.map(lambda leaf: leaf[1:], group)
-            added, _ = jax.lax.scan(lambda carry, m: (jax.tree.map(jnp.add, carry, one(m)), None), first, rest)
-            sums = added if sums is None else jax.tree.map(jnp.add, sums, added)
+        members = [jax.tree.map(lambda leaf, i=i: leaf[i], group) for i in range(min(len(group), _UNROLLED))]
+        for member in members:
+            found = one(member)
+            sums = found if sums is None else jax.tree.map(join, sums, found)
+        if len(group) > _UNROLLED:
+            rest = jax.tree.map(lambda leaf: leaf[_UNROLLED:], group)
+            sums, _ = jax.lax.scan(lambda carry, m: (jax.tree.map(join, carry, one(m)), None), sums, rest)
     assert sums is not None
     return sums

@@ -121,9 +121,7 @@ class Problem:
 
     def centre(self, system: System, *, method: str) -> Array:
         """The place (2,), seen from the lens, that this problem's camera puts at the image's centre."""
-        if not self.camera.centred:
-            return jnp.zeros(2, jnp.result_type(system.x))
-        return jnp.stack(simulate.centre_of_light(system, replace(self.camera, method=method)))
+        return simulate.shift(system, replace(self.camera, method=method))
 
     def to_fit(self, params: Array, *, method: str) -> Array:
         """Parameters (P,) to fit coordinates (8,)."""

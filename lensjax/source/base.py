@@ -1,0 +1,64 @@
+"""What a source offers, and sums of sources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+class Source(Protocol):
+    """A light model about its own centre; lengths in pixels of the source plane."""
+
+    def light(self, x: Array, y: Array) -> Array:
+        """Surface brightness at (x, y), any shape, 1 for the brightest grey level; colours on a last axis (3,)."""
+        ...
+
+    def extent(self) -> Array:
+        """Radius [px] that holds the light, but for its outermost traces."""
+        ...
+
+
+def is_coloured(source: Source) -> bool:
+    """Whether a source's light has colours on a last axis."""
+    point = jax.ShapeDtypeStruct((), jnp.result_type(float))
+    return bool(jax.eval_shape(source.light, point, point).ndim)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Constellation:
+    """A sum of sources, grey or coloured.
+
+    Attributes:
+        members: the sources.
+        x, y: where each stands about the whole's centre [px], (n,).
+    """
+
+    members: tuple[Source, ...]
+    x: Array
+    y: Array
+
+    def light(self, x: Array, y: Array) -> Array:
+        parts = [m.light(x - self.x[i], y - self.y[i]) for i, m in enumerate(self.members)]
+        if any(map(is_coloured, self.members)):
+            parts = [p if is_coloured(m) else p[..., None] * jnp.ones(3, p.dtype) for p, m in zip(parts, self.members, strict=True)]
+        return sum(parts[1:], parts[0])
+
+    def extent(self) -> Array:
+        reach = [jnp.hypot(self.x[i], self.y[i]) + member.extent() for i, member in enumerate(self.members)]
+        return jnp.stack(reach).max()
+
+
+def constellation(members: Sequence[tuple[Source, Array | float, Array | float]]) -> Constellation:
+    """The sum of the sources, each given with its place (x, y) [px].
+
+    Raises:
+        ValueError: no members.
+    """
+    if not members:
+        raise ValueError("a constellation needs one member or more")
+    x, y = (jnp.stack([jnp.asarray(m[k], jnp.result_type(float)) for m in members]) for k in (1, 2))
+    return Constellation(tuple(m[0] for m in members), x, y)

@@ -1,0 +1,39 @@
+"""Any picture as a source."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.ndimage import map_coordinates
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Picture:
+    """A picture of h × w points, grey or coloured, dark beyond its edge; between its points linear.
+
+    Attributes:
+        values: (h, w) or (h, w, 3), row 0 the top, 1 for the brightest grey level.
+        pixel: side of a picture's pixel in the source plane [px], scalar.
+    """
+
+    values: Array
+    pixel: Array
+
+    def light(self, x: Array, y: Array) -> Array:
+        """Surface brightness at (x, y), the picture's middle at the origin; (..., 3) for a coloured one."""
+        height, width = self.values.shape[:2]
+        x, y = jnp.broadcast_arrays(x, y)
+        at = [(height - 1) / 2 - y / self.pixel, x / self.pixel + (width - 1) / 2]
+
+        def look(channel: Array) -> Array:
+            return map_coordinates(channel, at, order=1, mode="constant", cval=0.0)
+
+        if self.values.ndim == 2:
+            return look(self.values)
+        return jnp.stack([look(self.values[..., k]) for k in range(3)], axis=-1)
+
+    def extent(self) -> Array:
+        height, width = self.values.shape[:2]
+        return 0.5 * self.pixel * float((height * height + width * width) ** 0.5)

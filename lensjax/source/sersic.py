@@ -1,0 +1,69 @@
+"""Sérsic source, spherical or elliptical.
+
+    I(ρ) = I_e exp(−b_n (ρ^{1/n} − 1)),   ρ² = u²/σ² + v²/σ₂²
+
+with u along the direction θ. I_e follows from the total light of the profile, ∫ I dx dy = 2π σ σ₂ n e^b b^{−2n} Γ(2n) I_e (Graham
+& Driver 2005, eq. 4); CosmoSim's luminosity L is a thousandth of it in grey levels.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.conventions import GREY_LEVELS
+
+_CORE = 1e-12  # ρ² below which the cusp is cut off, so that slopes are finite
+
+
+def half_light(n: Array) -> Array:
+    """b_n, for which half the light lies within ρ = 1 (Ciotti & Bertin 1999, eq. 18); to 1e-6 for n ≥ 0.5."""
+    k = 1.0 / n
+    return 2.0 * n - 1 / 3 + k * (4 / 405 + k * (46 / 25515 + k * (131 / 1148175 - k * (2194697 / 30690717750))))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sersic:
+    """Sérsic profile; build it by `sersic`.
+
+    Attributes:
+        xx, xy, yy: the form ρ² = xx x² + 2 xy x y + yy y² [px⁻²], scalars.
+        n: index.
+        peak: light at ρ = 1, I_e, 1 for the brightest grey level.
+    """
+
+    xx: Array
+    xy: Array
+    yy: Array
+    n: Array
+    peak: Array
+
+    def light(self, x: Array, y: Array) -> Array:
+        square = x * (self.xx * x + 2.0 * self.xy * y) + self.yy * (y * y)
+        power = jnp.exp(jnp.log(jnp.maximum(square, _CORE)) * (0.5 / self.n))
+        return self.peak * jnp.exp(-half_light(self.n) * (power - 1.0))
+
+    def extent(self) -> Array:
+        """Radius at which a thousandth of a grey level is left."""
+        level = jnp.maximum(jnp.log(jnp.maximum(self.peak, 1e-12) * GREY_LEVELS * 1e3) / half_light(self.n) + 1.0, 0.1)
+        middle, apart = 0.5 * (self.xx + self.yy), 0.5 * (self.xx - self.yy)
+        flattest = middle - jnp.sqrt(apart * apart + self.xy * self.xy + 1e-6 * middle * middle)
+        return level**self.n / jnp.sqrt(jnp.maximum(flattest, 1e-4 * middle))
+
+
+def sersic(sigma: Array, sigma2: Array, theta: Array, n: Array, luminosity: Array) -> Sersic:
+    """From half-light semi-axes `sigma` along `theta` [rad] and `sigma2` across it [px], index and CosmoSim's luminosity."""
+    b = half_light(n)
+    logarithm = jnp.log(1e3 * luminosity / (2.0 * jnp.pi * sigma * sigma2 * n)) + 2.0 * n * jnp.log(b)
+    peak = jnp.exp(logarithm - b - jax.scipy.special.gammaln(2.0 * n)) / GREY_LEVELS
+    along, across = 1.0 / sigma**2, 1.0 / sigma2**2
+    cosine, sine = jnp.cos(theta), jnp.sin(theta)
+    return Sersic(
+        xx=along * cosine**2 + across * sine**2,
+        xy=(along - across) * cosine * sine,
+        yy=along * sine**2 + across * cosine**2,
+        n=n,
+        peak=peak,
+    )

@@ -1,0 +1,44 @@
+"""A triangle of three coloured lines, to see how a lens turns and mirrors."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+WIDTH = 3.0
+"""Width of the lines [px]."""
+
+_LEVEL = 192.0 / 255.0
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Triangle:
+    """Lines between the corners at θ, θ + 120° and θ + 240°: blue, green and red.
+
+    Attributes:
+        sigma: distance of the corners from the centre [px], scalar.
+        theta: direction of the first [rad], scalar.
+    """
+
+    sigma: Array
+    theta: Array
+
+    def light(self, x: Array, y: Array) -> Array:
+        """(..., 3), red first."""
+        corner = self.theta + jnp.asarray(2.0 * np.pi / 3.0 * np.arange(3), jnp.result_type(self.theta))
+        cx, cy = self.sigma * jnp.cos(corner), self.sigma * jnp.sin(corner)
+        lines = []
+        for i in range(3):
+            k = (i + 1) % 3
+            ex, ey = cx[k] - cx[i], cy[k] - cy[i]
+            dx, dy = x - cx[i], y - cy[i]
+            t = jnp.clip((dx * ex + dy * ey) / (ex * ex + ey * ey), 0.0, 1.0)
+            away = jnp.sqrt(jnp.maximum((dx - t * ex) ** 2 + (dy - t * ey) ** 2, 1e-12))
+            lines.append(_LEVEL * jnp.clip(0.5 * WIDTH + 0.5 - away, 0.0, 1.0))
+        return jnp.stack(lines[::-1], axis=-1)
+
+    def extent(self) -> Array:
+        return self.sigma + WIDTH
