@@ -175,7 +175,7 @@ def _figure(problem: Problem, errors: dict[str, np.ndarray], bound: np.ndarray, 
         axis.set(xscale="log", title=name, xlabel="z = |error| / Cramér–Rao bound")
     for axis in axes[:, 0]:
         axis.set_ylabel("images")
-    axes.flat[0].legend(fontsize="small")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     figure.savefig(path, dpi=130)
 
 
