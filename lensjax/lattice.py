@@ -7,8 +7,6 @@ found in the rounded image, which is moved there (bilinear again) and cropped. T
 the lattice's other side.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -25,23 +23,18 @@ from lensjax.source import Constellation, Source
 _STEPS = 32.0  # OpenCV's positions between two pixels
 
 
-@partial(jax.jit, static_argnames="static")
-def images(
-    systems: System, lights: Array, static: tuple[Camera, tuple[tuple[str, bool], ...]]
+def image(
+    system: System, lights: Array, kinds: tuple[tuple[str, bool], ...], camera: Camera
 ) -> tuple[Array, Array]:
-    """(N, n, n[, 3]) whole grey levels and (N, 2) where the middle of each lies, of N systems.
+    """(n, n[, 3]) whole grey levels, and (2,) where its middle lies, seen from the lens [px].
 
     Args:
-        systems: a leading axis (N,) on every number.
-        lights: (N, L, 5), of each light sigma, sigma2 [px], theta [rad], Sérsic index and luminosity, as files have them.
-        static: (camera, for each light its kind and whether it is turned).
+        system: lens and source.
+        lights: (L, 7), of each light sigma, sigma2 [px], theta [degrees], Sérsic index, luminosity and place, as files have them.
+        kinds: of each light its kind, and whether it is turned.
+        camera: how it is seen.
     """
-    camera, shapes = static
-    return jax.lax.map(lambda each: _image(*each, camera, shapes), (systems, lights))
-
-
-def _image(system: System, lights: Array, camera: Camera, shapes: tuple[tuple[str, bool], ...]) -> tuple[Array, Array]:
-    raster = _raster(system.source, lights, camera.canvas, shapes)
+    raster = _raster(system.source, lights, camera.canvas, kinds)
     x, y = pixel_points(camera.canvas, camera.canvas, dtype=jnp.result_type(system.x))
     seen = _looked_up(system, raster, x, y, camera)
     grey = seen if seen.ndim == 2 else seen.mean(-1)
@@ -76,19 +69,19 @@ def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera
     return jnp.where(kept[..., None] if found.ndim == 3 else kept, found, 0.0)
 
 
-def _raster(source: Source, lights: Array, n: int, shapes: tuple[tuple[str, bool], ...]) -> Array:
+def _raster(source: Source, lights: Array, n: int, kinds: tuple[tuple[str, bool], ...]) -> Array:
     """The source on the lattice, whole grey levels (n, n[, 3])."""
     if isinstance(source, Constellation):
         parts = []
         for k, member in enumerate(source.members):
-            part = _raster(member, lights[k : k + 1], n, shapes[k : k + 1])
+            part = _raster(member, lights[k : k + 1], n, kinds[k : k + 1])
             parts.append(_moved(part, -jnp.stack([source.x[k], source.y[k]])))
         if any(part.ndim == 3 for part in parts):
             parts = [part if part.ndim == 3 else part[..., None] * jnp.ones(3) for part in parts]
         return jnp.minimum(sum(parts[1:], parts[0]), GREY_LEVELS)
     x, y = jnp.broadcast_arrays(*pixel_points(n, n, dtype=lights.dtype))
-    ((kind, turned),) = shapes
-    sigma, sigma2, theta, index, luminosity = lights[0]
+    ((kind, turned),) = kinds
+    sigma, sigma2, theta, index, luminosity = lights[0, :5]
     if kind in ("Spherical", "Ellipsoid"):
         across = sigma if kind == "Spherical" else sigma2
         level = quantise(GREY_LEVELS * jnp.exp(-0.5 * ((x / sigma) ** 2 + (y / across) ** 2)))
@@ -101,7 +94,7 @@ def _raster(source: Source, lights: Array, n: int, shapes: tuple[tuple[str, bool
         level = quantise(peak * jnp.exp(-b * (rho ** (1.0 / index) - 1.0)))
     else:
         return quantise(GREY_LEVELS * source.light(x, y))
-    return _turned(level, theta) if turned and kind in ("Ellipsoid", "SersicEllipsoid") else level
+    return _turned(level, jnp.deg2rad(theta)) if turned and kind in ("Ellipsoid", "SersicEllipsoid") else level
 
 
 def _turned(level: Array, theta: Array) -> Array:

@@ -1,10 +1,11 @@
 """Scenes, as files describe them, to images.
 
 `lookup` says how the source is read: "exact" takes its light where the lens equation leads, "cosmosim" reproduces the pixels of
-CosmoSim 3.3 (see `lensjax.lattice`). Scenes of one make are rendered together, so that their order and number do not matter.
+CosmoSim 3.3 (see `lensjax.lattice`). Scenes of one kind are rendered together: all that differs between them are numbers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -15,7 +16,8 @@ from jax import Array
 
 from lensjax import lattice, roulette, simulate
 from lensjax.formats import images
-from lensjax.formats.scene import Light, Mass, Scene
+from lensjax.formats.scene import Scene
+from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster, sampled
 from lensjax.simulate import Camera, System
 from lensjax.source import Picture, Source, Triangle, constellation, sersic
@@ -27,12 +29,51 @@ CHUNK = 16
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What scenes that are rendered together have in common; hashable, static under jit.
+
+    Attributes:
+        masses: kind of each lens.
+        cluster: whether the lenses stand at places of their own.
+        lights: of each source its kind, and whether it is turned.
+        constellation: whether the sources stand at places of their own.
+        pictures: the files of sources that are pictures.
+        sampled: whether the lens is read from a grid of its potential.
+        camera: how they are seen.
+    """
+
+    masses: tuple[str, ...]
+    cluster: bool
+    lights: tuple[tuple[str, bool], ...]
+    constellation: bool
+    pictures: tuple[str, ...]
+    sampled: bool
+    camera: Camera
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Numbers:
+    """What differs between scenes of one kind; in files' units.
+
+    Attributes:
+        masses: (M, 5) einsteinradius, ellipseratio, orientation [degrees], x, y.
+        lights: (L, 7) sigma, sigma2, theta [degrees], n_sersic, luminosity, x, y, the place seen from the source's.
+        place: (2,) the source's x and y.
+    """
+
+    masses: np.ndarray
+    lights: np.ndarray
+    place: np.ndarray
+
+
+@dataclass(frozen=True)
 class Rendered:
     """One image.
 
     Attributes:
         index: which scene.
-        image: (n, n) or (n, n, 3) grey levels, not rounded, of lookup "exact"; rounded of "cosmosim".
+        image: (n, n) or (n, n, 3) grey levels; those of lookup "cosmosim" are whole numbers.
         centre: (2,) where the middle of the image lies, seen from the lens [px].
     """
 
@@ -41,72 +82,28 @@ class Rendered:
     centre: np.ndarray
 
 
-def lens_of(scene: Scene) -> Lens:
-    """The lens; leaves are Python numbers."""
-    if scene.lens != "Cluster":
-        return _single(scene.masses[0])
-    return cluster([(_single(mass), mass.x, mass.y) for mass in scene.masses])
+@dataclass(frozen=True)
+class Amplitudes:
+    """The roulettes of one image.
+
+    Attributes:
+        index: which scene.
+        xi: (2,) the point they are about, seen from the lens [px].
+        offset: (2,) where in the source plane its light comes from, seen from the source's centre [px].
+        alpha, beta: (terms + 1, terms + 2), entry [m, s].
+    """
+
+    index: int
+    xi: np.ndarray
+    offset: np.ndarray
+    alpha: np.ndarray
+    beta: np.ndarray
 
 
-def _single(mass: Mass) -> Lens:
-    if mass.kind == "SIE":
-        return SIE(mass.einsteinradius, mass.ellipseratio, np.deg2rad(mass.orientation))
-    return (PointMass if mass.kind == "PM" else SIS)(mass.einsteinradius)
-
-
-def source_of(scene: Scene) -> Source:
-    """The source, about the scene's (x, y)."""
-    if scene.source != "Constellation":
-        return _light(scene.lights[0])
-    return constellation([(_light(light), light.x, light.y) for light in scene.lights])
-
-
-def _light(light: Light) -> Source:
-    # As arrays of the run's dtype: what is computed from them does not depend on how Python rounds.
-    sigma, sigma2, theta = (jnp.asarray(v) for v in (light.sigma, light.sigma2, np.deg2rad(light.theta)))
-    if light.kind == "Spherical":
-        return spherical(sigma)
-    if light.kind == "Ellipsoid":
-        return elliptical(sigma, sigma2, theta)
-    if light.kind in ("SersicSphere", "SersicEllipsoid"):
-        if light.kind == "SersicSphere":
-            sigma2, theta = sigma, jnp.zeros_like(theta)
-        return sersic(sigma, sigma2, theta, jnp.asarray(light.n_sersic), jnp.asarray(light.luminosity))
-    if light.kind == "Triangle":
-        return Triangle(sigma, theta)
-    values = _picture(light.picture)
-    # As wide as four standard deviations of a Gaussian of that size would be.
-    return Picture(jnp.asarray(values), 4.0 * sigma / max(values.shape[:2]))
-
-
-@lru_cache(maxsize=64)
-def _picture(path: str) -> np.ndarray:
-    return images.read_colour(path) / 255.0
-
-
-def system_of(scene: Scene) -> System:
-    """The system; its numbers have the dtype of the run (float32 unless `jax.enable_x64`)."""
-    lens = lens_of(scene)
-    if scene.sampled:
-        lens = _sampled(lens, scene.imagesize)
-    tree = System(lens=lens, source=source_of(scene), x=scene.x, y=scene.y)
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(float)), tree)
-
-
-def _sampled(lens: Lens, size: int) -> Lens:
-    """The lens's potential at the pixels of the canvas, and a spline through it."""
-    along = np.arange(size) - size / 2
-    with jax.enable_x64(True):
-        lens = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), lens)
-        psi = np.asarray(lens.potential(jnp.asarray(along[None, :]), jnp.asarray(-along[:, None])))
-        found = sampled(jnp.asarray(psi))
-    return jax.tree.map(np.asarray, found)
-
-
-def camera_of(scene: Scene) -> Camera:
-    """How the scene is seen."""
+def kind_of(scene: Scene) -> Kind:
+    """The scene's kind."""
     size = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
-    return Camera(
+    camera = Camera(
         method=scene.model.lower(),
         terms=scene.nterms,
         window="circle" if scene.mask else "none",
@@ -116,10 +113,86 @@ def camera_of(scene: Scene) -> Camera:
         canvas=scene.imagesize,
         samples=None,
     )
+    return Kind(
+        masses=tuple(mass.kind for mass in scene.masses),
+        cluster=scene.lens == "Cluster",
+        lights=tuple((light.kind, light.theta != 0) for light in scene.lights),
+        constellation=scene.source == "Constellation",
+        pictures=tuple(light.picture for light in scene.lights if light.kind == "Image"),
+        sampled=scene.sampled,
+        camera=camera,
+    )
+
+
+def numbers_of(scene: Scene) -> Numbers:
+    """The scene's numbers, float64."""
+    return Numbers(
+        masses=np.array([(m.einsteinradius, m.ellipseratio, m.orientation, m.x, m.y) for m in scene.masses], float),
+        lights=np.array(
+            [(s.sigma, s.sigma2, s.theta, s.n_sersic, s.luminosity, s.x - scene.x, s.y - scene.y) for s in scene.lights], float
+        ),
+        place=np.array([scene.x, scene.y], float),
+    )
+
+
+def lens_of(kind: Kind, numbers: Numbers) -> Lens:
+    """The lens of a scene."""
+
+    def single(i: int) -> Lens:
+        radius, ratio, orientation = (jnp.asarray(numbers.masses[i, k]) for k in range(3))
+        if kind.masses[i] == "SIE":
+            return SIE(radius, ratio, jnp.deg2rad(orientation))
+        return (PointMass if kind.masses[i] == "PM" else SIS)(radius)
+
+    if not kind.cluster:
+        return single(0)
+    return cluster([(single(i), numbers.masses[i, 3], numbers.masses[i, 4]) for i in range(len(kind.masses))])
+
+
+def _source(kind: Kind, numbers: Numbers, pictures: Sequence[Array]) -> Source:
+    left = list(pictures)
+
+    def single(i: int) -> Source:
+        sigma, sigma2, theta, index, luminosity = (jnp.asarray(numbers.lights[i, k]) for k in range(5))
+        theta = jnp.deg2rad(theta)
+        name = kind.lights[i][0]
+        if name == "Spherical":
+            return spherical(sigma)
+        if name == "Ellipsoid":
+            return elliptical(sigma, sigma2, theta)
+        if name == "SersicSphere":
+            return sersic(sigma, sigma, jnp.zeros_like(theta), index, luminosity)
+        if name == "SersicEllipsoid":
+            return sersic(sigma, sigma2, theta, index, luminosity)
+        if name == "Triangle":
+            return Triangle(sigma, theta)
+        values = left.pop(0)
+        # As wide as four standard deviations of a Gaussian of that size would be.
+        return Picture(values, 4.0 * sigma / max(values.shape[:2]))
+
+    if not kind.constellation:
+        return single(0)
+    members = range(len(kind.lights))
+    return constellation([(single(i), numbers.lights[i, 5], numbers.lights[i, 6]) for i in members])
+
+
+def system_of(kind: Kind, numbers: Numbers, pictures: Sequence[Array] = ()) -> System:
+    """The system of a scene, in the numbers' dtype."""
+    lens = lens_of(kind, numbers)
+    if kind.sampled:
+        size = kind.camera.canvas
+        lens = sampled(lens.potential(*pixel_points(size, size, dtype=numbers.place.dtype)))
+    source = _source(kind, numbers, pictures)
+    return System(lens=lens, source=source, x=numbers.place[0], y=numbers.place[1])
+
+
+@lru_cache(maxsize=64)
+def _picture(path: str) -> np.ndarray:
+    return images.read_colour(path) / np.float32(255.0)
 
 
 def render(scenes: Sequence[Scene], *, lookup: str = "exact") -> Iterator[Rendered]:
-    """The images of all scenes, kind by kind.
+    """The images of all scenes, kind by kind, in float32; "cosmosim" and sampled lenses in float64.
 
     Raises:
         ValueError: another lookup than `LOOKUPS`.
@@ -127,103 +200,83 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact") -> Iterator[Render
     """
     if lookup not in LOOKUPS:
         raise ValueError(f"lookup is {lookup!r}; known: {', '.join(LOOKUPS)}")
-    if lookup == "exact":
-        yield from _each(scenes, _exact, camera_of)
-    else:
-        with jax.enable_x64(True):
-            yield from _each(scenes, lattice.images, lambda scene: (camera_of(scene), _shape(scene)))
-
-
-def _shape(scene: Scene) -> tuple[tuple[str, bool], ...]:
-    """What of a source decides how CosmoSim draws it."""
-    return tuple((light.kind, light.theta != 0) for light in scene.lights)
-
-
-def _each(scenes: Sequence[Scene], draw: Callable, static_of: Callable) -> Iterator[Rendered]:
-    kinds: dict[object, list[int]] = {}
-    systems: dict[int, System] = {}
-    for i, scene in enumerate(scenes):
-        system = system_of(scene)
-        shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(system))
-        kinds.setdefault((jax.tree.structure(system), shapes, static_of(scene)), []).append(i)
-        systems[i] = jax.tree.map(np.asarray, system)
-    for (_, _, static), members in kinds.items():
-        for begin in range(0, len(members), CHUNK):
-            chunk = members[begin : begin + CHUNK]
-            filled = chunk + chunk[-1:] * (CHUNK - len(chunk)) if len(members) > 1 else chunk
-            batch = jax.tree.map(lambda *leaves: np.stack(leaves), *(systems[i] for i in filled))
-            lights = np.stack([_numbers(scenes[i]) for i in filled])
-            drawn, centre = (np.asarray(a) for a in draw(batch, lights, static))
+    for kind, members in _kinds(scenes).items():
+        double = lookup == "cosmosim" or kind.sampled
+        for chunk, numbers in _chunks(scenes, members, np.float64 if double else np.float32):
+            with jax.enable_x64(True) if double else nullcontext():
+                pictures = tuple(_picture(path) for path in kind.pictures)
+                drawn, centres = (np.asarray(a) for a in _draw(numbers, pictures, kind, lookup))
             for k, i in enumerate(chunk):
-                yield Rendered(i, drawn[k], centre[k])
+                yield Rendered(i, drawn[k], centres[k])
 
 
-def _numbers(scene: Scene) -> np.ndarray:
-    """(L, 5), see `lattice.images`."""
-    rows = [(one.sigma, one.sigma2, np.deg2rad(one.theta), one.n_sersic, one.luminosity) for one in scene.lights]
-    return np.array(rows, jnp.result_type(float))
+def _kinds(scenes: Sequence[Scene]) -> dict[Kind, list[int]]:
+    kinds: dict[Kind, list[int]] = {}
+    for i, scene in enumerate(scenes):
+        kinds.setdefault(kind_of(scene), []).append(i)
+    return kinds
 
 
-@partial(jax.jit, static_argnames="camera")
-def _exact(systems: System, lights: Array, camera: Camera) -> tuple[Array, Array]:
-    def one(system: System) -> tuple[Array, Array]:
-        centre = simulate.shift(system, camera)
-        return simulate.image_about(system, camera, centre), centre
-
-    return simulate.in_chunks(one, systems)
+def _chunks(scenes: Sequence[Scene], members: list[int], dtype: type) -> Iterator[tuple[list[int], Numbers]]:
+    for begin in range(0, len(members), CHUNK):
+        chunk = members[begin : begin + CHUNK]
+        filled = chunk + chunk[-1:] * (CHUNK - len(chunk)) if len(members) > 1 else chunk
+        yield chunk, jax.tree.map(lambda *rows: np.stack(rows).astype(dtype), *(numbers_of(scenes[i]) for i in filled))
 
 
-def expansions(scenes: Sequence[Scene], centres: np.ndarray) -> list["Amplitudes"]:
-    """Reference point and amplitudes of each scene, in float64.
+@partial(jax.jit, static_argnames=("kind", "lookup"))
+def _draw(numbers: Numbers, pictures: tuple[Array, ...], kind: Kind, lookup: str) -> tuple[Array, Array]:
+    def exact(numbers: Numbers) -> tuple[Array, Array]:
+        system = system_of(kind, numbers, pictures)
+        centre = simulate.shift(system, kind.camera)
+        return simulate.image_about(system, kind.camera, centre), centre
+
+    def as_cosmosim(numbers: Numbers) -> tuple[Array, Array]:
+        system = system_of(kind, numbers, pictures)
+        return lattice.image(system, numbers.lights, kind.lights, kind.camera)
+
+    if lookup == "cosmosim":
+        return jax.lax.map(as_cosmosim, numbers)  # one at a time: each has a lattice of its own to look in
+    return jax.vmap(exact)(numbers)
+
+
+def expansions(scenes: Sequence[Scene], centres: np.ndarray) -> Iterator[Amplitudes]:
+    """Reference point and amplitudes of each scene, in float64, kind by kind.
 
     Args:
         scenes: N scenes.
-        centres: (N, 2) where the middle of each image lies, seen from the lens [px].
+        centres: (N, 2) where the middle of each image lies, seen from the lens [px]: the point that the amplitudes are about where a
+            scene's `xireference` is off.
     """
-    found: list[Amplitudes | None] = [None] * len(scenes)
-    with jax.enable_x64(True):
-        kinds: dict[object, list[int]] = {}
-        systems = [system_of(scene) for scene in scenes]
-        for i, (scene, system) in enumerate(zip(scenes, systems, strict=True)):
-            key = jax.tree.structure(system.lens), tuple(map(np.shape, jax.tree.leaves(system.lens)))
-            kinds.setdefault((key, scene.nterms, scene.xireference), []).append(i)
-        for (_, terms, at_xi), members in kinds.items():
-            for begin in range(0, len(members), CHUNK):
-                chunk = members[begin : begin + CHUNK]
-                filled = chunk + chunk[-1:] * (CHUNK - len(chunk)) if len(members) > 1 else chunk
-                lenses = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(systems[i].lens for i in filled))
-                eta = jnp.asarray([[scenes[i].x, scenes[i].y] for i in filled], jnp.float64)
-                about = jnp.asarray(centres[np.asarray(filled)], jnp.float64)
-                numbers = [np.asarray(a) for a in _expanded(lenses, eta, about, terms, at_xi)]
-                for k, i in enumerate(chunk):
-                    found[i] = Amplitudes(*(number[k] for number in numbers))
-    return [item for item in found if item is not None]
+    kinds: dict[object, tuple[Kind, list[int]]] = {}
+    for i, scene in enumerate(scenes):
+        kind = kind_of(scene)
+        size = kind.camera.canvas if kind.sampled else 0
+        key = (kind.masses, kind.cluster, size, scene.nterms, scene.xireference)
+        kinds.setdefault(key, (kind, []))[1].append(i)
+    for kind, members in kinds.values():
+        first = scenes[members[0]]
+        for chunk, numbers in _chunks(scenes, members, np.float64):
+            about = centres[np.asarray(chunk + chunk[-1:] * (len(numbers.place) - len(chunk)))].astype(np.float64)
+            with jax.enable_x64(True):
+                found = _expanded(
+                    numbers, about, Kind(kind.masses, kind.cluster, (), False, (), kind.sampled, Camera(canvas=kind.camera.canvas)),
+                    first.nterms, first.xireference,
+                )  # fmt: skip
+                parts = [np.asarray(a) for a in found]
+            for k, i in enumerate(chunk):
+                yield Amplitudes(i, *(part[k] for part in parts))
 
 
-@dataclass(frozen=True)
-class Amplitudes:
-    """The roulettes of one image.
-
-    Attributes:
-        xi: (2,) the point they are about, seen from the lens [px].
-        offset: (2,) where in the source plane its light comes from, seen from the source's centre [px].
-        alpha, beta: (terms + 1, terms + 2), entry [m, s].
-    """
-
-    xi: np.ndarray
-    offset: np.ndarray
-    alpha: np.ndarray
-    beta: np.ndarray
-
-
-@partial(jax.jit, static_argnames=("terms", "at_xi"))
-def _expanded(lenses: Lens, eta: Array, centre: Array, terms: int, at_xi: bool) -> tuple[Array, ...]:
-    def one(lens: Lens, eta: Array, centre: Array) -> tuple[Array, ...]:
+@partial(jax.jit, static_argnames=("kind", "terms", "at_xi"))
+def _expanded(numbers: Numbers, centres: Array, kind: Kind, terms: int, at_xi: bool) -> tuple[Array, ...]:
+    def one(numbers: Numbers, centre: Array) -> tuple[Array, ...]:
+        lens = lens_of(kind, numbers)
+        if kind.sampled:
+            lens = sampled(lens.potential(*pixel_points(kind.camera.canvas, kind.camera.canvas, dtype=centre.dtype)))
+        eta = numbers.place
         xi = jnp.stack(lens.primary_image(eta[0], eta[1])) if at_xi else centre
         alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=terms)
-        offset = xi - jnp.stack(lens.deflection(xi[0], xi[1])) - eta
-        return xi, offset, alpha, beta
+        return xi, xi - jnp.stack(lens.deflection(xi[0], xi[1])) - eta, alpha, beta
 
-    return jax.vmap(one)(lenses, eta, centre)
-
-
+    return jax.vmap(one)(numbers, centres)

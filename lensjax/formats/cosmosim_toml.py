@@ -349,9 +349,9 @@ def _check_ranges(path: Path, name: str, table: dict[str, Any]) -> None:
         if default is None and not (low in table and high in table):
             missing = high if low in table else low
             raise BadInput(f"{path}: [{name}] {missing}: it is missing; {low} and {high} together are allowed")
-        least, most = table.get(low, default and default[0]), table.get(high, default and default[1])
+        least, most = _ends(table, base, default or (0.0, 0.0))
         if least > most:
-            key, value = (low, f"up to {base}-max = {most}") if low in table else (high, f"{base}-min = {least} or more")
+            key, value = (low, f"up to {base}-max = {most:g}") if low in table else (high, f"{base}-min = {least:g} or more")
             raise BadInput(f"{path}: [{name}] {key}: the value is {_value(table[key])}; {value} is allowed")
     if name == "position" and table.get("r-min", 0) > table.get("r-max", math.inf):
         raise BadInput(f"{path}: [position] r-min: the value is {_value(table['r-min'])}; up to r-max = {table['r-max']} is allowed")
@@ -406,9 +406,9 @@ def _lens_values(lens: Mapping[str, Any], rng: np.random.Generator) -> dict[str,
 def _mass(mode: str, values: Mapping[str, float | None], at: tuple[float, float]) -> Mass:
     """A lens of a mode, with defaults where nothing was drawn."""
     full = {name: float(rows.DEFAULTS[name]) if value is None else value for name, value in values.items()}
-    kind = rows.lens_kind(mode)
+    kind = rows.lens_kind(mode) or "SIS"
     if kind != "SIE":
-        return Mass("SIS" if kind == "Cluster" else kind, full["einsteinradius"], x=at[0], y=at[1])
+        return Mass(kind, full["einsteinradius"], x=at[0], y=at[1])
     return Mass(kind, full["einsteinradius"], full["ellipseratio"], full["orientation"], *at)
 
 

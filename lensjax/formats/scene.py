@@ -36,7 +36,7 @@ class Light:
 
     Attributes:
         kind: one of `SOURCES` but for "Constellation".
-        x, y: where it stands in the source plane [px], y up.
+        x, y: where it stands in the source plane [px], y up, seen from the lens as a scene's x and y are.
         sigma, sigma2: sizes [px] along and across `theta`.
         theta: direction [degrees].
         n_sersic: Sérsic index.

@@ -193,13 +193,16 @@ def deflection_change(
 def source_offset(
     dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int
 ) -> tuple[Array, Array]:
-    """Source-plane position, relative to the place of ξ there, of the light seen at ξ + δ.
+    """Source-plane position, relative to the source's centre, whose image is at ξ, of the light seen at ξ + δ.
 
     Args:
         dx, dy: δ, offset from the reference point [px]; any shape. Outside the region of convergence the series diverges.
         xi_x, xi_y: the reference point ξ, seen from the lens centre [px]; not at a lens's centre.
-        lens: any lens. Those of `lensjax.lens` have closed forms; others are expanded by automatic differentiation.
+        lens: any lens. Those of `lensjax.lens` have closed forms; others are expanded by automatic differentiation. An `Expansion`
+            has its own order, and may be about another point than the centre's image: its offset is added.
         terms: order N ≥ 1 of the series.
     """
     ax, ay = deflection_change(dx, dy, xi_x, xi_y, lens, terms=terms)
+    if isinstance(lens, Expansion):
+        return dx - ax + lens.offset_x, dy - ay + lens.offset_y
     return dx - ax, dy - ay

@@ -99,7 +99,7 @@ def test_float32_carries_fifty_terms(lens):
 
 def test_ring_passes_through_the_lens_centre():
     xi_x, xi_y = map(jnp.asarray, XI)
-    assert inside(-xi_x, -xi_y, xi_x, xi_y) == pytest.approx(0.0, abs=1e-12)
-    assert inside(jnp.asarray(0.0), jnp.asarray(0.0), xi_x, xi_y) == pytest.approx(math.hypot(*XI), abs=1e-5)
-    assert inside(xi_x * 1.01, xi_y * 1.01, xi_x, xi_y) < 0
-    assert np.isfinite(jax.grad(lambda d: inside(d, jnp.asarray(0.0), xi_x, xi_y))(0.0))
+    assert inside(-xi_x, -xi_y, xi_x, xi_y, SIS(jnp.asarray(40.0))) == pytest.approx(0.0, abs=1e-12)
+    assert inside(jnp.asarray(0.0), jnp.asarray(0.0), xi_x, xi_y, SIS(jnp.asarray(40.0))) == pytest.approx(math.hypot(*XI), abs=1e-5)
+    assert inside(xi_x * 1.01, xi_y * 1.01, xi_x, xi_y, SIS(jnp.asarray(40.0))) < 0
+    assert np.isfinite(jax.grad(lambda d: inside(d, jnp.asarray(0.0), xi_x, xi_y, SIS(jnp.asarray(40.0))))(0.0))
