@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lensjax import __version__
+from lensjax import __version__, cli_scenes
 from lensjax.errors import BadInput
 
 # JAX and all that needs it are imported inside the commands: --help and wrong flags are answered at once.
@@ -32,11 +32,14 @@ exit codes: 0 done, 2 bad input (one line says what), 1 anything else"""
 _SIMULATE = """examples:
   lensjax simulate --problem sis2023 --n 100 --out images          systems drawn from the thesis's prior
   lensjax simulate --csv dataset.csv --out images                  the systems of a table, in CosmoSim's columns
-  lensjax simulate --toml dataset.toml --n 20 --out images         keys: problem, n, seed, method
+  lensjax simulate --toml dataset.toml --n 20 --out images         a CosmoSim dataset.toml, or keys problem, n, seed, method
+  lensjax simulate --csv dataset.csv --toml defaults.toml -C -Z 600 -z 400 --roulette-csv roulette.csv --out images
+  lensjax simulate --roulette roulette.csv -Z 400 --out images     images from amplitudes alone
 
-Writes one image for each row, and OUT/dataset.csv. Columns that are read: filename, x, y, einsteinR (or
-einsteinradius), sigma, sigma2, theta; and, where there are any, chi (percent; else 50), nterms, model, source,
-lens, R, phi. Other columns are carried along."""
+Writes one image for each row, and OUT/dataset.csv; started again after an interruption it goes on. What holds for an image:
+cell of the CSV file, else command line, else TOML file, else default. `lensjax doctor FILE` says what CosmoSim would have read
+otherwise. A table of 2023 (columns einsteinR and chi) is taken for problem sis2023: 400×400, centred, 50 terms, unless options
+of CosmoSim's are given."""
 
 _ESTIMATE = """examples:
   lensjax estimate image-000001.png image-000002.png --out results.csv
@@ -135,7 +138,7 @@ def _command(commands: Any, name: str, line: str, epilog: str, run: Any) -> argp
 def _add_simulate(commands: Any) -> None:
     parser = _command(commands, "simulate", "parameters to images", _SIMULATE, _simulate)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="table of systems, one a row")
-    parser.add_argument("--toml", type=Path, metavar="FILE", help="problem, n, seed and method as a file")
+    parser.add_argument("--toml", type=Path, metavar="FILE", help="CosmoSim's dataset.toml; or problem, n, seed and method")
     parser.add_argument("--problem", choices=PROBLEMS, help="kind of system; with --csv by default sis2023")
     parser.add_argument("--n", type=_count, metavar="N", help="images to draw from the problem's prior")
     parser.add_argument(
@@ -155,9 +158,10 @@ def _add_simulate(commands: Any) -> None:
         "--size", type=_size, default=400, metavar="N", help="pixels on a side of the same field (400)"
     )
     parser.add_argument(
-        "--lookup", choices=("exact", "cosmosim"), default="exact", help="only exact is supported so far"
+        "--lookup", choices=("exact", "cosmosim"), default="exact", help="exact light, or CosmoSim's own pixels to compare with (exact)"
     )
-    parser.add_argument("--roulette-csv", type=Path, metavar="FILE", help="not supported so far")
+    parser.add_argument("--roulette-csv", type=Path, metavar="FILE", help="also writes the roulette amplitudes, as CosmoSim does")
+    cli_scenes.add_arguments(parser)
 
 
 def _add_estimate(commands: Any) -> None:
@@ -207,10 +211,9 @@ def _simulate(options: argparse.Namespace) -> None:
     from lensjax import files
     from lensjax.formats import cosmosim
 
-    if options.lookup != "exact":
-        raise BadInput("--lookup cosmosim: not supported so far; exact is, and is nearer to the truth")
-    if options.roulette_csv is not None:
-        raise BadInput("--roulette-csv: not supported so far; --csv, --toml and --problem with --n are")
+    if cli_scenes.asked_for(options):
+        cli_scenes.simulate(options, _progress)
+        return
     problem_name, n, seed, method = _wanted(options)
     files.check_file(options.out / "dataset.csv")
     origin = None

@@ -29,6 +29,18 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
+def make_folder(path: Path) -> None:
+    """Makes the folder `path` where it is not there.
+
+    Raises:
+        BadInput: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: the folder cannot be made: {error.strerror or error}") from None
+
+
 def check_file(path: Path) -> None:
     """Whether a file can be written at `path`, before hours are spent on what goes into it; writes nothing.
 

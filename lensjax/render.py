@@ -186,6 +186,13 @@ def system_of(kind: Kind, numbers: Numbers, pictures: Sequence[Array] = ()) -> S
     return System(lens=lens, source=source, x=numbers.place[0], y=numbers.place[1])
 
 
+def source_alone(kind: Kind, numbers: Numbers, lens: Lens) -> System:
+    """The system of a scene behind another lens, its source in the middle."""
+    source = _source(kind, numbers, [jnp.asarray(_picture(path)) for path in kind.pictures])
+    zero = jnp.zeros((), numbers.place.dtype)
+    return System(lens=lens, source=source, x=zero, y=zero)
+
+
 @lru_cache(maxsize=64)
 def _picture(path: str) -> np.ndarray:
     return images.read_colour(path) / np.float32(255.0)
