@@ -166,9 +166,8 @@ def resimulated(
         kind = render.kind_of(scene)
         used = scene.nterms + 1
         xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
-        lens = roulette.from_amplitudes(
-            record.alpha[:used, : used + 1], record.beta[:used, : used + 1], xi=xi, offset=record.offset, scale=max(float(np.hypot(*xi)), 1.0)
-        )
+        alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
+        lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=max(float(np.hypot(*xi)), 1.0))
         if kind not in draw:
             draw[kind] = _drawer(kind)
         numbers = render.numbers_of(scene)
