@@ -27,13 +27,13 @@ class Lens(Protocol):
         ...
 
 
-_CENTRE = 1e-8  # px²: within 1e-4 px of a singular centre there is no direction; beyond, slopes stay below 1e4 θ_E
+CENTRE = 1e-8  # px²: within 1e-4 px of a singular centre there is no direction; beyond, slopes stay below 1e4 θ_E
 
 
 def safe_norm(x: Array, y: Array) -> tuple[Array, Array]:
     """Length r = √(x² + y²) and 1/r, both 0 at the origin (within 1e-4 px); gradients are finite there too (zero)."""
     square = x * x + y * y
-    away = square > _CENTRE
+    away = square > CENTRE
     filled = jnp.where(away, square, 1.0)
     inverse = jnp.where(away, 1.0 / jnp.sqrt(filled), 0.0)
     return square * inverse, inverse

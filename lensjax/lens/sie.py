@@ -2,40 +2,57 @@
 
 With (u, v) the position in axes turned by `orientation`, r² = u² + v², ω² = u² + f² v² and f' = √(1 − f²):
 
-    α_u = θ_E (√f/f') asinh(f' u/(f r)),   α_v = θ_E (√f/f') atan(f' v/ω),   ψ = u α_u + v α_v,   κ = θ_E √f/(2 ω)
+    α_u = θ_E (√f/f') atanh(f' u/ω),   α_v = θ_E (√f/f') atan(f' v/ω),   ψ = u α_u + v α_v,   κ = θ_E √f/(2 ω)
 
 The critical curve is an ellipse of semi-axes θ_E √f along `orientation` and θ_E/√f across it, of the area of a circle of radius
 θ_E: the mass is elongated at orientation + 90°. lenstronomy's SIE has the same θ_E, q = f and φ = orientation + 90°.
-Both asinh(z)/z and atan(z)/z are power series in z², so that values and gradients are smooth through f = 1.
+
+Half the angle is taken, atan(f' v/ω) = 2 atan(f' v/(ω + r)) and atanh(f' u/ω) = 2 atanh(f' u/(ω + f r)): both arguments z then have
+z² ≤ (1 − f)/(1 + f), and both atanh(z)/z and atan(z)/z are power series in z², so that values and gradients are smooth through f = 1.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from lensjax.lens.base import fixed_point_image, safe_norm
+from lensjax.fence import fenced
+from lensjax.lens.base import CENTRE, fixed_point_image, safe_norm
 
-_SMALL = 1e-3  # of z², below which the first terms of the series are exact to rounding, in float64 too
+_SMALL = 0.01  # of z², below which eight terms of a series are exact to rounding, in float64 too
 
 
-def _asinh_over(square: Array) -> Array:
-    """asinh(z)/z of z²; also for z² a little below 0, where it is asin(|z|)/|z|."""
+def _atanh_over(square: Array) -> Array:
+    """atanh(z)/z of z² < 1; also for z² a little below 0, where it is atan(|z|)/|z|."""
     near = square < _SMALL
     t = jnp.where(near, square, 0.0)
-    series = 1 + t * (-1 / 6 + t * (3 / 40 + t * (-5 / 112 + t * (35 / 1152 - t * (63 / 2816)))))
-    z = jnp.sqrt(jnp.where(near, 1.0, square))
-    return jnp.where(near, series, jnp.arcsinh(z) / z)
+    series = 1 + t * (1 / 3 + t * (1 / 5 + t * (1 / 7 + t * (1 / 9 + t * (1 / 11 + t * (1 / 13 + t / 15))))))
+    z = jnp.sqrt(jnp.where(near, 0.25, square))
+    return jnp.where(near, series, 0.5 * jnp.log((1 + z) / (1 - z)) / z)
 
 
 def _atan_over(square: Array) -> Array:
-    """atan(z)/z of z²; also for z² a little below 0, where it is atanh(|z|)/|z|."""
-    near = square < _SMALL
-    t = jnp.where(near, square, 0.0)
-    series = 1 + t * (-1 / 3 + t * (1 / 5 + t * (-1 / 7 + t * (1 / 9 - t * (1 / 11)))))
-    z = jnp.sqrt(jnp.where(near, 1.0, square))
-    return jnp.where(near, series, jnp.arctan(z) / z)
+    """atan(z)/z of z² ≤ 1; also for z² a little below 0, where it is atanh(|z|)/|z|."""
+    first, *rest = _atan_polynomial(9 if square.dtype == jnp.float32 else 21)
+    total = jnp.full_like(square, first)
+    for coefficient in rest:
+        total = total * square + coefficient
+    return total
+
+
+@cache
+def _atan_polynomial(degree: int) -> list[float]:
+    """Coefficients, the highest first, of the polynomial in t that is atan(√t)/√t at the Chebyshev points of 0 ≤ t ≤ 1."""
+
+    def of(x: np.ndarray) -> np.ndarray:
+        z = np.sqrt(0.5 * (x + 1.0))
+        return np.arctan(z) / z
+
+    chebyshev = np.polynomial.Chebyshev(np.polynomial.chebyshev.chebinterpolate(of, degree), domain=[0.0, 1.0])
+    return chebyshev.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist()
 
 
 def turned(x: Array, y: Array, orientation: Array) -> tuple[Array, Array]:
@@ -44,16 +61,43 @@ def turned(x: Array, y: Array, orientation: Array) -> tuple[Array, Array]:
     return cosine * x + sine * y, cosine * y - sine * x
 
 
+def _both(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
+    square = u * u + v * v
+    away = square > CENTRE
+    r = jnp.sqrt(jnp.where(away, square, 1.0))
+    omega = jnp.sqrt(jnp.where(away, u * u + f * f * v * v, 1.0))
+    a = jnp.where(away, u / (omega + f * r), 0.0)
+    b = jnp.where(away, v / (omega + r), 0.0)
+    flat = 1.0 - f * f
+    return 2.0 * a * _atanh_over(flat * a * a), 2.0 * b * _atan_over(flat * b * b)
+
+
+@jax.custom_jvp
+def _profile(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
+    """atanh(f' u/ω)/f' and atan(f' v/ω)/f'; zero at the centre."""
+    return _both(u, v, f)
+
+
+@_profile.defjvp
+def _profile_jvp(primals: tuple, tangents: tuple) -> tuple:
+    """Slopes in u and v are those of 2κ ν⊥ν⊥ᵀ/r², the Hessian of any potential that is homogeneous of degree 1."""
+    (u, v, f), (du, dv, df) = primals, tangents
+    square = u * u + v * v
+    away = square > CENTRE
+    filled = jnp.where(away, square, 1.0)
+    across = jnp.where(away, (v * du - u * dv) / (filled * jnp.sqrt(jnp.where(away, u * u + f * f * v * v, 1.0))), 0.0)
+
+    # Complex, hence one result; and fenced, or XLA on a CPU runs all this again for every sum over pixels in a gradient.
+    value = fenced(lambda *at: jax.lax.complex(*_both(*at)), u, v, f)
+    slope = fenced(lambda *at: jax.lax.complex(*jax.jvp(lambda f: _both(at[0], at[1], f), (at[2],), (jnp.ones_like(f),))[1]), u, v, f)
+    return (value.real, value.imag), (v * across + slope.real * df, slope.imag * df - u * across)
+
+
 def deflection(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> tuple[Array, Array]:
     """α [px]; zero at the centre, where it has no direction."""
-    u, v = turned(x, y, orientation)
-    flat = 1.0 - f * f
-    over_r = safe_norm(u, v)[1]
-    over_omega = safe_norm(u, f * v)[1]
-    a, b = u * over_r / f, v * over_omega
+    along, across = _profile(*turned(x, y, orientation), f)
     strength = theta_e * jnp.sqrt(f)
-    along, across = strength * a * _asinh_over(flat * a * a), strength * b * _atan_over(flat * b * b)
-    return turned(along, across, -orientation)
+    return turned(strength * along, strength * across, -orientation)
 
 
 def potential(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> Array:

@@ -3,7 +3,7 @@
     D(δ) = δ + Σ_m (r^m/m!) Σ_s ½ [(1 + s/(m+1)) A_s^m e^{−i(s−1)θ} + (1 − s/(m+1)) Ā_s^m e^{i(s+1)θ}],   δ = r e^{iθ},  A = α + iβ
 
 (Clarkson 2016, II, eq. 48) is Σ C_jk w^j w̄^k with w = δ/scale; divided by factorials and in units of the scale the
-coefficients are of order θ_E, so that float32 carries any order.
+coefficients are of order θ_E, so that float32 carries any order within the largest circle that lies in the region of convergence.
 """
 
 import math
