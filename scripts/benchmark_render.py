@@ -1,117 +1,360 @@
-"""How many 400×400 images a second are rendered, beside a minimal kernel written by hand, in one run.
+"""How many images a second are rendered, beside a kernel written by hand and beside other simulators, in one run.
 
-    python scripts/benchmark_render.py [--json] [--repeats 15] [--batch 16]
+    python scripts/benchmark_render.py [--json] [--repeats 15] [--batch 16] [--only sie] [--no-peers]
+    python scripts/benchmark_render.py --scaling [--out docs/scaling.png]
 
-Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. The rows take
-turns, so that what else the machine does meets all alike. "Given grid" renders at the pixels' points as they are; "centred"
-takes the centre of light of a 1000×1000 canvas first, as the data sets do.
+Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. The rows take turns, so
+that what else the machine does meets all alike; "best" is the quickest call. The source is an elliptical Gaussian.
+
+image                the whole grid about the lens; roulettes are dark outside their region of convergence
+gradient             value and gradient of a mean squared residual by all parameters, `jax.lax.map` over the batch (by `vmap` where named)
+sis2023, pm2022      as the data sets are made: the centre of light of a 1000×1000 canvas comes to the middle
+
+Other simulators (scripts/peers.py) are measured too where they are installed. GB/s: what must at least be written, the images;
+GFLOP/s: XLA's own count of operations, without those of exp, log and roots; both as shares of what the machine does in a copy and
+in a matrix product of the same run. --scaling: how the cost grows with terms, image size, members of a cluster and batch.
 """
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import matplotlib
 import numpy as np
+import peers
 from jax import Array
+from tqdm import tqdm
 
-from lensjax import problems
+from lensjax import problems, simulate
 from lensjax.image.grid import pixel_points
-from lensjax.problems import Problem
+from lensjax.lens import SIE, SIS, Lens, PointMass, cluster
+from lensjax.simulate import Camera, System
+from lensjax.source.gaussian import elliptical
+
+matplotlib.use("Agg")
 
 SIZE = 400
+COSMOSIM_REPEATS = 3
+"""CosmoSim takes seconds for an image of 50 terms."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is timed.
+
+    Attributes:
+        name: what it is called.
+        images: in one call.
+        call: a function of no arguments.
+        work: the compiled program, of which XLA counts the operations; None where there is none.
+        repeats: calls at most.
+    """
+
+    name: str
+    images: int
+    call: Callable[[], Any]
+    work: Any = None
+    repeats: int = 10**9
 
 
 def by_hand(params: Array, x: Array, y: Array) -> Array:
-    """The least that an SIS and an elliptical Gaussian take: (x, y, θ_E, σ, σ₂, θ) on full grids x, y (n, n)."""
-    sx, sy, theta_e, sigma, sigma2, theta = params
+    """The least that an SIS and an elliptical Gaussian take: (x, y, θ_E, ·, ·, σ, σ₂/σ, θ) on full grids x, y (n, n)."""
+    sx, sy, theta_e, _, _, sigma, narrow, theta = params
     scale = theta_e / jnp.sqrt(x * x + y * y + 1e-12)
     bx, by = x - scale * x - sx, y - scale * y - sy
     u = (jnp.cos(theta) * bx + jnp.sin(theta) * by) / sigma
-    v = (jnp.cos(theta) * by - jnp.sin(theta) * bx) / sigma2
+    v = (jnp.cos(theta) * by - jnp.sin(theta) * bx) / (sigma * narrow)
     return 255.0 * jnp.exp(-0.5 * (u * u + v * v))
 
 
-def medians_ms(calls: list[tuple[Callable[..., object], tuple]], *, repeats: int) -> list[float]:
-    """Median time of each call [ms]; they take turns, so that what else the machine does meets all alike."""
-    for function, inputs in calls:
-        for _ in range(2):
-            jax.block_until_ready(function(*inputs))
-    times = np.zeros((repeats, len(calls)))
-    for repeat in range(repeats):
-        for k, (function, inputs) in enumerate(calls):
-            began = time.perf_counter()
-            jax.block_until_ready(function(*inputs))
-            times[repeat, k] = time.perf_counter() - began
-    return [1e3 * float(value) for value in np.median(times, axis=0)]
+def draw(n: int) -> np.ndarray:
+    """(n, 8) systems: x, y, θ_E, f, orientation, σ, axis ratio of the source, its direction; pixels and radians, float32."""
+    low = (15, 15, 20, 0.4, 0.0, 8, 0.4, 0.0)
+    high = (40, 40, 50, 0.95, math.pi, 25, 0.95, math.pi)
+    return np.random.default_rng(0).uniform(low, high, (n, 8)).astype(np.float32)
 
 
-def rows(batch: int) -> list[tuple[str, int, Callable[..., object], tuple]]:
-    """(name, images a call, function, inputs)."""
-    sis = problems.get("sis2023")
-    pm = problems.get("pm2022")
-    params = sis.sample(jax.random.key(0), 64)
-    pm_params = pm.sample(jax.random.key(0), 64)
-    plain = params.at[:, 2].multiply(2.0).at[:, 5].set(jnp.deg2rad(params[:, 5]))
-    x, y = pixel_points(SIZE, SIZE)
-    full_x, full_y = jnp.broadcast_to(x, (SIZE, SIZE)), jnp.broadcast_to(y, (SIZE, SIZE))
-    hand = jax.jit(jax.vmap(by_hand, in_axes=(0, None, None)))
-    listed = [
-        ("sis by hand, given grid", 1, jax.jit(by_hand), (plain[0], full_x, full_y)),
-        ("sis by hand, given grid", batch, hand, (plain[:batch], full_x, full_y)),
-        ("sis by hand, given grid", 64, hand, (plain, full_x, full_y)),
-    ]
+def lens_of(kind: str, row: Array) -> Lens:
+    """One of the lenses that are timed; "cluster N" has N members, SIE and SIS in turn, on a ring."""
+    if kind == "SIE":
+        return SIE(row[2], row[3], row[4])
+    if kind in ("SIS", "PM"):
+        return (SIS if kind == "SIS" else PointMass)(row[2])
+    members = int(kind.split()[1])
+    around = 2 * np.pi * np.arange(members) / members
+    each = row[2] / members
+    lenses = [SIE(each, row[3], row[4]) if k % 2 == 0 else SIS(each) for k in range(members)]
+    return cluster([(lens, 25.0 * math.cos(a), 25.0 * math.sin(a)) for lens, a in zip(lenses, around, strict=True)])
 
-    def add(name: str, problem: Problem, params: Array, *, gradient: bool = False) -> None:
-        def residual(row: Array, target: Array) -> Array:
-            return jnp.square(problem.render(row) - target).mean()
 
-        if gradient:
-            target = problem.render(params[1])
-            step = jax.value_and_grad(residual)
-            mapped = jax.jit(lambda rows: jax.lax.map(lambda row: step(row, target), rows))
-            listed.append((f"{name} value and gradient", 1, jax.jit(step), (params[0], target)))
-            listed.append((f"{name} value and gradient", batch, mapped, (params[:batch],)))
-            vmapped = jax.jit(jax.vmap(step, in_axes=(0, None)))
-            listed.append((f"{name} value and gradient, vmap", batch, vmapped, (params[:batch], target)))
-            return
-        render = jax.jit(problem.render_batch)
-        listed.append((f"{name} image", 1, jax.jit(problem.render), (params[0],)))
-        for size in (batch, 64):
-            listed.append((f"{name} image", size, render, (params[:size],)))
+def image_of(kind: str, camera: Camera) -> Callable[[Array], Array]:
+    """The image of a row of parameters."""
 
-    for centred in (False, True):
-        where = "centred" if centred else "given grid"
-        for method, label in (("raytrace", "sis exact"), ("ring", "sis exact within the ring"), ("roulette", "sis roulette 50")):
-            add(f"{label}, {where},", problems.get("sis2023", method=method, centred=centred), params)
-        add(f"pm roulette 16, {where},", problems.get("pm2022", centred=centred), pm_params)
-    add("sis exact, given grid,", problems.get("sis2023", method="raytrace", centred=False), params, gradient=True)
-    add("sis roulette 50, given grid,", problems.get("sis2023", centred=False), params, gradient=True)
-    return listed
+    def image(row: Array) -> Array:
+        source = elliptical(row[5], row[5] * row[6], row[7])
+        return simulate.image(System(lens_of(kind, row), source, row[0], row[1]), camera)
+
+    return image
+
+
+def slopes_of(image: Callable[[Array], Array]) -> Callable[[Array, Array], tuple[Array, Array]]:
+    """Value and gradient of a mean squared residual."""
+    return jax.value_and_grad(lambda row, target: jnp.square(image(row) - target).mean())
+
+
+def one_and_many(name: str, image: Callable[[Array], Array], params: Array, batches: tuple[int, ...]) -> list[Row]:
+    """Rows for one image and for batches."""
+    batched = jax.jit(lambda rows: simulate.in_chunks(image, rows))
+    rows = [compiled(name, 1, jax.jit(image), params[0])]
+    return rows + [compiled(name, n, batched, params[:n]) for n in batches]
+
+
+def compiled(name: str, images: int, function: Any, *inputs: Any) -> Row:
+    """A row of a jitted function."""
+    program = function.lower(*inputs).compile()
+    return Row(name, images, lambda: jax.block_until_ready(program(*inputs)), program)
+
+
+def gradients(name: str, image: Callable[[Array], Array], params: Array, target: Array, batch: int, *, vmap: bool = False) -> list[Row]:
+    """Rows for gradients, one by one and mapped over a batch."""
+    step = slopes_of(image)
+    mapped = jax.jit(lambda rows, target: jax.lax.map(lambda row: step(row, target), rows))
+    rows = [compiled(f"{name} gradient", 1, jax.jit(step), params[0], target)]
+    rows.append(compiled(f"{name} gradient", batch, mapped, params[:batch], target))
+    if vmap:
+        rows.append(compiled(f"{name} gradient, vmap", batch, jax.jit(jax.vmap(step, (0, None))), params[:batch], target))
+    return rows
+
+
+def given_grid(method: str, terms: int = 50, *, size: int = SIZE) -> Camera:
+    """A camera that looks at the lens."""
+    return Camera(method=method, terms=terms, size=size, field=size, canvas=size, centred=False)
+
+
+KINDS = (
+    ("sis raytrace", "SIS", given_grid("raytrace")),
+    ("sis ring", "SIS", given_grid("ring")),
+    ("sis roulette 5", "SIS", given_grid("roulette", 5)),
+    ("sis roulette 50", "SIS", given_grid("roulette", 50)),
+    ("pm raytrace", "PM", given_grid("raytrace")),
+    ("pm roulette 50", "PM", given_grid("roulette", 50)),
+    ("sie raytrace", "SIE", given_grid("raytrace")),
+    ("sie roulette 5", "SIE", given_grid("roulette", 5)),
+    ("sie roulette 50", "SIE", given_grid("roulette", 50)),
+    ("cluster of 3 raytrace", "cluster 3", given_grid("raytrace")),
+)
+
+
+def own_rows(batch: int, only: str) -> list[Row]:
+    """What LensJAX does, after the kernel written by hand."""
+    params, batches = jnp.asarray(draw(64)), (batch, 64)
+    full = [jnp.broadcast_to(axis, (SIZE, SIZE)) for axis in pixel_points(SIZE, SIZE)]
+    rows: list[Row] = []
+
+    def wanted(name: str) -> bool:
+        return only in name
+
+    if wanted("sis by hand"):
+        rows += [
+            compiled("sis by hand image", n, jax.jit(jax.vmap(by_hand, (0, None, None))), params[:n], *full) for n in (1, *batches)
+        ]
+    for name, kind, camera in KINDS:
+        if wanted(name):
+            rows += one_and_many(f"{name} image", image_of(kind, camera), params, batches)
+    for name, method in (("sis2023", "raytrace"), ("sis2023", "roulette"), ("pm2022", "roulette")):
+        problem = problems.get(name, method=method)
+        terms = f" {problem.camera.terms}" * (method == "roulette")
+        if wanted(f"{name} {method}"):
+            rows += one_and_many(f"{name} {method}{terms} image", problem.render, problem.sample(jax.random.key(0), 64), batches)
+    if wanted("sis by hand"):
+        rows += gradients("sis by hand", lambda row: by_hand(row, *full), params, by_hand(params[1], *full), batch, vmap=True)
+    for name, kind, camera in KINDS:
+        if wanted(name) and "ring" not in name:
+            image = image_of(kind, camera)
+            rows += gradients(name, image, params, jax.jit(image)(params[1]), batch, vmap=name.endswith("raytrace"))
+    return rows
+
+
+def peer_rows(batch: int, only: str) -> list[Row]:
+    """What other simulators do."""
+    params = jnp.asarray(draw(batch))
+    rows: list[Row] = []
+    for name in ("jaxtronomy", "caustics"):
+        for lens in ("SIS", "SIE"):
+            title = f"{name} {lens.lower()} raytrace"
+            if not peers.installed(name) or only not in title:
+                continue
+            image = getattr(peers, name)(lens, SIZE)
+            rows.append(compiled(f"{title} image", 1, jax.jit(image), params[0]))
+            rows.append(compiled(f"{title} image", batch, jax.jit(jax.vmap(image)), params))
+            rows += gradients(title, image, params, jax.jit(image)(params[1]), batch)
+    if peers.installed("lenstronomy"):
+        for lens in ("SIS", "SIE"):
+            if only in (title := f"lenstronomy {lens.lower()} raytrace"):
+                image = peers.lenstronomy(lens, SIZE)
+                rows.append(Row(f"{title} image", 1, lambda image=image: image(draw(1)[0])))
+    if peers.installed("CosmoSim"):
+        for name, kind, camera in KINDS:
+            model = camera.method.capitalize()
+            beyond = kind == "SIE" and model == "Roulette" and camera.terms > 5
+            if kind != "cluster 3" and model != "Ring" and not beyond and only in (title := f"cosmosim {name}"):
+                image = peers.cosmosim(kind, model, camera.terms, SIZE)
+                slow = COSMOSIM_REPEATS if camera.terms == 50 and model == "Roulette" else 10**9
+                rows.append(Row(f"{title} image", 1, lambda image=image: image(draw(1)[0]), repeats=slow))
+    return rows
+
+
+def times_s(rows: list[Row], repeats: int) -> list[np.ndarray]:
+    """Times of each row's calls [s]; the rows take turns."""
+    for row in rows:
+        for _ in range(2 if row.repeats > COSMOSIM_REPEATS else 1):
+            row.call()
+    taken: list[list[float]] = [[] for _ in rows]
+    for repeat in tqdm(range(repeats), unit="round", disable=None, leave=False):
+        for mine, row in zip(taken, rows, strict=True):
+            if repeat < row.repeats:
+                began = time.perf_counter()
+                row.call()
+                mine.append(time.perf_counter() - began)
+    return [np.array(mine) for mine in taken]
+
+
+def machine() -> tuple[float, float]:
+    """(GB/s of a copy, read and written; GFLOP/s of a float32 matrix product), best of several."""
+    many, n = jnp.ones(2**25, jnp.float32), 2048
+    square = jnp.ones((n, n), jnp.float32)
+    copy = jax.jit(lambda a: a + 1.0)
+    product = jax.jit(lambda a: a @ a)
+    best = [min(times) for times in times_s([compiled("copy", 1, copy, many), compiled("product", 1, product, square)], 10)]
+    return 2 * many.nbytes / best[0] / 1e9, 2 * n**3 / best[1] / 1e9
+
+
+def operations(row: Row) -> float:
+    """XLA's count of arithmetic operations an image; NaN where it has none. A loop's body is counted once, so that those of batches in
+    loops are not asked for."""
+    counted = row.work.cost_analysis() if row.work is not None else None
+    return counted.get("flops", math.nan) / row.images if counted else math.nan
+
+
+def report(rows: list[Row], taken: list[np.ndarray], *, as_json: bool) -> None:
+    """A table, or one JSON object a line."""
+    device = jax.devices()[0].device_kind
+    bandwidth, arithmetic = machine()
+    if not as_json:
+        print(f"{SIZE}×{SIZE} float32 on {device}, jax {jax.__version__}; {peers.tally() or 'no other simulator installed'}")
+        print(f"copy {bandwidth:.1f} GB/s, matrix product {arithmetic:.0f} GFLOP/s\n")
+        print(f"{'':44}{'batch':>6}{'ms/image':>10}{'images/s':>10}{'best':>8}{'GB/s':>7}{'share':>7}{'GFLOP/s':>9}{'share':>7}")
+    for row, times in zip(rows, taken, strict=True):
+        each, best = np.median(times) / row.images, times.min() / row.images
+        written = 4 * SIZE * SIZE / each / 1e9 if "gradient" not in row.name and row.work is not None else math.nan
+        flops = operations(row) / each / 1e9 if row.images <= simulate.CHUNK and "gradient" not in row.name else math.nan
+        if as_json:
+            numbers = {
+                "name": row.name, "batch": row.images, "ms": 1e3 * each, "images_per_s": 1 / each, "best_images_per_s": 1 / best,
+                "gb_per_s": written, "bandwidth_share": written / bandwidth, "gflop_per_s": flops, "arithmetic_share": flops / arithmetic,
+                "device": device,
+            }  # fmt: skip
+            print(json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in numbers.items()}), flush=True)
+            continue
+        line = f"{row.name:44}{row.images:6d}{1e3 * each:10.3f}{1 / each:10.4g}{1 / best:8.4g}"
+        shares = ((written, bandwidth, 7), (flops, arithmetic, 9))
+        line += "".join("" if math.isnan(v) else f"{v:{w}.1f}{v / of:7.0%}" for v, of, w in shares)
+        print(line, flush=True)
+
+
+def compared(rows: list[Row], taken: list[np.ndarray]) -> None:
+    """How many times the other simulators' rate."""
+    rate: dict[str, float] = {}
+    for row, times in zip(rows, taken, strict=True):
+        rate[row.name] = max(rate.get(row.name, 0.0), row.images / float(np.median(times)))
+    lines = []
+    for name, value in rate.items():
+        for peer in ("cosmosim", "lenstronomy", "jaxtronomy", "caustics"):
+            other = rate.get(f"{peer} {name}")
+            if other:
+                lines.append(f"  {name:34}{value:10.4g}{value / other:10.3g} × {peer} ({other:.4g})")
+    if lines:
+        print("\nbest of the batch sizes, images/s\n" + "\n".join(lines))
+
+
+def scaling(repeats: int, out: Path) -> None:
+    """How the cost of an image grows; a table and a figure."""
+    import matplotlib.pyplot as plt
+
+    params = jnp.asarray(draw(256))
+    series: dict[str, dict[str, list[tuple[int, Row]]]] = {"terms": {}, "pixels on a side": {}, "members": {}, "batch": {}}
+
+    def add(axis: str, label: str, at: int, kind: str, camera: Camera, batch: int = 16) -> None:
+        image = image_of(kind, camera)
+        row = compiled(f"{label} {axis} {at}", batch, jax.jit(lambda rows: simulate.in_chunks(image, rows)), params[:batch])
+        series[axis].setdefault(label, []).append((at, row))
+
+    with tqdm(desc="compiling", unit="program", disable=None, leave=False) as bar:
+        for kind in ("SIS", "SIE", "PM"):
+            for terms in (1, 2, 5, 10, 20, 50, 100):
+                add("terms", f"{kind.lower()} roulette", terms, kind, given_grid("roulette", terms))
+                bar.update()
+        for size in (100, 200, 400, 800, 1600):
+            for kind, method in (("SIS", "raytrace"), ("SIE", "raytrace"), ("SIS", "roulette")):
+                add("pixels on a side", f"{kind.lower()} {method}", size, kind, given_grid(method, size=size), batch=4)
+                bar.update()
+        for members in (1, 2, 4, 8, 16, 32, 64):
+            add("members", "cluster raytrace", members, f"cluster {members}", given_grid("raytrace"), batch=4)
+            add("members", "cluster roulette 5", members, f"cluster {members}", given_grid("roulette", 5), batch=4)
+            bar.update(2)
+        for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+            for kind, method in (("SIS", "raytrace"), ("SIE", "raytrace"), ("SIS", "roulette")):
+                add("batch", f"{kind.lower()} {method}", batch, kind, given_grid(method), batch=batch)
+                bar.update()
+    flat = [(axis, label, at, row) for axis, lines in series.items() for label, points in lines.items() for at, row in points]
+    taken = times_s([row for *_, row in flat], repeats)
+    figure, panels = plt.subplots(1, 4, figsize=(16, 4.2), layout="constrained")
+    cost = {(axis, label, at): 1e3 * float(np.median(t)) / row.images for (axis, label, at, row), t in zip(flat, taken, strict=True)}
+    for panel, (axis, lines) in zip(panels, series.items(), strict=True):
+        print(f"\nms an image by {axis}")
+        for label, points in lines.items():
+            at = [point for point, _ in points]
+            values = [cost[axis, label, point] for point in at]
+            print(f"  {label:22}" + "".join(f"{point:>6d}:{value:8.3f}" for point, value in zip(at, values, strict=True)))
+            panel.loglog(at, values, "o-", label=label, ms=4)
+        panel.set(xlabel=axis, title=f"{SIZE}×{SIZE}" if axis != "pixels on a side" else "size")
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=8)
+    panels[0].set_ylabel("ms an image")
+    figure.suptitle(f"What an image costs ({jax.devices()[0].device_kind}, float32)")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=130)
+    print(f"\n{out}")
 
 
 def main() -> None:
-    """Measures, and prints a table or one JSON object a line."""
+    """The program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     parser.add_argument("--repeats", type=int, default=15, help="timed calls a row (default 15)")
     parser.add_argument("--batch", type=int, default=16, help="images in a batch (default 16)")
-    arguments = parser.parse_args()
-    device = jax.devices()[0].device_kind
-    if not arguments.json:
-        print(f"{SIZE}×{SIZE} float32 on {device}, jax {jax.__version__}, medians of {arguments.repeats}")
-        print(f"{'':58}{'batch':>6}{'ms/image':>10}{'images/s':>10}")
-    listed = rows(arguments.batch)
-    taken = medians_ms([(function, inputs) for _, _, function, inputs in listed], repeats=arguments.repeats)
-    for (name, batch, _, _), whole in zip(listed, taken, strict=True):
-        each = whole / batch
-        if arguments.json:
-            record = {"name": name, "batch": batch, "ms": each, "images_per_s": 1e3 / each, "device": device}
-            print(json.dumps(record), flush=True)
-        else:
-            print(f"{name:58}{batch:6d}{each:10.3f}{1e3 / each:10.0f}", flush=True)
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the rows whose name has this in it")
+    parser.add_argument("--no-peers", action="store_true", help="leaves other simulators out")
+    parser.add_argument("--scaling", action="store_true", help="how the cost grows, in place of the table")
+    parser.add_argument("--out", type=Path, default=Path("results/scaling.png"), help="figure of --scaling")
+    options = parser.parse_args()
+    if options.scaling:
+        scaling(options.repeats, options.out)
+        return
+    rows = own_rows(options.batch, options.only)
+    if not options.no_peers:
+        rows += peer_rows(options.batch, options.only)
+    taken = times_s(rows, options.repeats)
+    report(rows, taken, as_json=options.json)
+    if not options.json:
+        compared(rows, taken)
 
 
 if __name__ == "__main__":
