@@ -61,7 +61,8 @@ class Estimator:
 @partial(jax.jit, static_argnums=(0, 1))
 def _predict(model: nn.Module, size: int, variables: Any, images: Array) -> Array:
     small = block_mean(images, images.shape[-1] // size) / GREY_LEVELS
-    return model.apply(variables, small[..., None], train=False)
+    output: Any = model.apply(variables, small[..., None], train=False)
+    return output
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
@@ -150,7 +151,7 @@ def solve(
 
 def _with_rows(solution: Solution, other: Solution, rows: np.ndarray, take: np.ndarray) -> Solution:
     """`solution` with `other`'s k-th answer in place of row rows[k] where take[k]."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for field in fields(Solution):
         if field.name == "names":
             continue

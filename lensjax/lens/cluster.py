@@ -48,7 +48,8 @@ class Cluster:
         return total(self, x, y, lambda lens, dx, dy: (lens.potential(dx, dy),))[0]
 
     def deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
-        return total(self, x, y, lambda lens, dx, dy: lens.deflection(dx, dy))
+        ax, ay = total(self, x, y, lambda lens, dx, dy: lens.deflection(dx, dy))
+        return ax, ay
 
     def convergence(self, x: Array, y: Array) -> Array:
         return total(self, x, y, lambda lens, dx, dy: (lens.convergence(dx, dy),))[0]

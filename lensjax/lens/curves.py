@@ -1,5 +1,6 @@
 """Critical curves, caustics and cuts of any lens."""
 
+from typing import Any
 
 import contourpy
 import jax
@@ -30,7 +31,7 @@ def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.nd
         lens = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), lens)
         value = np.asarray(_determinant(lens, jnp.asarray(along)[None, :], jnp.asarray(along)[:, None]))
         # Near singular centres det A runs away; only where it changes sign matters.
-        lines = contourpy.contour_generator(along, along, np.clip(value, -10.0, 10.0)).lines(0.0)
+        lines: Any = contourpy.contour_generator(along, along, np.clip(value, -10.0, 10.0)).lines(0.0)
         found = []
         for line in lines:
             if len(line) < 8:

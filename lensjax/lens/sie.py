@@ -46,12 +46,7 @@ def _atan_over(square: Array) -> Array:
 @cache
 def _atan_polynomial(degree: int) -> list[float]:
     """Coefficients, the highest first, of the polynomial in t that is atan(√t)/√t at the Chebyshev points of 0 ≤ t ≤ 1."""
-
-    def of(x: np.ndarray) -> np.ndarray:
-        z = np.sqrt(0.5 * (x + 1.0))
-        return np.arctan(z) / z
-
-    chebyshev = np.polynomial.Chebyshev(np.polynomial.chebyshev.chebinterpolate(of, degree), domain=[0.0, 1.0])
+    chebyshev = np.polynomial.Chebyshev.interpolate(lambda t: np.arctan(np.sqrt(t)) / np.sqrt(t), degree, domain=[0.0, 1.0])
     return chebyshev.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist()
 
 

@@ -60,6 +60,7 @@ def to_fit(system: System, centre: Array) -> Array:
     square = xi_x**2 + xi_y**2
     g = 1.0 - safe_norm(system.x, system.y)[0] / jnp.sqrt(square)
     stretch = _jacobian(system.lens, xi_x, xi_y)
+    assert isinstance(system.source, Gaussian)
     form = stretch.T @ _form(system.source) @ stretch
     seen = Gaussian(xx=form[0, 0], xy=form[0, 1], yy=form[1, 1])
     bending = _BENDING * g / square

@@ -28,7 +28,7 @@ from lensjax.problems.base import (
 )
 from lensjax.problems.observables import shape_of
 from lensjax.simulate import Camera, System
-from lensjax.source.gaussian import from_shape
+from lensjax.source.gaussian import Gaussian, from_shape
 
 CHI = 0.5
 
@@ -105,6 +105,7 @@ def to_system(encoded: Array) -> System:
 
 def from_system(system: System) -> Array:
     """System → parameters, with sigma ≥ sigma2 and theta in [0, 180)."""
+    assert isinstance(system.lens, SIS) and isinstance(system.source, Gaussian)
     ellipse = decode_ellipse(*shape_of(system.source))
     return jnp.stack([system.x, system.y, CHI * system.lens.theta_e, *ellipse])
 

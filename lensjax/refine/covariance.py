@@ -12,6 +12,7 @@ from lensjax.image.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import from_fit, shape_of
 from lensjax.refine.objective import sharp
+from lensjax.source.gaussian import Gaussian
 
 ROUND = 4.0
 """A source is round where its ellipticity is less than so many times its own error."""
@@ -34,6 +35,7 @@ def told(problem: Problem, fit: Array) -> tuple[Array, Array]:
 
     def tell(f: Array) -> Array:
         system, _ = from_fit(f, problem.lens_of)
+        assert isinstance(system.source, Gaussian)
         return jnp.concatenate([problem.from_system(system), jnp.stack(shape_of(system.source))])
 
     return tell(fit), jax.jacfwd(tell)(fit)

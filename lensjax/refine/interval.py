@@ -180,8 +180,8 @@ def _sample(limits: _Constraints, start: np.ndarray, seed: int) -> np.ndarray:
         if step >= _BURN:
             kept.append(points)
         elif step % 10 == 9:  # stretch the directions to the set's own shape
-            spread = np.cov(points.T) + 1e-18 * np.eye(dimension)
-            frame = np.linalg.cholesky(spread).T
+            spread: np.ndarray = np.cov(points.T) + 1e-18 * np.eye(dimension)
+            frame = np.asarray(np.linalg.cholesky(spread).T)
     return np.concatenate(kept)
 
 

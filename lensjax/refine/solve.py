@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -191,15 +191,11 @@ def refine(
                 parts.append(_finish(problem, image, found, free_shift, rounded, variance, seed))
                 if progress is not None:
                     progress(1)
-    return Solution(
-        names=problem.names,
-        **{
-            name: tuple(part[name] for part in parts)
-            if name in ("kind", "method", "status")
-            else np.stack([part[name] for part in parts])
-            for name in parts[0]
-        },
-    )
+    stacked: dict[str, Any] = {
+        name: tuple(part[name] for part in parts) if name in ("kind", "method", "status") else np.stack([part[name] for part in parts])
+        for name in parts[0]
+    }
+    return Solution(names=problem.names, **stacked)
 
 
 def _padded(array: np.ndarray) -> Array:

@@ -25,23 +25,22 @@ from lensjax.lens.sie import turned
 def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: int) -> Array:
     """Taylor coefficients c_0 … c_order in t of ψ(x + t nx, y + t ny), a new last axis; the arguments broadcast."""
     x, y, nx, ny = jnp.broadcast_arrays(x, y, nx, ny)
-    kind = type(lens)
-    if kind is Cluster:
+    if isinstance(lens, Cluster):
         return total(lens, x, y, lambda member, dx, dy: (along_line(member, dx, dy, nx, ny, order=order),))[0]
-    if kind is PointMass:
+    if isinstance(lens, PointMass):
         return _of_point_mass(lens, x, y, nx, ny, order)
-    if kind is SIS:
+    if isinstance(lens, SIS):
         return _of_isothermal(x, y, nx, ny, lens.theta_e, jnp.ones_like(lens.theta_e), lens.potential, lens.deflection, order)
-    if kind is SIE:
+    if isinstance(lens, SIE):
         u, v = turned(x, y, lens.orientation)
         nu, nv = turned(nx, ny, lens.orientation)
         level = SIE(lens.theta_e, lens.f, jnp.zeros_like(lens.orientation))
         return _of_isothermal(u, v, nu, nv, lens.theta_e, lens.f, level.potential, level.deflection, order)
-    if kind in (Shear, Sheet):
+    if isinstance(lens, Shear | Sheet):
         ax, ay = lens.deflection(x, y)
         found = [lens.potential(x, y), nx * ax + ny * ay, lens.potential(nx, ny)]
         return _stacked(found, order)
-    if kind is Sampled:
+    if isinstance(lens, Sampled):
         return _of_sampled(lens, x, y, nx, ny, order)
     return _by_jet(lens, x, y, nx, ny, order)
 

@@ -163,7 +163,8 @@ def _of_linear(lens: Lens, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms
 def _of_cluster(
     lens: Cluster, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int
 ) -> tuple[Array, Array]:
-    return total(lens, xi_x, xi_y, lambda member, x, y: deflection_change(dx, dy, x, y, member, terms=terms))
+    ax, ay = total(lens, xi_x, xi_y, lambda member, x, y: deflection_change(dx, dy, x, y, member, terms=terms))
+    return ax, ay
 
 
 # The change of the deflection from ξ to ξ + δ, to order N in δ, of each lens that has it in closed form.

@@ -92,7 +92,7 @@ class TrainConfig:
                 value = float(value)
                 object.__setattr__(self, field.name, value)
             if type(value) is not field.type:
-                raise BadInput(f"{field.name} is {value!r}; it must be of type {field.type.__name__}")
+                raise BadInput(f"{field.name} is {value!r}; it must be of type {getattr(field.type, '__name__', field.type)}")
         for name, known in (
             ("model", models.names()),
             ("problem", problems.names()),

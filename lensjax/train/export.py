@@ -70,8 +70,9 @@ def load_weights(
         raise BadInput(f"{path}: not a safetensors file: {error}") from None
     if model is None:
         model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
+    side = config.image_size if image_size is None else image_size
     expected = jax.eval_shape(
-        lambda key: init_variables(model, key, image_size=image_size), jax.random.key(0)
+        lambda key: init_variables(model, key, image_size=side), jax.random.key(0)
     )
     shapes = _flat(expected)
     for name, shape in shapes.items():

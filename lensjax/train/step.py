@@ -91,7 +91,7 @@ def make_predict(
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
         batch = sharding.share(stream.batch(problem, key, step, batch_size=batch_size), mesh)
-        output = model.apply(variables, batch["image"], train=False)
+        output: Any = model.apply(variables, batch["image"], train=False)
         return problem.decode(output) if config.targets == "encoded" else output, batch["params"]
 
     return jax.jit(predict, out_shardings=sharding.replicated(mesh))
