@@ -5,6 +5,7 @@ A run that was interrupted goes on where it was: a journal in the folder says wh
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -13,17 +14,18 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from lensjax import files, render, roulette, simulate
+from lensjax import __version__, files, render, roulette, simulate
 from lensjax.errors import BadInput
 from lensjax.formats import images, roulette_csv
 from lensjax.formats.roulette_csv import Amplitudes
-from lensjax.formats.scene import Scene
+from lensjax.formats.scene import Light, Scene
 from lensjax.image.centre import reference_lines
 from lensjax.lens import Lens
 
 JOURNAL = ".lensjax-journal"
 _WRITERS = 2  # threads that compress images while the next are rendered
 _WAITING = 64  # images that may wait for them
+_PICTURE_SIGMA = 20.0  # px
 
 
 def write(
@@ -33,6 +35,7 @@ def write(
     lookup: str = "exact",
     quantise: bool = True,
     finish: Callable[[int, np.ndarray, np.ndarray], np.ndarray] | None = None,
+    finishing: str = "",
     on_image: Callable[[int], None] = lambda count: None,
 ) -> np.ndarray:
     """Renders scenes and writes their images.
@@ -43,6 +46,7 @@ def write(
         lookup: "exact" or "cosmosim", see `render`.
         quantise: whether images are 8-bit PNG; otherwise 32-bit float TIFF.
         finish: (scene's number, image, centre) → image, before it is written.
+        finishing: what `finish` does: a run goes on only where an interrupted one did the same.
         on_image: called with the number of images that are there, whenever there are more.
 
     Returns:
@@ -55,7 +59,7 @@ def write(
         files.check_file(out / scene.filename)
     files.make_folder(out)
     centres = np.zeros((len(scenes), 2))
-    with _Journal(out / JOURNAL, _task(scenes, lookup, quantise, finish is not None)) as journal:
+    with _Journal(out / JOURNAL, _task(scenes, lookup, quantise, finishing)) as journal:
         left = []
         for i, scene in enumerate(scenes):
             known = journal.done.get(scene.filename)
@@ -79,8 +83,8 @@ def write(
                     on_image(count)
 
             try:
-                for one in render.render([scenes[i] for i in left], lookup=lookup):
-                    i = left[one.index]
+                for one in render.render(scenes, lookup=lookup, only=set(left)):
+                    i = one.index
                     scene, centres[i] = scenes[i], one.centre
                     if not np.isfinite(one.image).all():
                         raise BadInput(f"{scene.origin or scene.filename}: its image has pixels that are not finite")
@@ -142,7 +146,7 @@ def write_amplitudes(
 
 
 def resimulated(
-    records: Sequence[Amplitudes], *, size: int, mask: bool, terms: int | None = None
+    records: Sequence[Amplitudes], *, size: int, mask: bool, terms: int | None = None, picture: str = ""
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(number, grey levels (size, size[, 3])) of images made from amplitudes alone, in the middle what was in the middle.
 
@@ -151,13 +155,14 @@ def resimulated(
         size: pixels on a side.
         mask: whether images are dark outside the circle about the reference point through the lens's centre.
         terms: order up to which amplitudes are used; all of them by default.
+        picture: the file of sources that are pictures.
 
     Raises:
-        BadInput: an unknown source.
+        BadInput: an unknown source, or an image that has pixels that are not finite.
     """
     draw: dict[object, Callable] = {}
     for i, record in enumerate(records):
-        lights = record.lights()
+        lights = tuple(pictured(light, picture) for light in record.lights())
         source = "Constellation" if len(lights) > 1 else lights[0].kind
         scene = Scene(
             record.filename, str(i + 1), "SIS", (), source, lights, 0.0, 0.0,
@@ -167,12 +172,33 @@ def resimulated(
         used = scene.nterms + 1
         xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
         alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
-        lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=max(float(np.hypot(*xi)), 1.0))
+        lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=_scale(alpha, beta, xi))
         if kind not in draw:
             draw[kind] = _drawer(kind)
         numbers = render.numbers_of(scene)
         middle = -np.array(record.lens)
-        yield i, np.asarray(draw[kind](lens, jax.tree.map(np.float32, numbers), middle.astype(np.float32)))
+        image = np.asarray(draw[kind](lens, jax.tree.map(np.float32, numbers), middle.astype(np.float32)))
+        if not np.isfinite(image).all():
+            raise BadInput(f"{record.filename}: its image has pixels that are not finite; --nterms takes fewer amplitudes")
+        yield i, image
+
+
+def pictured(light: Light, picture: str) -> Light:
+    """A source that is a picture with its file, and with the size of other sources where it has none."""
+    if light.kind != "Image":
+        return light
+    return replace(light, picture=light.picture or picture, sigma=light.sigma or _PICTURE_SIGMA)
+
+
+def _scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> float:
+    """The largest length [px], up to |ξ|, at which no term of a series is larger than |ξ|."""
+    size = max(float(np.hypot(*xi)), 1.0)
+    scale = size
+    for m in range(1, len(alpha)):
+        largest = float(np.hypot(alpha[m], beta[m]).max())
+        if largest > 0:
+            scale = min(scale, math.exp((math.log(size) + math.lgamma(m + 1) - math.log(largest)) / m))
+    return scale
 
 
 def _drawer(kind: render.Kind) -> Callable:
@@ -183,9 +209,9 @@ def _drawer(kind: render.Kind) -> Callable:
     return jax.jit(draw)
 
 
-def _task(scenes: Sequence[Scene], lookup: str, quantise: bool, finished: bool) -> str:
+def _task(scenes: Sequence[Scene], lookup: str, quantise: bool, finishing: str) -> str:
     """A fingerprint of what is to be done."""
-    content = json.dumps([lookup, quantise, finished, [asdict(scene) for scene in scenes]], sort_keys=True)
+    content = json.dumps([__version__, lookup, quantise, finishing, [asdict(scene) for scene in scenes]], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -206,7 +232,7 @@ class _Journal:
             try:
                 name, x, y = json.loads(line)
                 self.done[name] = (float(x), float(y))
-            except ValueError:  # the line that was being written when the run was killed
+            except (ValueError, TypeError):  # the line that was being written when the run was killed
                 continue
         self._task = task
 
@@ -228,8 +254,12 @@ class _Journal:
         except OSError as error:
             raise BadInput(f"{self.path}: cannot be written: {error.strerror or error}") from None
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        if self.finished:
-            self.path.unlink(missing_ok=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._file.close()
+            if self.finished:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            if kind is None:
+                raise BadInput(f"{self.path}: cannot be written: {error.strerror or error}") from None
 

@@ -6,13 +6,14 @@ image instead, which takes longer and bears noise better.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.ndimage import uniform_filter
 
 from lensjax.image.grid import pixel_points
 from lensjax.simulate import Camera, System, light
@@ -20,8 +21,8 @@ from lensjax.simulate import Camera, System, light
 _RIM = 2.0
 """Pixels this close to a window's edge are not read: the pixels about them may lie outside it."""
 
-_LEAST = 0.01
-"""A source pixel is seen where its light would fill this share of it."""
+_LEAST = 0.1
+"""A source pixel is seen where the rays fill this share of it, each weighted by how sharp it is."""
 
 _MOST_POINTS = 4000
 """Points on a side that an image is divided into at most."""
@@ -67,12 +68,14 @@ class Rays:
         x, y: (n k, n k) places in the source plane, seen from the source's centre [px].
         seen: (n k, n k) whether the image shows light from there: not outside the window, nor at its rim.
         stretch: (n k, n k) the longest side, in the source plane, of what is one image pixel long: 1 without a lens.
+        pixel: side of an image pixel [native px], static.
     """
 
     x: Array
     y: Array
     seen: Array
     stretch: Array
+    pixel: float = field(metadata={"static": True})
 
 
 @jax.tree_util.register_dataclass
@@ -119,6 +122,7 @@ def rays(system: System, shift: Array, *, camera: Camera, split: int = 1) -> Ray
         y=jnp.where(finite, beta_y, 0.0),
         seen=seen,
         stretch=jnp.where(finite, stretch, jnp.inf),
+        pixel=pixel,
     )
 
 
@@ -181,15 +185,20 @@ def sample(image: np.ndarray, system: System, *, shift: np.ndarray, camera: Came
     seen = total * (camera.field / (n * split)) ** 2 / (grid.field / grid.size) ** 2 >= _LEAST
     # What arrives in a pixel lies about its middle unevenly: the mean is that of the place of the mean.
     for axis, (place, whole) in enumerate(zip(places, (row, column), strict=True)):
-        slope = np.gradient(mean, axis=axis)
-        mean = mean - np.where(_within(seen), slope * sums((place - whole)[used]) * over, 0.0)
+        mean = mean - _slope(mean, seen, axis) * sums((place - whole)[used]) * over
     return Source(grey=np.where(seen, mean, 0.0), seen=seen)
 
 
-def _within(seen: np.ndarray) -> np.ndarray:
-    """Where the four neighbours are seen too."""
-    padded = np.pad(seen, 1)
-    return seen & padded[2:, 1:-1] & padded[:-2, 1:-1] & padded[1:-1, 2:] & padded[1:-1, :-2]
+def _slope(values: np.ndarray, seen: np.ndarray, axis: int) -> np.ndarray:
+    """Change of `values` from pixel to pixel along an axis, by those of the two neighbours that are seen."""
+    values, seen = np.moveaxis(values, axis, 0), np.moveaxis(seen, axis, 0)
+    both = seen[1:] & seen[:-1]
+    step = np.where(both, np.diff(values, axis=0), 0.0)
+    total, count = np.zeros_like(values), np.zeros_like(values)
+    for side in (slice(1, None), slice(None, -1)):
+        total[side] += step
+        count[side] += both
+    return np.moveaxis(total / np.maximum(count, 1.0), 0, axis)
 
 
 def undistorted(image: np.ndarray, system: System, *, shift: np.ndarray, field: int, method: str, half: int) -> Source:
@@ -218,12 +227,13 @@ def grain(image: np.ndarray) -> float:
 def field_of_light(image: np.ndarray, system: System, *, shift: np.ndarray, camera: Camera) -> int:
     """Side [native px] of the square about the source's centre that holds all the light but its traces.
 
-    Traces are what is fainter than a fiftieth of the brightest pixel, or than five times the image's noise.
+    Traces are what, averaged over 3 × 3 pixels, is fainter than a fiftieth of the brightest, or hardly above the noise.
     """
     found = rays(system, jnp.asarray(shift, jnp.result_type(system.x)), camera=camera)
     good = np.asarray(found.seen & (found.stretch < 2.0))
-    image = np.asarray(image, np.float64)
-    faint = np.median(image) + max(0.02 * image.max(), 5.0 * grain(image))
+    noise = grain(image) / 3.0
+    image = uniform_filter(np.asarray(image, np.float64), 3)
+    faint = np.median(image) + max(0.02 * image.max(), 6.0 * noise)
     reach = np.maximum(np.abs(np.asarray(found.x)), np.abs(np.asarray(found.y)))[good & (image > faint)]
     if reach.size == 0:
         return 2 * half_width(0.0, 0.0)

@@ -3,8 +3,8 @@
 It draws the source on a lattice of whole pixels, rounded to whole grey levels, turns that picture (bilinear, weights of 1/32 px),
 and gives every image pixel the lattice point to the lower right of where its light comes from (`floor`). Images are so half a pixel
 off in the source plane, at (x + ½, y − ½), and rough by about a grey level; its Sérsic profiles have their axes exchanged. The middle is
-found in the rounded image, which is moved there (bilinear again) and cropped. Take float64: at float32 some pixels fall on
-the lattice's other side.
+found in the rounded image, which is moved there (bilinear again, by OpenCV 5 without steps) and cropped. The reference point of an SIE or
+a cluster is where a search ends once its step is below 0.02 px. Take float64: at float32 some pixels fall on the lattice's other side.
 """
 
 import jax
@@ -16,16 +16,22 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.image.centre import centroid
 from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
+from lensjax.lens import SIS, Cluster, Lens, PointMass
 from lensjax.lens.base import safe_norm
+from lensjax.lens.cluster import total
 from lensjax.simulate import Camera, System
 from lensjax.source import Constellation, Source
 
 _STEPS = 32.0  # OpenCV's positions between two pixels
+_FIXED = 1024.0  # and its fixed-point unit
+_NEAR = 0.02  # px, the step at which the search for a reference point ends
+_PATIENCE = 200
+_LINE = 2.45  # px from a triangle's side to the edge of OpenCV's lines of width 3
+_LINE_LEVEL = 192.0
+_LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, where OpenCV makes grey of them
 
 
-def image(
-    system: System, lights: Array, kinds: tuple[tuple[str, bool], ...], camera: Camera
-) -> tuple[Array, Array]:
+def image(system: System, lights: Array, kinds: tuple[tuple[str, bool], ...], camera: Camera) -> tuple[Array, Array]:
     """(n, n[, 3]) whole grey levels, and (2,) where its middle lies, seen from the lens [px].
 
     Args:
@@ -37,7 +43,7 @@ def image(
     raster = _raster(system.source, lights, camera.canvas, kinds)
     x, y = pixel_points(camera.canvas, camera.canvas, dtype=jnp.result_type(system.x))
     seen = _looked_up(system, raster, x, y, camera)
-    grey = seen if seen.ndim == 2 else seen.mean(-1)
+    grey = seen if seen.ndim == 2 else jnp.round(seen @ jnp.asarray(_LUMA, seen.dtype))
     centre = jnp.zeros(2, x.dtype)
     if camera.centred:
         centre = jnp.stack(centroid(grey, x, y))
@@ -51,7 +57,7 @@ def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera
     n = camera.canvas
     kept = jnp.ones((n, n), bool)
     if camera.method == "roulette":
-        xi_x, xi_y = system.lens.primary_image(system.x, system.y)
+        xi_x, xi_y = _reference(system.lens, system.x, system.y)
         dx, dy = jnp.broadcast_arrays(x - xi_x, y - xi_y)
         if camera.window != "none":
             kept = roulette.circle(dx, dy, xi_x, xi_y) >= 0
@@ -60,13 +66,40 @@ def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera
     else:
         ax, ay = system.lens.deflection(x, y)
         bx, by = x - ax - system.x, y - ay - system.y
-        kept = safe_norm(*jnp.broadcast_arrays(x, y))[0] > 0  # nothing is seen at the lens's centre
+        kept = _off_centres(system.lens, *jnp.broadcast_arrays(x, y))
         last = n - 1
     row, column = jnp.floor(n / 2 - by), jnp.floor(bx + n / 2)
     kept = kept & (row >= 0) & (row <= last) & (column >= 0) & (column <= last)
     at = [jnp.where(kept, number, 0).astype(jnp.int32) for number in (row, column)]
     found = raster[at[0], at[1]]
     return jnp.where(kept[..., None] if found.ndim == 3 else kept, found, 0.0)
+
+
+def _reference(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
+    """The reference point ξ: of lenses that have no closed form the last step of ξ ← η + α(ξ)."""
+    if isinstance(lens, SIS | PointMass):
+        return lens.primary_image(x, y)
+    eta = jnp.stack([x, y])
+
+    def mapped(at: Array) -> Array:
+        return eta + jnp.stack(lens.deflection(at[0], at[1]))
+
+    def moving(state: tuple[Array, Array, Array]) -> Array:
+        count, before, at = state
+        return (count < _PATIENCE) & (safe_norm(*(at - before))[0] >= _NEAR)
+
+    count = jnp.int32(1)
+    _, _, found = jax.lax.while_loop(moving, lambda state: (state[0] + 1, state[2], mapped(state[2])), (count, eta, mapped(eta)))
+    return found[0], found[1]
+
+
+def _off_centres(lens: Lens, x: Array, y: Array) -> Array:
+    """Where something is seen: not at the very centre of a lens, or of a cluster's member."""
+    if isinstance(lens, Cluster):
+        nearest = total(lens, x, y, lambda _, dx, dy: (safe_norm(dx, dy)[0],), join=jnp.minimum)[0]
+    else:
+        nearest = safe_norm(x, y)[0]
+    return nearest > 0
 
 
 def _raster(source: Source, lights: Array, n: int, kinds: tuple[tuple[str, bool], ...]) -> Array:
@@ -92,31 +125,51 @@ def _raster(source: Source, lights: Array, n: int, kinds: tuple[tuple[str, bool]
         power = 2.0 * index * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * index)
         peak = 1e3 * luminosity / (2.0 * 3.141592 * sigma * across * index) * jnp.exp(power)
         level = quantise(peak * jnp.exp(-b * (rho ** (1.0 / index) - 1.0)))
+    elif kind == "Triangle":
+        level = _triangle(n, sigma)
     else:
         return quantise(GREY_LEVELS * source.light(x, y))
-    return _turned(level, jnp.deg2rad(theta)) if turned and kind in ("Ellipsoid", "SersicEllipsoid") else level
+    return _turned(level, jnp.deg2rad(theta)) if turned else level
+
+
+def _triangle(n: int, sigma: Array) -> Array:
+    """Lines of red, green and blue between corners on whole pixels, the red one on top (n, n, 3)."""
+    row, column = jnp.meshgrid(jnp.arange(n, dtype=sigma.dtype), jnp.arange(n, dtype=sigma.dtype), indexing="ij")
+    angle = 2.0 * jnp.pi / 3.0 * jnp.arange(3, dtype=sigma.dtype)
+    across, down = jnp.trunc(n // 2 + sigma * jnp.cos(angle) + 1e-9), jnp.trunc(n // 2 - sigma * jnp.sin(angle) + 1e-9)
+    level = jnp.zeros((n, n, 3), sigma.dtype)
+    for k in reversed(range(3)):
+        ex, ey = across[(k + 1) % 3] - across[k], down[(k + 1) % 3] - down[k]
+        dx, dy = column - across[k], row - down[k]
+        along = jnp.clip((dx * ex + dy * ey) / jnp.maximum(ex * ex + ey * ey, 1.0), 0.0, 1.0)
+        on = (dx - along * ex) ** 2 + (dy - along * ey) ** 2 <= _LINE**2
+        level = jnp.where(on[..., None], _LINE_LEVEL * jax.nn.one_hot(k, 3, dtype=sigma.dtype), level)
+    return level
 
 
 def _turned(level: Array, theta: Array) -> Array:
-    """The picture turned counter-clockwise about (n/2, n/2)."""
+    """The picture turned counter-clockwise about (n/2, n/2), in OpenCV 4's fixed-point numbers."""
     n = level.shape[0]
-    row, column = jnp.meshgrid(jnp.arange(n) - n / 2, jnp.arange(n) - n / 2, indexing="ij")
-    cosine, sine = jnp.cos(theta), jnp.sin(theta)
-    return _between(level, sine * column + cosine * row + n / 2, cosine * column - sine * row + n / 2)
+    row, column = jnp.meshgrid(jnp.arange(n, dtype=theta.dtype), jnp.arange(n, dtype=theta.dtype), indexing="ij")
+    cosine, sine, middle = jnp.cos(theta), jnp.sin(theta), n / 2
+
+    def place(by_column: Array, by_row: Array) -> Array:
+        begin = by_row * row + middle * (1.0 - by_column - by_row)
+        fixed = jnp.round(_FIXED * begin) + jnp.round(_FIXED * by_column * column)
+        return jnp.floor((fixed + 0.5 * _FIXED / _STEPS) * (_STEPS / _FIXED)) / _STEPS
+
+    return jnp.floor(_between(level, place(sine, cosine), place(cosine, -sine)) + 0.5)
 
 
 def _moved(level: Array, by: Array) -> Array:
     """The picture with the point `by` (x, y) [px] in its middle."""
     n = level.shape[0]
     row, column = jnp.meshgrid(jnp.arange(n) - by[1], jnp.arange(n) + by[0], indexing="ij")
-    if level.ndim == 3:
-        return jnp.stack([_between(level[..., k], row, column) for k in range(level.shape[2])], axis=-1)
-    return _between(level, row, column)
+    return jnp.round(_between(level, row, column))
 
 
 def _between(level: Array, row: Array, column: Array) -> Array:
-    """Bilinear, at positions rounded to 1/32 px, whole grey levels; dark beyond the edge."""
-    at = [jnp.round(row * _STEPS) / _STEPS, jnp.round(column * _STEPS) / _STEPS]
-    return jnp.round(jax.scipy.ndimage.map_coordinates(level, at, order=1, mode="constant", cval=0.0))
-
-
+    """Bilinear (n, n[, 3]); dark beyond the edge."""
+    if level.ndim == 3:
+        return jnp.stack([_between(level[..., k], row, column) for k in range(level.shape[2])], axis=-1)
+    return jax.scipy.ndimage.map_coordinates(level, [row, column], order=1, mode="constant", cval=0.0)

@@ -1,0 +1,162 @@
+"""PyTorch's files of weights, read without PyTorch and without running what they hold.
+
+A .pth file is a pickle: a program. Here it is read by an unpickler that knows tensors, ordered dictionaries and plain Python values and
+refuses every other name, so that nothing of it is executed. Both layouts are read: the ZIP archive of PyTorch 1.6 and later, and the
+stream of pickles before it.
+"""
+
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import ml_dtypes
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from lensjax.errors import BadInput
+
+_TYPES: dict[str, Any] = {
+    "FloatStorage": np.float32, "DoubleStorage": np.float64, "HalfStorage": np.float16, "BFloat16Storage": ml_dtypes.bfloat16,
+    "LongStorage": np.int64, "IntStorage": np.int32, "ShortStorage": np.int16, "CharStorage": np.int8, "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}  # fmt: skip
+_MAGIC = 0x1950A86A20F9469CFC6C
+_LARGEST = 16 << 30
+"""Bytes of a file that is read at all."""
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Tensors by name, from a .safetensors file or a .pth file.
+
+    A dictionary that holds the weights under "state_dict" or "model" is opened; a leading "module." of every name is dropped.
+
+    Raises:
+        BadInput: no such file, not such a file, or one that holds more than weights.
+    """
+    try:
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file")
+        if path.stat().st_size > _LARGEST:
+            raise BadInput(f"{path}: larger than {_LARGEST >> 30} GiB")
+        if path.suffix == ".safetensors":
+            return safetensors.numpy.load_file(path)
+        found = _from_zip(path) if zipfile.is_zipfile(path) else _from_stream(path)
+    except BadInput:
+        raise
+    except (SafetensorError, OSError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None
+    except Exception as error:  # a broken pickle can end in any of them
+        raise BadInput(f"{path}: not a file of PyTorch weights: {type(error).__name__}: {error}") from None
+    for name in ("state_dict", "model"):
+        if isinstance(found, dict) and isinstance(found.get(name), dict):
+            found = found[name]
+    if not isinstance(found, dict) or not found or not all(isinstance(v, np.ndarray) and isinstance(k, str) for k, v in found.items()):
+        raise BadInput(f"{path}: holds no dictionary of tensors by name (a whole model? save its state_dict)")
+    return {name.removeprefix("module."): np.array(value) for name, value in found.items()}
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """What a file says of a tensor's memory: its type, and the name that it goes by."""
+
+    kind: Any
+
+
+def _tensor(storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> np.ndarray:
+    """PyTorch's _rebuild_tensor: a view of flat memory, checked to lie within it."""
+    size, stride = tuple(int(n) for n in size), tuple(int(n) for n in stride)
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else offset
+    if offset < 0 or any(n < 0 for n in size + stride) or last >= len(storage) > 0 or (len(storage) == 0 and all(size)):
+        raise BadInput("a tensor reaches beyond its memory")
+    width = storage.dtype.itemsize
+    return np.lib.stride_tricks.as_strided(storage[offset:], size, tuple(step * width for step in stride), writeable=False)
+
+
+def _parameter(data: np.ndarray, *_: object) -> np.ndarray:
+    return data
+
+
+class _Reader(pickle.Unpickler):
+    """An unpickler that knows tensors and nothing that acts."""
+
+    def __init__(self, file: IO[bytes], storage: Callable[[Any], np.ndarray]):
+        super().__init__(file, encoding="utf-8")
+        self._storage = storage
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
+            return _tensor
+        if module == "torch._utils" and name == "_rebuild_parameter":
+            return _parameter
+        if module == "collections" and name == "OrderedDict":
+            return OrderedDict
+        if module in ("torch", "torch.storage") and name in _TYPES:
+            return _Storage(_TYPES[name])
+        raise BadInput(f"holds {module}.{name}, which is more than weights")
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        return self._storage(pid)
+
+
+def _from_zip(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        pickled = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
+        if len(pickled) != 1:
+            raise BadInput(f"{path}: a ZIP archive, but not one of PyTorch weights")
+        folder = pickled[0].removesuffix("data.pkl")
+        if folder + "byteorder" in names and archive.read(folder + "byteorder") != b"little":
+            raise BadInput(f"{path}: written on a big-endian machine")
+        known: dict[str, np.ndarray] = {}
+
+        def storage(pid: Any) -> np.ndarray:
+            _, kind, key, _, count = pid[:5]
+            if key not in known:
+                known[key] = np.frombuffer(archive.read(f"{folder}data/{key}"), kind.kind, count=int(count))
+            return known[key]
+
+        with archive.open(pickled[0]) as file:
+            try:
+                return _Reader(file, storage).load()
+            except BadInput as error:
+                raise BadInput(f"{path}: {error}") from None
+
+
+def _from_stream(path: Path) -> Any:
+    """The older layout: magic number, protocol, sizes, the object, the names of its storages, then their bytes in that order.
+
+    Tensors are views of memory that is filled in after they are made.
+    """
+    with path.open("rb") as file:
+        known: dict[str, np.ndarray] = {}
+
+        def storage(pid: Any) -> np.ndarray:
+            kind, key, count = pid[1], pid[2], int(pid[4])
+            if len(pid) > 5 and pid[5] is not None:
+                raise BadInput("holds views of storages, which are not read")
+            if count * np.dtype(kind.kind).itemsize > path.stat().st_size:
+                raise BadInput("a tensor reaches beyond the file")
+            return known.setdefault(key, np.zeros(count, kind.kind))
+
+        try:
+            if _Reader(file, storage).load() != _MAGIC:
+                raise BadInput("not a file of PyTorch weights")
+            for _ in range(2):
+                _Reader(file, storage).load()
+            found = _Reader(file, storage).load()
+            for key in _Reader(file, storage).load():
+                (count,) = struct.unpack("<q", file.read(8))
+                memory = known[key]
+                content = file.read(memory.nbytes)
+                if count != len(memory) or len(content) != memory.nbytes:
+                    raise BadInput("cut short")
+                memory[:] = np.frombuffer(content, memory.dtype)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
+    return found

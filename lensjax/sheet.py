@@ -1,0 +1,169 @@
+"""A contact sheet: many images, small, on one."""
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+
+from lensjax.errors import BadInput
+
+MOST = 400
+"""Images on a sheet, unless more are asked for."""
+
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+
+_PAPER, _INK, _MOUNT = 255, 60, 225
+_MARGIN = 6
+_PIXELS = 100_000_000  # of a sheet
+_SIDE = 8192  # of an image
+
+
+def contact_sheet(
+    files: Sequence[str | Path],
+    *,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
+    thumbnail: int = 128,
+    most: int = MOST,
+) -> np.ndarray:
+    """Thumbnails of image files, in their order, row by row.
+
+    Each pixel of a thumbnail is the mean over the area that it shows; small images are enlarged by whole factors. Float images are taken
+    for grey levels 0…255; where the brightest is 1 or less for 0…1, and where it is more than 255 it is shown as 255.
+
+    Args:
+        files: N image files.
+        labels: a caption for each, (N,); by default the name without suffix. What is too long is shortened in the middle.
+        columns: thumbnails in a row; by default as many as make the sheet about 4:3.
+        thumbnail: side of the square that a thumbnail fits in [px].
+        most: images shown; of more, so many evenly spread ones, and the sheet says so.
+
+    Returns:
+        (h, w) grey levels, (h, w, 3) where any image is coloured; uint8.
+
+    Raises:
+        BadInput: no files, a file that is no image, or a sheet of more than 100 million pixels.
+        ValueError: another number of labels than files, or sizes below 1.
+    """
+    if not files:
+        raise BadInput("contact sheet: there are no images")
+    if labels is not None and len(labels) != len(files):
+        raise ValueError(f"{len(labels)} labels for {len(files)} files")
+    if min(thumbnail, most, 1 if columns is None else columns) < 1:
+        raise ValueError("columns, thumbnail and most are 1 or more")
+    chosen = range(len(files))
+    if len(files) > most:
+        chosen = np.unique(np.round(np.linspace(0, len(files) - 1, most)).astype(int)).tolist()
+    font = _font(max(8, min(12, thumbnail // 8)))
+    line = sum(font.getmetrics())
+    wide, high = thumbnail + _MARGIN, thumbnail + line + 4 + _MARGIN
+    columns = min(columns or max(1, round(math.sqrt(len(chosen) * 4 / 3 * high / wide))), len(chosen))
+    rows = -(-len(chosen) // columns)
+    foot = line + _MARGIN if len(chosen) < len(files) else 0
+    size = (columns * wide + _MARGIN, rows * high + _MARGIN + foot)
+    if size[0] * size[1] > _PIXELS:
+        raise BadInput(f"contact sheet: it would have {size[0]}×{size[1]} pixels; fewer or smaller thumbnails are asked for")
+    thumbnails = [_thumbnail(read(files[i]), thumbnail) for i in chosen]
+    mode = "RGB" if any(one.mode == "RGB" for one in thumbnails) else "L"
+    sheet = Image.new(mode, size, _grey(_PAPER, mode))
+    draw = ImageDraw.Draw(sheet)
+    for k, (i, one) in enumerate(zip(chosen, thumbnails, strict=True)):
+        left, top = _MARGIN + k % columns * wide, _MARGIN + k // columns * high
+        draw.rectangle((left, top, left + thumbnail - 1, top + thumbnail - 1), fill=_grey(_MOUNT, mode))
+        sheet.paste(one, (left + (thumbnail - one.width) // 2, top + (thumbnail - one.height) // 2))
+        label = labels[i] if labels is not None else Path(files[i]).stem
+        draw.text((left + thumbnail / 2, top + thumbnail + 2), _fitted(label, font, thumbnail), _grey(_INK, mode), font, anchor="ma")
+    if foot:
+        text = f"{len(chosen)} of {len(files)} images, evenly chosen"
+        draw.text((_MARGIN, size[1] - foot), _fitted(text, font, size[0] - 2 * _MARGIN), _grey(_INK, mode), font)
+    return np.asarray(sheet)
+
+
+def read(path: str | Path) -> np.ndarray:
+    """An image file's grey levels 0…255 as they are shown: (h, w) float32, (h, w, 3) if it is coloured; transparency is dropped.
+
+    Raises:
+        BadInput: no such file, not an image, of more than 8192 pixels on a side, or with pixels that are not finite.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            with Image.open(io.BytesIO(path.read_bytes())) as image:
+                if max(image.size) > _SIDE:
+                    raise BadInput(f"{path}: {image.width}×{image.height} pixels; {_SIDE} on a side are allowed")
+                if image.mode == "F" or image.mode.startswith("I"):
+                    return _levels(path, np.asarray(image, np.float32), deep=image.mode.startswith("I;16"))
+                grey = image.mode in ("1", "L", "LA", "La")
+                pixels = np.asarray(image.convert("L" if grey else "RGB"))
+    except BadInput:
+        raise
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: this is a folder; an image file is asked for") from None
+    except PermissionError:
+        raise BadInput(f"{path}: the file cannot be read: permission denied") from None
+    except UnidentifiedImageError:
+        raise BadInput(f"{path}: not an image file; PNG, TIFF or JPEG is asked for") from None
+    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
+        raise BadInput(f"{path}: the image cannot be read: {' '.join(str(error).split())}") from None
+    if not grey and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., 0]
+    return pixels.astype(np.float32)
+
+
+def _levels(path: Path, values: np.ndarray, *, deep: bool) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise BadInput(f"{path}: it has pixels that are not finite")
+    brightest = float(values.max())
+    if deep:
+        return values / np.float32(257.0)
+    factor = 255.0 if 0 < brightest <= 1 else 255.0 / max(brightest, 255.0)
+    return np.clip(values * np.float32(factor), 0.0, 255.0)
+
+
+def _thumbnail(pixels: np.ndarray, side: int) -> Image.Image:
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    scale = side // longest if longest <= side else side / longest
+    down, along = (_areas(length, max(1, round(length * scale))) for length in (height, width))
+    planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    small = np.moveaxis(down @ planes @ along.T, 0, -1)
+    small = small[..., 0] if pixels.ndim == 2 else small
+    return Image.fromarray(np.clip(np.rint(small), 0, 255).astype(np.uint8))
+
+
+@lru_cache(maxsize=64)
+def _areas(before: int, after: int) -> np.ndarray:
+    """(after, before): the share that each of `before` pixels has in each of the `after` that cover the same length."""
+    step = before / after
+    begin, pixel = step * np.arange(after)[:, None], np.arange(before)
+    overlap = np.minimum(begin + step, pixel + 1) - np.maximum(begin, pixel)
+    return (np.clip(overlap, 0.0, None) / step).astype(np.float32)
+
+
+def _grey(level: int, mode: str) -> int | tuple[int, int, int]:
+    return level if mode == "L" else (level, level, level)
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+
+def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """The text, its middle left out where it is wider than `width` [px]."""
+    text = " ".join(text.split())
+    kept = len(text)
+    shown = text
+    while kept > 1 and font.getlength(shown) > width:
+        kept -= 1
+        shown = text[: (kept + 1) // 2] + "…" + text[len(text) - kept // 2 :]
+    return shown
