@@ -221,7 +221,7 @@ def reference_point(scene: Scene) -> np.ndarray:
     with jax.enable_x64(True):
         place = jnp.asarray([scene.x, scene.y], jnp.float64)
         if scene.lens == "Cluster":
-            return np.asarray(_primary_image(_Sum(_table(scene.masses)), place))
+            return np.asarray(_primary_image(_Sum(jnp.asarray(_table(scene.masses))), place))
         return np.asarray(_primary_image(render.lens_of(render.kind_of(scene), render.numbers_of(scene)), place))
 
 
@@ -258,7 +258,7 @@ def _curves(masses: tuple[Mass, ...]) -> _Curves:
     if not masses:
         return [], [], []
     with jax.enable_x64(True):
-        lens = _Sum(_table(masses))
+        lens = _Sum(jnp.asarray(_table(masses)))
         if len(masses) == 1:
             critical = [_ellipse(masses[0])]
         else:
