@@ -1,5 +1,6 @@
 """Critical curves, caustics and cuts of any lens."""
 
+from collections.abc import Callable
 from typing import Any
 
 import contourpy
@@ -13,6 +14,7 @@ from lensjax.lens.cluster import Cluster
 from lensjax.lens.sie import SIE
 from lensjax.lens.sis import SIS
 
+_BLOCK = 512  # points of a line that are worked on at once
 _CUT = 1e-3  # px: how near to an isothermal centre its cut is taken
 
 
@@ -36,13 +38,16 @@ def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.nd
         for line in lines:
             if len(line) < 8:
                 continue
-            padded = np.zeros((int(2 ** np.ceil(np.log2(len(line)))), 2))
-            padded[:] = line[-1]
-            padded[: len(line)] = line
-            nearer = np.asarray(_brought_on(lens, jnp.asarray(padded)))[: len(line)]
+            nearer = _in_blocks(_brought_on, lens, line)
             step = np.hypot(*(nearer - line).T)
             found.append(np.where((step < 4.0 * half / points)[:, None], nearer, line))
     return found
+
+
+def _in_blocks(function: Callable[[Lens, Array], Array], lens: Lens, points: np.ndarray) -> np.ndarray:
+    """`function` of the points (k, 2), so many at a time that it is compiled once for lines of all lengths."""
+    padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % _BLOCK, axis=0)])
+    return np.concatenate([np.asarray(function(lens, block)) for block in np.split(padded, len(padded) // _BLOCK)])[: len(points)]
 
 
 @jax.jit
@@ -84,6 +89,10 @@ def _isothermal_centres(lens: Lens) -> list[np.ndarray]:
 
 def _to_source(lens: Lens, curve: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
-        x, y = jnp.asarray(curve[:, 0], jnp.float64), jnp.asarray(curve[:, 1], jnp.float64)
-        ax, ay = lens.deflection(x, y)
-        return np.stack([np.asarray(x - ax), np.asarray(y - ay)], axis=-1)
+        lens = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), lens)
+        return _in_blocks(_source_points, lens, np.asarray(curve, np.float64))
+
+
+@jax.jit
+def _source_points(lens: Lens, points: Array) -> Array:
+    return points - jnp.stack(lens.deflection(points[:, 0], points[:, 1]), axis=-1)
