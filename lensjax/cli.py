@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lensjax import __version__, cli_compare, cli_convert, cli_scenes, cli_sheet
+from lensjax import __version__, cli_compare, cli_convert, cli_doctor, cli_scenes, cli_sheet
 from lensjax.errors import BadInput
 
 # JAX and all that needs it are imported inside the commands: --help and wrong flags are answered at once.
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_estimate(commands)
     _add_delens(commands)
-    for more in (cli_compare, cli_sheet, cli_convert):
+    for more in (cli_compare, cli_sheet, cli_doctor, cli_convert):
         more.add(commands, _command)
     return parser
 
@@ -711,7 +711,7 @@ def _seen_scene(options: argparse.Namespace, row: Any) -> tuple[list[Any], Any, 
     import numpy as np
     from PIL import Image
 
-    from lensjax import delens, render, simulate
+    from lensjax import dataset, delens, render, simulate
     from lensjax.formats import cosmosim, cosmosim_rows, images
     from lensjax.formats.scene import Light
 
@@ -725,7 +725,7 @@ def _seen_scene(options: argparse.Namespace, row: Any) -> tuple[list[Any], Any, 
     centre = [row.columns.get(name, ("",))[0].strip() for name in ("centreX", "centreY")]
     if any(light.kind == "Image" for light in scene.lights):
         if options.picture is not None:
-            scene = cli_scenes._with_picture(scene, options.picture)
+            scene = replace(scene, lights=tuple(dataset.pictured(light, str(options.picture)) for light in scene.lights))
             pictures = [jnp.asarray(images.read_colour(light.picture) / 255.0) for light in scene.lights if light.kind == "Image"]
         elif scene.centred and not any(centre):
             raise BadInput(f"{scene.origin}: the place of a centred image depends on its source, a picture; --picture FILE says which")

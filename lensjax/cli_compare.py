@@ -1,6 +1,7 @@
 """`lensjax compare`: two folders of images, or all pairs within one."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,24 @@ def add(commands: Any, command: Any) -> None:
     parser.add_argument("second", type=Path, nargs="?", metavar="B", help="another; without it all pairs within A")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and pictures of differences")
     parser.add_argument("--tolerance", type=_levels, default=0.0, metavar="T", help="largest difference of equal pixels [grey levels] (0)")
-    parser.add_argument("--worst", type=int, default=20, metavar="N", help="pictures of differences that are written (20)")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="pairs that are printed, those that differ most (20)")
+    parser.add_argument("--worst", type=_count, default=20, metavar="N", help="pictures of differences that are written (20)")
+    parser.add_argument("--limit", type=_count, default=20, metavar="N", help="pairs that are printed, those that differ most (20)")
 
 
 def _levels(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < 256:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r}; a number of grey levels from 0 to 255 is allowed")
     return value
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}; a whole number, 0 or more, is allowed")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -46,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     total = len(a) * (len(a) - 1) // 2 if options.second is None else min(len(a), len(b))
     with tqdm(total=total, unit="pair", disable=None, leave=False, delay=2) as bar:
         if options.second is None:
-            pairs = compare.among(a, on_image=lambda done: bar.update(done - bar.n))
+            pairs = compare.among(a, on_pair=lambda pair: bar.update())
         else:
             pairs, *only = compare.folders(a, b, on_pair=lambda pair: bar.update())
     rows = compare.table(pairs, options.tolerance)

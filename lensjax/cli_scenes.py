@@ -33,7 +33,9 @@ _SWITCHES = {
     "reflines": ("-R", "draws the middle row and column in"),
     "criticalcurves": ("--criticalcurves", "draws critical curves in"),
 }
-_OF_2023 = ("einsteinR", "chi")
+_SIZE = 400  # of a problem's image, where --size is not given
+_PLACES = ("x", "y", "R", "phi")
+_OF_2023 = "einsteinR"
 _NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
 
 
@@ -60,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def asked_for(options: argparse.Namespace) -> bool:
     """Whether the words given ask for CosmoSim's files, and not for a problem of LensJAX's."""
+    asked = _asked_for(options)
+    for flag, given in (("method", options.method is not None), ("size", options.size != _SIZE)):
+        if asked and given:
+            raise BadInput(f"--{flag}: goes with a problem of LensJAX's, not with CosmoSim's files; -L and -Z say it there")
+    return asked
+
+
+def _asked_for(options: argparse.Namespace) -> bool:
     from lensjax.formats import cosmosim, cosmosim_toml
 
     if options.problem is not None:
@@ -75,7 +85,7 @@ def asked_for(options: argparse.Namespace) -> bool:
     if options.csv is None:
         return False
     columns = cosmosim.read(options.csv).columns
-    return not all(name in columns for name in _OF_2023) or any(name in columns for name in _NOT_OF_2023)
+    return _OF_2023 not in columns or any(name in columns for name in _NOT_OF_2023)
 
 
 def _given(options: argparse.Namespace) -> dict[str, str]:
@@ -101,21 +111,26 @@ def simulate(options: argparse.Namespace, progress: Any) -> None:
     from lensjax.formats import cosmosim_rows
 
     scenes, origin, warnings = _scenes(options)
-    for warning in warnings:
-        print(f"lensjax: {warning}", file=sys.stderr)
-    if not scenes:
-        raise BadInput("no row can be used")
     suffix = ".png" if options.quantise else ".tif"
     scenes = _named(scenes, suffix)
     if options.picture is not None:
-        scenes = [_with_picture(scene, options.picture) for scene in scenes]
+        pictures = [tuple(dataset.pictured(light, str(options.picture)) for light in scene.lights) for scene in scenes]
+        scenes = [replace(scene, lights=lights) for scene, lights in zip(scenes, pictures, strict=True)]
     missing = next((scene for scene in scenes if any(s.kind == "Image" and not s.picture for s in scene.lights)), None)
     if missing is not None:
         raise BadInput(f"{missing.origin or missing.filename}: its source is a picture; --picture FILE says which")
+    lights = [light for scene in scenes for light in scene.lights]
+    _check_colours({light.kind for light in lights}, {light.picture for light in lights if light.kind == "Image"}, options.quantise)
+    if options.mldata and options.roulette_csv is None:
+        raise BadInput("--mldata: goes with --roulette-csv")
     files.check_file(options.out / "dataset.csv")
     for path in (options.roulette_csv, options.sheet):
         if path is not None:
             files.check_file(path)
+            if path.resolve() == (options.out / "dataset.csv").resolve():
+                raise BadInput(f"{path}: the table of the images is written there; another name is asked for")
+    for warning in warnings:
+        print(f"lensjax: {warning}", file=sys.stderr)
     with progress(len(scenes), "image") as bar:
         centres = dataset.write(
             scenes,
@@ -123,6 +138,7 @@ def simulate(options: argparse.Namespace, progress: Any) -> None:
             lookup=options.lookup,
             quantise=options.quantise,
             finish=_annotator(scenes, options.annotate),
+            finishing="annotated" if options.annotate else "",
             on_image=lambda count: bar.update(count - bar.n),
         )
     written = [f"{len(scenes)} image{'s' * (len(scenes) != 1)}"]
@@ -149,6 +165,7 @@ def _scenes(options: argparse.Namespace) -> tuple[list[Any], Any, list[str]]:
         description = cosmosim_toml.read(options.toml)
         warnings += description.warnings
         below = cosmosim_toml.settings(description)
+    below = {name: value for name, value in below.items() if name not in _replaced(given)}
     settings = {**below, **given}
     if options.csv is not None:
         for flag in ("n", "seed"):
@@ -158,46 +175,76 @@ def _scenes(options: argparse.Namespace) -> tuple[list[Any], Any, list[str]]:
         made = cosmosim_rows.scenes(origin, settings=settings, skip_bad=options.skip_bad)
     elif description is not None and (options.n is not None or _varies(description)):
         drawn = cosmosim_toml.draw(description, n=options.n, seed=options.seed or 0)
-        columns = {name: cells for name, cells in drawn.columns.items() if name not in given}
+        columns = {name: cells for name, cells in drawn.columns.items() if name not in _replaced(given)}
+        columns |= {name: (given[name],) * len(drawn) for name in ("lens", "cluster", "model") if name in given}
         origin = None
         made = cosmosim_rows.scenes(replace(drawn, columns=columns), settings=settings, skip_bad=options.skip_bad)
     else:
+        for flag in ("n", "seed"):
+            if getattr(options, flag) is not None:
+                raise BadInput(f"--{flag} goes with --toml, whose ranges are drawn from")
         origin = None
-        name = str(settings.pop("filename", "test.png"))
-        made = cosmosim_rows.single(settings, filename=name, origin=str(options.toml or "command line"))
+        where = str(options.toml or "command line")
+        name = cosmosim._checked_name(Path(where), 1, str(settings.pop("filename", "test.png")))
+        made = cosmosim_rows.single(settings, filename=name, origin=where)
+    if not made.scenes:
+        raise BadInput(f"no row can be used; the first: {made.refused[0]}")
     return list(made.scenes), origin, [*warnings, *made.warnings, *(f"left out: {text}" for text in made.refused)]
 
 
+def _replaced(given: dict[str, str]) -> set[str]:
+    """What of a TOML file the words given stand in the place of: their own names, all of a place, and a cluster where they name a lens."""
+    names = set(given)
+    if names & {*_PLACES}:
+        names |= {"R", "phi"} if "y" in names or "phi" not in names else {*_PLACES}
+    if "lens" in names and given["lens"].lower() != "cluster":
+        names.add("cluster")
+    return names
+
+
 def _varies(description: Any) -> bool:
-    """Whether a TOML file describes many images: a number of them, a range or a list."""
+    """Whether a TOML file describes many images: a number of them, a range or a list, a place or a cluster to be drawn."""
     return any(
-        key == "size" or key.endswith(("-min", "-max")) or isinstance(value, list)
+        key in ("size", "count")
+        or key.endswith(("-min", "-max"))
+        or (key == "position" and value.strip().lower() != "cartesian")
+        or (isinstance(value, list) and len(value) > 1)
         for table in description.tables.values()
         for key, value in table.items()
     )
 
 
-def _named(scenes: Iterable[Any], suffix: str) -> list[Any]:
+def _named(scenes: Sequence[Any], suffix: str) -> list[Any]:
     """The scenes with the suffix of what is written."""
-    out = []
+    names = _written([scene.filename for scene in scenes], suffix, [scene.origin for scene in scenes])
+    return [replace(scene, filename=name) for scene, name in zip(scenes, names, strict=True)]
+
+
+def _written(given: Sequence[str], suffix: str, origins: Sequence[str]) -> list[str]:
+    """Names with the suffix of what is written; refuses two images in one place, and an image where another needs a folder."""
+    names = []
+    for own in given:
+        known = PurePosixPath(own).suffix.lower() in (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+        names.append(str(PurePosixPath(own).with_suffix(suffix)) if known else own + suffix)
     taken: dict[str, str] = {}
-    for scene in scenes:
-        given = PurePosixPath(scene.filename)
-        known = given.suffix.lower() in (".png", ".tif", ".tiff", ".jpg", ".jpeg")
-        name = str(given.with_suffix(suffix)) if known else scene.filename + suffix
+    for name, own, origin in zip(names, given, origins, strict=True):
         if name in taken:
-            raise BadInput(f"{scene.origin}: {scene.filename!r} and {taken[name]!r} would both be written to {name}")
-        taken[name] = scene.filename
-        out.append(replace(scene, filename=name))
-    return out
+            raise BadInput(f"{origin}: {own!r} and {taken[name]!r} would both be written to {name}")
+        taken[name] = own
+    for name, own, origin in zip(names, given, origins, strict=True):
+        above = next((str(folder) for folder in PurePosixPath(name).parents if str(folder) in taken), None)
+        if above is not None:
+            raise BadInput(f"{origin}: {own!r} is to be written in {above}, which is an image's name too")
+    return names
 
 
-def _with_picture(scene: Any, path: Path) -> Any:
-    lights = tuple(
-        replace(light, picture=light.picture or str(path), sigma=light.sigma or 20.0) if light.kind == "Image" else light
-        for light in scene.lights
-    )
-    return replace(scene, lights=lights)
+def _check_colours(kinds: Iterable[str], pictures: Iterable[str], quantise: bool) -> None:
+    """Refuses pictures that cannot be read, and colours where images are not 8-bit PNG."""
+    from lensjax.formats import images
+
+    coloured = [images.read_colour(path).ndim == 3 for path in sorted(set(pictures))]
+    if not quantise and (any(coloured) or "Triangle" in kinds):
+        raise BadInput("--no-quantise: an image is coloured; those are written as PNG only")
 
 
 def _annotator(scenes: Sequence[Any], all_of_them: bool) -> Any:
@@ -221,18 +268,26 @@ def _resimulate(options: argparse.Namespace, progress: Any) -> None:
 
     given = _given(options)
     unfit = [name for name in given if name not in ("imagesize", "cropsize", "mask", "nterms")]
-    unfit += [name for name in ("csv", "toml", "roulette_csv") if getattr(options, name) is not None]
+    unfit += [name for name in ("csv", "toml", "n", "seed", "roulette_csv") if getattr(options, name) is not None]
+    unfit += [name for name in ("annotate", "mldata", "skip_bad") if getattr(options, name)]
+    unfit += ["lookup"] * (options.lookup != "exact")
     if unfit:
         raise BadInput(f"--{unfit[0].replace('_', '-')}: does not go with --roulette, whose amplitudes say it all")
     numbers = {name: _whole(name, given[name], low, 8192) for name, low in (("imagesize", 16), ("cropsize", 16)) if name in given}
     terms = _whole("nterms", given["nterms"], 1, 200) if "nterms" in given else None
     size = numbers.get("cropsize") or numbers.get("imagesize") or 512
     records = roulette_csv.read(options.roulette)
-    names = [str(PurePosixPath(record.filename).with_suffix(".png" if options.quantise else ".tif")) for record in records]
+    suffix = ".png" if options.quantise else ".tif"
+    names = _written([record.filename for record in records], suffix, [str(options.roulette)] * len(records))
+    kinds = {light.kind for record in records for light in record.lights()}
+    if "Image" in kinds and options.picture is None:
+        raise BadInput(f"{options.roulette}: a source is a picture; --picture FILE says which")
+    _check_colours(kinds, [str(options.picture)] if "Image" in kinds else [], options.quantise)
     for name in names:
         files.check_file(options.out / name)
+    made = dataset.resimulated(records, size=size, mask="mask" in given, terms=terms, picture=str(options.picture or ""))
     with progress(len(records), "image") as bar:
-        for i, image in dataset.resimulated(records, size=size, mask="mask" in given, terms=terms):
+        for i, image in made:
             (images.write_png if options.quantise else images.write_tiff)(options.out / names[i], image)
             bar.update(1)
     written = [f"{len(records)} image{'s' * (len(records) != 1)}"]

@@ -13,11 +13,13 @@ from lensjax.errors import BadInput
 from lensjax.formats import images
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
-_AT_ONCE = 1 << 26
-"""Pixels that are compared with one image at once."""
+_AT_ONCE = 1 << 25
+"""Pixels of a block of images; two blocks are held in memory at once."""
+_MOST = 3000
+"""Images that are compared among themselves."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two images.
 
@@ -76,9 +78,10 @@ def _shape(image: np.ndarray) -> str:
     return f"{image.shape[1]}×{image.shape[0]} pixels{' in colour' if image.ndim == 3 else ''}"
 
 
-def _pair(first: str, second: str, difference: np.ndarray) -> Pair:
-    size = np.abs(difference)
-    return Pair(first, second, float(size.mean(dtype=float)), float(np.sqrt(np.square(size, dtype=float).mean())), float(size.max()))
+def _pair(first: str, second: str, one: np.ndarray, other: np.ndarray) -> Pair:
+    size = np.abs(one - other).ravel()
+    squares = np.einsum("i,i->", size, size, dtype=np.float64)
+    return Pair(first, second, float(size.mean(dtype=np.float64)), float(np.sqrt(squares / size.size)), float(size.max()))
 
 
 def folders(
@@ -100,39 +103,47 @@ def folders(
     for first, second in matched:
         one, other = pixels(a[first]), pixels(b[second])
         _same_shape(one, other, a[first], b[second])
-        pairs.append(_pair(first, second, one - other))
+        pairs.append(_pair(first, second, one, other))
         on_pair(pairs[-1])
     in_pairs = {name for pair in matched for name in pair}
     return pairs, [name for name in a if name not in in_pairs], [name for name in b if name not in in_pairs]
 
 
-def among(listed: dict[str, Path], *, on_image: Callable[[int], None] = lambda pairs: None) -> list[Pair]:
-    """All pairs among images: n (n − 1)/2 of them.
+def among(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda pair: None) -> list[Pair]:
+    """All pairs among images: n (n − 1)/2 of them, block by block, so that few images are in memory.
 
     Args:
         listed: n images by name.
-        on_image: called with the number of pairs that are done, now and then.
+        on_pair: called with each pair.
 
     Raises:
-        BadInput: fewer than two images, images that cannot be read, or of unequal shapes.
+        BadInput: fewer than two images or more than 3000, images that cannot be read, or of unequal shapes.
     """
     names, paths = list(listed), list(listed.values())
     if len(names) < 2:
         raise BadInput(f"{paths[0]}: the only image; two or more are asked for")
-    first = pixels(paths[0])
-    stack = np.empty((len(names), *first.shape), first.dtype)
-    for k, path in enumerate(paths):
-        image = pixels(path)
-        _same_shape(first, image, paths[0], path)
-        stack[k] = image
-    if all(float(part.max()) <= 255 and (part == np.rint(part)).all() and float(part.min()) >= 0 for part in stack):
-        stack = stack.astype(np.int16)
-    pairs, step = [], max(1, _AT_ONCE // first.size)
-    for k in range(len(names) - 1):
-        for begin in range(k + 1, len(names), step):
-            difference = stack[begin : begin + step] - stack[k]
-            pairs += [_pair(names[k], names[begin + j], one) for j, one in enumerate(difference)]
-        on_image(len(pairs))
+    if len(names) > _MOST:
+        raise BadInput(f"{paths[0].parent}: {len(names)} images; up to {_MOST} can be compared among themselves")
+    shown = pixels(paths[0])
+    step = max(1, _AT_ONCE // shown.size)
+
+    def block(begin: int) -> np.ndarray:
+        read = np.empty((len(paths[begin : begin + step]), *shown.shape), np.float32)
+        for k, path in enumerate(paths[begin : begin + step]):
+            image = pixels(path)
+            _same_shape(shown, image, paths[0], path)
+            read[k] = image
+        return read
+
+    pairs = []
+    for begin in range(0, len(names), step):
+        here = block(begin)
+        for other in range(begin, len(names), step):
+            there = here if other == begin else block(other)
+            for i, one in enumerate(here):
+                for j in range(i + 1 if other == begin else 0, len(there)):
+                    pairs.append(_pair(names[begin + i], names[other + j], one, there[j]))
+                    on_pair(pairs[-1])
     return pairs
 
 

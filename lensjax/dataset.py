@@ -202,7 +202,7 @@ def _scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> floa
 
 
 def _drawer(kind: render.Kind) -> Callable:
-    def draw(lens: Lens, numbers: render.Numbers, middle: np.ndarray) -> jax.Array:
+    def draw(lens: Lens, numbers: render.Numbers, middle: jax.Array) -> jax.Array:
         system = render.source_alone(kind, numbers, lens)
         return simulate.image_about(system, replace(kind.camera, centred=True), middle)
 

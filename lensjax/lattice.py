@@ -9,6 +9,7 @@ a cluster is where a search ends once its step is below 0.02 px. Take float64: a
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax import roulette
@@ -31,7 +32,9 @@ _LINE_LEVEL = 192.0
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, where OpenCV makes grey of them
 
 
-def image(system: System, lights: Array, kinds: tuple[tuple[str, bool], ...], camera: Camera) -> tuple[Array, Array]:
+def image(
+    system: System, lights: Array | np.ndarray, kinds: tuple[tuple[str, bool], ...], camera: Camera
+) -> tuple[Array, Array]:
     """(n, n[, 3]) whole grey levels, and (2,) where its middle lies, seen from the lens [px].
 
     Args:
@@ -40,7 +43,7 @@ def image(system: System, lights: Array, kinds: tuple[tuple[str, bool], ...], ca
         kinds: of each light its kind, and whether it is turned.
         camera: how it is seen.
     """
-    raster = _raster(system.source, lights, camera.canvas, kinds)
+    raster = _raster(system.source, jnp.asarray(lights), camera.canvas, kinds)
     x, y = pixel_points(camera.canvas, camera.canvas, dtype=jnp.result_type(system.x))
     seen = _looked_up(system, raster, x, y, camera)
     grey = seen if seen.ndim == 2 else jnp.round(seen @ jnp.asarray(_LUMA, seen.dtype))

@@ -4,9 +4,10 @@
 CosmoSim 3.3 (see `lensjax.lattice`). Scenes of one kind are rendered together: all that differs between them are numbers.
 """
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import jax
@@ -193,13 +194,22 @@ def source_alone(kind: Kind, numbers: Numbers, lens: Lens) -> System:
     return System(lens=lens, source=source, x=zero, y=zero)
 
 
-@lru_cache(maxsize=64)
 def _picture(path: str) -> np.ndarray:
+    return _picture_of(path, os.stat(path).st_mtime_ns if os.path.exists(path) else 0)
+
+
+@lru_cache(maxsize=8)
+def _picture_of(path: str, changed: int) -> np.ndarray:
     return images.read_colour(path) / np.float32(255.0)
 
 
-def render(scenes: Sequence[Scene], *, lookup: str = "exact") -> Iterator[Rendered]:
+def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[int] | None = None) -> Iterator[Rendered]:
     """The images of all scenes, kind by kind, in float32; "cosmosim" and sampled lenses in float64.
+
+    Args:
+        scenes: N scenes.
+        lookup: one of `LOOKUPS`.
+        only: numbers of the scenes that are wanted; all by default. Their pixels do not depend on it.
 
     Raises:
         ValueError: another lookup than `LOOKUPS`.
@@ -209,7 +219,8 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact") -> Iterator[Render
         raise ValueError(f"lookup is {lookup!r}; known: {', '.join(LOOKUPS)}")
     for kind, members in _kinds(scenes).items():
         double = lookup == "cosmosim" or kind.sampled
-        for chunk, numbers in _chunks(scenes, members, np.float64 if double else np.float32):
+        wanted = members if only is None else [i for i in members if i in only]
+        for chunk, numbers in _chunks(scenes, wanted, np.float64 if double else np.float32, full=len(members) > 1):
             with jax.enable_x64(True) if double else nullcontext():
                 pictures = tuple(_picture(path) for path in kind.pictures)
                 drawn, centres = (np.asarray(a) for a in _draw(numbers, pictures, kind, lookup))
@@ -224,10 +235,11 @@ def _kinds(scenes: Sequence[Scene]) -> dict[Kind, list[int]]:
     return kinds
 
 
-def _chunks(scenes: Sequence[Scene], members: list[int], dtype: type) -> Iterator[tuple[list[int], Numbers]]:
+def _chunks(scenes: Sequence[Scene], members: list[int], dtype: type, *, full: bool) -> Iterator[tuple[list[int], Numbers]]:
+    """Scenes' numbers a chunk at a time; where `full`, a chunk is filled up with its last scene."""
     for begin in range(0, len(members), CHUNK):
         chunk = members[begin : begin + CHUNK]
-        filled = chunk + chunk[-1:] * (CHUNK - len(chunk)) if len(members) > 1 else chunk
+        filled = chunk + chunk[-1:] * (CHUNK - len(chunk)) if full else chunk
         yield chunk, jax.tree.map(lambda *rows: np.stack(rows).astype(dtype), *(numbers_of(scenes[i]) for i in filled))
 
 
@@ -255,6 +267,7 @@ def expansions(scenes: Sequence[Scene], centres: np.ndarray) -> Iterator[Amplitu
         centres: (N, 2) where the middle of each image lies, seen from the lens [px]: the point that the amplitudes are about where a
             scene's `xireference` is off.
     """
+    bare = [replace(scene, lights=()) for scene in scenes]  # sources of any number have no part in it
     kinds: dict[object, tuple[Kind, list[int]]] = {}
     for i, scene in enumerate(scenes):
         kind = kind_of(scene)
@@ -263,7 +276,7 @@ def expansions(scenes: Sequence[Scene], centres: np.ndarray) -> Iterator[Amplitu
         kinds.setdefault(key, (kind, []))[1].append(i)
     for kind, members in kinds.values():
         first = scenes[members[0]]
-        for chunk, numbers in _chunks(scenes, members, np.float64):
+        for chunk, numbers in _chunks(bare, members, np.float64, full=True):
             about = centres[np.asarray(chunk + chunk[-1:] * (len(numbers.place) - len(chunk)))].astype(np.float64)
             with jax.enable_x64(True):
                 found = _expanded(

@@ -49,8 +49,12 @@ def test_all_pairs_of_one_folder(tmp_path, grey, suffix):
 def test_in_blocks_as_at_once(tmp_path, grey, monkeypatch):
     listed = compare.found(make(tmp_path / "A", grey))
     whole = compare.among(listed)
-    monkeypatch.setattr(compare, "_AT_ONCE", 130)
-    assert compare.among(listed) == whole
+    monkeypatch.setattr(compare, "_AT_ONCE", 370)  # three images of 120 pixels
+    blocks = compare.among(listed)
+    assert len(blocks) == len(whole) == 6 and set(blocks) == set(whole)
+    monkeypatch.setattr(compare, "_MOST", 3)
+    with pytest.raises(BadInput, match="4 images; up to 3"):
+        compare.among(listed)
 
 
 def test_colours_of_a_difference():
@@ -93,4 +97,6 @@ def test_bad_input(tmp_path, grey, capsys):
     assert not (tmp_path / "out").exists()
     with pytest.raises(BadInput, match="only image"):
         compare.among(compare.found(tmp_path / "small"))
-    assert cli.main(["compare", str(a), "--tolerance", "-1"]) == 2
+    for flag, value, word in (("--tolerance", "-1", "from 0"), ("--tolerance", "x", "grey levels"), ("--worst", "-2", "0 or more")):
+        assert cli.main(["compare", str(a), flag, value]) == 2
+        assert word in capsys.readouterr().err

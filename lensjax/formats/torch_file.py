@@ -5,6 +5,7 @@ refuses every other name, so that nothing of it is executed. Both layouts are re
 stream of pickles before it.
 """
 
+import importlib.util
 import pickle
 import struct
 import zipfile
@@ -59,6 +60,25 @@ def read(path: Path) -> dict[str, np.ndarray]:
     if not isinstance(found, dict) or not found or not all(isinstance(v, np.ndarray) and isinstance(k, str) for k, v in found.items()):
         raise BadInput(f"{path}: holds no dictionary of tensors by name (a whole model? save its state_dict)")
     return {name.removeprefix("module."): np.array(value) for name, value in found.items()}
+
+
+def located(path: Path) -> Path:
+    """`path`, or where there is no such file and an installed package is called so, the one .pth or .safetensors file in it.
+
+    Raises:
+        BadInput: the package has none, or several.
+    """
+    name = str(path)
+    if path.exists() or not name.isidentifier():
+        return path
+    spec = importlib.util.find_spec(name)  # finds it and runs nothing
+    folders = spec.submodule_search_locations if spec is not None else None
+    if not folders:
+        return path
+    found = [file for folder in folders for kind in ("*.pth", "*.safetensors") for file in sorted(Path(folder).rglob(kind))]
+    if len(found) != 1:
+        raise BadInput(f"{name}: the package of this name has {len(found)} files of weights; the path of one is asked for")
+    return found[0]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+SMALLEST = 1
+"""Side of the smallest image: every layer pads."""
+
 
 class Compact(nn.Module):
     """Residual network of four stages.

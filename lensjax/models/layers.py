@@ -1,8 +1,15 @@
 """Layers that Flax lacks and more than one family uses."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 
 
 def _bins(size: int, out: int) -> np.ndarray:
@@ -24,3 +31,84 @@ def adaptive_average_pool(x: Array, shape: tuple[int, int]) -> Array:
     down, along = _bins(x.shape[1], shape[0]), _bins(x.shape[2], shape[1])
     pooled = jnp.einsum("ih,bhwc,jw->bijc", down, x.astype(jnp.float32), along, precision="highest")
     return pooled.astype(x.dtype)
+
+
+def make_divisible(channels: float, divisor: int) -> int:
+    """The multiple of `divisor` nearest to `channels`, or the next one up where that is more than a tenth less."""
+    nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return nearest if nearest >= 0.9 * channels else nearest + divisor
+
+
+uniform_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""First weights of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
+
+
+def uniform_bias(fan_in: int) -> Callable[..., Array]:
+    """First biases of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
+
+    def init(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
+
+    return init
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, padded by half its kernel; normalisation; activation. Names as in torchvision's Conv2dNormActivation.
+
+    Attributes:
+        features: channels out.
+        kernel: side of the kernel, odd.
+        conv: nn.Conv with its type and first weights.
+        norm: nn.BatchNorm with its options.
+        stride: of the convolution.
+        groups: of channels that the convolution keeps apart.
+        activation: what follows; None for nothing.
+    """
+
+    features: int
+    kernel: int
+    conv: Callable[..., Any]
+    norm: Callable[..., Any]
+    stride: int = 1
+    groups: int = 1
+    activation: Callable[[Array], Array] | None = nn.relu
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """(batch, height, width, channel) → (batch, ⌈height/stride⌉, ⌈width/stride⌉, features)."""
+        x = self.conv(
+            self.features,
+            (self.kernel, self.kernel),
+            strides=self.stride,
+            padding=self.kernel // 2,
+            feature_group_count=self.groups,
+            use_bias=False,
+            name="0",
+        )(x)
+        x = self.norm(name="1")(x)
+        return x if self.activation is None else self.activation(x)
+
+
+class SqueezeExcite(nn.Module):
+    """Scales each channel by what two dense layers, ReLU between, make of all channels' means (Hu et al. 2018).
+
+    Attributes:
+        squeezed: width of the first layer.
+        conv: nn.Conv with its type and first weights.
+        gate: makes the second layer's values scales of 0…1.
+        even_bias: first biases are `uniform_bias`; else zero.
+    """
+
+    squeezed: int
+    conv: Callable[..., Any]
+    gate: Callable[[Array], Array] = nn.sigmoid
+    even_bias: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """(batch, height, width, channel) → the same."""
+        conv = partial(self.conv, kernel_size=(1, 1))
+        biases = [uniform_bias(n) if self.even_bias else nn.initializers.zeros for n in (x.shape[-1], self.squeezed)]
+        scale = jnp.mean(x, axis=(1, 2), keepdims=True)
+        scale = nn.relu(conv(self.squeezed, bias_init=biases[0], name="fc1")(scale))
+        return self.gate(conv(x.shape[-1], bias_init=biases[1], name="fc2")(scale)) * x

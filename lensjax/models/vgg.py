@@ -13,6 +13,9 @@ from jax.typing import DTypeLike
 
 from lensjax.models.layers import adaptive_average_pool
 
+SMALLEST = 32
+"""Side of the smallest image: five layers halve it."""
+
 # Convolutions in each of the five stages; a stage ends in a 2×2 maximum.
 _DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _CHANNELS = (64, 128, 256, 512, 512)
@@ -24,8 +27,7 @@ _dense_init = nn.initializers.normal(0.01)
 class VGG(nn.Module):
     """Stages of 3×3 convolutions, a 7×7 map of means, and fully connected layers with dropout.
 
-    Layers are named conv0, norm0, conv1 ... in the order of torchvision's `features`, and dense0, dense1,
-    output in that of its `classifier`.
+    Layers bear torchvision's names.
 
     Attributes:
         num_outputs: numbers to regress.
@@ -60,22 +62,23 @@ class VGG(nn.Module):
         layer = 0
         for channels, depth in zip(_CHANNELS, self.depths, strict=True):
             for _ in range(depth):
-                x = conv(channels, name=f"conv{layer}")(x)
+                x = conv(channels, name=f"features.{layer}")(x)
                 if self.batch_norm:
-                    x = norm(name=f"norm{layer}")(x)
+                    x = norm(name=f"features.{layer + 1}")(x)
                 x = nn.relu(x)
-                layer += 1
+                layer += 3 if self.batch_norm else 2
             x = nn.max_pool(x, (2, 2), strides=(2, 2))
+            layer += 1
         x = adaptive_average_pool(x, (7, 7))
         # PyTorch flattens (channel, height, width): in that order its fully connected weights, once
         # converted, give the same numbers.
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
-        x = drop(nn.relu(dense(self.hidden, name="dense0")(x)))
-        x = drop(nn.relu(dense(self.hidden, name="dense1")(x)))
+        x = drop(nn.relu(dense(self.hidden, name="classifier.0")(x)))
+        x = drop(nn.relu(dense(self.hidden, name="classifier.3")(x)))
         if self.extra_layers:
-            x = nn.relu(dense(1024, name="dense2")(x))
-            x = nn.relu(dense(512, name="dense3")(x))
-        return dense(self.num_outputs, name="output")(x).astype(jnp.float32)
+            x = nn.relu(dense(1024, name="extra0")(x))
+            x = nn.relu(dense(512, name="extra1")(x))
+        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.6")(x).astype(jnp.float32)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,13 @@ class TrainConfig:
         weight_decay: decay of kernels: decoupled for adamw, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
         init: folder of exported weights of the same network to start from; empty for a fresh start.
+        frozen: regular expression for the beginning of the names of parameters that do not learn; empty for none.
+        slowed: likewise of parameters that learn at `slow_factor` times the rate.
+        slow_factor: see `slowed`.
         clip_norm: gradients are scaled down to this global norm; 0 for never.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
+        remat: whether blocks are computed again for the gradient instead of kept: less memory, more time.
         dtype: type of the network's arithmetic; its parameters are float32 always.
         seed: seed of everything random.
         eval_every: steps from one evaluation to the next: an "epoch".
@@ -74,9 +79,13 @@ class TrainConfig:
     weight_decay: float = 0.0
     loss: str = "l1"
     init: str = ""
+    frozen: str = ""
+    slowed: str = ""
+    slow_factor: float = 0.1
     clip_norm: float = 0.0
     ema: float = 0.0
     extra_layers: bool = False
+    remat: bool = False
     dtype: str = "float32"
     seed: int = 0
     eval_every: int = 10_000
@@ -94,7 +103,6 @@ class TrainConfig:
             if type(value) is not field.type:
                 raise BadInput(f"{field.name} is {value!r}; it must be of type {getattr(field.type, '__name__', field.type)}")
         for name, known in (
-            ("model", models.names()),
             ("problem", problems.names()),
             ("method", METHODS),
             ("targets", TARGETS),
@@ -105,11 +113,18 @@ class TrainConfig:
         ):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
+        if not models.known(self.model):
+            raise unknown("model", self.model, models.names())
+        for name in ("frozen", "slowed"):
+            try:
+                re.compile(getattr(self, name))
+            except re.error as error:
+                raise BadInput(f"{name} is {getattr(self, name)!r}; it must be a regular expression: {error}") from None
         for name in ("image_size", "batch_size", "steps", "eval_every", "eval_size", "checkpoint_every",
                      "keep_checkpoints", "log_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("warmup_steps", "weight_decay", "clip_norm", "seed"):
+        for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
         if not 0 < self.learning_rate < math.inf:
@@ -203,4 +218,5 @@ def make_model(config: TrainConfig, problem: Problem) -> Module:
         extra_layers=config.extra_layers,
         image_size=config.image_size,
         dtype=DTYPES[config.dtype],
+        remat=config.remat,
     )

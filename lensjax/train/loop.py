@@ -201,6 +201,7 @@ def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
         config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps
     )
     direction = optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
     if not config.clip_norm:
         return direction
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction)

@@ -1,11 +1,15 @@
-"""Optimizers, schedules and losses, each looked up by name."""
+"""Optimizers, schedules and losses, each looked up by name; and layers that learn slower or not at all."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+
+from lensjax.errors import BadInput
 
 
 def constant(peak: float, steps: int) -> optax.Schedule:
@@ -67,6 +71,44 @@ OPTIMIZERS: dict[str, Callable[[optax.Schedule, float], optax.GradientTransforma
     "rmsprop": _coupled(lambda: optax.scale_by_rms(decay=0.99, eps=1e-8, eps_in_sqrt=False)),
     "sgd": _coupled(lambda: optax.trace(decay=0.9)),
 }
+
+
+def by_layer(
+    direction: optax.GradientTransformation, *, frozen: str = "", slowed: str = "", factor: float = 0.1
+) -> optax.GradientTransformation:
+    """`direction`, but that some layers learn at `factor` times its rate, and some not at all.
+
+    Args:
+        direction: what all layers would do.
+        frozen: regular expression for the beginning of the names of parameters that stay as they are, "features.(0|3)"; empty for none.
+            A name is the path of a parameter, joined by dots. Running statistics of normalisations go on.
+        slowed: likewise of parameters that learn slower.
+        factor: of their rate.
+
+    Raises:
+        BadInput: when it is initialised: an expression that no parameter's name begins with.
+    """
+    if not (frozen or slowed):
+        return direction
+
+    def labels(params: optax.Params) -> Any:
+        def name(path: tuple) -> str:
+            return ".".join(str(entry.key) for entry in path)
+
+        names = [name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+        for field, expression in (("frozen", frozen), ("slowed", slowed)):
+            if expression and not any(re.match(expression, one) for one in names):
+                raise BadInput(f"{field} is {expression!r}; no parameter's name begins so: they are like {', '.join(names[:3])}")
+
+        def label(path: tuple, _: Any) -> str:
+            if frozen and re.match(frozen, name(path)):
+                return "frozen"
+            return "slowed" if slowed and re.match(slowed, name(path)) else "learning"
+
+        return jax.tree_util.tree_map_with_path(label, params)
+
+    slower = optax.chain(direction, optax.scale(factor))
+    return optax.partition({"frozen": optax.set_to_zero(), "slowed": slower, "learning": direction}, labels)
 
 
 def l1(output: Array, target: Array) -> Array:

@@ -20,6 +20,9 @@ from lensjax.train.config import TrainConfig
 from lensjax.train.optim import LOSSES
 from lensjax.train.state import Keys, Module, TrainState
 
+AUXILIARY = 0.3
+"""Weight of the loss of an auxiliary head (Szegedy et al. 2015, section 5)."""
+
 TrainStep = Callable[[TrainState, Keys], tuple[TrainState, Array]]
 Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
 
@@ -51,11 +54,14 @@ def make_train_step(
                 batch["image"],
                 train=True,
                 rngs={"dropout": jax.random.fold_in(keys.dropout, state.step)},
-                mutable=["batch_stats"],
+                mutable=["batch_stats", "auxiliary"],
             )
-            return loss_of(output, batch["target"]), updates.get("batch_stats", {})
+            loss = loss_of(output, batch["target"])
+            guesses = jax.tree.leaves(updates.get("auxiliary", {}))
+            total = loss + AUXILIARY * sum(loss_of(guess, batch["target"]) for guess in guesses)
+            return total, (loss, updates.get("batch_stats", {}))
 
-        (loss, batch_stats), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        (_, (loss, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         begins = state.step % config.eval_every == 0

@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +142,16 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"hello")
     with pytest.raises(BadInput, match="cannot be read"):
         torch_file.read(tmp_path / "w.safetensors")
+
+
+def test_weights_that_a_package_brings(tmp_path, monkeypatch):
+    package = tmp_path / "some_weights"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('run')")
+    archive(package / "data" / "w.pth", {"a": tensor()})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert torch_file.located(Path("some_weights")) == package / "data" / "w.pth"
+    assert torch_file.located(Path("no_such_weights")) == Path("no_such_weights")
+    archive(package / "v.pth", {"a": tensor()})
+    with pytest.raises(BadInput, match="has 2 files of weights"):
+        torch_file.located(Path("some_weights"))

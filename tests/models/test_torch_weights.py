@@ -1,0 +1,74 @@
+"""What becomes of PyTorch's tensors: grey from colour, another head, and another network's weights refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_zoo import state_dict
+
+from lensjax import models
+from lensjax.errors import BadInput
+from lensjax.models import torch_weights
+
+NAME, SIDE = "squeezenet1_1", 64
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    return state_dict(NAME, SIDE)
+
+
+def answer(variables, image, num_outputs):
+    net = models.create(NAME, num_outputs=num_outputs, image_size=SIDE)
+    return np.asarray(jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image))
+
+
+def test_grey_gives_what_three_equal_channels_gave(tensors):
+    colour = torch_weights.convert(tensors, NAME, num_outputs=1000, in_channels=3, image_size=SIDE)
+    grey = torch_weights.convert(tensors, NAME, num_outputs=1000, in_channels=1, image_size=SIDE)
+    image = jax.random.uniform(jax.random.key(0), (1, SIDE, SIDE, 1))
+    np.testing.assert_allclose(answer(grey, image, 1000), answer(colour, jnp.repeat(image, 3, axis=-1), 1000), rtol=1e-4, atol=1e-5)
+
+
+def test_head_is_fresh_for_other_outputs_and_the_rest_is_taken_over(tensors):
+    first, again, other = (torch_weights.convert(tensors, NAME, num_outputs=6, image_size=SIDE, seed=seed) for seed in (1, 1, 2))
+    kernels = [v["params"]["classifier.1"]["kernel"] for v in (first, again, other)]
+    assert kernels[0].shape[-1] == 6 and (kernels[0] == kernels[1]).all() and (kernels[0] != kernels[2]).any()
+    kernel = tensors["features.3.squeeze.weight"].transpose(2, 3, 1, 0)
+    leaves = {p: v for p, v in torch_weights._flat(first).items() if torch_weights.torch_name(p[1:]) == "features.3.squeeze.weight"}
+    np.testing.assert_array_equal(next(iter(leaves.values())), kernel)
+
+
+def test_fresh_first_layer(tensors):
+    found = torch_weights.convert(tensors, NAME, num_outputs=6, image_size=SIDE, first="fresh")
+    kernel = found["params"]["features.0"]["kernel"]
+    assert kernel.shape[2] == 1 and not np.allclose(kernel, tensors["features.0.weight"].transpose(2, 3, 1, 0).sum(2, keepdims=True))
+
+
+def test_extra_layers_stand_in_for_the_last(tensors):
+    found = torch_weights.convert(tensors, NAME, num_outputs=6, image_size=SIDE, extra_layers=True)
+    assert "output" in found["params"] and "classifier.1" not in found["params"]
+
+
+def test_another_networks_weights_are_refused(tensors):
+    with pytest.raises(BadInput, match=r"not the weights of resnet18: missing: bn1.running_mean, .* and [0-9]+ more; surplus: classifier.1.bias, "):
+        torch_weights.convert(tensors, "resnet18", num_outputs=6, image_size=SIDE)
+    lacking = {key: value for key, value in tensors.items() if key != "features.0.bias"}
+    with pytest.raises(BadInput, match="missing: features.0.bias$"):
+        torch_weights.convert(lacking, NAME, num_outputs=6, image_size=SIDE)
+    with pytest.raises(BadInput, match="surplus: fc.weight$"):
+        torch_weights.convert({**tensors, "fc.weight": np.zeros((2, 2), np.float32)}, NAME, num_outputs=6, image_size=SIDE)
+    with pytest.raises(BadInput, match=r"of another shape: features.0.weight is \[64, 3, 5, 5\]"):
+        wrong = {**tensors, "features.0.weight": np.zeros((64, 3, 5, 5), np.float32)}
+        torch_weights.convert(wrong, NAME, num_outputs=6, image_size=SIDE)
+
+
+def test_position_embedding_is_interpolated():
+    name = "vit_b_32"
+    found = state_dict(name, 96)
+    converted = torch_weights.convert(found, name, num_outputs=6, image_size=160)
+    embedding = torch_weights._flat(converted)["params", "encoder", "pos_embedding"]
+    assert embedding.shape == (1, 26, 768)
+    np.testing.assert_array_equal(embedding[:, 0], found["encoder.pos_embedding"][:, 0])
+    # Corners are kept where the ends of both grids coincide.
+    np.testing.assert_allclose(embedding[0, [1, 5, 21, 25]], found["encoder.pos_embedding"][0, [1, 3, 7, 9]], rtol=1e-5, atol=1e-6)

@@ -1,0 +1,137 @@
+"""Every network against torchvision: sizes, names, and the logits of stored references for weights filled by formula."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax import models
+from lensjax.errors import BadInput
+from lensjax.models import torch_weights
+
+REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text())
+QUICK = ("squeezenet1_1", "resnet18")
+"""Networks whose logits the quick suite compares; the slow one compares all."""
+
+
+def formulas():
+    """scripts/reference_networks.py, which filled the weights of the references."""
+    path = Path(__file__).parents[2] / "scripts" / "reference_networks.py"
+    spec = importlib.util.spec_from_file_location("reference_networks", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def state_dict(name: str, side: int) -> dict[str, np.ndarray]:
+    """What torchvision's network holds, by our own shapes: those of the reference, or loading it would fail."""
+    formula = formulas()
+    found = {}
+    for path, leaf in torch_weights.shapes(name, num_outputs=1000, in_channels=3, image_size=side).items():
+        shape = leaf.shape
+        if path[-1] == "kernel":
+            shape = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]
+        key = torch_weights.torch_name(path[1:])
+        found[key] = formula.tensor(key, shape, gain=formula.gain(name))
+    return found
+
+
+def logits(name: str, side: int) -> np.ndarray:
+    """Ours, float32, (1000,)."""
+    options = {"final_relu": True} if name.startswith("squeezenet") else {}
+    net = models.create(name, num_outputs=1000, in_channels=3, image_size=side).clone(**options)
+    variables = torch_weights.convert(state_dict(name, side), name, num_outputs=1000, in_channels=3, image_size=side)
+    image = jnp.asarray(formulas().image(side).transpose(0, 2, 3, 1))
+    return np.asarray(jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image))[0]
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_as_many_parameters_as_torchvision(name):
+    found = torch_weights.shapes(name, num_outputs=1000, in_channels=3, image_size=REFERENCE[name]["side"])
+    assert sum(leaf.size for path, leaf in found.items() if path[0] == "params") == REFERENCE[name]["parameters"]
+    assert {leaf.dtype for leaf in found.values()} == {jnp.dtype("float32")}
+
+
+def test_every_network_has_a_reference():
+    assert set(models.names()) - set(REFERENCE) == {"compact", "efficientnet_lite0"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in REFERENCE])
+def test_logits_of_torchvision(name):
+    expected = np.array(REFERENCE[name]["logits"])
+    found = logits(name, REFERENCE[name]["side"])
+    scale = np.abs(expected).max()
+    assert np.abs(found[: len(expected)] - expected).max() < 1e-4 * scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.names())
+def test_trains(name):
+    """One step's gradients, of images of one channel, are finite, reach every parameter, and statistics move."""
+    side = 96 if name != "vit_h_14" else 98
+    net = models.create(name, num_outputs=6, image_size=side)
+    image = jax.random.uniform(jax.random.key(0), (2, side, side, 1))
+    variables = jax.jit(lambda key: net.init({"params": key}, image, train=False))(jax.random.key(1))
+    stats = variables.get("batch_stats", {})
+
+    @jax.jit
+    def slopes(params):
+        def loss(params):
+            out, updates = net.apply(
+                {"params": params, "batch_stats": stats}, image, train=True, rngs={"dropout": jax.random.key(2)},
+                mutable=["batch_stats", "auxiliary"],
+            )  # fmt: skip
+            total = jnp.square(out - 3.0).mean() + sum(jnp.square(a).mean() for a in jax.tree.leaves(updates.get("auxiliary", {})))
+            return total, (out, updates.get("batch_stats", {}))
+
+        return jax.grad(loss, has_aux=True)(params)
+
+    gradient, (out, moved) = slopes(variables["params"])
+    assert out.shape == (2, 6) and out.dtype == jnp.float32 and bool(jnp.isfinite(out).all())
+    leaves = jax.tree.leaves(gradient)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
+    assert np.mean([bool((leaf != 0).any()) for leaf in leaves]) > 0.7
+    if stats:
+        changed = [bool((a != b).any()) for a, b in zip(jax.tree.leaves(stats), jax.tree.leaves(moved), strict=True)]
+        assert all(changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in models.names() if n != "compact"])
+def test_extra_layers_and_one_channel(name):
+    side = 98 if name == "vit_h_14" else 96
+    found = torch_weights.shapes(name, num_outputs=6, in_channels=1, image_size=side, extra_layers=True)
+    assert found["params", "output", "kernel"].shape[-1] == 6
+    widths = [found["params", layer, "kernel"].shape[-1] for layer in ("extra0", "extra1")]
+    assert widths[0] > widths[1] > 6 and found["params", "output", "kernel"].shape[-2] == widths[1]
+
+
+def test_wrong_names_and_sizes():
+    with pytest.raises(BadInput, match="did you mean resnet50"):
+        models.create("resnet5O", num_outputs=6)
+    with pytest.raises(BadInput, match="num_outputs is 0"):
+        models.create("resnet18", num_outputs=0)
+    with pytest.raises(BadInput, match="multiple of 16"):
+        models.create("vit_b_16", num_outputs=6, image_size=100)
+    with pytest.raises(BadInput, match="smallest"):
+        models.create("inception_v3", num_outputs=6, image_size=50)
+    with pytest.raises(BadInput, match="rematerialise"):
+        models.create("alexnet", num_outputs=6, remat=True)
+    assert models.known("mnasnet2_25") and not models.known("mnasnet")
+
+
+@pytest.mark.slow
+def test_rematerialised_blocks_give_the_same():
+    image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 1))
+    nets = [models.create("resnet18", num_outputs=6, image_size=64, remat=remat) for remat in (False, True)]
+    variables = nets[0].init({"params": jax.random.key(1)}, image, train=False)
+    first, second = (
+        jax.jit(jax.grad(lambda p, net=net: net.apply({**variables, "params": p}, image, train=False).sum()))(variables["params"])
+        for net in nets
+    )
+    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
