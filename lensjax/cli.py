@@ -248,7 +248,7 @@ def _simulate(options: argparse.Namespace) -> None:
     if origin is None:
         suffix = ".png" if options.quantise else ".tif"
         filenames = [f"image-{i + 1:06}{suffix}" for i in range(n)]
-        values = _drawn(problem, seed, n)
+        values = drawn(problem, seed, n)
         terms, methods = (problem.camera.terms,) * n, (method or "roulette",) * n
     else:
         values = cosmosim.params(origin, problem=problem_name, names=names)
@@ -352,7 +352,7 @@ def _image_names(origin: Any, suffix: str) -> list[str]:
     return list(taken)
 
 
-def _drawn(problem: Any, seed: int, n: int) -> Any:
+def drawn(problem: Any, seed: int, n: int) -> Any:
     """n draws from the prior, (n, P), with no more figures than the table states."""
     import jax
     import numpy as np

@@ -36,6 +36,7 @@ _SWITCHES = {
 _SIZE = 400  # of a problem's image, where --size is not given
 _PLACES = ("x", "y", "R", "phi")
 _OF_2023 = "einsteinR"
+_LENSES = {"sis2023": "SIS", "pm2022": "PM"}  # of the problems
 _NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
 
 
@@ -63,8 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def asked_for(options: argparse.Namespace) -> bool:
     """Whether the words given ask for CosmoSim's files, and not for a problem of LensJAX's."""
     asked = _asked_for(options)
+    for flag, given in (("method", options.method not in (None, "roulette", "raytrace")), ("size", options.size != _SIZE)):
+        if asked and given and _of_problem(options):
+            raise BadInput(f"--{flag}: does not go with --lookup cosmosim and --roulette-csv: they know roulettes and ray tracing, 400×400")
     for flag, given in (("method", options.method is not None), ("size", options.size != _SIZE)):
-        if asked and given:
+        if asked and given and options.problem is None:
             raise BadInput(f"--{flag}: goes with a problem of LensJAX's, not with CosmoSim's files; -L and -Z say it there")
     return asked
 
@@ -77,7 +81,7 @@ def _asked_for(options: argparse.Namespace) -> bool:
         unfit += [f"--{name}" for name in _given(options)] + ["--annotate"] * options.annotate
         if unfit:
             raise BadInput(f"{unfit[0]}: goes with CosmoSim's files, not with --problem")
-        return False
+        return _of_problem(options)
     if options.roulette is not None or _given(options) or options.lookup == "cosmosim" or options.roulette_csv is not None:
         return True
     if options.toml is not None:
@@ -86,6 +90,36 @@ def _asked_for(options: argparse.Namespace) -> bool:
         return False
     columns = cosmosim.read(options.csv).columns
     return _OF_2023 not in columns or any(name in columns for name in _NOT_OF_2023)
+
+
+def _of_problem(options: argparse.Namespace) -> bool:
+    """Whether systems of a problem's prior are to be written as CosmoSim's."""
+    drawn = options.problem is not None and options.csv is None and options.toml is None and options.n is not None
+    return drawn and (options.lookup == "cosmosim" or options.roulette_csv is not None)
+
+
+def _drawn(options: argparse.Namespace) -> Any:
+    """Scenes drawn from a problem's prior: the systems that the problem itself would render."""
+    import numpy as np
+
+    from lensjax import problems
+    from lensjax.cli import drawn
+    from lensjax.formats import cosmosim, cosmosim_rows
+    from lensjax.problems.sis2023 import CHI
+
+    problem = problems.get(options.problem)
+    values = dict(zip(problem.names, drawn(problem, options.seed or 0, options.n).T, strict=True))
+    values["einsteinradius"] = values.pop("einsteinR") / CHI
+    values.pop("chi", None)
+    camera = problem.camera
+    settings = {
+        "lens": _LENSES[options.problem], "source": "Ellipsoid", "model": (options.method or "roulette").capitalize(),
+        "nterms": camera.terms, "imagesize": camera.canvas, "cropsize": camera.field, "centred": int(camera.centred), "mask": 1,
+    }  # fmt: skip
+    names = tuple(f"image-{i + 1:06}.png" for i in range(options.n))
+    columns = {name: tuple(np.char.mod("%.9g", cells)) for name, cells in values.items()}
+    table = cosmosim.Dataset(f"--problem {options.problem}", names, tuple(range(1, options.n + 1)), {"filename": names, **columns})
+    return cosmosim_rows.scenes(table, settings=settings)
 
 
 def _given(options: argparse.Namespace) -> dict[str, str]:
@@ -167,7 +201,10 @@ def _scenes(options: argparse.Namespace) -> tuple[list[Any], Any, list[str]]:
         below = cosmosim_toml.settings(description)
     below = {name: value for name, value in below.items() if name not in _replaced(given)}
     settings = {**below, **given}
-    if options.csv is not None:
+    if _of_problem(options):
+        origin = None
+        made = _drawn(options)
+    elif options.csv is not None:
         for flag in ("n", "seed"):
             if getattr(options, flag) is not None:
                 raise BadInput(f"--{flag} goes with --toml; --csv says which images there are")

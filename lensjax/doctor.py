@@ -58,7 +58,7 @@ SAYINGS: Mapping[str, tuple[str, str, str]] = {
     "empty black": ("error", "empty: CosmoSim reads that as no number, and the image is black", "fill it; LensJAX takes the default"),
     "empty profile": ("error", "empty: CosmoSim then draws a Gaussian, whatever the source is called", "fill it, or leave the column out"),
     "empty yes": ("error", "empty: CosmoSim takes that for yes", "write 0 or 1 in every row"),
-    "text yes": ("error", "text, which CosmoSim takes for yes whatever it says", "write 0 or 1 in every row, or true or false in every row"),
+    "text yes": ("error", "text, which CosmoSim takes for yes whatever it says", "write 0 or 1, or true or false, in every row"),
     "lens name": ("error", _NAMES, f"use one of these; {_OURS}"),
     "model name": ("error", _NAMES, f"use one of these; {_OURS}"),
     "source name": ("error", _NAMES, f"use one of these; {_OURS}"),
@@ -113,10 +113,10 @@ SAYINGS: Mapping[str, tuple[str, str, str]] = {
     "axes named twice": ("note", "sigma < sigma2 in {value}: (sigma, sigma2, theta) is the same image as (sigma2, sigma, theta + 90°), so "
                          "that targets contradict each other", "call the longer axis sigma, or count errors to the nearest equivalent set"),
     "half turn": ("note", "beyond 0…180: theta and theta + 180° are the same image", "bring theta to [0, 180)"),
-    "round lens": ("warning", "1: a round lens has no orientation (and CosmoSim takes 0.999)", "score orientation of elliptical lenses alone"),
+    "round lens": ("warning", "1: a round lens has no orientation (and CosmoSim takes 0.999)", "score it for elliptical lenses alone"),
     "only θ_E": ("warning", "the image shows θ_E = einsteinR/chi alone: neither einsteinR nor chi can be had from it",
                  "learn and score θ_E, or hold chi fixed"),
-    "second column": ("warning", "Cosmo-ML takes names from the second column, and numbers from a column index", "begin with index,filename"),
+    "second column": ("warning", "Cosmo-ML takes names from the second column, and numbers from a column index", "write index,filename,…"),
     "index zeros": ("note", "{value}: CosmoSim of 2023 names the image by the number, image-{number}.png, whatever filename says",
                     "rename the images, or write index without zeros"),
     # amplitudes
@@ -128,9 +128,9 @@ SAYINGS: Mapping[str, tuple[str, str, str]] = {
     "ξ empty": ("error", "empty: the source was right behind the lens, or its row had an empty cell; its image is black", "make it anew"),
     "no source": ("error", "there is no column source: `CosmoSim --roulette` draws round Gaussian sources (--mldata leaves it out)",
                   "write the table without --mldata"),
-    "offsetY": ("error", "the difference of two deflections, as CosmoSim 3.3 writes it, not an offset (which is near 0, as offsetX)", "take 0"),
+    "offsetY": ("error", "the difference of two deflections, as CosmoSim 3.3 writes it, no offset (which is near 0, as offsetX)", "take 0"),
     "no lens": ("note", "there are no lens parameters in such a table", "join it with the dataset by filename"),
-    "amplitudes missing": ("warning", "{value} amplitudes up to order {most} are missing, the first is alpha[{m}][{s}]: 0 is taken", "add them"),
+    "amplitudes missing": ("warning", "{value} amplitudes up to order {most} are missing, first alpha[{m}][{s}]: 0 is taken", "add them"),
     "zeros beyond 5": ("error", "all amplitudes beyond order 5 are 0: CosmoSim knows no more of an SIE, and writes zeros",
                        "take nterms = 5, or `lensjax simulate --roulette-csv`"),
     "beyond 50": ("error", "an order above 50: CosmoSim's amplitudes end there, and old numbers are written",
@@ -173,7 +173,8 @@ SAYINGS: Mapping[str, tuple[str, str, str]] = {
     "list of numbers": ("error", "a list of numbers: CosmoSim's generator writes the whole list into each row, and the simulator stops",
                         "write {value}-min and {value}-max; `lensjax simulate` draws one of the list"),
     "count": ("error", "missing, or below 2: CosmoSim stops", "write 2 or more"),
-    "cluster of": ("error", "with [cluster] CosmoSim knows one kind of member, SIS or SIE, and stops at others and at lists", f"write one; {_OURS}"),
+    "cluster of": ("error", "with [cluster] CosmoSim knows one kind of member, SIS or SIE, and stops at others and at lists",
+                   f"write one; {_OURS}"),
     "lens.cluster": ("error", "a draft that is not read: CosmoSim 3.3 stops at a table here",
                      'a table [cluster] with count draws clusters; cluster = "SIS/x/y/R_E;…" fixes one'),
     "SIE without": ("error", "missing, or one end of it, with an SIE: CosmoSim's generator leaves the cells empty, and images are black",
@@ -186,7 +187,7 @@ SAYINGS: Mapping[str, tuple[str, str, str]] = {
     "variable of lens": ("error", "{value}: tables of amplitudes have no lens parameters", "join the dataset by filename first"),
     "variable unknown": ("error", "{value}: no column of a table of amplitudes{near}", "name a column of the table"),
     "variable zero": ("error", "{value} is always 0: droulette drops the column", "take it out"),
-    "variable offset": ("error", "{value}: CosmoSim's offsets are near 0, and its offsetY is the difference of two deflections", "take it out"),
+    "variable offset": ("error", "{value}: CosmoSim's offsets are near 0, and offsetY is the difference of two deflections", "take it out"),
     "variable hidden": ("error", "{value}: no image of {file} shows it", "take it out"),
     "too many terms": ("error", "more than the {most} of {file}", "{most} or less"),
     "file missing": ("warning", "{value} cannot be read from this file's folder", "name it relative to where droulette is started"),
@@ -367,7 +368,7 @@ def _table(table: _Table, labels: _Table | None) -> Iterator[Finding]:
         yield from _systems(_Systems(table))
     else:
         shown = cosmosim._listed(table.columns)
-        raise BadInput(f"{table.path}: neither systems nor amplitudes nor predictions: its columns are {shown}; --labels says of predictions")
+        raise BadInput(f"{table.path}: neither systems nor amplitudes nor predictions (those need --labels): its columns are {shown}")
 
 
 def _filenames(table: _Table) -> Iterator[Finding]:
@@ -984,7 +985,8 @@ def _stops(path: Path, tables: Tables) -> Iterator[Finding]:
     """What CosmoSim 3.3 stops at, or renders black or wrongly."""
     simulator, lens = tables["simulator"], tables["lens"]
     modes, models, sources = _lens_modes(tables), _models(tables), _several(tables["source"].get("mode"))
-    for table, key, column, words in (("lens", "mode", "lens", modes), ("simulator", "model", "model", models), ("source", "mode", "source", sources)):
+    named = (("lens", "mode", "lens", modes), ("simulator", "model", "model", models), ("source", "mode", "source", sources))
+    for table, key, column, words in named:
         for word in words:
             if isinstance(word, str) and word not in _KNOWN[column] and "/" not in word:
                 known, near = ", ".join(_KNOWN[column]), strings.nearest(word, _KNOWN[column])

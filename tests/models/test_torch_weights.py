@@ -51,7 +51,7 @@ def test_extra_layers_stand_in_for_the_last(tensors):
 
 
 def test_another_networks_weights_are_refused(tensors):
-    with pytest.raises(BadInput, match=r"not the weights of resnet18: missing: bn1.running_mean, .* and [0-9]+ more; surplus: classifier.1.bias, "):
+    with pytest.raises(BadInput, match=r"resnet18: missing: bn1.running_mean, .* and [0-9]+ more; surplus: classifier.1.bias, "):
         torch_weights.convert(tensors, "resnet18", num_outputs=6, image_size=SIDE)
     lacking = {key: value for key, value in tensors.items() if key != "features.0.bias"}
     with pytest.raises(BadInput, match="missing: features.0.bias$"):
