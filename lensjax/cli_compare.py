@@ -52,20 +52,21 @@ def run(options: argparse.Namespace) -> None:
         files.check_folder(options.out)
     a = compare.found(options.first)
     b = a if options.second is None else compare.found(options.second)
-    only: tuple[list[str], list[str]] = ([], [])
+    only_a: list[str] = []
+    only_b: list[str] = []
     total = len(a) * (len(a) - 1) // 2 if options.second is None else min(len(a), len(b))
     with tqdm(total=total, unit="pair", disable=None, leave=False, delay=2) as bar:
         if options.second is None:
             pairs = compare.among(a, on_pair=lambda pair: bar.update())
         else:
-            pairs, *only = compare.folders(a, b, on_pair=lambda pair: bar.update())
+            pairs, only_a, only_b = compare.folders(a, b, on_pair=lambda pair: bar.update())
     rows = compare.table(pairs, options.tolerance)
     unequal = rows[~rows["equal"]].sort_values("rms", ascending=False)
     if len(unequal) and options.limit > 0:
         print(unequal.head(options.limit).drop(columns="equal").to_string(index=False, float_format=lambda value: f"{value:.4g}"))
         if len(unequal) > options.limit:
             print(f"... and {len(unequal) - options.limit} more")
-    for names, here, there in ((only[0], options.first, options.second), (only[1], options.second, options.first)):
+    for names, here, there in ((only_a, options.first, options.second), (only_b, options.second, options.first)):
         if names:
             print(f"only in {here}, not in {there}: {', '.join(names[:10])}" + (f" and {len(names) - 10} more" if len(names) > 10 else ""))
     same = int(rows["equal"].sum())

@@ -618,7 +618,7 @@ def _programs(systems: _Systems) -> Iterator[Finding]:
     apart = np.zeros(len(table), bool)
     for k in np.flatnonzero(roulette & (systems.lens == "Cluster")):
         try:
-            apart[k] = any(mass.x or mass.y for mass in strings.cluster(table.columns["cluster"][k]))
+            apart[k] = any(mass.x or mass.y for mass in strings.cluster(table.cells("cluster")[k]))
         except BadInput:
             continue  # `_refused` says it
     yield from table.say("cluster roulette", "cluster", apart)
@@ -763,7 +763,7 @@ def _predictions(table: _Table, labels: _Table | None) -> Iterator[Finding]:
     """Predictions against the truth, in the same file or in another."""
     if labels is None:
         stems = [name.removesuffix(PREDICTED) for name in table.columns if name.endswith(PREDICTED)]
-        pairs = {stem: (table.numbers(stem + PREDICTED), table.numbers(stem + TRUTH)) for stem in stems if stem + TRUTH in table}
+        pairs = _finite({stem: (table.numbers(stem + PREDICTED), table.numbers(stem + TRUTH)) for stem in stems})
         if not pairs:
             yield _say("no truth", table.header)
     else:
@@ -777,11 +777,15 @@ def _predictions(table: _Table, labels: _Table | None) -> Iterator[Finding]:
         yield from table.say("rows unknown", key, ~known, value=(~known).sum())
         rows = np.array([at[name] for name in table.columns[key] if name in at])
         columns = {name.removesuffix(PREDICTED): name for name in table.columns if name not in (key, "index", "Index")}
-        pairs = {stem: (table.numbers(name)[known], labels.numbers(stem)[rows]) for stem, name in columns.items() if stem in labels}
-        pairs = {stem: pair for stem, pair in pairs.items() if all(np.isfinite(values).any() for values in pair)}
+        pairs = _finite({stem: (table.numbers(name)[known], labels.numbers(stem)[rows]) for stem, name in columns.items()})
         if not pairs:
             raise BadInput(f"{table.path}: no column of numbers that {labels.path} has too; there is nothing to compare")
     yield from _against(table, pairs)
+
+
+def _finite(pairs: Pairs) -> Pairs:
+    """Those that have numbers on both sides."""
+    return {name: pair for name, pair in pairs.items() if np.isfinite(pair[0]).any() and np.isfinite(pair[1]).any()}
 
 
 def _against(table: _Table, pairs: Pairs) -> Iterator[Finding]:
@@ -895,7 +899,7 @@ def _several(value: object) -> list[Any]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _given(table: Mapping[str, Any], key: str) -> bool:
@@ -973,7 +977,7 @@ def _places(path: Path, tables: Tables) -> Iterator[Finding]:
         "polar": ("phi", "phi-min", "phi-max", "r-min", "r-max"),
         "relative": ("phi", "phi-min", "phi-max", "r-min", "r-relativemax"),
         "critical": ("phi", "phi-min", "phi-max", "r-min", "r-relativemax"),
-    }.get(how, ("x", "x-min", "x-max", "y", "y-min", "y-max"))
+    }.get(str(how), ("x", "x-min", "x-max", "y", "y-min", "y-max"))
     for key, value in position.items():
         if key in cosmosim_toml._keys("position") and key not in read and key != "r-relativemax":
             yield _say("not read", f"{path}: [position] {key}", value=shown)
