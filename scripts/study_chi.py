@@ -19,8 +19,8 @@ systems of prior sis2023 and χ drawn from 0.3…0.7, and the pairs of 8-bit ima
     3.3                CosmoSim 3.3's pixels (source looked up at truncated whole pixels) of θ_E = R/χ
 
 R/χ of floating-point numbers is θ_E or its neighbour, 199.99999999999997 for 200, and cutting makes a whole pixel of that where |η| is
-whole too, as it was in 2023. A whole einsteinR changes θ_E itself. Then identical are the pairs that share χ: a quarter of all, where it is
-drawn among four values, 2 % among fifty. The thesis found 2 to 24 %.
+whole too, as it was in 2023. A whole einsteinR changes θ_E itself. Then identical are the pairs that share χ, and few more: a
+quarter of all, where χ is drawn among four values, 2 % among fifty. The thesis found 2 to 24 %.
 Drawn in lens-plane coordinates ξ = χν, where a pixel is a length in the lens plane, the picture is the same one zoomed by χ.
 """
 
@@ -331,7 +331,9 @@ def main() -> None:
         if lens == "SIS" and rule in DRAWN:
             spread[DRAWN[rule]] = rms
     columns = ("rule", "lens", "identical pairs", "%", "RMS of the rest, median", "largest")
-    print(report.text_table(report.Table(columns, tuple(rows), f"{options.draws} images of each of {options.systems} systems, 8 bit.")))
+    each = options.draws * (options.draws - 1) // 2
+    caption = f"{options.draws} images of each of {len(systems)} systems, {each} pairs each, 8 bit."
+    print(report.text_table(report.Table(columns, tuple(rows), caption)))
     with jax.enable_x64(True):
         gaps = [
             float(jnp.abs(jnp.subtract(*zoomed(jnp.asarray([c.x, c.y, c.theta_e, c.sigma, c.sigma2, c.theta]), jnp.asarray(chi)))).max())

@@ -192,7 +192,7 @@ def main() -> None:
     print()
     print(report.text_table(report.Table(("mean |error|", *problem.names, "mean of six"), table, "The same systems.")))
     said = ", ".join(f"{name} {value}" for name, value in THESIS.items())
-    print(f"Thesis, VGG-19-BN, raw: {said}; less than any answer can reach on images of this prior.")
+    print(f"Thesis, VGG-19-BN, raw: {said}; less than any answer can reach where the two pictures are the same.")
     n = min(options.cosmosim, options.n)
     best = int(np.argmax([abs(np.log(row[3] / row[4])) * (row[3] * row[4]) ** 0.25 for row in params[:n]]))
     pair = np.stack([params[best], exchanged(params[best : best + 1])[0]])

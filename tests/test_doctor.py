@@ -410,6 +410,16 @@ def test_files_of_no_kind(tmp_path, name, content, word):
     assert "\n" not in str(raised.value) and str(path) in str(raised.value)
 
 
+def test_odd_values_are_no_trouble(tmp_path):
+    """They are refused, or passed over; nothing else goes wrong."""
+    check(doctor.examine(csv(tmp_path / "a.csv", {**GOOD, "lens": "Cluster", "model": "Roulette"})), "refused", "line 2, column cluster")
+    check(doctor.examine(csv(tmp_path / "a.csv", {**OLD, "chi": "0"})), "refused", "line 2, column chi")
+    check(doctor.examine(csv(tmp_path / "a.csv", {"x (Predicted)": "nan", "x (Ground Truth)": "1"})), "no truth", "line 1")
+    check(doctor.examine(toml(tmp_path / "a.toml", changed(TOML, source__position=[]))), "position", "[source] position")
+    check(doctor.examine(toml(tmp_path / "a.toml", changed(TOML, simulator__imagesize=10**400))), "refused", "[simulator] imagesize")
+    check(doctor.examine(toml(tmp_path / "a.toml", changed(TOML, cluster={"count": "two"}))), "count", "[cluster] count")
+
+
 def test_missing_files(tmp_path):
     for name in ("a.csv", "a.toml"):
         with pytest.raises(BadInput, match="no such file"):
