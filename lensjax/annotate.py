@@ -27,6 +27,7 @@ from matplotlib.transforms import IdentityTransform
 from lensjax import render
 from lensjax.formats.scene import Mass, Scene
 from lensjax.lens import base, curves, point_mass, sie
+from lensjax.tree import register
 
 PARTS = ("critical curve", "caustic", "reference point", "convergence ring", "source")
 """What can be drawn."""
@@ -50,7 +51,7 @@ _EDGE = (0.0, 0.0, 0.0, 0.5)
 _FAR = 1e5  # image sides: what lies farther away is left out
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class _Sum:
     """A cluster as one table, each row both an SIE (an SIS has f = 1) and a point mass, one of them without mass; rows without any

@@ -17,6 +17,7 @@ from scipy.ndimage import uniform_filter
 
 from lensjax.image.grid import pixel_points
 from lensjax.simulate import Camera, System, light
+from lensjax.tree import register
 
 _RIM = 2.0
 """Pixels this close to a window's edge are not read: the pixels about them may lie outside it."""
@@ -59,7 +60,7 @@ class Grid:
         return (self.field / 2 + 0.5 - y) * scale - 0.5, (x + self.field / 2 + 0.5) * scale - 0.5
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Rays:
     """Where the light of an image's pixels comes from; k × k points a pixel.
@@ -78,7 +79,7 @@ class Rays:
     pixel: float = field(metadata={"static": True})
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class _Place:
     """A source that shows at each point where that is, and a 1 where anything is shown at all."""

@@ -27,6 +27,7 @@ from lensjax.delens import Grid, Rays, rays
 from lensjax.errors import BadInput
 from lensjax.image.grid import block_mean
 from lensjax.simulate import Camera, System
+from lensjax.tree import register
 
 PENALTIES: dict[str, tuple[float, ...]] = {"identity": (1.0,), "gradient": (-1.0, 1.0), "curvature": (1.0, -2.0, 1.0)}
 """What B takes of neighbouring points, along rows and columns."""
@@ -45,7 +46,7 @@ _PROBES = 4
 _LOWEST, _HIGHEST = math.log(1e-9), math.log(1e9)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Lensing:
     """The operator L from a source (m, m) to an image (n, n); build it by `lensing`.
@@ -205,7 +206,7 @@ def roughness(source: Array, active: Array, penalty: str) -> Array:
     return sum(((part * part).sum() for part in differences(source, active, penalty)), start=jnp.zeros((), source.dtype))
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class _Normal:
     """LᵀL, as what each point has to do with itself and four of its eight neighbours; the others follow by symmetry.

@@ -23,6 +23,7 @@ from lensjax.lens import SIE, SIS, Lens, PointMass, cluster, sampled
 from lensjax.simulate import Camera, System
 from lensjax.source import Picture, Source, Triangle, constellation, sersic
 from lensjax.source.gaussian import elliptical, spherical
+from lensjax.tree import register
 
 LOOKUPS = ("exact", "cosmosim")
 CHUNK = 16
@@ -52,7 +53,7 @@ class Kind:
     camera: Camera
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Numbers:
     """What differs between scenes of one kind; in files' units.

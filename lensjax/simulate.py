@@ -29,6 +29,7 @@ from lensjax.image.grid import block_mean, pixel_points
 from lensjax.lens import SIS, Lens, PointMass
 from lensjax.lens.base import safe_norm
 from lensjax.source import Source, is_coloured
+from lensjax.tree import register
 
 METHODS = ("roulette", "ring", "raytrace")
 WINDOWS = ("region", "circle", "none")
@@ -37,7 +38,7 @@ CHUNK = 64
 """Images rendered at once: enough to keep any device busy, and little memory."""
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class System:
     """A lens at the origin and a source behind it.
@@ -123,6 +124,9 @@ def light(
             usable = inside > -0.1 * radius
         dx, dy = jnp.where(usable, dx, 0.0), jnp.where(usable, dy, 0.0)
         bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=terms)
+        # Far outside the region a series may overflow: no light.
+        usable &= jnp.isfinite(bx) & jnp.isfinite(by)
+        bx, by = jnp.where(usable, bx, 0.0), jnp.where(usable, by, 0.0)
         return kept_where(usable, system.source.light(bx, by)), inside
     ax, ay = system.lens.deflection(x, y)
     return system.source.light(x - ax - system.x, y - ay - system.y), inside

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens.base import Lens, fixed_point_image
+from lensjax.tree import register
 
 _UNROLLED = 16  # members of a kind written out one by one; more are looped over, which compiles in no time
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Group:
     """Lenses of one kind.
@@ -30,7 +31,7 @@ class Group:
         return self.x.shape[0]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Cluster:
     """A sum of lenses; build it by `cluster`.

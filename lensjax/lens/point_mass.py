@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens.base import direction, safe_norm
+from lensjax.tree import register
 
 
 def potential(x: Array, y: Array, theta_e: Array) -> Array:
@@ -34,7 +34,7 @@ def primary_image(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
     return 0.5 * x + radius * ux, 0.5 * y + radius * uy
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class PointMass:
     """Point mass.

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from lensjax.lens.base import fixed_point_image
+from lensjax.tree import register
 
 DEGREE = 5
 
@@ -45,7 +46,7 @@ def _from_samples(n: int) -> np.ndarray:
     return np.linalg.solve(system, np.eye(n + 4, n))
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Sampled:
     """A sampled potential; build it by `sampled`.

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax.tree import register
 
-@jax.tree_util.register_dataclass
+
+@register
 @dataclass(frozen=True)
 class Shear:
     """External shear, ψ = ½ γ₁ (x² − y²) + γ₂ x y.
@@ -32,7 +33,7 @@ class Shear:
         return _solved(1.0 - self.gamma1, -self.gamma2, 1.0 + self.gamma1, x, y)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Sheet:
     """Sheet of constant convergence, ψ = ½ κ r².

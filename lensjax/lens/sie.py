@@ -21,6 +21,7 @@ from jax import Array
 
 from lensjax.fence import fenced
 from lensjax.lens.base import CENTRE, fixed_point_image, safe_norm
+from lensjax.tree import register
 
 _SMALL = 0.01  # of z², below which eight terms of a series are exact to rounding, in float64 too
 
@@ -107,7 +108,7 @@ def convergence(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array
     return 0.5 * theta_e * jnp.sqrt(f) * safe_norm(u, f * v)[1]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class SIE:
     """Singular isothermal ellipsoid.

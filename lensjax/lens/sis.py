@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import jax
 from jax import Array
 
 from lensjax.lens.base import direction, safe_norm
+from lensjax.tree import register
 
 
 def potential(x: Array, y: Array, theta_e: Array) -> Array:
@@ -30,7 +30,7 @@ def primary_image(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
     return x + theta_e * ux, y + theta_e * uy
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class SIS:
     """Singular isothermal sphere.

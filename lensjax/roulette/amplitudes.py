@@ -54,12 +54,15 @@ def _of_point_mass(lens: PointMass, x: Array, y: Array, nx: Array, ny: Array, or
     """ψ = θ_E² Re ln(1 + t n/ξ) + ψ(ξ)."""
     square = x * x + y * y
     real, imaginary = (nx * x + ny * y) / square, (ny * x - nx * y) / square
-    a, b = jnp.ones_like(real), jnp.zeros_like(real)
-    found = [lens.potential(x, y)]
-    for k in range(1, order + 1):
-        a, b = a * real - b * imaginary, a * imaginary + b * real
-        found.append(lens.theta_e**2 * ((-1) ** (k + 1) / k) * a)
-    return _stacked(found, order)
+
+    def step(power: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
+        a, b = power
+        return (a * real - b * imaginary, a * imaginary + b * real), a
+
+    _, powers = jax.lax.scan(step, (real, imaginary), None, length=order)
+    k = jnp.arange(1, order + 1, dtype=real.dtype)
+    terms = lens.theta_e**2 * jnp.where(k % 2 == 1, 1.0, -1.0) / k * jnp.moveaxis(powers, 0, -1)
+    return jnp.concatenate([lens.potential(x, y)[..., None], terms], axis=-1)
 
 
 def _of_isothermal(u, v, nu, nv, theta_e, f, potential, deflection, order: int) -> Array:
@@ -70,14 +73,22 @@ def _of_isothermal(u, v, nu, nv, theta_e, f, potential, deflection, order: int) 
     au, av = deflection(u, v)
     found = [potential(u, v), nu * au + nv * av]
     strength = theta_e * jnp.sqrt(f) * (u * nv - v * nu) ** 2
-    root_before, root = jnp.zeros_like(a0), 1.0 / jnp.sqrt(a0)
-    before, last = jnp.zeros_like(a0), root / b0
-    for k in range(order - 1):
-        if k > 0:
-            root_before, root = root, -((k - 0.5) * a1 * root + (k - 1) * a2 * root_before) / (k * a0)
-            before, last = last, (root - b1 * last - b2 * before) / b0
-        found.append(strength * last / ((k + 1) * (k + 2)))
-    return _stacked(found, order)
+    root = 1.0 / jnp.sqrt(a0)
+    first = root / b0
+
+    def step(carry: tuple[Array, ...], k: Array) -> tuple[tuple[Array, ...], Array]:
+        root_before, root, before, last = carry
+        root_before, root = root, -((k - 0.5) * a1 * root + (k - 1.0) * a2 * root_before) / (k * a0)
+        before, last = last, (root - b1 * last - b2 * before) / b0
+        return (root_before, root, before, last), last
+
+    # A loop, not written out: XLA takes its time over fifty terms, and complains of them.
+    zero = jnp.zeros_like(a0)
+    _, rest = jax.lax.scan(step, (zero, root, zero, first), jnp.arange(1, max(order - 1, 1), dtype=a0.dtype))
+    k = jnp.arange(2, order + 1, dtype=a0.dtype)
+    curved = jnp.concatenate([first[None], rest])[: order - 1]
+    curved = strength[..., None] * jnp.moveaxis(curved, 0, -1) / (k * (k - 1.0))
+    return jnp.concatenate([jnp.stack(found, axis=-1), curved], axis=-1)[..., : order + 1]
 
 
 def _of_sampled(lens: Sampled, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:

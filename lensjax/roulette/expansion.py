@@ -16,11 +16,12 @@ from jax import Array
 
 from lensjax.lens import Lens
 from lensjax.roulette.amplitudes import scaled
+from lensjax.tree import register
 
 _UNROLLED = 12  # terms up to which the polynomial is written out; beyond, powers and one matrix product are quicker to compile
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Expansion:
     """Amplitudes about a point; stands in a `System` where a lens does, for methods that need no more.

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax.tree import register
+
 
 class Source(Protocol):
     """A light model about its own centre; lengths in pixels of the source plane."""
@@ -27,7 +29,7 @@ def is_coloured(source: Source) -> bool:
     return bool(jax.eval_shape(source.light, point, point).ndim)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Constellation:
     """A sum of sources, grey or coloured.

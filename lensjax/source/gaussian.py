@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax.tree import register
 
-@jax.tree_util.register_dataclass
+
+@register
 @dataclass(frozen=True)
 class Gaussian:
     """exp(−½ (xx·x² + 2 xy·x y + yy·y²)): light 0…1 at (x, y) from its centre.

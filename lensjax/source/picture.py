@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.ndimage import map_coordinates
 
+from lensjax.tree import register
 
-@jax.tree_util.register_dataclass
+
+@register
 @dataclass(frozen=True)
 class Picture:
     """A picture of h × w points, grey or coloured, dark beyond its edge; between its points linear.

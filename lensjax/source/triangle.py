@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+
+from lensjax.tree import register
 
 WIDTH = 3.0
 """Width of the lines [px]."""
@@ -13,10 +14,10 @@ WIDTH = 3.0
 _LEVEL = 192.0 / 255.0
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Triangle:
-    """Lines between the corners at θ, θ + 120° and θ + 240°: blue, green and red.
+    """Lines between the corners at θ, θ + 120° and θ + 240°: red, green and blue, as CosmoSim draws it.
 
     Attributes:
         sigma: distance of the corners from the centre [px], scalar.
@@ -38,7 +39,7 @@ class Triangle:
             t = jnp.clip((dx * ex + dy * ey) / (ex * ex + ey * ey), 0.0, 1.0)
             away = jnp.sqrt(jnp.maximum((dx - t * ex) ** 2 + (dy - t * ey) ** 2, 1e-12))
             lines.append(_LEVEL * jnp.clip(0.5 * WIDTH + 0.5 - away, 0.0, 1.0))
-        return jnp.stack(lines[::-1], axis=-1)
+        return jnp.stack(lines, axis=-1)
 
     def extent(self) -> Array:
         return self.sigma + WIDTH

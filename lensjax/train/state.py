@@ -9,8 +9,10 @@ import optax
 from flax.linen import Module
 from jax import Array
 
+from lensjax.tree import register
 
-@jax.tree_util.register_dataclass
+
+@register
 @dataclass(frozen=True)
 class TrainState:
     """State of a run after `step` steps: with the config it decides everything that follows.
@@ -41,7 +43,7 @@ class TrainState:
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Keys:
     """The run's random keys, one for each purpose; steps fold their number into them."""
