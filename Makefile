@@ -24,11 +24,11 @@ demo: venv
 
 test: venv
 	@$(PY) -m ruff check --quiet --output-format concise .
-	@$(PY) -m pytest -q -m "not slow"
+	@$(PY) -m pytest -q -n auto --dist loadfile -m "not slow"
 
 test-all: venv
 	@$(PY) -m ruff check --quiet --output-format concise .
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n auto --dist loadfile
 
 lint: venv
 	@$(PY) -m ruff check --output-format concise .
