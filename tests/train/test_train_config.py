@@ -70,7 +70,8 @@ def test_missing_file_is_named(tmp_path):
 
 
 OTHER = {"problem": "pm2022", "method": "raytrace", "targets": "raw", "optimizer": "sgd", "loss": "l2",
-         "schedule": "cosine", "dtype": "bfloat16", "model": "vgg19_bn", "init": "weights", "frozen": "features", "slowed": "features"}  # fmt: skip
+         "schedule": "cosine", "dtype": "bfloat16", "model": "vgg19_bn", "init": "weights",
+         "frozen": "features", "slowed": "features"}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TrainConfig)])
