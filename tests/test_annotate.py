@@ -78,6 +78,7 @@ def test_critical_curve_of_an_sie():
     assert np.abs(u).max() == pytest.approx(30.0 * np.sqrt(f), abs=1.5) and np.abs(v).max() == pytest.approx(30.0 / np.sqrt(f), abs=1.5)
 
 
+@pytest.mark.slow
 def test_critical_curves_of_a_cluster_are_those_of_its_lens():
     scene = make(GROUP, imagesize=200)
     x, y, _ = drawn(scene, "critical curve")

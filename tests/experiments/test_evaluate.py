@@ -136,6 +136,7 @@ def solved(truth, problem):
     return Solution(names=problem.names, kind=("interval",) * n, method=("ring",) * n, status=words, **arrays)
 
 
+@pytest.mark.slow
 def test_refining_is_shown_the_same_systems_at_native_resolution(judged, monkeypatch):
     folder, _ = judged
     truth = pd.read_csv(folder / "predictions.csv")[[f"{n} (Ground Truth)" for n in NAMES]].to_numpy()

@@ -171,7 +171,7 @@ def test_differentiable_in_the_amplitudes(terms):
     assert (np.asarray(slopes[0])[..., ~real] == 0).all()
 
 
-@pytest.mark.parametrize("name", ["SIE", "cluster"])
+@pytest.mark.parametrize("name", ["SIE", pytest.param("cluster", marks=pytest.mark.slow)])
 def test_differentiable_in_lens_place_and_offset(name):
     at = jnp.array(XI)
 
