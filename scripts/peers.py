@@ -133,7 +133,7 @@ def cosmosim(lens: str, model: str, terms: int, size: int) -> Image:
                 "source": blob,
                 "position": {"x": x, "y": y},
                 "annotation": {"reflines": False},
-                "management": {"mask": model == "Roulette", "filename": "image.png"},
+                "management": {"mask": False, "filename": "image.png"},
             }
         )
         return SimImage(param=parameters, verbose=0).getImage(verbose=0)
