@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from jax import Array
 
-from lensjax.lens.base import direction, safe_norm
+from lensjax.lens.base import direction, safe_norm, unit
 from lensjax.tree import register
 
 
@@ -15,8 +15,8 @@ def potential(x: Array, y: Array, theta_e: Array) -> Array:
 
 def deflection(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
     """α = θ_E ν/|ν| [px]; zero at the centre, where it has no direction."""
-    scale = theta_e * safe_norm(x, y)[1]
-    return scale * x, scale * y
+    ux, uy = unit(x, y)
+    return theta_e * ux, theta_e * uy
 
 
 def convergence(x: Array, y: Array, theta_e: Array) -> Array:
