@@ -4,6 +4,7 @@ Every layer bears PyTorch's name, so that a tensor's name follows from a leaf's 
 words there, and kernels their axes in another order; all else is taken over as it is.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ def convert(
     *,
     num_outputs: int,
     in_channels: int = 1,
-    image_size: int = 400,
+    image_size: int | None = None,
     extra_layers: bool = False,
     first: First = "sum",
     seed: int = 0,
@@ -81,7 +82,7 @@ def convert(
         name: one of `models.names()`.
         num_outputs: numbers to regress.
         in_channels: channels of the images.
-        image_size: side of the images in pixels.
+        image_size: side of the images in pixels; None keeps a position embedding as it is, and the network interpolates it.
         extra_layers: as in `models.create`.
         first: of a first convolution for another number of channels: "sum" over colour, or "fresh" as in the 2023 thesis.
         seed: of fresh weights.
@@ -91,6 +92,7 @@ def convert(
     """
     if first not in ("sum", "fresh"):
         raise BadInput(f"first is {first!r}; sum or fresh is allowed")
+    image_size = image_size or _side(tensors)
     wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
     given = {key: np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
     missing, wrong, found, fresh = [], [], {}, []
@@ -145,6 +147,14 @@ def convert(
         made = jax.jit(some)(jax.random.key(seed))  # compiled for these leaves alone: the others are never made
         found |= {path: np.asarray(leaf) for path, leaf in zip(fresh, made, strict=True)}
     return _nested({path: jnp.asarray(found[path]) for path in wanted})
+
+
+def _side(tensors: Mapping[str, np.ndarray]) -> int:
+    """Side of the images that weights are for, in pixels: only a position embedding tells."""
+    embedding, patches = tensors.get("encoder.pos_embedding"), tensors.get("conv_proj.weight")
+    if embedding is None or patches is None or np.ndim(embedding) != 3 or np.ndim(patches) != 4:
+        return 224
+    return math.isqrt(max(np.shape(embedding)[1] - 1, 1)) * np.shape(patches)[-1]
 
 
 _FRESH = np.zeros(0)

