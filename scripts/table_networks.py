@@ -1,11 +1,12 @@
 """What each network costs: parameters, multiply-adds, memory, and the time of an estimate and of a training step.
 
-    python scripts/table_networks.py [NAME ...] [--image-size 400] [--batch 2] [--dtype float32] [--no-time] [--out docs/networks.md]
+    python scripts/table_networks.py [NAME ...] [--image-size 400] [--batch 2] [--dtype float32] [--no-time] [--out FILE]
 
 One grey channel, six outputs. Multiply-adds are half of XLA's count of floating-point operations for one image, forward. A training
 step is forward, backward and Adam's update; its memory is that of weights, gradient and Adam's moments, and of what XLA keeps for the
 batch. Times are medians of three calls after one to warm up. With --no-time nothing is compiled: seconds a network. On an accelerator
---batch and --dtype bfloat16 give the step's images a second, and with --peak TFLOP/S the share of what the device can do.
+--batch and --dtype bfloat16 give the step's images a second, and with --peak TFLOP/S the share of what the device can do. A table that
+was cut short goes on where it was.
 """
 
 import argparse
@@ -86,6 +87,12 @@ def row(name: str, *, size: int, batch: int, dtype: Any, timed: bool, peak: floa
     return [*cells, f"{100 * 6 * work * batch / whole / 1e12 / peak:.0f} %"] if peak else cells
 
 
+def measured(path: Path | None, head: list[str]) -> dict[str, str]:
+    """Lines by the network's name of a table that was begun before under the same head."""
+    lines = path.read_text().splitlines() if path and path.is_file() else []
+    return {line.split("`")[1]: line for line in lines[len(head) :] if "`" in line} if lines[: len(head)] == head else {}
+
+
 def main() -> None:
     """The program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -106,8 +113,13 @@ def main() -> None:
         "| " + " | ".join(head) + " |",
         "|---" + "|---:" * (len(head) - 1) + "|",
     ]
+    done = measured(options.out, lines)
     print("\n".join(lines), flush=True)
     for name in tqdm(options.names or models.names(), unit="network", disable=None, leave=False):
+        if name in done:
+            lines.append(done[name])
+            tqdm.write(lines[-1])
+            continue
         try:
             dtype, timed = DTYPES[options.dtype], not options.no_time
             cells = row(name, size=options.image_size, batch=options.batch, dtype=dtype, timed=timed, peak=options.peak)
@@ -118,9 +130,9 @@ def main() -> None:
             cells = [f"`{name}`", f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"]
         lines.append("| " + " | ".join(cells) + " |")
         tqdm.write(lines[-1])
+        if options.out:
+            files.write_text(options.out, "\n".join(lines) + "\n")
         jax.clear_caches()
-    if options.out:
-        files.write_text(options.out, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

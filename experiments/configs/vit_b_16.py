@@ -8,9 +8,9 @@ with a fresh first convolution; this run begins fresh, or from `--config.init=DI
 --model vit_b_16 --targets raw --first fresh --out DIR`.
 
 Expected, from the thesis and not measured here: raw mean absolute error 9.8 over the six parameters ("MAE
-(Test Set)"). The side of the image must be a multiple of 16: 400 makes 25×25 patches. The position embedding
-belongs to this size; `lensjax convert` interpolates that of another. Memory: 85.7 million parameters;
-weights, gradient and Adam's two moments alone are 1.37 GB.
+(Test Set)"). The side of the image must be a multiple of 16: 400 makes 25×25 patches. `lensjax convert`
+interpolates the position embedding of another size. Memory: 85.7 million parameters; weights, gradient and
+Adam's two moments alone are 1.37 GB.
 """
 
 from ml_collections import ConfigDict
