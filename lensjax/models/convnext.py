@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.depthwise import Conv
+
 SMALLEST = 32
 """Side of the smallest image: the stem divides it by 4, three more layers by 2."""
 
@@ -37,7 +39,7 @@ class _Block(nn.Module):
     def __call__(self, x: Array) -> Array:
         channels = x.shape[-1]
         dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
-        y = nn.Conv(
+        y = Conv(
             channels, (7, 7), padding=3, feature_group_count=channels, kernel_init=_init, dtype=self.dtype, name="block.0"
         )(x)
         y = nn.LayerNorm(epsilon=1e-6, use_fast_variance=False, dtype=self.dtype, name="block.2")(y)
@@ -74,7 +76,7 @@ class ConvNeXt(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1, at least 32×32 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding=0, kernel_init=_init, dtype=self.dtype)
+        conv = partial(Conv, padding=0, kernel_init=_init, dtype=self.dtype)
         norm = partial(nn.LayerNorm, epsilon=1e-6, use_fast_variance=False, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, train=train, dtype=self.dtype)
         dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.depthwise import Conv
 from lensjax.models.layers import make_divisible
 
 SMALLEST = 1
@@ -102,7 +103,7 @@ class _ConvNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        x = nn.Conv(
+        x = Conv(
             self.features,
             (self.kernel, self.kernel),
             strides=self.stride,
@@ -125,7 +126,7 @@ class _SqueezeExcite(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        conv = partial(nn.Conv, kernel_size=(1, 1), kernel_init=_conv_init, dtype=self.dtype)
+        conv = partial(Conv, kernel_size=(1, 1), kernel_init=_conv_init, dtype=self.dtype)
         scale = jnp.mean(x, axis=(1, 2), keepdims=True)
         scale = nn.silu(conv(self.squeezed, name="fc1")(scale))
         return nn.sigmoid(conv(x.shape[-1], name="fc2")(scale)) * x

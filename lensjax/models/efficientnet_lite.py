@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.depthwise import Conv
 from lensjax.models.efficientnet import STAGES, Stage
 
 SMALLEST = 1
@@ -78,7 +79,7 @@ class EfficientNetLite(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding="SAME", use_bias=False, kernel_init=_init, dtype=self.dtype)
+        conv = partial(Conv, padding="SAME", use_bias=False, kernel_init=_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99, epsilon=1e-3, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm, train=train)
 

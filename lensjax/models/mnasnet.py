@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.depthwise import Conv
 from lensjax.models.layers import make_divisible
 
 SMALLEST = 1
@@ -84,7 +85,7 @@ class MnasNet(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
+        conv = partial(Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9997, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm)
         dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)

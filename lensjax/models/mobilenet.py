@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.depthwise import Conv
 from lensjax.models.layers import ConvNorm, SqueezeExcite, make_divisible
 
 SMALLEST = 1
@@ -142,7 +143,7 @@ class MobileNetV2(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding=0, kernel_init=_conv_init, dtype=self.dtype)
+        conv = partial(Conv, padding=0, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_BlockV2) if self.remat else _BlockV2, conv=conv, norm=norm)
         dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
@@ -187,7 +188,7 @@ class MobileNetV3(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding=0, kernel_init=_conv_init, dtype=self.dtype)
+        conv = partial(Conv, padding=0, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99, epsilon=1e-3, dtype=self.dtype)
         block = partial(nn.remat(_BlockV3) if self.remat else _BlockV3, conv=conv, norm=norm)
         part = partial(ConvNorm, conv=conv, norm=norm, activation=nn.hard_swish)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.depthwise import Conv
 from lensjax.models.layers import uniform_bias, uniform_kernel
 
 SMALLEST = 1
@@ -87,7 +88,7 @@ class ShuffleNet(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding=0, use_bias=False, kernel_init=uniform_kernel, dtype=self.dtype)
+        conv = partial(Conv, padding=0, use_bias=False, kernel_init=uniform_kernel, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm)
 

@@ -1,0 +1,102 @@
+"""Convolutions whose channels are kept apart, quick on a CPU too.
+
+XLA's convolution on a CPU takes a depthwise kernel's taps one value at a time. Written as a sum of shifted maps the same is done by the
+vector, 10 to 30 times as fast forward and 3 to 30 times backward; on accelerators XLA's own stays.
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.fence import fenced
+
+Pads = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _shifted(x: Array, row: int, column: int, shape: tuple[int, int], stride: tuple[int, int]) -> Array:
+    """Every stride-th value of x (batch, height, width, channel) from (row, column) on: (batch, *shape, channel)."""
+    ends = [first + (count - 1) * step + 1 for first, count, step in zip((row, column), shape, stride, strict=True)]
+    return jax.lax.slice(x, (0, row, column, 0), (x.shape[0], *ends, x.shape[3]), (1, *stride, 1))
+
+
+def _padded(x: Array, pads: Pads, inner: tuple[int, int] = (0, 0)) -> Array:
+    return jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (*pads[0], inner[0]), (*pads[1], inner[1]), (0, 0, 0)))
+
+
+def _sum_of_taps(x: Array, kernel: Array, stride: tuple[int, int], pads: Pads) -> Array:
+    """The convolution of x (batch, height, width, channel) with kernel (rows, columns, 1, channel), float32."""
+    x, kernel = _padded(x, pads).astype(jnp.float32), kernel.astype(jnp.float32)
+    rows, columns = kernel.shape[:2]
+    shape = ((x.shape[1] - rows) // stride[0] + 1, (x.shape[2] - columns) // stride[1] + 1)
+    total = jnp.zeros(())
+    for row in range(rows):
+        for column in range(columns):
+            total = total + _shifted(x, row, column, shape, stride) * kernel[row, column, 0]
+    return total
+
+
+def _slope_of_kernel(x: Array, change: Array, size: tuple[int, int], stride: tuple[int, int], pads: Pads) -> Array:
+    """What each tap (rows, columns, 1, channel) has done to the sum that `change` (batch, height, width, channel) is the slope of.
+
+    Row by row of the map: a sum over all of it at once is done one value at a time.
+    """
+    x, change = _padded(x, pads).astype(jnp.float32), change.astype(jnp.float32)
+    batch, height, width, channels = change.shape
+    taps = [(row, column) for row in range(size[0]) for column in range(size[1])]
+
+    def add(index: Array, sums: list[Array]) -> list[Array]:
+        band = jax.lax.dynamic_slice_in_dim(x, index * stride[0], size[0], axis=1)
+        line = jax.lax.dynamic_index_in_dim(change, index, axis=1)
+        return [total + _shifted(band, *tap, (1, width), stride) * line for total, tap in zip(sums, taps, strict=True)]
+
+    sums = jax.lax.fori_loop(0, height, add, [jnp.zeros((batch, 1, width, channels))] * len(taps))
+    ones = jnp.ones(batch * width)
+    return jnp.stack([ones @ total.reshape(-1, channels) for total in sums]).reshape(*size, 1, channels)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def depthwise(x: Array, kernel: Array, stride: tuple[int, int], pads: Pads) -> Array:
+    """Convolution, channel by channel, of x (batch, height, width, channel) with kernel (rows, columns, 1, channel)."""
+    return fenced(lambda x, kernel: _sum_of_taps(x, kernel, stride, pads).astype(x.dtype), x, kernel)
+
+
+def _forward(x: Array, kernel: Array, stride: tuple[int, int], pads: Pads) -> tuple[Array, tuple[Array, Array]]:
+    return depthwise(x, kernel, stride, pads), (x, kernel)
+
+
+def _backward(stride: tuple[int, int], pads: Pads, kept: tuple[Array, Array], change: Array) -> tuple[Array, Array]:
+    x, kernel = kept
+    size = kernel.shape[0], kernel.shape[1]
+    apart = stride[0] - 1, stride[1] - 1
+    before = [size[axis] - 1 - pads[axis][0] for axis in (0, 1)]
+    wide = [x.shape[1 + axis] + size[axis] - 1 - before[axis] - (change.shape[1 + axis] - 1) * stride[axis] - 1 for axis in (0, 1)]
+    around = (before[0], wide[0]), (before[1], wide[1])
+
+    def slope_of_map(change: Array, kernel: Array) -> Array:
+        return _sum_of_taps(_padded(change, around, apart), kernel[::-1, ::-1], (1, 1), ((0, 0), (0, 0))).astype(x.dtype)
+
+    def slope_of_kernel(change: Array, x: Array) -> Array:
+        return _slope_of_kernel(x, change, size, stride, pads).astype(kernel.dtype)
+
+    return fenced(slope_of_map, change, kernel), fenced(slope_of_kernel, change, x)
+
+
+depthwise.defvjp(_forward, _backward)
+
+
+def convolve(x: Array, kernel: Array, strides: Any, padding: Any, **options: Any) -> Array:
+    """`jax.lax.conv_general_dilated` of Flax's layers, but for depthwise kernels on a CPU."""
+    apart = options.get("feature_group_count", 1) == x.shape[-1] == kernel.shape[-1] and kernel.shape[2] == 1
+    spread = any(step != 1 for name in ("lhs_dilation", "rhs_dilation") for step in options.get(name) or ())
+    if not apart or spread or x.ndim != 4 or jax.default_backend() != "cpu":
+        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **options)
+    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding) if isinstance(padding, str) else padding
+    return depthwise(x, kernel, tuple(strides), tuple((int(low), int(high)) for low, high in pads))
+
+
+Conv = partial(nn.Conv, conv_general_dilated=convolve)
+"""Flax's layer, by `convolve`."""
