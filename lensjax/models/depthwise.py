@@ -46,16 +46,15 @@ def _slope_of_kernel(x: Array, change: Array, size: tuple[int, int], stride: tup
     """
     x, change = _padded(x, pads).astype(jnp.float32), change.astype(jnp.float32)
     batch, height, width, channels = change.shape
-    taps = [(row, column) for row in range(size[0]) for column in range(size[1])]
 
     def add(index: Array, sums: list[Array]) -> list[Array]:
         band = jax.lax.dynamic_slice_in_dim(x, index * stride[0], size[0], axis=1)
         line = jax.lax.dynamic_index_in_dim(change, index, axis=1)
-        return [total + _shifted(band, *tap, (1, width), stride) * line for total, tap in zip(sums, taps, strict=True)]
+        shape, step = (size[0], width), (1, stride[1])
+        return [total + _shifted(band, 0, column, shape, step) * line for column, total in enumerate(sums)]
 
-    sums = jax.lax.fori_loop(0, height, add, [jnp.zeros((batch, 1, width, channels))] * len(taps))
-    ones = jnp.ones(batch * width)
-    return jnp.stack([ones @ total.reshape(-1, channels) for total in sums]).reshape(*size, 1, channels)
+    sums = jax.lax.fori_loop(0, height, add, [jnp.zeros((batch, size[0], width, channels))] * size[1])
+    return jnp.stack([total.sum((0, 2)) for total in sums], axis=1)[:, :, None]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
