@@ -14,14 +14,13 @@ from pathlib import Path
 import jax
 import matplotlib
 import numpy as np
-import optax
 from study_networks import guess, run_of
 from tqdm import tqdm
 
 from lensjax.formats import torch_file
 from lensjax.models import torch_weights
 from lensjax.train import config as configs
-from lensjax.train import optim, sharding
+from lensjax.train import sharding
 from lensjax.train.config import TrainConfig
 from lensjax.train.state import init_state, keys
 from lensjax.train.step import make_train_step
@@ -37,8 +36,7 @@ def losses(config: TrainConfig, tensors: dict[str, np.ndarray] | None, label: st
     """Loss of every step of a run that begins with `tensors`, or afresh where None."""
     problem, mesh = configs.make_problem(config), sharding.make_mesh()
     model, random = configs.make_model(config, problem), keys(config.seed)
-    rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay))
+    optimizer = configs.make_optimizer(config)
     state = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0))(random.init)
     if tensors is not None:
         size = config.image_size
@@ -60,6 +58,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="peak of the learning rate (1e-3)")
     parser.add_argument("--out", type=Path, default=Path("docs/study_transfer.png"), metavar="FILE", help="the figure")
     options = parser.parse_args()
+    if options.steps < 10:
+        parser.error(f"--steps {options.steps}: at least 10, of which the table shows each tenth")
     tensors = torch_file.read(torch_file.located(PACKAGE))
     config = run_of(MODEL, steps=options.steps, size=options.image_size, batch=options.batch, rate=options.rate)
     middle = guess(config)

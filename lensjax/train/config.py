@@ -12,12 +12,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from lensjax import models, problems
 from lensjax.errors import BadInput
 from lensjax.files import write_text
 from lensjax.problems import Problem
 from lensjax.problems.base import METHODS
+from lensjax.train import optim
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
 from lensjax.train.state import Module
 
@@ -206,6 +208,14 @@ def make_problem(config: TrainConfig) -> Problem:
     return problems.get(
         config.problem, image_size=config.image_size, integer=config.integer, method=config.method
     )
+
+
+def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """The run's optimizer, with its schedule, layers' rates and clipping."""
+    rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
+    direction = OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction) if config.clip_norm else direction
 
 
 def make_model(config: TrainConfig, problem: Problem) -> Module:

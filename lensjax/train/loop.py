@@ -15,7 +15,7 @@ from jax import Array
 from lensjax.errors import BadInput
 from lensjax.problems import Problem
 from lensjax.train import config as configs
-from lensjax.train import evaluation, optim, sharding
+from lensjax.train import evaluation, sharding
 from lensjax.train.checkpoint import Checkpoints
 from lensjax.train.config import TrainConfig
 from lensjax.train.export import load_weights
@@ -94,7 +94,7 @@ def train(
     sharding.check_batch(config.batch_size, mesh)
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
-    optimizer = _optimizer(config)
+    optimizer = configs.make_optimizer(config)
     first = sharding.is_first_process()
     _check_folder(workdir, config)
 
@@ -181,7 +181,7 @@ def restore_run(workdir: Path, *, step: int | None = None) -> Run:
         raise BadInput(f"{workdir}: no checkpoint yet")
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
-    optimizer = _optimizer(config)
+    optimizer = configs.make_optimizer(config)
     with Checkpoints(folder, read_only=True) as checkpoints:
         steps = checkpoints.steps()
         if not steps:
@@ -194,17 +194,6 @@ def restore_run(workdir: Path, *, step: int | None = None) -> Run:
         abstract = _abstract_state(config, model, optimizer, keys(config.seed).init, sharding.make_mesh())
         state = checkpoints.restore(step, abstract)
     return Run(config, problem, model, state.variables, step)
-
-
-def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    rate = optim.schedule(
-        config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps
-    )
-    direction = optim.OPTIMIZERS[config.optimizer](rate, config.weight_decay)
-    direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
-    if not config.clip_norm:
-        return direction
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction)
 
 
 def _check_folder(workdir: Path, config: TrainConfig) -> None:

@@ -19,7 +19,7 @@ from lensjax.refine import Solution
 from lensjax.train import TrainConfig, evaluation
 from lensjax.train import config as configs
 from lensjax.train.checkpoint import Checkpoints
-from lensjax.train.loop import _optimizer
+from lensjax.train.config import make_optimizer
 from lensjax.train.state import init_state, keys
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def make_run(folder, config=CONFIG):
     """The folder of a run as training leaves it, with an untrained network."""
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
-    state = init_state(model, _optimizer(config), jax.random.key(0), image_size=config.image_size, ema=config.ema)
+    state = init_state(model, make_optimizer(config), jax.random.key(0), image_size=config.image_size, ema=config.ema)
     configs.write(config, folder / "config.json")
     with Checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(config.steps, state)
