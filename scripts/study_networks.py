@@ -112,8 +112,9 @@ def main() -> None:
         axes.plot(one["step"], one["loss"] / one["guess"], "-o", ms=3, color=np.asarray(colour), label=name)
     axes.axhline(1.0, color="black", lw=1, ls="--")
     axes.set(xlabel="step", ylabel="loss over that of the best constant answer", title="Short runs on endless images")
+    axes.set_yscale("log")
     axes.legend(fontsize=8, ncols=2)
-    axes.grid(alpha=0.3)
+    axes.grid(alpha=0.3, which="both")
     figure.savefig(options.out.with_suffix(".png"), dpi=130)
     print(f"{table}, {options.out.with_suffix('.png')}")
 
