@@ -50,6 +50,8 @@ class TrainConfig:
         weight_decay: decay of kernels: decoupled for adamw, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
         init: folder of exported weights of the same network to start from; empty for a fresh start.
+        head_scale: factor on the fresh weights of the layers that answer: torchvision begins those of MnasNet, EfficientNet and Inception
+            too large for a few outputs (0.02 serves there).
         frozen: regular expression for the beginning of the names of parameters that do not learn; empty for none.
         slowed: likewise of parameters that learn at `slow_factor` times the rate.
         slow_factor: see `slowed`.
@@ -81,6 +83,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     loss: str = "l1"
     init: str = ""
+    head_scale: float = 1.0
     frozen: str = ""
     slowed: str = ""
     slow_factor: float = 0.1
@@ -131,6 +134,8 @@ class TrainConfig:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
         if not 0 < self.learning_rate < math.inf:
             raise BadInput(f"learning_rate is {self.learning_rate}; it must be a positive number")
+        if not 0 < self.head_scale < math.inf:
+            raise BadInput(f"head_scale is {self.head_scale}; it must be a positive number")
         if not 0 <= self.ema < 1:
             raise BadInput(f"ema is {self.ema}; it must be at least 0 and below 1")
         if self.warmup_steps >= self.steps:

@@ -207,7 +207,9 @@ def _initializer(
     config: TrainConfig, model: Module, optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
 ) -> Callable[[Array], TrainState]:
     return jax.jit(
-        lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=config.ema),
+        lambda key: init_state(
+            model, optimizer, key, image_size=config.image_size, ema=config.ema, head_scale=config.head_scale
+        ),
         out_shardings=sharding.replicated(mesh),
     )
 

@@ -67,11 +67,20 @@ def init_variables(model: Module, key: Array, *, image_size: int, in_channels: i
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
+def with_smaller_head(model: Module, variables: dict[str, Any], *, factor: float, image_size: int) -> dict[str, Any]:
+    """Variables with the weights and biases of the last layers times `factor`: of those whose shape goes with the number of outputs."""
+    more = model.clone(num_outputs=model.num_outputs + 1)
+    other = jax.eval_shape(lambda key: init_variables(more, key, image_size=image_size), jax.random.key(0))
+    return jax.tree.map(lambda leaf, one: leaf if leaf.shape == one.shape else factor * leaf, variables, other)
+
+
 def init_state(
-    model: Module, optimizer: optax.GradientTransformation, key: Array, *, image_size: int, ema: float
+    model: Module, optimizer: optax.GradientTransformation, key: Array, *, image_size: int, ema: float, head_scale: float = 1.0
 ) -> TrainState:
     """The state before the first step."""
     variables = init_variables(model, key, image_size=image_size)
+    if head_scale != 1:
+        variables = with_smaller_head(model, variables, factor=head_scale, image_size=image_size)
     return TrainState(
         step=jnp.int32(0),
         opt_state=optimizer.init(variables["params"]),

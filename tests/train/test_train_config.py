@@ -31,6 +31,7 @@ from lensjax.train import config as configs
         ("clip_norm", float("nan"), "0 or more"),
         ("warmup_steps", 1_000_000, "below steps"),
         ("ema", 1.0, "below 1"),
+        ("head_scale", 0.0, "positive"),
         ("seed", 2**32, "below 2**32"),
     ],
 )
