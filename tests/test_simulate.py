@@ -1,5 +1,7 @@
 """Rendering: against an independent numpy renderer in float64, chunking, centring, finite gradients in float32."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from lensjax import problems, simulate
 from lensjax.image.detector import quantise
 from lensjax.image.grid import block_mean, pixel_points
-from lensjax.lens import SIS
+from lensjax.lens import SIS, PointMass
 from lensjax.simulate import Camera, System
 from lensjax.source.gaussian import elliptical
 
@@ -47,6 +49,25 @@ def test_centred_image_has_its_light_in_the_middle():
     j = np.arange(400)
     assert (image.sum(0) @ (j - 200.0)) / image.sum() == pytest.approx(0.0, abs=2e-3)
     assert (image.sum(1) @ (200.0 - j)) / image.sum() == pytest.approx(0.0, abs=2e-3)
+
+
+@pytest.mark.parametrize("lens", [SIS, PointMass])
+@pytest.mark.parametrize("method", ["ring", "raytrace", "roulette"])
+def test_centre_of_light_is_that_of_the_whole_canvas(lens, method):
+    """From few points about the light, on any side of the lens, as from all pixels of a canvas; round, long, and cut by the canvas."""
+
+    def centre(row, *, samples):
+        source = elliptical(row[3], row[4], row[5])
+        camera = Camera(method=method, terms=12, canvas=500, samples=samples)
+        return jnp.stack(simulate.centre_of_light(System(lens(row[2]), source, row[0], row[1]), camera))
+
+    rows = np.array([
+        [60.0, 25.0, 20.0, 12.0, 12.0, 0.0], [-40.0, 10.0, 45.0, 9.0, 22.0, 1.1], [0.0, 0.0, 30.0, 14.0, 8.0, 0.4],
+        [-30.0, -150.0, 16.0, 40.0, 14.0, 2.9], [180.0, -150.0, 60.0, 30.0, 20.0, 0.7],
+    ])  # fmt: skip
+    with jax.enable_x64(True):
+        few, every = (np.asarray(jax.lax.map(partial(centre, samples=samples), jnp.asarray(rows))) for samples in (112, None))
+    np.testing.assert_allclose(few, every, atol=0.1)
 
 
 def test_roulette_agrees_with_the_exact_equation_where_it_converges():

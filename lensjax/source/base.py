@@ -18,8 +18,8 @@ class Source(Protocol):
         """Surface brightness at (x, y), any shape, 1 for the brightest grey level; colours on a last axis (3,)."""
         ...
 
-    def extent(self) -> Array:
-        """Radius [px] that holds the light, but for its outermost traces."""
+    def extent(self, cos: Array, sin: Array) -> Array:
+        """Half the width [px] in the direction (cos, sin) of what holds the light, but for its outermost traces."""
         ...
 
 
@@ -49,8 +49,8 @@ class Constellation:
             parts = [p if is_coloured(m) else p[..., None] * jnp.ones(3, p.dtype) for p, m in zip(parts, self.members, strict=True)]
         return sum(parts[1:], parts[0])
 
-    def extent(self) -> Array:
-        reach = [jnp.hypot(self.x[i], self.y[i]) + member.extent() for i, member in enumerate(self.members)]
+    def extent(self, cos: Array, sin: Array) -> Array:
+        reach = [jnp.abs(cos * self.x[i] + sin * self.y[i]) + member.extent(cos, sin) for i, member in enumerate(self.members)]
         return jnp.stack(reach).max()
 
 

@@ -26,12 +26,16 @@ class Gaussian:
         """Surface brightness, 1 at the centre; any shape."""
         return jnp.exp(-0.5 * (x * (self.xx * x + 2.0 * self.xy * y) + self.yy * (y * y)))
 
-    def extent(self) -> Array:
-        """Four standard deviations along the longer axis [px]; smooth, the circle included, and never too short."""
-        middle, apart = 0.5 * (self.xx + self.yy), 0.5 * (self.xx - self.yy)
-        steepest = middle + jnp.sqrt(apart * apart + self.xy * self.xy + 1e-6 * middle * middle)
-        determinant = jnp.maximum(self.xx * self.yy - self.xy * self.xy, 1e-7 * middle * middle)
-        return 4.0 * jnp.sqrt(steepest / determinant)
+    def extent(self, cos: Array, sin: Array) -> Array:
+        """Five standard deviations in the direction (cos, sin) [px]."""
+        return 5.0 * width_of(self.xx, self.xy, self.yy, cos, sin)
+
+
+def width_of(xx: Array, xy: Array, yy: Array, cos: Array, sin: Array) -> Array:
+    """Half the width [px] in the direction (cos, sin) of the ellipse xx x² + 2 xy x y + yy y² = 1; finite for a thread too."""
+    middle = 0.5 * (xx + yy)
+    determinant = jnp.maximum(xx * yy - xy * xy, 1e-7 * middle * middle)
+    return jnp.sqrt(jnp.maximum(yy * cos * cos - 2.0 * xy * cos * sin + xx * sin * sin, 1e-7 * middle) / determinant)
 
 
 def spherical(sigma: Array) -> Gaussian:

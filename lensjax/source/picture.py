@@ -35,6 +35,6 @@ class Picture:
             return look(self.values)
         return jnp.stack([look(self.values[..., k]) for k in range(3)], axis=-1)
 
-    def extent(self) -> Array:
+    def extent(self, cos: Array, sin: Array) -> Array:
         height, width = self.values.shape[:2]
-        return 0.5 * self.pixel * float((height * height + width * width) ** 0.5)
+        return 0.5 * self.pixel * (width * jnp.abs(cos) + height * jnp.abs(sin))

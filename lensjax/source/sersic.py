@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.conventions import GREY_LEVELS
+from lensjax.source.gaussian import width_of
 from lensjax.tree import register
 
 _CORE = 1e-12  # ρ² below which the cusp is cut off, so that slopes are finite
@@ -55,12 +56,10 @@ class Sersic:
         power = jnp.exp(jnp.log(jnp.maximum(square, _CORE)) * (0.5 / self.n))
         return self.peak * jnp.exp(-self.b * (power - 1.0))
 
-    def extent(self) -> Array:
-        """Radius at which a thousandth of a grey level is left."""
+    def extent(self, cos: Array, sin: Array) -> Array:
+        """Half the width in the direction (cos, sin) of the ellipse at which a thousandth of a grey level is left [px]."""
         level = jnp.maximum(jnp.log(jnp.maximum(self.peak, 1e-12) * GREY_LEVELS * 1e3) / self.b + 1.0, 0.1)
-        middle, apart = 0.5 * (self.xx + self.yy), 0.5 * (self.xx - self.yy)
-        flattest = middle - jnp.sqrt(apart * apart + self.xy * self.xy + 1e-6 * middle * middle)
-        return level**self.n / jnp.sqrt(jnp.maximum(flattest, 1e-4 * middle))
+        return level**self.n * width_of(self.xx, self.xy, self.yy, cos, sin)
 
 
 def sersic(sigma: Array, sigma2: Array, theta: Array, n: Array, luminosity: Array) -> Sersic:

@@ -41,5 +41,5 @@ class Triangle:
             lines.append(_LEVEL * jnp.clip(0.5 * WIDTH + 0.5 - away, 0.0, 1.0))
         return jnp.stack(lines, axis=-1)
 
-    def extent(self) -> Array:
+    def extent(self, cos: Array, sin: Array) -> Array:
         return self.sigma + WIDTH

@@ -86,8 +86,11 @@ def test_sersic_extent_holds_the_light(x64):
     """Beyond it not a hundredth of a grey level is left, in any direction."""
     for n in (0.5, 1.0, 4.0):
         source = sersic(*map(jnp.asarray, (14.0, 6.0, 0.4, n, 12.0)))
-        angle, reach = np.linspace(0, 2 * np.pi, 60), float(source.extent())
-        assert float(source.light(reach * np.cos(angle), reach * np.sin(angle)).max()) * 255.0 < 1e-2
+        along = np.linspace(-200, 200, 401)
+        for angle in np.linspace(0, 2 * np.pi, 12):
+            cos, sin = np.cos(angle), np.sin(angle)
+            reach = float(source.extent(cos, sin))
+            assert float(source.light(reach * cos - along * sin, reach * sin + along * cos).max()) * 255.0 < 1e-2
 
 
 @pytest.mark.parametrize("theta", [0.0, 37.0])
@@ -153,7 +156,9 @@ def test_constellation_is_the_sum(x64):
 
     expected = gauss(x - 10, y - 5, 8.0, 8.0, 0.0) + gauss(x + 20, y, 12.0, 4.0, 0.5)
     np.testing.assert_allclose(source.light(x, y), expected, rtol=1e-12)
-    assert float(source.extent()) >= np.hypot(20.0, 0.0) + 48.0 - 1e-2
+    across = np.hypot(12.0 * np.cos(0.5), 4.0 * np.sin(0.5))  # standard deviation of the second along x
+    np.testing.assert_allclose(source.extent(-1.0, 0.0), 20.0 + 5 * across, rtol=1e-12)
+    np.testing.assert_allclose(source.extent(0.0, 1.0), 5.0 + 40.0, rtol=1e-12)
 
 
 def test_constellation_of_grey_and_colour(x64):
