@@ -372,6 +372,7 @@ def rows() -> list[Scene]:
     return [made(f"{k}.png", model="Roulette", mask=1, x=4.0 + k, centred=k % 2, **kinds[k % 3]) for k in range(7)]
 
 
+@pytest.mark.slow
 def test_amplitudes_in_the_order_of_the_scenes(tmp_path):
     scenes = rows()
     centres = dataset.write(scenes, tmp_path)

@@ -251,7 +251,7 @@ def blobs():
     return constellation([(elliptical(*map(number, member[:3])), *member[3:]) for member in members])
 
 
-@pytest.mark.parametrize("name", ["SIS", "SIE", "cluster"])
+@pytest.mark.parametrize("name", ["SIS", pytest.param("SIE", marks=pytest.mark.slow), "cluster"])
 @pytest.mark.parametrize("noise", [0.0, 5.0])
 def test_known_sources_come_back(name, noise):
     with jax.enable_x64(False):  # float32, as on the way to any image

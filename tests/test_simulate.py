@@ -51,7 +51,7 @@ def test_centred_image_has_its_light_in_the_middle():
     assert (image.sum(1) @ (200.0 - j)) / image.sum() == pytest.approx(0.0, abs=2e-3)
 
 
-@pytest.mark.parametrize("lens", [SIS, PointMass])
+@pytest.mark.parametrize("lens", [SIS, pytest.param(PointMass, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", ["ring", "raytrace", "roulette"])
 def test_centre_of_light_is_that_of_the_whole_canvas(lens, method):
     """From few points about the light, on any side of the lens, as from all pixels of a canvas; round, long, and cut by the canvas."""

@@ -88,6 +88,7 @@ def test_caustic_and_cut_of_an_sie(f):
     np.testing.assert_allclose(level(cut), -alpha(phi - o), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_curves_of_a_cluster():
     lens = cluster([(SIE(25.0, 0.6, 0.3), -20.0, 5.0), (SIS(18.0), 30.0, -8.0), (Shear(0.05, 0.03), 0.0, 0.0)])
     critical = critical_curves(lens, half=110.0)

@@ -107,6 +107,7 @@ def test_stream(targets):
     np.testing.assert_allclose(first["target"], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_native_stream_is_eight_bit():
     problem = problems.get("sis2023")
     image = np.asarray(stream.batch(problem, jax.random.key(1), 0, batch_size=2)["image"]) * 255
