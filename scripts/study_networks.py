@@ -35,7 +35,7 @@ TWELVE = (
     "alexnet", "squeezenet1_1", "vgg19_bn", "inception_v3", "resnet152", "densenet201", "efficientnet_b7", "efficientnet_v2_l",
     "mnasnet6_0", "convnext_base", "vit_b_16", "swin_v2_b",
 )  # fmt: skip
-WIDE_HEADS = ("inception_v3", "efficientnet_b7", "efficientnet_v2_l", "mnasnet6_0")
+WIDE_HEADS = ("inception_v3", "efficientnet_b7", "efficientnet_v2_l", "mnasnet6_0", "swin_v2_b")
 """Networks whose last layer begins too large for few outputs: see `run_of`."""
 SMALLEST = {"inception_v3": 96}
 """Image sizes of networks that take none as small as the others."""
@@ -45,8 +45,9 @@ def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> Trai
     """The run.
 
     torchvision begins the last layer of EfficientNet and MnasNet with weights that grow as the outputs become fewer, up to 0.41 and 0.71
-    for six, and Inception's with 0.1 at any number. The answers are spread by two to five at first, and dropout makes them noise, until
-    the weights have shrunk a hundredfold: a thousand steps of Adam at 3e-4. There the last layer begins at a fiftieth of its size.
+    for six, and Inception's with 0.1 at any number. The answers are spread by two to five at first, and dropout makes them noise (in
+    Swin dropped blocks do, half of the deepest), until the weights have shrunk a hundredfold: a thousand steps of Adam at 3e-4. There
+    the last layer begins at a fiftieth of its size.
     """
     return TrainConfig(
         model=name, image_size=max(size, SMALLEST.get(name, 0)), method="ring", batch_size=batch, steps=steps, optimizer="adamw",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.depthwise import Conv
+from lensjax.models.grouped import Conv
 
 SMALLEST = 32
 """Side of the smallest image: the stem divides it by 4, three more layers by 2."""

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.depthwise import Conv
 from lensjax.models.efficientnet import STAGES, Stage
+from lensjax.models.grouped import Conv
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.depthwise import Conv
+from lensjax.models.grouped import Conv
 from lensjax.models.layers import make_divisible
 
 SMALLEST = 1

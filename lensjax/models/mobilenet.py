@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.depthwise import Conv
+from lensjax.models.grouped import Conv
 from lensjax.models.layers import ConvNorm, SqueezeExcite, make_divisible
 
 SMALLEST = 1

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.grouped import Conv
 from lensjax.models.layers import ConvNorm, SqueezeExcite, make_divisible
 
 SMALLEST = 1
@@ -100,7 +101,7 @@ class RegNet(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, kernel_init=_conv_init, dtype=self.dtype)
+        conv = partial(Conv, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, squeeze=self.squeeze, conv=conv, norm=norm)
         dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.grouped import Conv
 from lensjax.models.layers import uniform_bias, uniform_kernel
 
 SMALLEST = 1
@@ -101,7 +102,7 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(nn.Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
+        conv = partial(Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(
             nn.remat(_Block) if self.remat else _Block, bottleneck=self.bottleneck, groups=self.groups, conv=conv, norm=norm

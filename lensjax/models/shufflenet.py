@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.depthwise import Conv
+from lensjax.models.grouped import Conv
 from lensjax.models.layers import uniform_bias, uniform_kernel
 
 SMALLEST = 1
