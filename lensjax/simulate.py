@@ -81,7 +81,7 @@ class Camera:
     oversample: int = 1
     centred: bool = True
     canvas: int = 1000
-    samples: int | None = 112
+    samples: int | None = 96
 
 
 _STEEPEST = 1e30
@@ -218,8 +218,8 @@ def image_about(system: System, camera: Camera, centre: Array, *, reach: Array |
     """As `image`, with `centre` (2,), seen from the lens [px], in the middle."""
     x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
     if camera.centred:
-        # The barrier keeps XLA from spreading the sums over the canvas through the image's own loop.
-        centre = jax.lax.optimization_barrier(centre)
+        # The barrier keeps XLA from spreading what makes the centre and the system through the image's own loop.
+        system, centre = jax.lax.optimization_barrier((system, centre))
         x, y = x + centre[0], y + centre[1]
     bright, inside = light(system, x, y, method=camera.method, terms=camera.terms, window=camera.window)
     kept = jnp.broadcast_to(inside + reach >= 0, (y.size, x.size))
