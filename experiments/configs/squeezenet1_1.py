@@ -10,7 +10,8 @@ with a fresh first convolution; this run begins fresh, or from `--config.init=DI
 Expected, from the thesis and not measured here: raw mean absolute error 3.16 over the six parameters ("MAE
 (Test Set)"). The thesis's network ended in a ReLU, which is never negative, and answered 0 for x and y; the
 one here has no such ReLU. Memory: 0.72 million parameters; weights, gradient and Adam's two moments alone are
-12 MB.
+12 MB. Time: a step of two images takes 0.27 s and 0.24 GiB on two CPU cores (docs/networks.md); not measured
+on a GPU.
 """
 
 from ml_collections import ConfigDict

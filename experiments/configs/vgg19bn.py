@@ -9,7 +9,8 @@ Expected, from the thesis and not measured here: raw mean absolute error 0.82 ov
 (Test Set)") after up to 50 hours on one A100. Its data cannot have had as many round sources as the prior as
 printed, so compare parameter by parameter: x 1.89 (likely a slip for 1.19), y 1.20, einsteinR 0.49, sigma
 0.14, sigma2 0.14, theta 1.79. Memory: weights, gradient and Adam's two moments alone are 2.2 GB; the thesis
-found that this network does not fit a GPU of 8 GB.
+found that this network does not fit a GPU of 8 GB. Time: a step of two images takes 9 s and 3.32 GiB on two
+CPU cores (docs/networks.md); not measured on a GPU.
 """
 
 from ml_collections import ConfigDict
