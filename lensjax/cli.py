@@ -932,7 +932,3 @@ def _positive(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r}; a positive number is allowed")
     return value
-
-
-if __name__ == "__main__":
-    sys.exit(main())
