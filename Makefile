@@ -1,7 +1,7 @@
 # make demo       a small worked example; writes demo/report.html
 # make test       ruff and the quick tests
 # make test-all   ruff and all tests
-# make lint       ruff and mypy
+# make lint       ruff, its format, and mypy
 # make venv       .venv with the exact versions of requirements.lock (the other targets make it when it is missing)
 # make clean      remove .venv, caches and demo/
 #
@@ -32,6 +32,7 @@ test-all: venv
 
 lint: venv
 	@$(PY) -m ruff check --output-format concise .
+	@$(PY) -m ruff format --check --quiet lensjax experiments scripts tests
 	@$(PY) -m mypy
 
 venv: .venv/lensjax.stamp

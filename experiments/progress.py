@@ -37,10 +37,7 @@ class Watch:
             self._bar.set_postfix(loss=f"{progress.loss:.4g}", images=f"{rate:.0f}/s")
             self._bar.update(progress.step - self._bar.n)
             return
-        self._say(
-            f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s"
-            f"  {_clock(left)} left"
-        )
+        self._say(f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s  {_clock(left)} left")
 
     def evaluation(self, row: Row) -> None:
         """A row of evaluation.csv."""

@@ -107,9 +107,7 @@ def _fail(error: object, code: int, debug: bool) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _new(
-        _Parser, "lensjax", "From images of lensed galaxies to the lens and the source behind it.", _TOP
-    )
+    parser = _new(_Parser, "lensjax", "From images of lensed galaxies to the lens and the source behind it.", _TOP)
     parser.add_argument("--version", action="version", version=f"lensjax {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     _add_simulate(commands)
@@ -151,9 +149,7 @@ def _add_simulate(commands: Any) -> None:
     parser.add_argument("--toml", type=Path, metavar="FILE", help="CosmoSim's dataset.toml; or problem, n, seed and method")
     parser.add_argument("--problem", choices=PROBLEMS, help="kind of system; with --csv by default sis2023")
     parser.add_argument("--n", type=_count, metavar="N", help="images to draw from the problem's prior")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the images and dataset.csv"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images and dataset.csv")
     parser.add_argument("--seed", type=_seed, metavar="S", help="seed of the draw (0)")
     parser.add_argument(
         "--quantise",
@@ -161,12 +157,8 @@ def _add_simulate(commands: Any) -> None:
         default=True,
         help="8-bit PNG (default), or 32-bit float TIFF",
     )
-    parser.add_argument(
-        "--method", choices=METHODS, help="how light is traced (roulette, or the column model)"
-    )
-    parser.add_argument(
-        "--size", type=_size, default=400, metavar="N", help="pixels on a side of the same field (400)"
-    )
+    parser.add_argument("--method", choices=METHODS, help="how light is traced (roulette, or the column model)")
+    parser.add_argument("--size", type=_size, default=400, metavar="N", help="pixels on a side of the same field (400)")
     parser.add_argument(
         "--lookup", choices=("exact", "cosmosim"), default="exact", help="exact light, or CosmoSim's own pixels to compare with (exact)"
     )
@@ -177,20 +169,14 @@ def _add_simulate(commands: Any) -> None:
 def _add_estimate(commands: Any) -> None:
     parser = _command(commands, "estimate", "images to parameters, with errors", _ESTIMATE, _estimate)
     parser.add_argument("image", nargs="*", type=Path, metavar="IMAGE", help="400×400 grey images")
-    parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE..."
-    )
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)"
-    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
     parser.add_argument("--problem", choices=PROBLEMS, default="sis2023", help="kind of system (sis2023)")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships)")
     parser.add_argument("--no-refine", action="store_true", help="the network's answer as it is")
     parser.add_argument("--no-network", action="store_true", help="descend from the image's moments")
-    parser.add_argument(
-        "--method", choices=("auto", *METHODS), default="auto", help="how the image was made (auto: tried)"
-    )
+    parser.add_argument("--method", choices=("auto", *METHODS), default="auto", help="how the image was made (auto: tried)")
     parser.add_argument(
         "--shift",
         action=argparse.BooleanOptionalAction,
@@ -203,9 +189,7 @@ def _add_estimate(commands: Any) -> None:
         metavar="SIGMA",
         help="noise of a pixel [grey levels], in place of rounding",
     )
-    parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source"
-    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
     parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the bounds' sampling (0)")
 
 
@@ -288,9 +272,7 @@ def _wanted(options: argparse.Namespace) -> tuple[str, int, int, str | None]:
     problem = options.problem or settings.get("problem")
     n = options.n or settings.get("n")
     if problem is None:
-        raise BadInput(
-            "what is to be simulated? Give --csv FILE, or --problem NAME with --n N, or --toml FILE"
-        )
+        raise BadInput("what is to be simulated? Give --csv FILE, or --problem NAME with --n N, or --toml FILE")
     if n is None:
         raise BadInput("--n is missing: how many images are to be drawn")
     seed = options.seed if options.seed is not None else settings.get("seed", 0)
@@ -314,16 +296,12 @@ def _toml(path: Path) -> dict[str, Any]:
         if key not in _TOML_KEYS:
             near = difflib.get_close_matches(key, _TOML_KEYS, n=1, cutoff=0.5)
             guess = f"did you mean {near[0]}? " if near else ""
-            raise BadInput(
-                f"{path}: key {key!r} is not supported so far; {guess}known: {', '.join(_TOML_KEYS)}"
-            )
+            raise BadInput(f"{path}: key {key!r} is not supported so far; {guess}known: {', '.join(_TOML_KEYS)}")
     checks = {"problem": _one_of(PROBLEMS), "method": _one_of(METHODS), "n": _count, "seed": _seed}
     for key, value in settings.items():
         wanted = str if key in ("problem", "method") else int
         if type(value) is not wanted:
-            raise BadInput(
-                f"{path}: {key} is {value!r}; {'text' if wanted is str else 'a whole number'} is allowed"
-            )
+            raise BadInput(f"{path}: {key} is {value!r}; {'text' if wanted is str else 'a whole number'} is allowed")
         try:
             checks[key](str(value))
         except argparse.ArgumentTypeError as error:
@@ -360,9 +338,7 @@ def drawn(problem: Any, seed: int, n: int) -> Any:
     return np.round(np.asarray(problem.sample(jax.random.key(seed), n), np.float64), 6)
 
 
-def _rendered(
-    problem: str, size: int, values: Any, terms: Sequence[int], methods: Sequence[str]
-) -> Iterator[Any]:
+def _rendered(problem: str, size: int, values: Any, terms: Sequence[int], methods: Sequence[str]) -> Iterator[Any]:
     """(index, grey levels (n, n)) of every row, those that are made alike together; in float64, so that rounding is exact."""
     import jax
     import numpy as np
@@ -409,9 +385,7 @@ def _write_image(path: Path, image: Any, quantise: bool) -> None:
 
 def _estimate(options: argparse.Namespace) -> None:
     if options.no_refine and options.no_network:
-        raise BadInput(
-            "--no-refine and --no-network together leave nothing that could estimate; one is allowed"
-        )
+        raise BadInput("--no-refine and --no-network together leave nothing that could estimate; one is allowed")
     if options.weights is not None and options.no_network:
         raise BadInput("--weights and --no-network contradict each other; one is allowed")
     from lensjax import files
@@ -489,9 +463,7 @@ def _estimator(options: argparse.Namespace) -> Any:
         raise BadInput(str(error) if folder in str(error) else f"{folder}: {error}") from None
 
 
-def _answers(
-    options: argparse.Namespace, problem: Any, estimator: Any, paths: Sequence[Path], bar: Any
-) -> list[Any]:
+def _answers(options: argparse.Namespace, problem: Any, estimator: Any, paths: Sequence[Path], bar: Any) -> list[Any]:
     """What is known of each image: {"network", "solution", "index"}, as `results.row` takes it."""
     import numpy as np
 
@@ -501,17 +473,12 @@ def _answers(
     pictures = [images.read(path, size=problem.field) for path in paths]
     grey = np.stack([picture.grey for picture in pictures])
     network = None if estimator is None else estimator.predict(grey)
-    answers = [
-        {"network": None if network is None else network[i], "solution": None, "index": 0}
-        for i in range(len(paths))
-    ]
+    answers = [{"network": None if network is None else network[i], "solution": None, "index": 0} for i in range(len(paths))]
     if options.no_refine:
         bar.update(len(paths))
         return answers
     for rounded in (True, False):
-        mine = [
-            i for i, picture in enumerate(pictures) if (picture.rounded and options.noise is None) == rounded
-        ]
+        mine = [i for i, picture in enumerate(pictures) if (picture.rounded and options.noise is None) == rounded]
         if not mine:
             continue
         solution = estimate.solve(
@@ -609,8 +576,7 @@ def _sheet(problem: Any, filename: str, path: Path, answer: dict[str, Any], shif
         )
         model = refine.model_image(problem, solution.fit[k], method=method, free_shift=shift_free)
         told = "; ".join(
-            f"{name} {value:.6g} ± {error:.2g}"
-            for name, value, error in zip(problem.names, params, solution.errors[k], strict=True)
+            f"{name} {value:.6g} ± {error:.2g}" for name, value, error in zip(problem.names, params, solution.errors[k], strict=True)
         )
     source = _source(problem, image, params, shift, method)
     grey = np.where(source.seen, source.grey, np.nan)
@@ -650,9 +616,7 @@ def _delens(options: argparse.Namespace) -> None:
 
     files.check_file(options.out)
     if options.out.suffix.lower() != ".png":
-        raise BadInput(
-            f"--out {options.out}: the source is written as PNG; a name that ends in .png is asked for"
-        )
+        raise BadInput(f"--out {options.out}: the source is written as PNG; a name that ends in .png is asked for")
     given = {"--lambda": options.strength, "--noise": options.noise, "--penalty": options.penalty}
     unfit = [name for name, value in given.items() if value is not None]
     if options.how == "sample" and unfit:
@@ -688,9 +652,7 @@ def _seen_problem(options: argparse.Namespace, row: Any) -> tuple[list[Any], Any
     problem = problems.get(options.problem or "sis2023")
     channels = _channels(options.image, problem.field)
     if "chi" in problem.names and "chi" not in row.columns:
-        raise BadInput(
-            f"{options.params}: line 1: there is no column chi, which problem {problem.name} needs"
-        )
+        raise BadInput(f"{options.params}: line 1: there is no column chi, which problem {problem.name} needs")
     params = cosmosim.params(row, problem=problem.name, names=problem.names)[0]
     method = _row_method(row, problem)
     camera = replace(problem.camera, method=method, terms=cosmosim.terms(row, default=problem.camera.terms)[0])
@@ -832,9 +794,7 @@ def _row_method(row: Any, problem: Any) -> str:
 
     word = row.columns.get("method", ("",))[0].strip()
     if word and word not in METHODS:
-        raise BadInput(
-            f"{row.path}: line {row.lines[0]}, column method: {word!r}; {', '.join(METHODS)} are allowed"
-        )
+        raise BadInput(f"{row.path}: line {row.lines[0]}, column method: {word!r}; {', '.join(METHODS)} are allowed")
     return word or cosmosim.methods(row, default=problem.camera.method)[0]
 
 

@@ -62,4 +62,3 @@ def run(options: argparse.Namespace) -> None:
     export_weights(options.out, variables, fields)
     count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
     print(f"{config.model}, {count} parameters for {net.num_outputs} targets of {config.problem}, in {options.out}")
-

@@ -262,4 +262,3 @@ class _Journal:
         except OSError as error:
             if kind is None:
                 raise BadInput(f"{self.path}: cannot be written: {error.strerror or error}") from None
-

@@ -81,9 +81,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     trained = make_problem(config)
     native = problems.get(problem)
     if native.field % config.image_size:
-        raise BadInput(
-            f"{folder}: trained on {config.image_size} px, which does not divide the images' {native.field}"
-        )
+        raise BadInput(f"{folder}: trained on {config.image_size} px, which does not divide the images' {native.field}")
     return Estimator(
         problem=native,
         model=make_model(config, trained),

@@ -433,9 +433,7 @@ def invert(
     error = None
     if samples:
         drawn = _fluctuations(operator, sample_key, mu, penalty, samples)
-        scattered, steps, _ = _solve(
-            operator, normal, drawn, jnp.zeros_like(drawn), mu, jnp.asarray(1e-2, dtype), penalty, most
-        )
+        scattered, steps, _ = _solve(operator, normal, drawn, jnp.zeros_like(drawn), mu, jnp.asarray(1e-2, dtype), penalty, most)
         taken += int(steps)
         error = sigma * np.sqrt(np.mean(np.asarray(scattered, np.float64) ** 2, axis=0))
     seen = np.asarray(operator.seen)

@@ -32,9 +32,7 @@ _LINE_LEVEL = 192.0
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, where OpenCV makes grey of them
 
 
-def image(
-    system: System, lights: Array | np.ndarray, kinds: tuple[tuple[str, bool], ...], camera: Camera
-) -> tuple[Array, Array]:
+def image(system: System, lights: Array | np.ndarray, kinds: tuple[tuple[str, bool], ...], camera: Camera) -> tuple[Array, Array]:
     """(n, n[, 3]) whole grey levels, and (2,) where its middle lies, seen from the lens [px].
 
     Args:

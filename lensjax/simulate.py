@@ -88,9 +88,7 @@ _STEEPEST = 1e30
 """Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
 
 
-def light(
-    system: System, x: Array, y: Array, *, method: str, terms: int = 50, window: str = "region"
-) -> tuple[Array, Array]:
+def light(system: System, x: Array, y: Array, *, method: str, terms: int = 50, window: str = "region") -> tuple[Array, Array]:
     """Light seen at image-plane points, and how far inside the window each lies.
 
     Args:

@@ -11,9 +11,7 @@ from lensjax.problems import Problem
 from lensjax.simulate import in_chunks
 
 
-def batch(
-    problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded"
-) -> dict[str, Array]:
+def batch(problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded") -> dict[str, Array]:
     """The batch of one step; pure, and the same however many devices share the work.
 
     Args:

@@ -162,9 +162,7 @@ def own_rows(batch: int, only: str) -> list[Row]:
         return only in name
 
     if wanted("sis by hand"):
-        rows += [
-            compiled("sis by hand image", n, jax.jit(jax.vmap(by_hand, (0, None, None))), params[:n], *full) for n in (1, *batches)
-        ]
+        rows += [compiled("sis by hand image", n, jax.jit(jax.vmap(by_hand, (0, None, None))), params[:n], *full) for n in (1, *batches)]
         # XLA takes the square root of a grid that all share once a batch. Where each image has a centre of its own it cannot.
         moved = jax.jit(jax.vmap(lambda row, x, y: by_hand(row, x + row[0], y + row[1]), (0, None, None)))
         rows += [compiled("sis by hand, own grid image", n, moved, params[:n], *full) for n in (1, *batches)]

@@ -166,9 +166,7 @@ def lattice(size: int, stride: int = 1) -> np.ndarray:
     return along[None, :] - 1j * along[:, None]
 
 
-def centred(
-    row: Row, *, model: str, size: int, shift: tuple[float, float], move: tuple[float, float] = (0.0, 0.0)
-) -> np.ndarray:
+def centred(row: Row, *, model: str, size: int, shift: tuple[float, float], move: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
     """The centred picture, no source grid, nothing rounded; `move` [px] moves the finished picture."""
     canvas = lattice(CANVAS, stride=2)
     seen = exact_light(row, canvas, model=model, shift=shift)
@@ -232,9 +230,7 @@ def line(name: str | int, numbers: Iterable[float]) -> str:
     return "  ".join((f"{name:>6}", *cells))
 
 
-def images(
-    rng: np.random.Generator, n: int, *, model: str, size: int
-) -> Iterator[tuple[Row, np.ndarray, np.ndarray]]:
+def images(rng: np.random.Generator, n: int, *, model: str, size: int) -> Iterator[tuple[Row, np.ndarray, np.ndarray]]:
     """n systems, with CosmoSim's pictures and canvases."""
     for index in range(1, n + 1):
         row = draw(rng, index)
@@ -257,9 +253,7 @@ def write_table(path: Path, rows: list[Row]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the images and dataset.csv")
     parser.add_argument("--n", type=int, default=30, help="number of images (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (%(default)s)")

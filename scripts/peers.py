@@ -147,4 +147,3 @@ def tally() -> str:
 
     names = ("CosmoSim", "lenstronomy", "jaxtronomy", "caustics")
     return ", ".join(f"{name} {version(name)}" for name in names if installed(name))
-

@@ -152,9 +152,7 @@ def test_masked_by_a_circle_that_is_not_the_rim():
     np.testing.assert_array_equal(ring[0], ring[1])
 
 
-@pytest.mark.parametrize(
-    ("masses", "centred", "cropsize"), [(SIS, False, 0), (GROUP, False, 101), (PM, True, 0), (SIE, True, 91)]
-)
+@pytest.mark.parametrize(("masses", "centred", "cropsize"), [(SIS, False, 0), (GROUP, False, 101), (PM, True, 0), (SIE, True, 91)])
 def test_reference_point_is_where_the_image_is_brightest(masses, centred, cropsize):
     """The middle of the source, the brightest there is, is seen at ξ."""
     scene = make(masses, x=14.0, y=9.0, centred=centred, cropsize=cropsize, mask=True, nterms=8)

@@ -415,15 +415,11 @@ def test_a_process_of_its_own_keeps_its_programs(tmp_path):
     settings = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION_CACHE")}
     settings |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     words = ["simulate", "--problem", "sis2023", "--n", "1", "--size", "16", "--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [sys.executable, "-m", "lensjax", *words], capture_output=True, text=True, check=False, env=settings
-    )
+    done = subprocess.run([sys.executable, "-m", "lensjax", *words], capture_output=True, text=True, check=False, env=settings)
     assert done.returncode == 0 and done.stderr == "" and "1 image and" in done.stdout
     assert any(path.is_file() for path in (tmp_path / "cache" / "lensjax" / "compiled").rglob("*"))
     # Where nothing can be kept, nothing is, and no word is lost about it.
     (tmp_path / "file").write_text("")
     settings["XDG_CACHE_HOME"] = str(tmp_path / "file")
-    done = subprocess.run(
-        [sys.executable, "-m", "lensjax", "simulate"], capture_output=True, text=True, check=False, env=settings
-    )
+    done = subprocess.run([sys.executable, "-m", "lensjax", "simulate"], capture_output=True, text=True, check=False, env=settings)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stdout == ""

@@ -64,9 +64,9 @@ def test_a_source_half_a_pixel_off():
     lattice = next(iter(render.render([scene], lookup="cosmosim"))).image
     off = {}
     for shift in ((0.0, 0.0), (0.5, -0.5), (-0.5, 0.5)):
-        moved = cosmosim_rows.single(
-            {"imagesize": 96, "einsteinradius": 15, "sigma": 6, "x": 9.3 + shift[0], "y": 4.1 + shift[1]}
-        ).scenes[0]
+        moved = cosmosim_rows.single({"imagesize": 96, "einsteinradius": 15, "sigma": 6, "x": 9.3 + shift[0], "y": 4.1 + shift[1]}).scenes[
+            0
+        ]
         exact = next(iter(render.render([moved]))).image
         lit = exact > 1
         off[shift] = np.abs(exact - lattice)[lit].mean()

@@ -72,9 +72,7 @@ def test_centre_of_light_is_that_of_the_whole_canvas(lens, method):
 
 def test_roulette_agrees_with_the_exact_equation_where_it_converges():
     with jax.enable_x64(True):
-        images = [
-            np.asarray(problems.get("sis2023", method=method).render(jnp.asarray(PARAMS[2]))) for method in ("roulette", "ring")
-        ]
+        images = [np.asarray(problems.get("sis2023", method=method).render(jnp.asarray(PARAMS[2]))) for method in ("roulette", "ring")]
     np.testing.assert_allclose(*images, atol=1e-3)
 
 

@@ -103,9 +103,7 @@ def read(path: str | Path, *, inside: bool = True) -> Dataset:
         name = _checked_name(path, line, text) if inside else text
         if name in names:
             first = names[name]
-            raise BadInput(
-                f"{path}: line {line}, column filename: {text!r} is in line {first} too; once is allowed"
-            )
+            raise BadInput(f"{path}: line {line}, column filename: {text!r} is in line {first} too; once is allowed")
         names[name] = line
     return Dataset(str(path), tuple(names), tuple(lines), columns)
 
@@ -126,9 +124,7 @@ def params(dataset: Dataset, *, problem: str, names: Sequence[str]) -> np.ndarra
     """
     missing = missing_columns(dataset)
     if missing:
-        raise BadInput(
-            f"{dataset.path}: line 1: there is no column {missing[0]}; it has {_listed(dataset.columns)}"
-        )
+        raise BadInput(f"{dataset.path}: line 1: there is no column {missing[0]}; it has {_listed(dataset.columns)}")
     return np.array([_params(_Row(dataset, i), problem, names) for i in range(len(dataset))], np.float64)
 
 
@@ -182,9 +178,7 @@ def value(dataset: Dataset, column: str) -> float:
         BadInput: there is no such column, or no finite number in it.
     """
     if column not in dataset.columns:
-        raise BadInput(
-            f"{dataset.path}: line 1: there is no column {column}; it has {_listed(dataset.columns)}"
-        )
+        raise BadInput(f"{dataset.path}: line 1: there is no column {column}; it has {_listed(dataset.columns)}")
     return _Row(dataset, 0).number(column)
 
 
@@ -222,10 +216,7 @@ def write(
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow([*COLUMNS, *extra])
     for i, row in enumerate(np.asarray(values, np.float64)):
-        cells = {
-            name: number(value * 100.0 if name in PERCENT else value)
-            for name, value in zip(names, row, strict=True)
-        }
+        cells = {name: number(value * 100.0 if name in PERCENT else value) for name, value in zip(names, row, strict=True)}
         x, y = row[list(names).index("x")], row[list(names).index("y")]
         cells = {
             "index": str(i + 1),
@@ -247,11 +238,7 @@ def write(
 
 def number(value: float) -> str:
     """The shortest text that is this number when it is read again; whole numbers without a point."""
-    return (
-        str(int(value))
-        if math.isfinite(value) and value == int(value) and abs(value) < 1e15
-        else repr(float(value))
-    )
+    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
 def _rows(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
@@ -303,13 +290,7 @@ def _checked_name(path: Path, line: int, text: str) -> str:
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
         raise BadInput(f"{where}: {_shown(text)} has control characters; none are allowed")
     name = PurePosixPath(text)
-    if (
-        name.is_absolute()
-        or ".." in name.parts
-        or "\\" in text
-        or re.match("[A-Za-z]:", text)
-        or not name.name
-    ):
+    if name.is_absolute() or ".." in name.parts or "\\" in text or re.match("[A-Za-z]:", text) or not name.name:
         raise BadInput(f"{where}: {_shown(text)} leads out of the folder; a name within it is allowed")
     if any(len(part.encode()) > 200 for part in name.parts):
         raise BadInput(f"{where}: {_shown(text)} is too long; up to 200 bytes are allowed")
@@ -342,8 +323,7 @@ class _Row:
         text = self.text(column)
         value = _shown(text) if text else "empty"
         return BadInput(
-            f"{self.dataset.path}: line {self.dataset.lines[self.index]}, column {column}: the value is {value}; "
-            f"{allowed} is allowed"
+            f"{self.dataset.path}: line {self.dataset.lines[self.index]}, column {column}: the value is {value}; {allowed} is allowed"
         )
 
     def number(self, column: str, *, default: float | None = None) -> float:

@@ -89,9 +89,7 @@ def _check_float(path: Path, grey: np.ndarray) -> None:
     if len(bad):
         row, column = bad[0]
         value = grey[row, column]
-        raise BadInput(
-            f"{path}: pixel (row {row}, column {column}) is {value}; finite grey levels are asked for"
-        )
+        raise BadInput(f"{path}: pixel (row {row}, column {column}) is {value}; finite grey levels are asked for")
     if 0 < grey.max() <= 1:
         raise BadInput(f"{path}: the brightest pixel is {grey.max():g}; grey levels are 0…255, not 0…1")
 

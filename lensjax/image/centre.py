@@ -12,7 +12,6 @@ def centroid(light: Array, x: Array, y: Array) -> tuple[Array, Array]:
     return (light.sum(axis=0) * x[0]).sum() * weight, (light.sum(axis=1) * y[:, 0]).sum() * weight
 
 
-
 def reference_lines(image: np.ndarray) -> np.ndarray:
     """An image (n, n) or (n, n, 3) with its middle row and column at half the brightest grey level, as CosmoSim draws them."""
     drawn = np.array(image)

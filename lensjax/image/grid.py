@@ -16,9 +16,7 @@ def axis(size: int, field: int, *, oversample: int = 1, dtype: DTypeLike = jnp.f
     return (jnp.arange(size * oversample, dtype=dtype) + 0.5) * step - 0.5 - field / 2
 
 
-def pixel_points(
-    size: int, field: int, *, oversample: int = 1, dtype: DTypeLike = jnp.float32
-) -> tuple[Array, Array]:
+def pixel_points(size: int, field: int, *, oversample: int = 1, dtype: DTypeLike = jnp.float32) -> tuple[Array, Array]:
     """x of shape (1, m) and y of shape (m, 1), m = size · oversample: the points of an image, x right and y up."""
     along = axis(size, field, oversample=oversample, dtype=dtype)
     return along[None, :], -along[:, None]

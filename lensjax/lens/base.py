@@ -122,9 +122,7 @@ def fixed_point_image(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
         determinant = (1.0 - xx) * (1.0 - yy) - xy * xy
         usable = jnp.abs(determinant) > 1e-4
         over = jnp.where(usable, 1.0 / jnp.where(usable, determinant, 1.0), 0.0)
-        return at - over * jnp.stack(
-            [(1.0 - yy) * missed[0] + xy * missed[1], xy * missed[0] + (1.0 - xx) * missed[1]]
-        )
+        return at - over * jnp.stack([(1.0 - yy) * missed[0] + xy * missed[1], xy * missed[0] + (1.0 - xx) * missed[1]])
 
     found = newton(jax.lax.stop_gradient(found), still, start)
     found = newton(jax.lax.stop_gradient(found), lens, eta)

@@ -39,9 +39,7 @@ class _Block(nn.Module):
     def __call__(self, x: Array) -> Array:
         channels = x.shape[-1]
         dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
-        y = Conv(
-            channels, (7, 7), padding=3, feature_group_count=channels, kernel_init=_init, dtype=self.dtype, name="block.0"
-        )(x)
+        y = Conv(channels, (7, 7), padding=3, feature_group_count=channels, kernel_init=_init, dtype=self.dtype, name="block.0")(x)
         y = nn.LayerNorm(epsilon=1e-6, use_fast_variance=False, dtype=self.dtype, name="block.2")(y)
         y = nn.gelu(dense(4 * channels, name="block.3")(y), approximate=False)
         y = dense(channels, name="block.5")(y)

@@ -240,9 +240,7 @@ class EfficientNet(nn.Module):
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
-    f"efficientnet_{name}": partial(
-        EfficientNet, width=width, depth=depth, dropout=dropout, norm_epsilon=epsilon, norm_momentum=momentum
-    )
+    f"efficientnet_{name}": partial(EfficientNet, width=width, depth=depth, dropout=dropout, norm_epsilon=epsilon, norm_momentum=momentum)
     for name, (width, depth, dropout, epsilon, momentum) in _SCALES.items()
 }
 VARIANTS |= {

@@ -104,9 +104,7 @@ class ResNet(nn.Module):
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
         conv = partial(Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
-        block = partial(
-            nn.remat(_Block) if self.remat else _Block, bottleneck=self.bottleneck, groups=self.groups, conv=conv, norm=norm
-        )
+        block = partial(nn.remat(_Block) if self.remat else _Block, bottleneck=self.bottleneck, groups=self.groups, conv=conv, norm=norm)
 
         def dense(x: Array, width: int, name: str) -> Array:
             layer = nn.Dense(width, kernel_init=uniform_kernel, bias_init=uniform_bias(x.shape[-1]), dtype=self.dtype, name=name)

@@ -50,9 +50,7 @@ class _Block(nn.Module):
 
         def depthwise(x: Array, branch: int, index: int) -> Array:
             channels = x.shape[-1]
-            x = self.conv(
-                channels, (3, 3), strides=self.stride, padding=1, feature_group_count=channels, name=f"branch{branch}.{index}"
-            )(x)
+            x = self.conv(channels, (3, 3), strides=self.stride, padding=1, feature_group_count=channels, name=f"branch{branch}.{index}")(x)
             return self.norm(name=f"branch{branch}.{index + 1}")(x)
 
         if self.stride == 1:

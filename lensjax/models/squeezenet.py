@@ -19,6 +19,7 @@ SMALLEST = 24
 _init = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
 _last_init = nn.initializers.normal(0.01)
 
+
 def _pool(x: Array) -> Array:
     """3×3 maximum of stride 2; the last window may reach over the edge, as PyTorch's ceil_mode has it."""
     over = [(0, -(-max(n - 3, 0) // 2) * 2 + 3 - n) for n in x.shape[1:3]]

@@ -52,9 +52,7 @@ class VGG(nn.Module):
         """(batch, height, width, channel), at least 32×32 → (batch, num_outputs) float32."""
         conv = partial(nn.Conv, kernel_size=(3, 3), padding=1, kernel_init=_conv_init, dtype=self.dtype)
         # Flax's momentum is the share that is kept, PyTorch's (0.1) the share that is new.
-        norm = partial(
-            nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype
-        )
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
 

@@ -114,9 +114,7 @@ class Problem:
         system, centre = observables.from_fit(fit, self.lens_of)
         if not free_shift:
             centre = self.centre(system, method=method)
-        bright, inside = simulate.light(
-            system, x + centre[0], y + centre[1], method=method, terms=self.camera.terms
-        )
+        bright, inside = simulate.light(system, x + centre[0], y + centre[1], method=method, terms=self.camera.terms)
         return GREY_LEVELS * bright, inside
 
     def centre(self, system: System, *, method: str) -> Array:
@@ -138,9 +136,7 @@ class Problem:
         return replace(self, method=method, camera=camera)
 
 
-def make_camera(
-    name: str, camera: Camera, *, image_size: int, method: str, terms: int | None, centred: bool | None
-) -> Camera:
+def make_camera(name: str, camera: Camera, *, image_size: int, method: str, terms: int | None, centred: bool | None) -> Camera:
     """A problem's camera with its options set.
 
     Raises:

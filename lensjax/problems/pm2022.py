@@ -129,9 +129,7 @@ def problem(
     return Problem(
         name="pm2022",
         parameters=PARAMETERS,
-        camera=make_camera(
-            "pm2022", camera, image_size=image_size, method=method, terms=terms, centred=centred
-        ),
+        camera=make_camera("pm2022", camera, image_size=image_size, method=method, terms=terms, centred=centred),
         method=method,
         integer=integer,
         draw=draw,

@@ -137,9 +137,7 @@ def problem(
     return Problem(
         name="sis2023",
         parameters=PARAMETERS,
-        camera=make_camera(
-            "sis2023", Camera(), image_size=image_size, method=method, terms=terms, centred=centred
-        ),
+        camera=make_camera("sis2023", Camera(), image_size=image_size, method=method, terms=terms, centred=centred),
         method=method,
         integer=integer,
         draw=draw,

@@ -65,9 +65,7 @@ def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free
         return np.asarray(_information(problem, at, x, y, method=method, free_shift=free_shift))
 
 
-def errors_of(
-    problem: Problem, values: np.ndarray, slopes: np.ndarray, covariance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, bool]:
+def errors_of(problem: Problem, values: np.ndarray, slopes: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """Errors of the parameters from the covariance of the fit.
 
     Args:

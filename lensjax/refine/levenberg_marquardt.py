@@ -78,9 +78,7 @@ def descend(
     nothing = Normal(jnp.full((), jnp.inf, dtype), jnp.eye(size, dtype=dtype), jnp.zeros(size, dtype))
     zero = jnp.zeros((), jnp.int32)
     first = (start, nothing, jnp.asarray(1e-3, dtype), jnp.asarray(2.0, dtype), zero, zero - 1)
-    fit, normal, _, _, count, code = jax.lax.while_loop(
-        lambda state: (state[-1] < 0) & (state[-2] < steps), body, first
-    )
+    fit, normal, _, _, count, code = jax.lax.while_loop(lambda state: (state[-1] < 0) & (state[-2] < steps), body, first)
     bounded = jnp.any((fit <= lowest) | (fit >= highest))
     code = jnp.where(bounded, AT_BOUND, jnp.where(code < 0, STUCK, code)).astype(jnp.int32)
     return Descent(fit, normal, count, code)

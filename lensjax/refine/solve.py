@@ -48,9 +48,7 @@ def _light(problem: Problem, method: str, free_shift: bool) -> Light:
 
 
 @partial(jax.jit, static_argnames=("light", "n", "field", "stride"))
-def _search(
-    light: Light, n: int, field: int, stride: int, images: Array, starts: Array, count: Array
-) -> Descent:
+def _search(light: Light, n: int, field: int, stride: int, images: Array, starts: Array, count: Array) -> Descent:
     """Descents (C, S) on every `stride`-th pixel of images (C, n, n) from starts (C, S, 8); the first `count` are wanted."""
     x, y = pixel_points(n, field, dtype=images.dtype)
     x, y, thin = x[:, ::stride], y[::stride], images[:, ::stride, ::stride]
@@ -215,9 +213,7 @@ def _candidates(
         long = method == "roulette" and problem.camera.terms >= _LONG
         light = _light(problem, "ring" if long else method, free_shift)
         thick = _padded(starts.astype(np.float32))
-        descent = _search(
-            light, problem.image_size, problem.field, stride, _padded(images), thick, np.int32(len(images))
-        )
+        descent = _search(light, problem.image_size, problem.field, stride, _padded(images), thick, np.int32(len(images)))
         fits, costs = np.asarray(descent.fit, np.float64), np.asarray(descent.normal.cost, np.float64)
         for i in range(len(images)):
             order = np.argsort(np.where(np.isfinite(costs[i]), costs[i], np.inf))
@@ -239,9 +235,7 @@ def _ranked(candidates: list[_Candidate], methods: Sequence[str]) -> list[_Candi
     return sorted(close, key=lambda c: (c.cost > _RIVAL * least + 50.0, methods.index(c.method), c.cost))
 
 
-def _descend_all(
-    problem: Problem, images: np.ndarray, candidates: list[list[_Candidate]], free_shift: bool
-) -> list[list["_Found"]]:
+def _descend_all(problem: Problem, images: np.ndarray, candidates: list[list[_Candidate]], free_shift: bool) -> list[list["_Found"]]:
     """Fine descents of every image's candidates, those of one method and size in one call."""
     found: list[list[_Found]] = [[] for _ in images]
     jobs: dict[tuple[str, int], list[tuple[int, _Candidate, _Pixels]]] = {}
@@ -253,9 +247,7 @@ def _descend_all(
     for (method, _), mine in jobs.items():
         for first in range(0, len(mine), CHUNK):
             part = mine[first : first + CHUNK]
-            image, x, y = (
-                _padded(np.stack(arrays).astype(np.float32)) for arrays in zip(*(p for _, _, p in part), strict=True)
-            )
+            image, x, y = (_padded(np.stack(arrays).astype(np.float32)) for arrays in zip(*(p for _, _, p in part), strict=True))
             starts = _padded(np.stack([c.fit for _, c, _ in part]).astype(np.float32))
             light = _light(problem, method, free_shift)
             descent = jax.tree.map(np.asarray, _polish(light, image, x, y, starts, np.int32(len(part))))
@@ -340,9 +332,7 @@ def _whole_cost(problem: Problem, image: np.ndarray, found: _Found, free_shift: 
     return float((residual[np.abs(inside) >= EDGE] ** 2).sum())
 
 
-def _interval(
-    problem: Problem, image: np.ndarray, found: _Found, free_shift: bool, seed: int
-) -> interval.Interval | None:
+def _interval(problem: Problem, image: np.ndarray, found: _Found, free_shift: bool, seed: int) -> interval.Interval | None:
     """The set of parameters that the image allows about a descent's end, if there is one; every pixel of the image agrees."""
     covariance = shift_aware_inverse(np.asarray(found.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
     if not np.isfinite(covariance).all() or np.any(np.diag(covariance) < 0):
@@ -367,9 +357,7 @@ def _interval(
     return None
 
 
-def _certified(
-    problem: Problem, values: np.ndarray, answer: interval.Interval | None, is_round: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _certified(problem: Problem, values: np.ndarray, answer: interval.Interval | None, is_round: bool) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the parameters (P,), (P,) that every allowed set of them keeps; NaN without an interval fit."""
     count = len(problem.parameters)
     if answer is None:

@@ -182,9 +182,7 @@ def amplitudes(lens: Lens, x: Array, y: Array, *, terms: int) -> tuple[Array, Ar
     size = jnp.sqrt(jnp.maximum(x * x + y * y, 1.0)).astype(dtype)
     alpha, beta = scaled(lens, x, y, terms=terms, scale=size)
     powers = jnp.cumprod(
-        jnp.concatenate(
-            [jnp.ones((*jnp.shape(size), 1), dtype), jnp.arange(1, terms + 1, dtype=dtype) / size[..., None]], axis=-1
-        ),
+        jnp.concatenate([jnp.ones((*jnp.shape(size), 1), dtype), jnp.arange(1, terms + 1, dtype=dtype) / size[..., None]], axis=-1),
         axis=-1,
     )[..., None]
     return alpha * powers, beta * powers

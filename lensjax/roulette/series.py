@@ -109,9 +109,7 @@ def _geometric_sum_jvp(terms: int, primals: tuple, tangents: tuple) -> tuple:
     return value, (real * da - imaginary * db, real * db + imaginary * da)
 
 
-def elliptical_sums(
-    a1: Array, a2: Array, b1: Array, b2: Array, terms: int
-) -> tuple[Array, Array]:
+def elliptical_sums(a1: Array, a2: Array, b1: Array, b2: Array, terms: int) -> tuple[Array, Array]:
     """Σ_{k<N} P_k/(k + 1) and Σ_{k<N−1} P_k/(k + 2), P_k the terms of (1 + a₁t + a₂t²)^−½ (1 + b₁t + b₂t²)^−1."""
     root_before, root = jnp.zeros_like(a1), jnp.ones_like(a1)
     before, last = root_before, root
@@ -160,9 +158,7 @@ def _of_linear(lens: Lens, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms
     return lens.deflection(dx, dy)
 
 
-def _of_cluster(
-    lens: Cluster, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int
-) -> tuple[Array, Array]:
+def _of_cluster(lens: Cluster, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:
     ax, ay = total(lens, xi_x, xi_y, lambda member, x, y: deflection_change(dx, dy, x, y, member, terms=terms))
     return ax, ay
 
@@ -170,9 +166,7 @@ def _of_cluster(
 # The change of the deflection from ξ to ξ + δ, to order N in δ, of each lens that has it in closed form.
 _CHANGES: dict[type, Callable] = {
     SIS: _from_series(isothermal_sum, lambda lens, square: lens.theta_e / jnp.sqrt(square)),
-    PointMass: _from_series(
-        lambda u, h, terms: geometric_sum(-u, h, terms), lambda lens, square: lens.theta_e**2 / square
-    ),
+    PointMass: _from_series(lambda u, h, terms: geometric_sum(-u, h, terms), lambda lens, square: lens.theta_e**2 / square),
     SIE: _of_sie,
     Shear: _of_linear,
     Sheet: _of_linear,
@@ -180,9 +174,7 @@ _CHANGES: dict[type, Callable] = {
 }
 
 
-def deflection_change(
-    dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int
-) -> tuple[Array, Array]:
+def deflection_change(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int) -> tuple[Array, Array]:
     """Taylor polynomial in δ of degree `terms` of α(ξ + δ) − α(ξ) [px]; arguments as in `source_offset`."""
     if isinstance(lens, Expansion):
         return expansion_change(lens, dx, dy)
@@ -191,9 +183,7 @@ def deflection_change(
     return expansion_change(expansion(lens, xi_x, xi_y, terms=terms), dx, dy)
 
 
-def source_offset(
-    dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int
-) -> tuple[Array, Array]:
+def source_offset(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int) -> tuple[Array, Array]:
     """Source-plane position, relative to the source's centre, whose image is at ξ, of the light seen at ξ + δ.
 
     Args:

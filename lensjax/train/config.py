@@ -203,16 +203,12 @@ def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
         before, now = getattr(old, field.name), getattr(new, field.name)
         if before != now and field.name not in free:
             why = " (steps can change only with the constant schedule)" if field.name == "steps" else ""
-            raise BadInput(
-                f"{path}: this run has {field.name} {before!r}, not {now!r}; give another --workdir{why}"
-            )
+            raise BadInput(f"{path}: this run has {field.name} {before!r}, not {now!r}; give another --workdir{why}")
 
 
 def make_problem(config: TrainConfig) -> Problem:
     """The problem that the config names."""
-    return problems.get(
-        config.problem, image_size=config.image_size, integer=config.integer, method=config.method
-    )
+    return problems.get(config.problem, image_size=config.image_size, integer=config.integer, method=config.method)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:

@@ -51,9 +51,7 @@ def recent_steps(step: int, count: int) -> list[int]:
     return [index % step for index in range(max(step - count, 0), max(step, count))]
 
 
-def row(
-    problem: Problem, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions
-) -> Row:
+def row(problem: Problem, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions) -> Row:
     """One row of the table.
 
     Args:
@@ -65,10 +63,7 @@ def row(
     """
     names = problem.names
     sets = {"Training Set": training, "Test Set": test}
-    errors = {
-        title: metrics.raw_error(images.predicted, images.truth, problem=problem)
-        for title, images in sets.items()
-    }
+    errors = {title: metrics.raw_error(images.predicted, images.truth, problem=problem) for title, images in sets.items()}
     raw = {title: metrics.summary(error, names=names) for title, error in errors.items()}
     fair = metrics.summary(metrics.symmetric_error(test.predicted, test.truth, problem=problem), names=names)
     values: dict[str, float] = {"tLoss": loss}

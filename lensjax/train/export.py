@@ -41,17 +41,13 @@ def export_weights(
     folder = Path(folder)
     complete = dataclasses.asdict(configs.from_mapping(config))
     tensors = _flat({name: variables[name] for name in ("params", "batch_stats") if name in variables})
-    write_bytes(
-        folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
-    )
+    write_bytes(folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
     content = {"config": complete, "metrics": dict(metrics or {})}
     write_text(folder / CONFIG, json.dumps(content, indent=2) + "\n")
     return folder
 
 
-def load_weights(
-    folder: Path, *, model: Module | None = None, image_size: int | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_weights(folder: Path, *, model: Module | None = None, image_size: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """({"params", "batch_stats"}, fields of the config) from a folder that `export_weights` wrote.
 
     They must suit `model` at `image_size`; by default the network that the folder's own config names.
@@ -71,9 +67,7 @@ def load_weights(
     if model is None:
         model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
     side = config.image_size if image_size is None else image_size
-    expected = jax.eval_shape(
-        lambda key: init_variables(model, key, image_size=side), jax.random.key(0)
-    )
+    expected = jax.eval_shape(lambda key: init_variables(model, key, image_size=side), jax.random.key(0))
     shapes = _flat(expected)
     for name, shape in shapes.items():
         if name not in tensors:
@@ -81,8 +75,7 @@ def load_weights(
         found = tensors[name]
         if found.shape != shape.shape or found.dtype != shape.dtype:
             raise BadInput(
-                f"{path}: tensor {name} is {found.dtype}{list(found.shape)}; {config.model} needs "
-                f"{shape.dtype}{list(shape.shape)}"
+                f"{path}: tensor {name} is {found.dtype}{list(found.shape)}; {config.model} needs {shape.dtype}{list(shape.shape)}"
             )
     for name in tensors:
         if name not in shapes:

@@ -188,9 +188,7 @@ def restore_run(workdir: Path, *, step: int | None = None) -> Run:
             raise BadInput(f"{workdir}: no checkpoint yet")
         step = steps[-1] if step is None else step
         if step not in steps:
-            raise BadInput(
-                f"{workdir}: no checkpoint of step {step}; there are those of {', '.join(map(str, steps))}"
-            )
+            raise BadInput(f"{workdir}: no checkpoint of step {step}; there are those of {', '.join(map(str, steps))}")
         abstract = _abstract_state(config, model, optimizer, keys(config.seed).init, sharding.make_mesh())
         state = checkpoints.restore(step, abstract)
     return Run(config, problem, model, state.variables, step)
@@ -207,9 +205,7 @@ def _initializer(
     config: TrainConfig, model: Module, optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
 ) -> Callable[[Array], TrainState]:
     return jax.jit(
-        lambda key: init_state(
-            model, optimizer, key, image_size=config.image_size, ema=config.ema, head_scale=config.head_scale
-        ),
+        lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=config.ema, head_scale=config.head_scale),
         out_shardings=sharding.replicated(mesh),
     )
 
@@ -223,9 +219,7 @@ def _abstract_state(
 ) -> TrainState:
     """Shapes, types and shardings of the state."""
     shapes = jax.eval_shape(_initializer(config, model, optimizer, mesh), key)
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)), shapes
-    )
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)), shapes)
 
 
 def _start(
@@ -268,7 +262,6 @@ def _fetch(pending: list[Array], state: TrainState, config: TrainConfig) -> list
     if bad >= 0:
         loss = float(losses[bad - step])
         raise Diverged(
-            f"step {bad} diverged: its loss is {loss}, with gradients not all finite; "
-            f"its batch is that of seed {config.seed}, step {bad}"
+            f"step {bad} diverged: its loss is {loss}, with gradients not all finite; its batch is that of seed {config.seed}, step {bad}"
         )
     return [float(loss) for loss in losses]

@@ -22,12 +22,8 @@ def initialize() -> None:
         try:
             count, index = int(os.environ["JAX_NUM_PROCESSES"]), int(os.environ["JAX_PROCESS_ID"])
         except (KeyError, ValueError):
-            raise BadInput(
-                "JAX_COORDINATOR_ADDRESS is set: JAX_NUM_PROCESSES and JAX_PROCESS_ID must be whole numbers"
-            ) from None
-        jax.distributed.initialize(
-            os.environ["JAX_COORDINATOR_ADDRESS"], num_processes=count, process_id=index
-        )
+            raise BadInput("JAX_COORDINATOR_ADDRESS is set: JAX_NUM_PROCESSES and JAX_PROCESS_ID must be whole numbers") from None
+        jax.distributed.initialize(os.environ["JAX_COORDINATOR_ADDRESS"], num_processes=count, process_id=index)
     elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
         jax.distributed.initialize()
 
@@ -60,15 +56,10 @@ def share(tree: dict[str, Array], mesh: Mesh) -> dict[str, Array]:
     which round otherwise: one device would see other last bits than eight.
     """
     whole = jax.lax.optimization_barrier(jax.lax.with_sharding_constraint(tree, replicated(mesh)))
-    return {
-        name: jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0]))
-        for name, array in whole.items()
-    }
+    return {name: jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0])) for name, array in whole.items()}
 
 
 def check_batch(batch_size: int, mesh: Mesh) -> None:
     """Raises BadInput where the devices cannot share a batch evenly."""
     if batch_size % mesh.size:
-        raise BadInput(
-            f"batch_size is {batch_size}; it must be a multiple of the {mesh.size} devices that share it"
-        )
+        raise BadInput(f"batch_size is {batch_size}; it must be a multiple of the {mesh.size} devices that share it")

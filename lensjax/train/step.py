@@ -42,9 +42,7 @@ def make_train_step(
 
     def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
         batch = sharding.share(
-            stream.batch(
-                problem, keys.stream, state.step, batch_size=config.batch_size, targets=config.targets
-            ),
+            stream.batch(problem, keys.stream, state.step, batch_size=config.batch_size, targets=config.targets),
             mesh,
         )
 
@@ -76,9 +74,7 @@ def make_train_step(
             first_bad=jnp.where(bad & (state.first_bad < 0), state.step, state.first_bad),
         )
         if state.average is not None:
-            after = replace(
-                after, average=_moved(state.average, after.variables, step=state.step, ema=config.ema)
-            )
+            after = replace(after, average=_moved(state.average, after.variables, step=state.step, ema=config.ema))
         return after, loss
 
     return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
@@ -90,9 +86,7 @@ def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
     return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, variables)
 
 
-def make_predict(
-    config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, batch_size: int
-) -> Predict:
+def make_predict(config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
     """The function (variables, key, step) → (predicted, truth), each (batch_size, P) in file units."""
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:

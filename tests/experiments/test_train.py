@@ -58,9 +58,7 @@ def kill_when(process, condition):
 def unbroken(environment, tmp_path_factory):
     """The smoke run to its end: (folder, what it printed)."""
     folder = tmp_path_factory.mktemp("unbroken")
-    code, out, err = finish(
-        start(environment, "--config=smoke.py", f"--workdir={folder}/run", f"--export={folder}/weights")
-    )
+    code, out, err = finish(start(environment, "--config=smoke.py", f"--workdir={folder}/run", f"--export={folder}/weights"))
     assert code == 0, err
     return folder, out
 
@@ -125,9 +123,7 @@ def test_killed_while_it_wrote_and_started_again_it_ends_bit_identical(environme
 @pytest.mark.slow
 def test_a_folder_of_another_run_is_refused(environment, unbroken):
     folder, _ = unbroken
-    code, out, err = finish(
-        start(environment, "--config=smoke", f"--workdir={folder}/run", "--config.seed=1")
-    )
+    code, out, err = finish(start(environment, "--config=smoke", f"--workdir={folder}/run", "--config.seed=1"))
     assert code == 2 and out == ""
     assert err == f"train: {folder}/run/config.json: this run has seed 0, not 1; give another --workdir\n"
 
@@ -205,6 +201,4 @@ def test_time_left_counts_from_where_the_run_goes_on(capsys):
     watch = Watch(100)
     watch.start(20)
     watch.log(Progress(step=60, loss=0.5, images=400, seconds=120.0))
-    assert capsys.readouterr().out == (
-        "step 20/100  goes on\nstep 60/100  loss 0.5  3.3 images/s  0:02:00 left\n"
-    )
+    assert capsys.readouterr().out == ("step 20/100  goes on\nstep 60/100  loss 0.5  3.3 images/s  0:02:00 left\n")

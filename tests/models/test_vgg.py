@@ -21,10 +21,7 @@ def _shapes(net, *, side=32, channels=3, train=False):
 
 
 def test_extra_layers_are_two_more():
-    plain, extra = (
-        _shapes(models.create("vgg11", num_outputs=6, extra_layers=extra), channels=1)["params"]
-        for extra in (False, True)
-    )
+    plain, extra = (_shapes(models.create("vgg11", num_outputs=6, extra_layers=extra), channels=1)["params"] for extra in (False, True))
     assert {layer: extra[layer]["kernel"].shape for layer in ("extra0", "extra1", "output")} == {
         "extra0": (4096, 1024),
         "extra1": (1024, 512),
@@ -112,9 +109,7 @@ def test_bfloat16_is_the_type_of_the_arithmetic_only():
 def test_dropout_acts_in_training_only():
     net = _small()
     variables = _drawn(net)
-    first, second = (
-        net.apply(variables, IMAGE, train=True, rngs={"dropout": jax.random.key(k)}) for k in (1, 2)
-    )
+    first, second = (net.apply(variables, IMAGE, train=True, rngs={"dropout": jax.random.key(k)}) for k in (1, 2))
     assert np.all(first != second)
     still = [net.apply(variables, IMAGE, train=False) for _ in range(2)]
     np.testing.assert_array_equal(*still)

@@ -87,12 +87,8 @@ def test_gradients_against_finite_differences(kind):
 @pytest.mark.parametrize("lens", [SIS(jnp.float32(40.0)), PointMass(jnp.float32(40.0))], ids=["sis", "pm"])
 def test_float32_carries_fifty_terms(lens):
     delta = offsets(1.0, 400)
-    single = source_offset(
-        *jnp.asarray(delta, jnp.float32), *(jnp.float32(v) for v in XI), lens, terms=50
-    )
-    double = source_offset(
-        *map(jnp.asarray, delta), *map(jnp.asarray, XI), type(lens)(jnp.float64(40.0)), terms=50
-    )
+    single = source_offset(*jnp.asarray(delta, jnp.float32), *(jnp.float32(v) for v in XI), lens, terms=50)
+    double = source_offset(*map(jnp.asarray, delta), *map(jnp.asarray, XI), type(lens)(jnp.float64(40.0)), terms=50)
     assert single[0].dtype == jnp.float32
     np.testing.assert_allclose(np.asarray(single), np.asarray(double), rtol=1e-5, atol=2e-4)
 
