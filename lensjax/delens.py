@@ -88,7 +88,7 @@ class _Place:
         x, y = jnp.broadcast_arrays(x, y)
         return jnp.stack([x, y, jnp.ones_like(x)], axis=-1)
 
-    def extent(self) -> Array:
+    def extent(self, cos: Array, sin: Array) -> Array:
         return jnp.ones(())
 
 

@@ -47,7 +47,8 @@ def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.nd
 def _in_blocks(function: Callable[[Lens, Array], Array], lens: Lens, points: np.ndarray) -> np.ndarray:
     """`function` of the points (k, 2), so many at a time that it is compiled once for lines of all lengths."""
     padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % _BLOCK, axis=0)])
-    return np.concatenate([np.asarray(function(lens, block)) for block in np.split(padded, len(padded) // _BLOCK)])[: len(points)]
+    blocks = np.split(padded, len(padded) // _BLOCK)
+    return np.concatenate([np.asarray(function(lens, jnp.asarray(block))) for block in blocks])[: len(points)]
 
 
 @jax.jit

@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -84,7 +83,7 @@ def create(
         if number < 1:
             raise BadInput(f"model {name}: {what} is {number}; it must be 1 or more")
     family: Any = _FAMILY.get(name, mnasnet)
-    make: Callable[..., nn.Module] = family.VARIANTS.get(name) or mnasnet.variant(name)
+    make: Any = family.VARIANTS.get(name) or mnasnet.variant(name)
     if image_size < family.SMALLEST:
         raise BadInput(f"model {name}: image_size is {image_size} pixels; the smallest it takes is {family.SMALLEST}")
     wrong = family.check_size(name, image_size) if hasattr(family, "check_size") else None

@@ -171,7 +171,7 @@ def _adapted(tensor: np.ndarray, shape: tuple[int, ...], leaf: str, first: First
     if leaf == "pos_embedding" and tensor.ndim == 3 and tensor.shape[::2] == shape[::2]:
         from lensjax.models.vit import interpolated
 
-        return interpolated(tensor, shape[1])
+        return np.asarray(interpolated(jnp.asarray(tensor), shape[1]))
     return None
 
 

@@ -10,6 +10,7 @@ by `jax.experimental.jet`.
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +77,7 @@ def _of_isothermal(u, v, nu, nv, theta_e, f, potential, deflection, order: int) 
     root = 1.0 / jnp.sqrt(a0)
     first = root / b0
 
-    def step(carry: tuple[Array, ...], k: Array) -> tuple[tuple[Array, ...], Array]:
+    def step(carry: tuple[Any, ...], k: Array) -> tuple[Any, Array]:
         root_before, root, before, last = carry
         root_before, root = root, -((k - 0.5) * a1 * root + (k - 1.0) * a2 * root_before) / (k * a0)
         before, last = last, (root - b1 * last - b2 * before) / b0
