@@ -120,6 +120,8 @@ def main() -> None:
     axes.axhline(1.0, color="black", lw=1, ls="--")
     axes.set(xlabel="step", ylabel="loss over that of the best constant answer", title="Short runs on endless images")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.legend(fontsize=8, ncols=2)
     axes.grid(alpha=0.3, which="both")
     figure.savefig(options.out.with_suffix(".png"), dpi=130)
