@@ -4,4 +4,5 @@ import sys
 
 from lensjax.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # importing it, as tools that walk a package do, runs nothing
+    sys.exit(main())
