@@ -26,7 +26,7 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.fence import fenced
 from lensjax.image.centre import centroid
 from lensjax.image.grid import block_mean, pixel_points
-from lensjax.lens import SIS, Lens, PointMass
+from lensjax.lens import Axisymmetric, Lens
 from lensjax.lens.base import direction, safe_norm
 from lensjax.source import Source, is_coloured
 from lensjax.tree import register
@@ -69,7 +69,7 @@ class Camera:
         centred: whether the centre of light of the canvas is moved to the image's centre.
         canvas: side of the uncropped image, in native pixels, over which the centre of light is taken.
         samples: points on a side of the grid, drawn about all the light there is, over which the centre of light is taken; None
-            takes the canvas's own pixels, as it is where light may lie anywhere: for lenses other than SIS and point mass, and for
+            takes the canvas's own pixels, as it is where light may lie anywhere: for lenses that are not axisymmetric, and for
             roulettes without a window.
     """
 
@@ -136,26 +136,20 @@ def kept_where(kept: Array, bright: Array) -> Array:
     return jnp.where(kept[..., None] if bright.ndim > jnp.ndim(kept) else kept, bright, 0.0)
 
 
-def _image_radius(lens: SIS | PointMass, source: Array) -> Array:
-    """Distance from the lens [px] of the image on the +x side of a source at (`source`, 0) of either sign; 0 where there is none."""
-    if isinstance(lens, SIS):
-        return jnp.maximum(source + lens.theta_e, 0.0)
-    return 0.5 * source + jnp.sqrt(0.25 * source * source + lens.theta_e**2)
-
-
-def _bounds(system: System, camera: Camera, reach: Array | float) -> tuple[Array, Array, Array]:
-    """(behind, ahead, aside) [px], seen from the lens towards the source: all light lies there, but for its outermost traces."""
-    lens: Any = system.lens
-    distance, (cos, sin) = safe_norm(system.x, system.y)[0], direction(system.x, system.y)
+def _bounds(
+    lens: Axisymmetric, source: Source, distance: Array, cos: Array, sin: Array, camera: Camera, reach: Array | float
+) -> tuple[Array, Array, Array]:
+    """(behind, ahead, aside) [px], seen from the lens towards a source at `distance` along (cos, sin): all light lies there, but for
+    its outermost traces."""
     largest = jnp.asarray(0.75 * camera.canvas, distance.dtype)  # more than half a diagonal
     behind, ahead, aside = (largest,) * 3
     if camera.method != "roulette":
-        along, across = system.source.extent(cos, sin), system.source.extent(-sin, cos)
-        behind, ahead = _image_radius(lens, along - distance), _image_radius(lens, along + distance)
+        along, across = source.extent(cos, sin), source.extent(-sin, cos)
+        behind, ahead = lens.image_radius(along - distance), lens.image_radius(along + distance)
         nearest = jnp.maximum(distance - along, 0.0)
-        aside = across * (1.0 + (_image_radius(lens, nearest) - nearest) / jnp.sqrt(nearest * nearest + across * across))
+        aside = across * (1.0 + (lens.image_radius(nearest) - nearest) / jnp.sqrt(nearest * nearest + across * across))
     if camera.method != "raytrace" and camera.window != "none":
-        middle, reach = _image_radius(lens, distance), jnp.maximum(reach, 0.0)
+        middle, reach = lens.image_radius(distance), jnp.maximum(reach, 0.0)
         behind = jnp.minimum(behind, reach)
         ahead = jnp.minimum(ahead, 2.0 * middle + reach)
         aside = jnp.minimum(aside, middle + reach)
@@ -169,13 +163,10 @@ def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.
     in `image`.
     """
     dtype = jnp.result_type(system.x)
-    unbounded = not isinstance(system.lens, SIS | PointMass) or (camera.method, camera.window) == ("roulette", "none")
-    if camera.samples is None or unbounded:
-        u, v = x, y = pixel_points(camera.canvas, camera.canvas, dtype=dtype)
-        cos, sin, step, weight = jnp.ones((), dtype), jnp.zeros((), dtype), jnp.ones((), dtype), jnp.ones((), dtype)
-    else:
-        behind, ahead, aside = _bounds(system, camera, reach)
+    lens, everywhere = system.lens, (camera.method, camera.window) == ("roulette", "none")
+    if camera.samples is not None and isinstance(lens, Axisymmetric) and not everywhere:
         cos, sin = direction(system.x, system.y)
+        behind, ahead, aside = _bounds(lens, system.source, safe_norm(system.x, system.y)[0], cos, sin, camera, reach)
         t = (2.0 * jnp.arange(camera.samples, dtype=dtype) + 1.0) / camera.samples - 1.0
         u = 0.5 * ((ahead - behind) + (ahead + behind) * t[None, :])
         # Denser towards the axis: a counter-image at an isothermal lens's centre is a needle along it.
@@ -183,6 +174,9 @@ def centre_of_light(system: System, camera: Camera, *, reach: Array | float = 0.
         v, weight = aside * t[:, None] * (0.4 + 0.6 * square), 0.4 + 1.8 * square
         x, y = cos * u - sin * v, sin * u + cos * v
         step = jnp.sqrt((ahead + behind) * 2.0 * aside) / camera.samples
+    else:
+        u, v = x, y = pixel_points(camera.canvas, camera.canvas, dtype=dtype)
+        cos, sin, step, weight = jnp.ones((), dtype), jnp.zeros((), dtype), jnp.ones((), dtype), jnp.ones((), dtype)
     bright, inside = light(system, x, y, method=camera.method, terms=camera.terms, window=camera.window)
     bright = bright.sum(-1) if is_coloured(system.source) else bright
     depth = jnp.minimum(inside + reach, 0.5 * camera.canvas - jnp.maximum(jnp.abs(x + 0.5), jnp.abs(y - 0.5)))

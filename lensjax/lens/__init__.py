@@ -1,6 +1,6 @@
 """Mass models: one a file."""
 
-from lensjax.lens.base import Lens, hessian, inverse_magnification, magnification, shear
+from lensjax.lens.base import Axisymmetric, Lens, hessian, inverse_magnification, magnification, shear
 from lensjax.lens.cluster import Cluster, cluster
 from lensjax.lens.point_mass import PointMass
 from lensjax.lens.sampled import Sampled, sampled
@@ -9,6 +9,6 @@ from lensjax.lens.sie import SIE
 from lensjax.lens.sis import SIS
 
 __all__ = [
-    "SIE", "SIS", "Cluster", "Lens", "PointMass", "Sampled", "Shear", "Sheet",
+    "SIE", "SIS", "Axisymmetric", "Cluster", "Lens", "PointMass", "Sampled", "Shear", "Sheet",
     "cluster", "hessian", "inverse_magnification", "magnification", "sampled", "shear",
 ]  # fmt: skip

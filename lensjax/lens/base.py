@@ -1,6 +1,6 @@
 """What a lens offers, and the arithmetic that lenses share."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,15 @@ class Lens(Protocol):
 
     def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
         """The image, on the source's own side of the lens, of the source-plane point (x, y)."""
+        ...
+
+
+@runtime_checkable
+class Axisymmetric(Lens, Protocol):
+    """A lens whose images all lie on the line through the source and its own centre."""
+
+    def image_radius(self, source: Array) -> Array:
+        """Distance from the lens [px] of the image on the +x side of a source at (`source`, 0), any shape and sign; 0 where none is."""
         ...
 
 

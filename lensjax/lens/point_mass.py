@@ -34,6 +34,11 @@ def primary_image(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
     return 0.5 * x + radius * ux, 0.5 * y + radius * uy
 
 
+def image_radius(source: Array, theta_e: Array) -> Array:
+    """Distance from the lens of the image on the +x side of a source at (`source`, 0): β/2 + √(β²/4 + θ_E²)."""
+    return 0.5 * source + jnp.sqrt(0.25 * source * source + theta_e**2)
+
+
 @register
 @dataclass(frozen=True)
 class PointMass:
@@ -56,3 +61,6 @@ class PointMass:
 
     def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
         return primary_image(x, y, self.theta_e)
+
+    def image_radius(self, source: Array) -> Array:
+        return image_radius(source, self.theta_e)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens.base import direction, safe_norm, unit
@@ -30,6 +31,11 @@ def primary_image(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
     return x + theta_e * ux, y + theta_e * uy
 
 
+def image_radius(source: Array, theta_e: Array) -> Array:
+    """Distance from the lens of the image on the +x side of a source at (`source`, 0): β + θ_E; 0 from β = −θ_E down, where none is."""
+    return jnp.maximum(source + theta_e, 0.0)
+
+
 @register
 @dataclass(frozen=True)
 class SIS:
@@ -52,3 +58,6 @@ class SIS:
 
     def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
         return primary_image(x, y, self.theta_e)
+
+    def image_radius(self, source: Array) -> Array:
+        return image_radius(source, self.theta_e)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax.lens import SIS, PointMass
+from lensjax.lens import SIE, SIS, Axisymmetric, PointMass
 
 LENSES = {"sis": SIS, "point mass": PointMass}
 
@@ -43,6 +43,26 @@ def test_primary_image_solves_the_lens_equation(name, source, x64):
     x, y = lens.primary_image(jnp.asarray(source[0]), jnp.asarray(source[1]))
     ax, ay = lens.deflection(x, y)
     np.testing.assert_allclose([x - ax, y - ay], source, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", LENSES)
+@pytest.mark.parametrize("source", [60.0, 3.0, -3.0, -30.0])
+def test_image_radius_solves_the_lens_equation_along_the_axis(name, source, x64):
+    lens = LENSES[name](jnp.asarray(37.0))
+    radius = lens.image_radius(jnp.asarray(source))
+    assert radius > 0
+    np.testing.assert_allclose(radius - lens.deflection(radius, jnp.zeros(()))[0], source, atol=1e-11)
+
+
+def test_an_isothermal_lens_shows_no_counter_image_of_a_far_source():
+    assert SIS(jnp.asarray(37.0)).image_radius(jnp.asarray(-40.0)) == 0
+    assert PointMass(jnp.asarray(37.0)).image_radius(jnp.asarray(-40.0)) > 0
+
+
+def test_which_lenses_are_axisymmetric():
+    one = jnp.ones(())
+    assert all(isinstance(lens(one), Axisymmetric) for lens in LENSES.values())
+    assert not isinstance(SIE(one, one, one), Axisymmetric)
 
 
 @pytest.mark.parametrize("name", LENSES)

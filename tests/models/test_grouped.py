@@ -53,9 +53,11 @@ def test_half_precision_is_summed_in_single():
     np.testing.assert_array_equal(answer, exact.astype(jnp.bfloat16))
 
 
-@pytest.mark.parametrize(("channels", "groups", "features", "parts"), [(64, 32, 64, 1), (128, 32, 256, 2), (192, 3, 96, 3), (6, 3, 12, 3)])
+@pytest.mark.parametrize(
+    ("channels", "groups", "features", "parts"), [(64, 32, 64, 1), (128, 32, 256, 2), (192, 3, 96, 3), (6, 3, 12, 3), (4, 4, 8, 1)]
+)
 def test_groups_are_those_of_xla(channels, groups, features, parts):
-    """Narrow groups joined, wide ones each by itself, and three, that do not join in pairs."""
+    """Narrow groups joined, wide ones each by itself, three, that do not join in pairs, and a depthwise kernel with a multiplier."""
     keys = jax.random.split(jax.random.key(groups), 3)
     x = jax.random.normal(keys[0], (2, 6, 5, channels), jnp.float32)
     kernel = jax.random.normal(keys[1], (3, 3, channels // groups, features), jnp.float32)
