@@ -1,4 +1,7 @@
-"""GoogLeNet, layer for layer as torchvision builds it (Szegedy et al. 2015, "Going deeper with convolutions")."""
+"""GoogLeNet, layer for layer as torchvision builds it (Szegedy et al. 2015, "Going deeper with convolutions").
+
+torchvision's transform_input, with which its own ImageNet weights come, is not a part of it: see `inception`.
+"""
 
 from collections.abc import Callable
 from functools import partial

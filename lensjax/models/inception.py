@@ -1,5 +1,8 @@
 """Inception v3, layer for layer as torchvision builds it (Szegedy et al. 2016, "Rethinking the Inception architecture for computer
 vision").
+
+torchvision, where it loads its own ImageNet weights, also turns colours normalised as ImageNet's into −1…1 (transform_input). What the
+images hold is the caller's here: no network of this package but EfficientNet-Lite0 rescales its images.
 """
 
 from collections.abc import Callable

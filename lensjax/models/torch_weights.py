@@ -5,6 +5,7 @@ words there, and kernels their axes in another order; all else is taken over as 
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -21,6 +22,12 @@ First = Literal["sum", "fresh"]
 _WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 _TABLES = ("num_batches_tracked", "relative_position_index", "relative_coords_table")
 """Counters and fixed tables among PyTorch's tensors."""
+_OLD_NAMES = (
+    (re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\.\w+)$"), r"\1\2"),
+    (re.compile(r"^(.*\.mlp)\.linear_1\.(\w+)$"), r"\1.0.\2"),
+    (re.compile(r"^(.*\.mlp)\.linear_2\.(\w+)$"), r"\1.3.\2"),
+)
+"""Names that torchvision gave up, but that its published weights still have: those of DenseNet and of ViT."""
 _SHOWN = 5
 _HEADS = ("extra", "extra0", "extra1", "output")
 
@@ -28,6 +35,13 @@ _HEADS = ("extra", "extra0", "extra1", "output")
 def torch_name(path: tuple[str, ...]) -> str:
     """PyTorch's name of the leaf at `path`, the collection ("params", "batch_stats") left out."""
     return ".".join((*path[:-1], _WORDS.get(path[-1], path[-1])))
+
+
+def _todays_name(name: str) -> str:
+    """torchvision's present name of a tensor."""
+    for pattern, replacement in _OLD_NAMES:
+        name = pattern.sub(replacement, name)
+    return name
 
 
 def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
@@ -94,7 +108,7 @@ def convert(
         raise BadInput(f"first is {first!r}; sum or fresh is allowed")
     image_size = image_size or _side(tensors)
     wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
-    given = {key: np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
+    given = {_todays_name(key): np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
     missing, wrong, found, fresh = [], [], {}, []
     left = set(given)
     outputs = _outputs(given, wanted, num_outputs)

@@ -1,5 +1,7 @@
 """What becomes of PyTorch's tensors: grey from colour, another head, and another network's weights refused."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,6 +63,22 @@ def test_another_networks_weights_are_refused(tensors):
     with pytest.raises(BadInput, match=r"of another shape: features.0.weight is \[64, 3, 5, 5\]"):
         wrong = {**tensors, "features.0.weight": np.zeros((64, 3, 5, 5), np.float32)}
         torch_weights.convert(wrong, NAME, num_outputs=6, image_size=SIDE)
+
+
+@pytest.mark.parametrize(
+    ("name", "old"),
+    [
+        ("densenet121", lambda key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key)),
+        ("vit_b_32", lambda key: key.replace("mlp.0", "mlp.linear_1").replace("mlp.3", "mlp.linear_2")),
+    ],
+)
+def test_names_that_published_weights_still_have(name, old):
+    tensors = state_dict(name, 96)
+    published = {old(key): value for key, value in tensors.items()}
+    assert len(published.keys() - tensors.keys()) > 40
+    found, expected = (torch_weights.convert(t, name, num_outputs=1000, in_channels=3) for t in (published, tensors))
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), found, expected)))
 
 
 def test_position_embedding_is_interpolated():
