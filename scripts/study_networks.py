@@ -62,7 +62,7 @@ def trained(config: TrainConfig, tensors: dict[str, np.ndarray] | None = None) -
     model, random = configs.make_model(config, problem), keys(config.seed)
     optimizer = configs.make_optimizer(config)
     state = jax.jit(lambda key: init_state(
-        model, optimizer, key, image_size=config.image_size, ema=0.0, head_scale=config.head_scale
+        model, optimizer, key, image_size=config.image_size, ema=0.0, head_scale=config.head_scale, zeroed=config.zeroed
     ))(random.init)  # fmt: skip
     if tensors is not None:
         size, outputs = config.image_size, model.num_outputs

@@ -52,6 +52,8 @@ class TrainConfig:
         init: folder of exported weights of the same network to start from; empty for a fresh start.
         head_scale: factor on the fresh weights of the layers that answer: torchvision begins those of MnasNet, EfficientNet and Inception
             too large for a few outputs (0.02 serves there).
+        zeroed: regular expression for the beginning of the names of parameters that begin at zero in a fresh start; empty for none.
+            ".*norm[12].scale" is Swin v2 as its authors begin it: its branches come in one by one.
         frozen: regular expression for the beginning of the names of parameters that do not learn; empty for none.
         slowed: likewise of parameters that learn at `slow_factor` times the rate.
         slow_factor: see `slowed`.
@@ -84,6 +86,7 @@ class TrainConfig:
     loss: str = "l1"
     init: str = ""
     head_scale: float = 1.0
+    zeroed: str = ""
     frozen: str = ""
     slowed: str = ""
     slow_factor: float = 0.1
@@ -120,7 +123,7 @@ class TrainConfig:
                 raise unknown(name, getattr(self, name), known)
         if not models.known(self.model):
             raise unknown("model", self.model, models.names())
-        for name in ("frozen", "slowed"):
+        for name in ("zeroed", "frozen", "slowed"):
             try:
                 re.compile(getattr(self, name))
             except re.error as error:

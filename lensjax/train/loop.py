@@ -205,7 +205,9 @@ def _initializer(
     config: TrainConfig, model: Module, optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
 ) -> Callable[[Array], TrainState]:
     return jax.jit(
-        lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=config.ema, head_scale=config.head_scale),
+        lambda key: init_state(
+            model, optimizer, key, image_size=config.image_size, ema=config.ema, head_scale=config.head_scale, zeroed=config.zeroed
+        ),
         out_shardings=sharding.replicated(mesh),
     )
 

@@ -1,6 +1,5 @@
 """Optimizers, schedules and losses, each looked up by name; and layers that learn slower or not at all."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lensjax.errors import BadInput
+from lensjax.train.layers import matched
 
 
 def constant(peak: float, steps: int) -> optax.Schedule:
@@ -92,20 +91,8 @@ def by_layer(
         return direction
 
     def labels(params: optax.Params) -> Any:
-        def name(path: tuple) -> str:
-            return ".".join(str(entry.key) for entry in path)
-
-        names = [name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-        for field, expression in (("frozen", frozen), ("slowed", slowed)):
-            if expression and not any(re.match(expression, one) for one in names):
-                raise BadInput(f"{field} is {expression!r}; no parameter's name begins so: they are like {', '.join(names[:3])}")
-
-        def label(path: tuple, _: Any) -> str:
-            if frozen and re.match(frozen, name(path)):
-                return "frozen"
-            return "slowed" if slowed and re.match(slowed, name(path)) else "learning"
-
-        return jax.tree_util.tree_map_with_path(label, params)
+        still, slow = matched(params, frozen, field="frozen"), matched(params, slowed, field="slowed")
+        return jax.tree.map(lambda still, slow: "frozen" if still else "slowed" if slow else "learning", still, slow)
 
     slower = optax.chain(direction, optax.scale(factor))
     return optax.partition({"frozen": optax.set_to_zero(), "slowed": slower, "learning": direction}, labels)

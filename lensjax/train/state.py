@@ -9,6 +9,7 @@ import optax
 from flax.linen import Module
 from jax import Array
 
+from lensjax.train import layers
 from lensjax.tree import register
 
 
@@ -75,12 +76,20 @@ def with_smaller_head(model: Module, variables: dict[str, Any], *, factor: float
 
 
 def init_state(
-    model: Module, optimizer: optax.GradientTransformation, key: Array, *, image_size: int, ema: float, head_scale: float = 1.0
+    model: Module,
+    optimizer: optax.GradientTransformation,
+    key: Array,
+    *,
+    image_size: int,
+    ema: float,
+    head_scale: float = 1.0,
+    zeroed: str = "",
 ) -> TrainState:
-    """The state before the first step."""
+    """The state before the first step; the arguments are the fields of a `TrainConfig`."""
     variables = init_variables(model, key, image_size=image_size)
     if head_scale != 1:
         variables = with_smaller_head(model, variables, factor=head_scale, image_size=image_size)
+    variables["params"] = layers.zeroed(variables["params"], zeroed)
     return TrainState(
         step=jnp.int32(0),
         opt_state=optimizer.init(variables["params"]),

@@ -32,6 +32,7 @@ from lensjax.train import config as configs
         ("warmup_steps", 1_000_000, "below steps"),
         ("ema", 1.0, "below 1"),
         ("head_scale", 0.0, "positive"),
+        ("zeroed", "norm[", "regular expression"),
         ("seed", 2**32, "below 2**32"),
     ],
 )
@@ -72,7 +73,7 @@ def test_missing_file_is_named(tmp_path):
 
 OTHER = {"problem": "pm2022", "method": "raytrace", "targets": "raw", "optimizer": "sgd", "loss": "l2",
          "schedule": "cosine", "dtype": "bfloat16", "model": "vgg19_bn", "init": "weights",
-         "frozen": "features", "slowed": "features"}  # fmt: skip
+         "zeroed": "features", "frozen": "features", "slowed": "features"}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TrainConfig)])
