@@ -37,6 +37,8 @@ TWELVE = (
 )  # fmt: skip
 WIDE_HEADS = ("inception_v3", "efficientnet_b7", "efficientnet_v2_l", "mnasnet6_0", "swin_v2_b")
 """Networks whose last layer begins too large for few outputs: see `run_of`."""
+ZEROED = {"swin_v2_b": ".*norm[12].scale"}
+"""Parameters of networks that begin at zero."""
 SMALLEST = {"inception_v3": 96}
 """Image sizes of networks that take none as small as the others."""
 
@@ -47,12 +49,13 @@ def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> Trai
     torchvision begins the last layer of EfficientNet and MnasNet with weights that grow as the outputs become fewer, up to 0.41 and 0.71
     for six, and Inception's with 0.1 at any number. The answers are spread by two to five at first, and dropout makes them noise (in
     Swin dropped blocks do, half of the deepest), until the weights have shrunk a hundredfold: a thousand steps of Adam at 3e-4. There
-    the last layer begins at a fiftieth of its size.
+    the last layer begins at a fiftieth of its size. Swin v2's branches end in a normalisation, which torchvision begins at one and the
+    network's authors at zero: with one, dropped branches are noise as large as the signal, and nothing is learnt in 600 steps.
     """
     return TrainConfig(
         model=name, image_size=max(size, SMALLEST.get(name, 0)), method="ring", batch_size=batch, steps=steps, optimizer="adamw",
         weight_decay=1e-4, learning_rate=rate, head_scale=0.02 if name in WIDE_HEADS else 1.0, schedule="cosine",
-        warmup_steps=steps // 10, clip_norm=1.0,
+        warmup_steps=steps // 10, clip_norm=1.0, zeroed=ZEROED.get(name, ""),
     )  # fmt: skip
 
 
