@@ -99,13 +99,15 @@ def train(
     _check_folder(workdir, config)
 
     run_keys = keys(config.seed)
+    initialise = _initializer(config, model, optimizer, mesh)
+    jax.eval_shape(initialise, run_keys.init)  # layers that the network has not are named before anything is written
     train_step = make_train_step(config, problem, model, optimizer, mesh)
     test_batch = min(EVALUATION_BATCH, config.eval_size)
     test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
     training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
-        state = _start(config, model, optimizer, run_keys.init, mesh, checkpoints)
+        state = _start(config, model, initialise, run_keys.init, mesh, checkpoints)
         step = int(state.step)
         if step > config.steps:
             raise BadInput(f"{workdir}: this run has done {step} steps; steps is {config.steps}")
@@ -189,7 +191,8 @@ def restore_run(workdir: Path, *, step: int | None = None) -> Run:
         step = steps[-1] if step is None else step
         if step not in steps:
             raise BadInput(f"{workdir}: no checkpoint of step {step}; there are those of {', '.join(map(str, steps))}")
-        abstract = _abstract_state(config, model, optimizer, keys(config.seed).init, sharding.make_mesh())
+        mesh = sharding.make_mesh()
+        abstract = _abstract_state(_initializer(config, model, optimizer, mesh), keys(config.seed).init, mesh)
         state = checkpoints.restore(step, abstract)
     return Run(config, problem, model, state.variables, step)
 
@@ -212,22 +215,16 @@ def _initializer(
     )
 
 
-def _abstract_state(
-    config: TrainConfig,
-    model: Module,
-    optimizer: optax.GradientTransformation,
-    key: Array,
-    mesh: jax.sharding.Mesh,
-) -> TrainState:
+def _abstract_state(initialise: Callable[[Array], TrainState], key: Array, mesh: jax.sharding.Mesh) -> TrainState:
     """Shapes, types and shardings of the state."""
-    shapes = jax.eval_shape(_initializer(config, model, optimizer, mesh), key)
+    shapes = jax.eval_shape(initialise, key)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)), shapes)
 
 
 def _start(
     config: TrainConfig,
     model: Module,
-    optimizer: optax.GradientTransformation,
+    initialise: Callable[[Array], TrainState],
     key: Array,
     mesh: jax.sharding.Mesh,
     checkpoints: Checkpoints,
@@ -235,14 +232,14 @@ def _start(
     """The newest checkpoint's state; else a fresh one, with the weights of `config.init` where given."""
     latest = checkpoints.latest()
     if latest is None:
-        state = _initializer(config, model, optimizer, mesh)(key)
+        state = initialise(key)
         if not config.init:
             return state
         weights, _ = load_weights(Path(config.init), model=model, image_size=config.image_size)
         weights = jax.device_put(weights, sharding.replicated(mesh))
         average = None if state.average is None else jax.tree.map(jnp.copy, weights)
         return replace(state, average=average, **weights)
-    return checkpoints.restore(latest, _abstract_state(config, model, optimizer, key, mesh))
+    return checkpoints.restore(latest, _abstract_state(initialise, key, mesh))
 
 
 def _is_evaluated(step: int, config: TrainConfig) -> bool:

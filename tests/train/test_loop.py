@@ -205,6 +205,13 @@ def test_restoring_what_is_not_there(tmp_path, unbroken):
         restore_run(tmp_path)
 
 
+@pytest.mark.parametrize("field", ["zeroed", "frozen", "slowed"])
+def test_layers_that_are_not_there_leave_no_folder(tmp_path, unbroken, field):
+    with pytest.raises(BadInput, match=f"{field} is 'nothing'; no parameter's name begins so"):
+        train(dataclasses.replace(CONFIG, **{field: "nothing"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("model", "vgg11"), ("problem", "pm2022"), ("seed", 1), ("batch_size", 16), ("steps", 24)],
