@@ -97,6 +97,7 @@ def train(
     optimizer = configs.make_optimizer(config)
     first = sharding.is_first_process()
     _check_folder(workdir, config)
+    weights = _first_weights(config, model, workdir / "checkpoints")
 
     run_keys = keys(config.seed)
     initialise = _initializer(config, model, optimizer, mesh)
@@ -107,7 +108,7 @@ def train(
     training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
-        state = _start(config, model, initialise, run_keys.init, mesh, checkpoints)
+        state = _start(initialise, run_keys.init, mesh, checkpoints, weights)
         step = int(state.step)
         if step > config.steps:
             raise BadInput(f"{workdir}: this run has done {step} steps; steps is {config.steps}")
@@ -221,25 +222,34 @@ def _abstract_state(initialise: Callable[[Array], TrainState], key: Array, mesh:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)), shapes)
 
 
+def _first_weights(config: TrainConfig, model: Module, folder: Path) -> dict[str, Any] | None:
+    """The weights of `config.init`, for a run that names them and has no checkpoint yet in `folder`."""
+    if not config.init:
+        return None
+    if folder.is_dir():
+        with Checkpoints(folder, read_only=True) as checkpoints:
+            if checkpoints.steps():
+                return None
+    return load_weights(Path(config.init), model=model, image_size=config.image_size)[0]
+
+
 def _start(
-    config: TrainConfig,
-    model: Module,
     initialise: Callable[[Array], TrainState],
     key: Array,
     mesh: jax.sharding.Mesh,
     checkpoints: Checkpoints,
+    weights: dict[str, Any] | None,
 ) -> TrainState:
-    """The newest checkpoint's state; else a fresh one, with the weights of `config.init` where given."""
+    """The newest checkpoint's state; else a fresh one, with `weights` where there are any."""
     latest = checkpoints.latest()
-    if latest is None:
-        state = initialise(key)
-        if not config.init:
-            return state
-        weights, _ = load_weights(Path(config.init), model=model, image_size=config.image_size)
-        weights = jax.device_put(weights, sharding.replicated(mesh))
-        average = None if state.average is None else jax.tree.map(jnp.copy, weights)
-        return replace(state, average=average, **weights)
-    return checkpoints.restore(latest, _abstract_state(initialise, key, mesh))
+    if latest is not None:
+        return checkpoints.restore(latest, _abstract_state(initialise, key, mesh))
+    state = initialise(key)
+    if weights is None:
+        return state
+    weights = jax.device_put(weights, sharding.replicated(mesh))
+    average = None if state.average is None else jax.tree.map(jnp.copy, weights)
+    return replace(state, average=average, **weights)
 
 
 def _is_evaluated(step: int, config: TrainConfig) -> bool:

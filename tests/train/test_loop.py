@@ -267,3 +267,18 @@ def test_start_from_exported_weights(tmp_path, unbroken):
         unbroken[0].variables["params"]["Dense_0"]["kernel"],
         atol=1e-7,
     )
+
+
+def test_weights_that_are_not_there_leave_no_folder(tmp_path):
+    with pytest.raises(BadInput, match="no such file"):
+        train(dataclasses.replace(CONFIG, init=str(tmp_path / "weights")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_are_not_wanted_again_when_a_run_goes_on(tmp_path, unbroken):
+    folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
+    config = dataclasses.replace(CONFIG, init=str(folder))
+    first = train(config, tmp_path / "run")
+    (folder / "weights.safetensors").unlink()
+    again = train(config, tmp_path / "run")
+    jax.tree.map(np.testing.assert_array_equal, again.variables, first.variables)
