@@ -10,6 +10,17 @@ from lensjax.models.grouped import Conv, convolve
 AXES = ("NHWC", "HWIO", "NHWC")
 
 
+def values_and_slopes(convolved, x, kernel, key):
+    """What a convolution gives, and what a random change of it comes to in `x` and `kernel`; compiled as one program."""
+
+    @jax.jit
+    def both(x, kernel):
+        answer, back = jax.vjp(convolved, x, kernel)
+        return answer, back(jax.random.normal(key, answer.shape, jnp.float32))
+
+    return both(x, kernel)
+
+
 CASES = (
     ((9, 12), (1, 1), 3, "SAME"),
     ((8, 8), (2, 2), 3, "SAME"),
@@ -33,11 +44,9 @@ def test_values_and_slopes_are_those_of_xla(size, stride, side, padding):
     def theirs(x, kernel):
         return jax.lax.conv_general_dilated(x, kernel, stride, padding, precision="highest", **options)
 
-    answer, back = jax.vjp(ours, x, kernel)
-    expected, expected_back = jax.vjp(theirs, x, kernel)
+    (answer, slopes), (expected, expected_slopes) = (values_and_slopes(by, x, kernel, keys[2]) for by in (ours, theirs))
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
-    change = jax.random.normal(keys[2], expected.shape, jnp.float32)
-    for found, wanted in zip(back(change), expected_back(change), strict=True):
+    for found, wanted in zip(slopes, expected_slopes, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=2e-5)
 
 
@@ -69,11 +78,10 @@ def test_groups_are_those_of_xla(channels, groups, features, parts):
         return convolved
 
     assert str(jax.make_jaxpr(by(convolve))(x, kernel)).count("conv_general_dilated") == parts
-    answer, back = jax.vjp(by(convolve), x, kernel)
-    expected, expected_back = jax.vjp(by(jax.lax.conv_general_dilated, precision="highest"), x, kernel)
+    both = by(convolve), by(jax.lax.conv_general_dilated, precision="highest")
+    (answer, slopes), (expected, expected_slopes) = (values_and_slopes(convolved, x, kernel, keys[2]) for convolved in both)
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-4)
-    change = jax.random.normal(keys[2], expected.shape, jnp.float32)
-    for found, wanted in zip(back(change), expected_back(change), strict=True):
+    for found, wanted in zip(slopes, expected_slopes, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-4)
 
 

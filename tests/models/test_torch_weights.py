@@ -78,7 +78,7 @@ def test_names_that_published_weights_still_have(name, old):
     assert len(published.keys() - tensors.keys()) > 40
     found, expected = (torch_weights.convert(t, name, num_outputs=1000, in_channels=3) for t in (published, tensors))
     assert jax.tree.structure(found) == jax.tree.structure(expected)
-    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), found, expected)))
+    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: np.array_equal(a, b), found, expected)))
 
 
 def test_position_embedding_is_interpolated():
