@@ -35,6 +35,8 @@ def run(options: argparse.Namespace) -> None:
     """The command."""
     import jax
 
+    from lensjax import files
+    from lensjax.errors import BadInput
     from lensjax.formats import torch_file
     from lensjax.models import torch_weights
     from lensjax.train import config as configs
@@ -49,16 +51,21 @@ def run(options: argparse.Namespace) -> None:
     }
     config = configs.from_mapping(fields)
     net: Any = configs.make_model(config, configs.make_problem(config))
-    tensors = torch_file.read(torch_file.located(options.file))
-    variables = torch_weights.convert(
-        tensors,
-        config.model,
-        num_outputs=net.num_outputs,
-        image_size=config.image_size,
-        extra_layers=config.extra_layers,
-        first=options.first,
-        seed=options.seed,
-    )
+    files.check_folder(options.out)
+    file = torch_file.located(options.file)
+    tensors = torch_file.read(file)
+    try:
+        variables = torch_weights.convert(
+            tensors,
+            config.model,
+            num_outputs=net.num_outputs,
+            image_size=config.image_size,
+            extra_layers=config.extra_layers,
+            first=options.first,
+            seed=options.seed,
+        )
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}") from None
     export_weights(options.out, variables, fields)
     count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
     print(f"{config.model}, {count} parameters for {net.num_outputs} targets of {config.problem}, in {options.out}")

@@ -81,8 +81,8 @@ def filled(name: str) -> bool:
     return not name.endswith(("num_batches_tracked", "relative_position_index", "relative_coords_table"))
 
 
-def build(name: str) -> Any:
-    """torchvision's network, or one that the thesis made of its parts; 3 channels, 1000 outputs."""
+def build(name: str, side: int) -> Any:
+    """torchvision's network for images of `side` pixels, or one that the thesis made of its parts; 3 channels, 1000 outputs."""
     # This module registers operators that want a torchvision built for the very same torch; these networks need none.
     registrations = "torchvision._meta_registrations"
     sys.modules.setdefault(registrations, types.ModuleType(registrations))
@@ -97,15 +97,15 @@ def build(name: str) -> Any:
         return models.EfficientNet(setting, 0.3, last_channel=last)
     make: Callable[..., Any] = partial(models.get_model, name, weights=None)
     if name.startswith("vit"):
-        return make(image_size=SIDES[name])
-    return make(init_weights=False) if name in ("googlenet", "inception_v3") else make()
+        return make(image_size=side)
+    return make(init_weights=True) if name in ("googlenet", "inception_v3") else make()
 
 
 def answer(name: str) -> dict[str, Any]:
     """Its number of trainable parameters, the image's side, and the first KEPT of its 1000 logits, computed in float64."""
     import torch
 
-    net = build(name)
+    net = build(name, SIDES[name])
     with torch.no_grad():
         for key, value in net.state_dict().items():
             if filled(key):

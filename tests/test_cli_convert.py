@@ -56,7 +56,7 @@ def test_first_layer_and_last_layer(file, tensors, tmp_path):
     ("words", "says"),
     [
         (["--model", "squeezenet1_2"], "did you mean 'squeezenet1_1'"),
-        (["--model", "resnet18"], "not the weights of resnet18: missing: "),
+        (["--model", "resnet18"], "net.safetensors: not the weights of resnet18: missing: "),
         (["--model", "vit_b_16", "--image-size", "100"], "multiple of 16"),
         (["--model", NAME, "--problem", "sis2024"], "sis2023"),
         (["--model", NAME, "--image-size", "0"], "image_size"),
@@ -76,3 +76,9 @@ def test_what_is_no_file_of_weights(tmp_path, capsys, content):
         assert run(name, "--model", NAME, "--out", tmp_path / "out") == 2
         err = capsys.readouterr().err
         assert err.count("\n") == 1 and str(name) in err and not (tmp_path / "out").exists()
+
+
+def test_out_that_is_a_file(file, tmp_path, capsys):
+    (tmp_path / "taken").write_text("mine")
+    assert run(file, "--model", NAME, "--image-size", SIDE, "--out", tmp_path / "taken") == 2
+    assert "taken is a file; a folder is asked for" in capsys.readouterr().err and (tmp_path / "taken").read_text() == "mine"

@@ -35,7 +35,8 @@ _LARGEST = 16 << 30
 def read(path: Path) -> dict[str, np.ndarray]:
     """Tensors by name, from a .safetensors file or a .pth file.
 
-    A dictionary that holds the weights under "state_dict" or "model" is opened; a leading "module." of every name is dropped.
+    A dictionary that holds the weights under "state_dict", "model_state_dict" or "model" is opened; a leading "module." of every name
+    is dropped.
 
     Raises:
         BadInput: no such file, not such a file, or one that holds more than weights.
@@ -54,7 +55,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{path}: cannot be read: {error}") from None
     except Exception as error:  # a broken pickle can end in any of them
         raise BadInput(f"{path}: not a file of PyTorch weights: {type(error).__name__}: {error}") from None
-    for name in ("state_dict", "model"):
+    for name in ("state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]
     if not isinstance(found, dict) or not found or not all(isinstance(v, np.ndarray) and isinstance(k, str) for k, v in found.items()):

@@ -8,13 +8,12 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool
+from lensjax.models.layers import adaptive_average_pool, answer, dense, uniform_bias, uniform_kernel
 
 SMALLEST = 63
 """Side of the smallest image that leaves every layer a pixel."""
 
-_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # PyTorch's own
-
+_EXTRA = (1024, 512)
 # Of each convolution its number among torchvision's features, channels, kernel side, stride, padding, and whether a maximum follows.
 _CONVS = ((0, 64, 11, 4, 2, True), (3, 192, 5, 1, 2, True), (6, 384, 3, 1, 1, False), (8, 256, 3, 1, 1, False), (10, 256, 3, 1, 1, True))
 
@@ -37,24 +36,19 @@ class AlexNet(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1, at least 63×63 → (batch, num_outputs) float32."""
-        dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
         x = image.astype(self.dtype)
         for number, channels, side, stride, padding, pooled in _CONVS:
-            x = nn.Conv(
-                channels, (side, side), strides=stride, padding=padding, kernel_init=_init, dtype=self.dtype, name=f"features.{number}"
-            )(x)
+            conv = partial(nn.Conv, kernel_init=uniform_kernel, bias_init=uniform_bias(side**2 * x.shape[-1]), dtype=self.dtype)
+            x = conv(channels, (side, side), strides=stride, padding=padding, name=f"features.{number}")(x)
             x = nn.relu(x)
             if pooled:
                 x = nn.max_pool(x, (3, 3), strides=(2, 2))
         x = adaptive_average_pool(x, (6, 6))
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
-        x = nn.relu(dense(4096, name="classifier.1")(drop(x)))
-        x = nn.relu(dense(4096, name="classifier.4")(drop(x)))
-        if self.extra_layers:
-            x = nn.relu(dense(1024, name="extra0")(x))
-            x = nn.relu(dense(512, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.6")(x).astype(jnp.float32)
+        for name in ("classifier.1", "classifier.4"):
+            x = nn.relu(dense(drop(x), 4096, name=name, dtype=self.dtype))
+        return answer(x, self.num_outputs, name="classifier.6", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"alexnet": AlexNet}

@@ -9,6 +9,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
+from lensjax.models.layers import answer
 
 SMALLEST = 32
 """Side of the smallest image: the stem divides it by 4, three more layers by 2."""
@@ -23,6 +24,8 @@ _SIZES = {
 
 # PyTorch's truncated normal is cut at ±2, which is 100 deviations.
 _init = nn.initializers.normal(0.02)
+_inits = {"kernel_init": _init, "bias_init": nn.initializers.zeros}
+_EXTRA = (512, 256)
 
 
 class _Block(nn.Module):
@@ -77,7 +80,6 @@ class ConvNeXt(nn.Module):
         conv = partial(Conv, padding=0, kernel_init=_init, dtype=self.dtype)
         norm = partial(nn.LayerNorm, epsilon=1e-6, use_fast_variance=False, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, train=train, dtype=self.dtype)
-        dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
 
         x = conv(self.channels, (4, 4), strides=4, name="features.0.0")(image.astype(self.dtype))
         x = norm(name="features.0.1")(x)
@@ -90,10 +92,8 @@ class ConvNeXt(nn.Module):
                 x = block(drop=self.drop_path * number / (sum(self.blocks) - 1), name=f"features.{2 * stage + 1}.{index}")(x)
                 number += 1
         x = norm(name="classifier.0")(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.2")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier.2", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

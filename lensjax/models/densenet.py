@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import uniform_kernel
+from lensjax.models.layers import answer
 
 SMALLEST = 29
 """Side of the smallest image: of 8 pixels after the first maximum, the three transitions leave one."""
@@ -24,6 +24,7 @@ _SHAPES = {
     "densenet201": ((6, 12, 48, 32), 32, 64),
 }
 _BOTTLENECK = 4
+_EXTRA = (512, 256)
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
@@ -76,7 +77,6 @@ class DenseNet(nn.Module):
         conv = partial(nn.Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         layer = partial(nn.remat(_Layer) if self.remat else _Layer, self.growth, conv=conv, norm=norm)
-        dense = partial(nn.Dense, kernel_init=uniform_kernel, dtype=self.dtype)
 
         x = conv(self.stem, (7, 7), strides=2, padding=3, name="features.conv0")(image.astype(self.dtype))
         x = nn.relu(norm(name="features.norm0")(x))
@@ -93,10 +93,8 @@ class DenseNet(nn.Module):
             x = jnp.concatenate(parts, axis=-1)
         x = nn.relu(norm(name="features.norm5")(x))
         x = jnp.mean(x, axis=(1, 2))
-        if self.extra_layers:
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier", hidden=hidden, dtype=self.dtype, bias_init=nn.initializers.zeros)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, make_divisible
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
@@ -87,49 +87,8 @@ _SCALES = {
 _SCALES_V2 = {"s": (24, 0.2), "m": (24, 0.3), "l": (32, 0.4)}
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-_dense_init = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
-
-
-class _ConvNorm(nn.Module):
-    """Convolution without bias, normalisation and, if asked for, SiLU."""
-
-    features: int
-    kernel: int
-    norm: Callable[..., Any]
-    dtype: DTypeLike
-    stride: int = 1
-    groups: int = 1
-    activate: bool = True
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        x = Conv(
-            self.features,
-            (self.kernel, self.kernel),
-            strides=self.stride,
-            padding=(self.kernel - 1) // 2,
-            feature_group_count=self.groups,
-            use_bias=False,
-            kernel_init=_conv_init,
-            dtype=self.dtype,
-            name="0",
-        )(x)
-        x = self.norm(name="1")(x)
-        return nn.silu(x) if self.activate else x
-
-
-class _SqueezeExcite(nn.Module):
-    """Scales each channel by what two dense layers make of all channels' means (Hu et al. 2018)."""
-
-    squeezed: int
-    dtype: DTypeLike
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        conv = partial(Conv, kernel_size=(1, 1), kernel_init=_conv_init, dtype=self.dtype)
-        scale = jnp.mean(x, axis=(1, 2), keepdims=True)
-        scale = nn.silu(conv(self.squeezed, name="fc1")(scale))
-        return nn.sigmoid(conv(x.shape[-1], name="fc2")(scale)) * x
+_inits = {"kernel_init": nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform"), "bias_init": nn.initializers.zeros}
+_EXTRA = (512, 256)
 
 
 class _Block(nn.Module):
@@ -143,27 +102,27 @@ class _Block(nn.Module):
     stage: Stage
     stride: int
     drop: float
+    conv: Callable[..., Any]
     norm: Callable[..., Any]
     train: bool
-    dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         stage, channels = self.stage, x.shape[-1]
         expanded = channels * stage.expand
-        conv = partial(_ConvNorm, norm=self.norm, dtype=self.dtype)
+        part = partial(ConvNorm, conv=self.conv, norm=self.norm, activation=nn.silu)
         layers: list[Callable[..., Any]] = []
         if stage.fused:
             ends = stage.expand == 1  # then no projection follows
-            layers.append(partial(conv, self.features if ends else expanded, stage.kernel, stride=self.stride))
+            layers.append(partial(part, self.features if ends else expanded, stage.kernel, stride=self.stride))
         else:
             ends = False
             if stage.expand != 1:
-                layers.append(partial(conv, expanded, 1))
-            layers.append(partial(conv, expanded, stage.kernel, stride=self.stride, groups=expanded))
-            layers.append(partial(_SqueezeExcite, max(1, channels // 4), self.dtype))
+                layers.append(partial(part, expanded, 1))
+            layers.append(partial(part, expanded, stage.kernel, stride=self.stride, groups=expanded))
+            layers.append(partial(SqueezeExcite, max(1, channels // 4), self.conv, activation=nn.silu))
         if not ends:
-            layers.append(partial(conv, self.features, 1, activate=False))
+            layers.append(partial(part, self.features, 1, activation=None))
         y = x
         for index, layer in enumerate(layers):
             y = layer(name=f"block.{index}")(y)
@@ -213,11 +172,11 @@ class EfficientNet(nn.Module):
         norm = partial(
             nn.BatchNorm, use_running_average=not train, momentum=self.norm_momentum, epsilon=self.norm_epsilon, dtype=self.dtype
         )
-        conv = partial(_ConvNorm, norm=norm, dtype=self.dtype)
-        block = partial(nn.remat(_Block) if self.remat else _Block, norm=norm, train=train, dtype=self.dtype)
-        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
+        conv = partial(Conv, kernel_init=_conv_init, dtype=self.dtype)
+        part = partial(ConvNorm, conv=conv, norm=norm, activation=nn.silu)
+        block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm, train=train)
 
-        x = conv(make_divisible(self.stem * self.width, 8), 3, stride=2, name="features.0")(image.astype(self.dtype))
+        x = part(make_divisible(self.stem * self.width, 8), 3, stride=2, name="features.0")(image.astype(self.dtype))
         repeats = [math.ceil(stage.repeats * self.depth) for stage in self.stages]
         number = 0
         for position, (stage, repeat) in enumerate(zip(self.stages, repeats, strict=True), start=1):
@@ -231,12 +190,10 @@ class EfficientNet(nn.Module):
                     name=f"features.{position}.{index}",
                 )(x)
                 number += 1
-        x = conv(self.head or 4 * x.shape[-1], 1, name=f"features.{len(self.stages) + 1}")(x)
+        x = part(self.head or 4 * x.shape[-1], 1, name=f"features.{len(self.stages) + 1}")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.1")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

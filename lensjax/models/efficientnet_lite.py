@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.efficientnet import STAGES, Stage
 from lensjax.models.grouped import Conv
+from lensjax.models.layers import answer, uniform_kernel
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
-_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # PyTorch's own
+_EXTRA = (512, 256)
 
 
 class _Block(nn.Module):
@@ -79,7 +79,7 @@ class EfficientNetLite(nn.Module):
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
-        conv = partial(Conv, padding="SAME", use_bias=False, kernel_init=_init, dtype=self.dtype)
+        conv = partial(Conv, padding="SAME", use_bias=False, kernel_init=uniform_kernel, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99, epsilon=1e-3, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm, train=train)
 
@@ -92,16 +92,7 @@ class EfficientNetLite(nn.Module):
         x = conv(1280, (1, 1), name="_conv_head")(x)
         x = nn.relu6(norm(name="_bn1")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(self._dense(512, x, "extra0"))
-            x = nn.relu(self._dense(256, x, "extra1"))
-        return self._dense(self.num_outputs, x, "output" if self.extra_layers else "_fc").astype(jnp.float32)
-
-    def _dense(self, features: int, x: Array, name: str) -> Array:
-        """A dense layer that begins as PyTorch's, its bias of the weights' size too."""
-        bound = x.shape[-1] ** -0.5
-        bias_init = partial(jax.random.uniform, minval=-bound, maxval=bound)
-        return nn.Dense(features, kernel_init=_init, bias_init=bias_init, dtype=self.dtype, name=name)(x)
+        return answer(x, self.num_outputs, name="_fc", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"efficientnet_lite0": EfficientNetLite}

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool
+from lensjax.models.layers import adaptive_average_pool, answer, dense
 
 SMALLEST = 15
 """Side of the smallest image, as in torchvision."""
@@ -25,6 +25,7 @@ _MODULES: tuple[tuple[str, tuple[int, ...]] | int, ...] = (
     ("inception4d", (112, 144, 288, 32, 64, 64)), ("inception4e", (256, 160, 320, 32, 128, 128)), 2,
     ("inception5a", (256, 160, 320, 32, 128, 128)), ("inception5b", (384, 192, 384, 48, 128, 128)),
 )  # fmt: skip
+_EXTRA = (1024, 512)
 _AUXILIARY = {"inception4a": "aux1", "inception4d": "aux2"}
 """After which modules the auxiliary heads branch off."""
 
@@ -80,11 +81,11 @@ class _Auxiliary(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
         x = self.conv(128, 1, name="conv")(adaptive_average_pool(x, (4, 4)))
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
-        x = nn.Dropout(0.7, deterministic=not self.train)(nn.relu(dense(1024, name="fc1")(x)))
-        return dense(self.num_outputs, name="fc2")(x)
+        layer = partial(dense, kernel_init=_init, dtype=self.dtype)
+        x = nn.Dropout(0.7, deterministic=not self.train)(nn.relu(layer(x, 1024, name="fc1")))
+        return layer(x, self.num_outputs, name="fc2")
 
 
 class GoogLeNet(nn.Module):
@@ -112,7 +113,6 @@ class GoogLeNet(nn.Module):
         """(batch, height, width, channel) in 0…1, at least 15×15 → (batch, num_outputs) float32."""
         conv = partial(_Conv, train=train, dtype=self.dtype)
         module = partial(nn.remat(_Inception) if self.remat else _Inception, conv=conv)
-        dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
 
         x = _pool(conv(64, 7, strides=2, name="conv1")(image.astype(self.dtype)), 3)
         x = conv(64, 1, name="conv2")(x)
@@ -127,10 +127,8 @@ class GoogLeNet(nn.Module):
                 head = _Auxiliary(self.num_outputs, conv, train, self.dtype, name=_AUXILIARY[name])
                 self.sow("auxiliary", "aux", head(x).astype(jnp.float32))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(dense(1024, name="extra0")(x))
-            x = nn.relu(dense(512, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "fc")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_init)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"googlenet": GoogLeNet}

@@ -13,9 +13,12 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.layers import answer, dense
+
 SMALLEST = 75
 """Side of the smallest image that leaves every layer a pixel."""
 
+_EXTRA = (1024, 512)
 _AUXILIARY = 17
 """Pixels on a side of the map that the auxiliary head needs: those of images of 299×299."""
 
@@ -75,6 +78,11 @@ _MIXED: dict[str, Mixed] = {
 }  # fmt: skip
 
 
+def _drawn(spread: float) -> Callable[..., Array]:
+    """First weights: a normal distribution cut at ±2."""
+    return nn.initializers.truncated_normal(spread, lower=-2.0 / spread, upper=2.0 / spread)
+
+
 class _Conv(nn.Module):
     """Convolution without bias, normalisation, ReLU."""
 
@@ -88,11 +96,10 @@ class _Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        init = nn.initializers.truncated_normal(self.spread, lower=-2.0 / self.spread, upper=2.0 / self.spread)
         padding = [(p, p) for p in self.padding]
         x = nn.Conv(
-            self.channels, self.kernel, strides=self.strides, padding=padding, use_bias=False, kernel_init=init, dtype=self.dtype,
-            name="conv",
+            self.channels, self.kernel, strides=self.strides, padding=padding, use_bias=False, kernel_init=_drawn(self.spread),
+            dtype=self.dtype, name="conv",
         )(x)  # fmt: skip
         return nn.relu(nn.BatchNorm(use_running_average=not self.train, momentum=0.9, epsilon=1e-3, dtype=self.dtype, name="bn")(x))
 
@@ -134,7 +141,7 @@ class _Auxiliary(nn.Module):
         x = nn.avg_pool(x, (5, 5), strides=(3, 3))
         x = self.conv(channels=128, kernel=(1, 1), strides=1, padding=(0, 0), name="conv0")(x)
         x = self.conv(channels=768, kernel=(5, 5), strides=1, padding=(0, 0), spread=0.01, name="conv1")(x)
-        return nn.Dense(self.num_outputs, kernel_init=nn.initializers.normal(0.001), dtype=self.dtype, name="fc")(jnp.mean(x, axis=(1, 2)))
+        return dense(jnp.mean(x, axis=(1, 2)), self.num_outputs, name="fc", dtype=self.dtype, kernel_init=_drawn(0.001))
 
 
 class Inception(nn.Module):
@@ -162,7 +169,6 @@ class Inception(nn.Module):
         """(batch, height, width, channel) in 0…1, at least 75×75 → (batch, num_outputs) float32."""
         conv = partial(_Conv, train=train, dtype=self.dtype)
         mixed = partial(nn.remat(_Mixed) if self.remat else _Mixed, conv=conv)
-        dense = partial(nn.Dense, kernel_init=nn.initializers.truncated_normal(0.1, lower=-20.0, upper=20.0), dtype=self.dtype)
 
         x = conv(32, (3, 3), 2, (0, 0), name="Conv2d_1a_3x3")(image.astype(self.dtype))
         x = conv(32, (3, 3), 1, (0, 0), name="Conv2d_2a_3x3")(x)
@@ -180,10 +186,8 @@ class Inception(nn.Module):
                 elif train and min(x.shape[1:3]) >= _AUXILIARY:
                     self.sow("auxiliary", "aux", auxiliary(x).astype(jnp.float32))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(dense(1024, name="extra0")(x))
-            x = nn.relu(dense(512, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "fc")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_drawn(0.1))
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"inception_v3": Inception}

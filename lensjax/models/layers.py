@@ -52,6 +52,35 @@ def uniform_bias(fan_in: int) -> Callable[..., Array]:
     return init
 
 
+def dense(
+    x: Array,
+    features: int,
+    *,
+    name: str,
+    dtype: DTypeLike,
+    kernel_init: Callable[..., Array] = uniform_kernel,
+    bias_init: Callable[..., Array] | None = None,
+) -> Array:
+    """Adds a dense layer to the module that is being built: (..., values) → (..., features).
+
+    It begins as PyTorch's do; a `bias_init` of None is `uniform_bias`.
+    """
+    bias_init = bias_init or uniform_bias(x.shape[-1])
+    return nn.Dense(features, kernel_init=kernel_init, bias_init=bias_init, dtype=dtype, name=name)(x)
+
+
+def answer(x: Array, num_outputs: int, *, name: str, hidden: tuple[int, ...] = (), dtype: DTypeLike, **inits: Any) -> Array:
+    """Adds what a network ends in: (batch, values) → (batch, num_outputs) float32.
+
+    A dense layer `name` with first weights `inits`, as `dense` takes them. Where there are `hidden` widths, a layer with ReLU of each
+    and the last one, "output", take its place, all with the first weights of PyTorch's layers.
+    """
+    for index, width in enumerate(hidden):
+        x = nn.relu(dense(x, width, name=f"extra{index}", dtype=dtype))
+    last = dense(x, num_outputs, name="output", dtype=dtype) if hidden else dense(x, num_outputs, name=name, dtype=dtype, **inits)
+    return last.astype(jnp.float32)
+
+
 class ConvNorm(nn.Module):
     """Convolution without bias, padded by half its kernel; normalisation; activation. Names as in torchvision's Conv2dNormActivation.
 
@@ -90,17 +119,19 @@ class ConvNorm(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """Scales each channel by what two dense layers, ReLU between, make of all channels' means (Hu et al. 2018).
+    """Scales each channel by what two dense layers make of all channels' means (Hu et al. 2018).
 
     Attributes:
         squeezed: width of the first layer.
         conv: nn.Conv with its type and first weights.
+        activation: between the two.
         gate: makes the second layer's values scales of 0…1.
         even_bias: first biases are `uniform_bias`; else zero.
     """
 
     squeezed: int
     conv: Callable[..., Any]
+    activation: Callable[[Array], Array] = nn.relu
     gate: Callable[[Array], Array] = nn.sigmoid
     even_bias: bool = False
 
@@ -110,5 +141,5 @@ class SqueezeExcite(nn.Module):
         conv = partial(self.conv, kernel_size=(1, 1))
         biases = [uniform_bias(n) if self.even_bias else nn.initializers.zeros for n in (x.shape[-1], self.squeezed)]
         scale = jnp.mean(x, axis=(1, 2), keepdims=True)
-        scale = nn.relu(conv(self.squeezed, bias_init=biases[0], name="fc1")(scale))
+        scale = self.activation(conv(self.squeezed, bias_init=biases[0], name="fc1")(scale))
         return self.gate(conv(x.shape[-1], bias_init=biases[1], name="fc2")(scale)) * x

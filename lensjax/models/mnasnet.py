@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import make_divisible
+from lensjax.models.layers import answer, make_divisible
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
@@ -29,7 +29,8 @@ _STACKS = (
 )
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-_dense_init = nn.initializers.variance_scaling(1.0, "fan_out", "uniform")
+_inits = {"kernel_init": nn.initializers.variance_scaling(1.0, "fan_out", "uniform"), "bias_init": nn.initializers.zeros}
+_EXTRA = (1024, 512)
 
 
 class _Block(nn.Module):
@@ -88,7 +89,6 @@ class MnasNet(nn.Module):
         conv = partial(Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9997, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm)
-        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
 
         first = make_divisible(32 * self.width, 8)
         x = conv(first, (3, 3), strides=2, padding=1, name="layers.0")(image.astype(self.dtype))
@@ -104,10 +104,8 @@ class MnasNet(nn.Module):
         x = conv(1280, (1, 1), name="layers.14")(x)
         x = nn.relu(norm(name="layers.15")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(dense(1024, name="extra0")(x))
-            x = nn.relu(dense(512, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.1")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 def variant(name: str) -> Callable[..., nn.Module] | None:

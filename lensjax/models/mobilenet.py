@@ -12,7 +12,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, dense, make_divisible
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
@@ -72,7 +72,8 @@ _LARGE = (
 )
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-_dense_init = nn.initializers.normal(0.01)
+_inits = {"kernel_init": nn.initializers.normal(0.01), "bias_init": nn.initializers.zeros}
+_EXTRA = (512, 256)
 
 
 class _BlockV2(nn.Module):
@@ -146,7 +147,6 @@ class MobileNetV2(nn.Module):
         conv = partial(Conv, padding=0, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_BlockV2) if self.remat else _BlockV2, conv=conv, norm=norm)
-        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
 
         x = ConvNorm(32, 3, conv, norm, stride=2, activation=nn.relu6, name="features.0")(image.astype(self.dtype))
         position = 1
@@ -156,10 +156,8 @@ class MobileNetV2(nn.Module):
                 position += 1
         x = ConvNorm(1280, 1, conv, norm, activation=nn.relu6, name=f"features.{position}")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        if self.extra_layers:
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.1")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 class MobileNetV3(nn.Module):
@@ -192,18 +190,15 @@ class MobileNetV3(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99, epsilon=1e-3, dtype=self.dtype)
         block = partial(nn.remat(_BlockV3) if self.remat else _BlockV3, conv=conv, norm=norm)
         part = partial(ConvNorm, conv=conv, norm=norm, activation=nn.hard_swish)
-        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
 
         x = part(16, 3, stride=2, name="features.0")(image.astype(self.dtype))
         for position, shape in enumerate(self.blocks, start=1):
             x = block(shape, name=f"features.{position}")(x)
         x = part(6 * x.shape[-1], 1, name=f"features.{len(self.blocks) + 1}")(x)
-        x = nn.hard_swish(dense(self.hidden, name="classifier.0")(jnp.mean(x, axis=(1, 2))))
+        x = nn.hard_swish(dense(jnp.mean(x, axis=(1, 2)), self.hidden, name="classifier.0", dtype=self.dtype, **_inits))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        if self.extra_layers:
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.3")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier.3", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

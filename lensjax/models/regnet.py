@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, make_divisible
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
@@ -24,7 +24,8 @@ _STEM = 32
 _ROUND = 8
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-_dense_init = nn.initializers.normal(0.01)
+_inits = {"kernel_init": nn.initializers.normal(0.01), "bias_init": nn.initializers.zeros}
+_EXTRA = (512, 256)
 
 
 def stages(depth: int, first: int, slope: float, step: float, group_width: int) -> list[tuple[int, int, int]]:
@@ -104,7 +105,6 @@ class RegNet(nn.Module):
         conv = partial(Conv, kernel_init=_conv_init, dtype=self.dtype)
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, squeeze=self.squeeze, conv=conv, norm=norm)
-        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
 
         x = ConvNorm(_STEM, 3, conv, norm, stride=2, name="stem")(image.astype(self.dtype))
         widths = stages(self.depth, self.first, self.slope, self.step, self.group_width)
@@ -113,10 +113,8 @@ class RegNet(nn.Module):
                 name = f"trunk_output.block{stage}.block{stage}-{index}"
                 x = block(features, group_width, 2 if index == 0 else 1, name=name)(x)
         x = jnp.mean(x, axis=(1, 2))
-        if self.extra_layers:
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "fc")(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import uniform_bias, uniform_kernel
+from lensjax.models.layers import answer
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
@@ -33,6 +33,7 @@ _SHAPES = {
 }
 _CHANNELS = (64, 128, 256, 512)
 _EXPANSION = 4
+_EXTRA = (256, 128)
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -106,10 +107,6 @@ class ResNet(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, bottleneck=self.bottleneck, groups=self.groups, conv=conv, norm=norm)
 
-        def dense(x: Array, width: int, name: str) -> Array:
-            layer = nn.Dense(width, kernel_init=uniform_kernel, bias_init=uniform_bias(x.shape[-1]), dtype=self.dtype, name=name)
-            return layer(x)
-
         x = conv(64, (7, 7), strides=2, padding=3, name="conv1")(image.astype(self.dtype))
         x = nn.relu(norm(name="bn1")(x))
         x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
@@ -122,10 +119,7 @@ class ResNet(nn.Module):
                     name=f"layer{stage}.{index}",
                 )(x)
         x = jnp.mean(x, axis=(1, 2))
-        if self.extra_layers:
-            x = nn.relu(dense(x, 256, "extra0"))
-            x = nn.relu(dense(x, 128, "extra1"))
-        return dense(x, self.num_outputs, "output" if self.extra_layers else "fc").astype(jnp.float32)
+        return answer(x, self.num_outputs, name="fc", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

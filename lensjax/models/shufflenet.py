@@ -12,7 +12,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import uniform_bias, uniform_kernel
+from lensjax.models.layers import answer, uniform_kernel
 
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
@@ -26,6 +26,7 @@ _WIDTHS = {
 }
 _STEM = 24
 _DEPTHS = (4, 8, 4)
+_EXTRA = (512, 256)
 
 
 class _Block(nn.Module):
@@ -90,10 +91,6 @@ class ShuffleNet(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm)
 
-        def dense(x: Array, width: int, name: str) -> Array:
-            layer = nn.Dense(width, kernel_init=uniform_kernel, bias_init=uniform_bias(x.shape[-1]), dtype=self.dtype, name=name)
-            return layer(x)
-
         x = conv(_STEM, (3, 3), strides=2, padding=1, name="conv1.0")(image.astype(self.dtype))
         x = nn.relu(norm(name="conv1.1")(x))
         x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
@@ -103,10 +100,7 @@ class ShuffleNet(nn.Module):
         x = conv(self.last, (1, 1), name="conv5.0")(x)
         x = nn.relu(norm(name="conv5.1")(x))
         x = jnp.mean(x, axis=(1, 2))
-        if self.extra_layers:
-            x = nn.relu(dense(x, 512, "extra0"))
-            x = nn.relu(dense(x, 256, "extra1"))
-        return dense(x, self.num_outputs, "output" if self.extra_layers else "fc").astype(jnp.float32)
+        return answer(x, self.num_outputs, name="fc", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -13,11 +13,14 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.layers import answer
+
 SMALLEST = 24
 """Side of the smallest image that leaves every layer a pixel."""
 
 _init = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
 _last_init = nn.initializers.normal(0.01)
+_EXTRA = (1024, 512)
 
 
 def _pool(x: Array) -> Array:
@@ -71,11 +74,8 @@ class SqueezeNet(nn.Module):
             x = _Fire(squeeze, conv, name=f"features.{number}")(x) if squeeze else _pool(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         if self.extra_layers:
-            dense = partial(nn.Dense, dtype=self.dtype)
             x = nn.relu(conv(256, (1, 1), name="extra")(x)).mean(axis=(1, 2))
-            x = nn.relu(dense(1024, name="extra0")(x))
-            x = nn.relu(dense(512, name="extra1")(x))
-            return dense(self.num_outputs, name="output")(x).astype(jnp.float32)
+            return answer(x, self.num_outputs, name="output", hidden=_EXTRA, dtype=self.dtype)
         x = conv(self.num_outputs, (1, 1), kernel_init=_last_init, name="classifier.1")(x)
         x = nn.relu(x) if self.final_relu else x
         return x.astype(jnp.float32).mean(axis=(1, 2))

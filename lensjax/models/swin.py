@@ -14,6 +14,8 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
+from lensjax.models.layers import answer, uniform_bias, uniform_kernel
+
 SMALLEST = 4
 """Side of the smallest image: one patch; all later layers pad."""
 
@@ -227,16 +229,14 @@ class Swin(nn.Module):
         """(batch, height, width, channel) in 0…1, at least 4×4 → (batch, num_outputs) float32."""
         norm = partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, window=self.window, version=self.version, train=train, dtype=self.dtype)
-        dense = partial(nn.Dense, kernel_init=_init, dtype=self.dtype)
 
-        bound = (_PATCH**2 * image.shape[-1]) ** -0.5
         x = nn.Conv(
             self.channels,
             (_PATCH, _PATCH),
             strides=_PATCH,
             padding=0,
-            kernel_init=nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform"),
-            bias_init=lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -bound, bound),
+            kernel_init=uniform_kernel,
+            bias_init=uniform_bias(_PATCH**2 * image.shape[-1]),
             dtype=self.dtype,
             name="features.0.0",
         )(image.astype(self.dtype))
@@ -254,11 +254,9 @@ class Swin(nn.Module):
                 )(x)
                 number += 1
         x = jnp.mean(norm(name="norm")(x), axis=(1, 2))
-        if self.extra_layers:
-            width = x.shape[-1]
-            x = nn.relu(dense(width // 2, name="extra0")(x))
-            x = nn.relu(dense(width // 4, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "head")(x).astype(jnp.float32)
+        hidden = (x.shape[-1] // 2, x.shape[-1] // 4) if self.extra_layers else ()
+        inits = {"kernel_init": _init, "bias_init": nn.initializers.zeros}
+        return answer(x, self.num_outputs, name="head", hidden=hidden, dtype=self.dtype, **inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -55,6 +55,13 @@ def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
     raise BadInput(f"tensor {name} has {tensor.ndim} axes; a kernel has 2 or 4")
 
 
+def _torch_shape(shape: tuple[int, ...], leaf: str) -> list[int]:
+    """A leaf's shape with the axes in PyTorch's order."""
+    if leaf != "kernel":
+        return list(shape)
+    return [shape[-1], shape[-2], *shape[:-2]]
+
+
 def shapes(
     name: str, *, num_outputs: int, in_channels: int, image_size: int, extra_layers: bool = False
 ) -> dict[tuple[str, ...], jax.ShapeDtypeStruct]:
@@ -109,7 +116,7 @@ def convert(
     image_size = image_size or _side(tensors)
     wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
     given = {_todays_name(key): np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
-    missing, wrong, found, fresh = [], [], {}, []
+    missing, wrong, untyped, found, fresh = [], [], [], {}, []
     left = set(given)
     outputs = _outputs(given, wanted, num_outputs)
     for path, leaf in wanted.items():
@@ -132,21 +139,26 @@ def convert(
         if tensor.shape != leaf.shape:
             adapted = _adapted(tensor, leaf.shape, path[-1], first)
             if adapted is None:
-                wrong.append(f"{key} is {list(given[key].shape)}, which does not fit {list(leaf.shape)}")
+                wrong.append(f"{key} is {list(given[key].shape)}, which does not fit {_torch_shape(leaf.shape, path[-1])}")
                 continue
             if adapted is _FRESH:
                 fresh.append(path)
                 continue
             tensor = adapted
-        if not np.issubdtype(tensor.dtype, np.floating):
-            wrong.append(f"{key} holds {tensor.dtype}; floating numbers are asked for")
+        if not jnp.issubdtype(tensor.dtype, jnp.floating):  # bfloat16 too, which NumPy does not count as one
+            untyped.append(f"{key} is {tensor.dtype}, not floating numbers")
             continue
         found[path] = np.asarray(tensor, leaf.dtype)
     if extra_layers:
         left -= {key for key in left if key.rpartition(".")[0] in _last_layers(given, name)}
     problems = [
         f"{what} {_listed(which)}"
-        for what, which in (("missing:", missing), ("surplus:", sorted(left)), ("of another shape:", wrong))
+        for what, which in (
+            ("missing:", missing),
+            ("surplus:", sorted(left)),
+            ("of another shape:", wrong),
+            ("of another type:", untyped),
+        )
         if which
     ]
     if problems:

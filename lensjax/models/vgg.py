@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool
+from lensjax.models.layers import adaptive_average_pool, answer, dense
 
 SMALLEST = 32
 """Side of the smallest image: five layers halve it."""
@@ -19,9 +19,10 @@ SMALLEST = 32
 # Convolutions in each of the five stages; a stage ends in a 2×2 maximum.
 _DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _CHANNELS = (64, 128, 256, 512, 512)
+_EXTRA = (1024, 512)
 
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-_dense_init = nn.initializers.normal(0.01)
+_inits = {"kernel_init": nn.initializers.normal(0.01), "bias_init": nn.initializers.zeros}
 
 
 class VGG(nn.Module):
@@ -53,7 +54,6 @@ class VGG(nn.Module):
         conv = partial(nn.Conv, kernel_size=(3, 3), padding=1, kernel_init=_conv_init, dtype=self.dtype)
         # Flax's momentum is the share that is kept, PyTorch's (0.1) the share that is new.
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
-        dense = partial(nn.Dense, kernel_init=_dense_init, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
 
         x = image.astype(self.dtype)
@@ -71,12 +71,10 @@ class VGG(nn.Module):
         # PyTorch flattens (channel, height, width): in that order its fully connected weights, once
         # converted, give the same numbers.
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
-        x = drop(nn.relu(dense(self.hidden, name="classifier.0")(x)))
-        x = drop(nn.relu(dense(self.hidden, name="classifier.3")(x)))
-        if self.extra_layers:
-            x = nn.relu(dense(1024, name="extra0")(x))
-            x = nn.relu(dense(512, name="extra1")(x))
-        return dense(self.num_outputs, name="output" if self.extra_layers else "classifier.6")(x).astype(jnp.float32)
+        for name in ("classifier.0", "classifier.3"):
+            x = drop(nn.relu(dense(x, self.hidden, name=name, dtype=self.dtype, **_inits)))
+        hidden = _EXTRA if self.extra_layers else ()
+        return answer(x, self.num_outputs, name="classifier.6", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.errors import BadInput
+from lensjax.models.layers import answer, uniform_kernel
 
 SMALLEST = 14
 """Side of the smallest image: one patch of the smallest size."""
@@ -27,10 +28,11 @@ _SIZES = {
     "h_14": (14, 32, 16, 1280, 5120),
 }
 
+_EXTRA = (512, 256)
+
 _xavier = nn.initializers.xavier_uniform()
 # PyTorch's truncated normal is cut at ±2, which is many deviations.
 _lecun = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
-_linear_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class _Attention(nn.Module):
@@ -46,7 +48,7 @@ class _Attention(nn.Module):
         bias = self.param("in_proj_bias", nn.initializers.zeros, (3 * size,)).astype(self.dtype)
         each = (x @ weight.T + bias).reshape(batch, tokens, 3, self.heads, size // self.heads)
         x = jax.nn.dot_product_attention(each[:, :, 0], each[:, :, 1], each[:, :, 2]).reshape(batch, tokens, size)
-        return nn.Dense(size, kernel_init=_linear_init, dtype=self.dtype, name="out_proj")(x)
+        return nn.Dense(size, kernel_init=uniform_kernel, dtype=self.dtype, name="out_proj")(x)
 
 
 class _Block(nn.Module):
@@ -132,13 +134,9 @@ class VisionTransformer(nn.Module):
         token = self.param("class_token", nn.initializers.zeros, (1, 1, self.size)).astype(self.dtype)
         x = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, self.size)), x.reshape(batch, -1, self.size)], axis=1)
         x = _Encoder(self.blocks, self.heads, self.hidden, self.remat, self.dtype, name="encoder")(x)[:, 0]
-        if self.extra_layers:
-            dense = partial(nn.Dense, kernel_init=_lecun, dtype=self.dtype)
-            x = nn.relu(dense(512, name="extra0")(x))
-            x = nn.relu(dense(256, name="extra1")(x))
-        name = "output" if self.extra_layers else "heads.head"
-        head = nn.Dense(self.num_outputs, kernel_init=nn.initializers.zeros, dtype=self.dtype, name=name)
-        return head(x).astype(jnp.float32)
+        hidden = _EXTRA if self.extra_layers else ()
+        inits = {"kernel_init": nn.initializers.zeros, "bias_init": nn.initializers.zeros}
+        return answer(x, self.num_outputs, name="heads.head", hidden=hidden, dtype=self.dtype, **inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

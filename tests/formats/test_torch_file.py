@@ -96,8 +96,9 @@ def test_archive(tmp_path):
     assert found["c"] == 4
 
 
-def test_stream_of_pickles(tmp_path):
-    found = torch_file.read(stream(tmp_path / "w.pth", {"state_dict": {"a": old_tensor()}, "epoch": 3}))
+@pytest.mark.parametrize("name", ["state_dict", "model_state_dict", "model"])
+def test_stream_of_pickles(tmp_path, name):
+    found = torch_file.read(stream(tmp_path / "w.pth", {name: {"a": old_tensor()}, "epoch": 3}))
     np.testing.assert_array_equal(found["a"], VALUES.reshape(2, 3).T)
 
 

@@ -4,6 +4,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 from test_zoo import state_dict
@@ -60,9 +61,19 @@ def test_another_networks_weights_are_refused(tensors):
         torch_weights.convert(lacking, NAME, num_outputs=6, image_size=SIDE)
     with pytest.raises(BadInput, match="surplus: fc.weight$"):
         torch_weights.convert({**tensors, "fc.weight": np.zeros((2, 2), np.float32)}, NAME, num_outputs=6, image_size=SIDE)
-    with pytest.raises(BadInput, match=r"of another shape: features.0.weight is \[64, 3, 5, 5\]"):
+    with pytest.raises(BadInput, match=r"of another shape: features.0.weight is \[64, 3, 5, 5\], which does not fit \[64, 1, 3, 3\]$"):
         wrong = {**tensors, "features.0.weight": np.zeros((64, 3, 5, 5), np.float32)}
         torch_weights.convert(wrong, NAME, num_outputs=6, image_size=SIDE)
+    with pytest.raises(BadInput, match=r"of another type: features.0.bias is int64, not floating numbers$"):
+        torch_weights.convert({**tensors, "features.0.bias": np.zeros(64, np.int64)}, NAME, num_outputs=6, image_size=SIDE)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, ml_dtypes.bfloat16])
+def test_weights_of_any_floating_type_become_float32(tensors, dtype):
+    found = torch_weights.convert({k: v.astype(dtype) for k, v in tensors.items()}, NAME, num_outputs=1000, in_channels=3, image_size=SIDE)
+    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype("float32")}
+    expected = tensors["features.0.weight"].astype(dtype).astype(np.float32).transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(found["params"]["features.0"]["kernel"], expected)
 
 
 @pytest.mark.parametrize(
