@@ -15,23 +15,11 @@ GPU.
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import thesis
 
 
 def get_config() -> ConfigDict:
     """The run."""
-    config = base.get_config()
+    config = thesis.get_config()
     config.model = "convnext_base"
-    config.method = "roulette"
-    config.integer = True
-    config.targets = "raw"
-    config.loss = "l1"
-    config.optimizer = "adam"
-    config.dtype = "bfloat16"
-    config.batch_size = 10
-    config.learning_rate = 1e-4
-    config.schedule = "thesis"
-    config.steps = 2_000_000
-    config.eval_every = 10_000
-    config.eval_size = 10_000
     return config
