@@ -127,6 +127,84 @@ def test_trains(name):
         assert all(changed)
 
 
+EVEN, NORMAL, CONSTANT = "even", "normal", "constant"
+FIRST = (
+    ("alexnet", "features.0.bias", EVEN, 363**-0.5),
+    ("alexnet", "classifier.6.weight", EVEN, 4096**-0.5),
+    ("squeezenet1_1", "classifier.1.weight", NORMAL, 0.01),
+    ("googlenet", "fc.bias", EVEN, 1024**-0.5),
+    ("googlenet", "aux1.fc2.weight", NORMAL, 0.01),
+    ("inception_v3", "AuxLogits.fc.bias", EVEN, 768**-0.5),
+    ("inception_v3", "fc.weight", NORMAL, 0.1),
+    ("resnet18", "fc.bias", EVEN, 512**-0.5),
+    ("resnet18", "layer2.0.conv1.weight", NORMAL, (2 / (9 * 128)) ** 0.5),
+    ("densenet121", "classifier.bias", CONSTANT, 0.0),
+    ("shufflenet_v2_x0_5", "fc.weight", EVEN, 1024**-0.5),
+    ("mobilenet_v3_small", "classifier.0.weight", NORMAL, 0.01),
+    ("mnasnet0_5", "classifier.1.weight", EVEN, (3 / 1000) ** 0.5),
+    ("efficientnet_b0", "classifier.1.weight", EVEN, 1000**-0.5),
+    ("efficientnet_lite0", "_fc.bias", EVEN, 1280**-0.5),
+    ("convnext_tiny", "features.1.0.layer_scale", CONSTANT, 1e-6),
+    ("vit_b_32", "heads.head.weight", CONSTANT, 0.0),
+    ("vit_b_32", "encoder.layers.encoder_layer_0.mlp.0.bias", NORMAL, 1e-6),
+    ("swin_t", "features.0.0.bias", EVEN, 48**-0.5),
+    ("swin_v2_t", "features.1.0.attn.logit_scale", CONSTANT, float(np.log(10))),
+)
+"""Of a network with 1000 outputs the tensor, and how torchvision draws it: evenly to ∓ an extent, normally of a spread, or a constant."""
+
+
+@pytest.mark.parametrize(("name", "tensor", "how", "size"), FIRST)
+def test_first_weights_are_drawn_as_torchvision_draws_them(name, tensor, how, size):
+    """scripts/compare_torchvision.py looks at every tensor of every network."""
+    net = models.create(name, num_outputs=1000, in_channels=3, image_size=96)
+
+    @jax.jit
+    def drawn(key):
+        variables = net.init({"params": key}, jnp.zeros((1, 96, 96, 3)), train=False)
+        leaves = jax.tree_util.tree_leaves_with_path(variables["params"])
+        (found,) = [leaf for path, leaf in leaves if torch_weights.torch_name(tuple(entry.key for entry in path)) == tensor]
+        return found
+
+    found = np.asarray(drawn(jax.random.key(0)))
+    if how == CONSTANT:
+        np.testing.assert_allclose(found, size, rtol=1e-6)
+        return
+    spread = size if how == NORMAL else size / 3**0.5
+    assert found.std() == pytest.approx(spread, rel=5 / found.size**0.5)
+    assert (np.abs(found).max() <= size) == (how == EVEN)
+
+
+PRODUCTS = ("conv_general_dilated", "dot_general")
+
+
+def products(jaxpr):
+    """Types of what convolutions and matrix products take, throughout a program."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in PRODUCTS:
+            yield tuple(str(operand.aval.dtype) for operand in equation.invars)
+        for value in jax.tree.leaves(tuple(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr")):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from products(inner)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in (*QUICK, "swin_v2_t") else pytest.mark.slow) for n in models.names()])
+def test_bfloat16_computes_in_it_and_keeps_parameters_in_float32(name, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # on a CPU depthwise layers are sums, of float32
+    side = 98 if name == "vit_h_14" else 96
+    net = models.create(name, num_outputs=6, image_size=side, dtype=jnp.bfloat16)
+    image = jax.ShapeDtypeStruct((2, side, side, 1), jnp.float32)
+    variables = jax.eval_shape(lambda key, image: net.init({"params": key}, image, train=False), jax.random.key(0), image)
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+    program = jax.make_jaxpr(lambda v, x: net.apply(v, x, train=False))(variables, image)
+    assert program.out_avals[0].dtype == jnp.float32
+    types = list(products(program.jaxpr))
+    # Float32 are the means over bins before VGG's dense layers, and the small network of Swin v2's position bias.
+    whole = types.count(("float32", "float32"))
+    assert types.count(("bfloat16", "bfloat16")) == len(types) - whole
+    assert whole == (2 * sum(net.blocks) if "swin_v2" in name else 2 if name.startswith(("alexnet", "vgg")) else 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in models.names() if n != "compact"])
 def test_extra_layers_and_one_channel(name):
