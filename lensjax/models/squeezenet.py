@@ -15,8 +15,9 @@ from jax.typing import DTypeLike
 
 from lensjax.models.layers import answer
 
-SMALLEST = 24
-"""Side of the smallest image that leaves every layer a pixel."""
+SMALLEST = 17
+"""Side of the smallest image that leaves every layer of 1.1 a pixel."""
+_SMALLEST_1_0 = 21
 
 _init = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
 _last_init = nn.initializers.normal(0.01)
@@ -66,7 +67,7 @@ class SqueezeNet(nn.Module):
 
     @nn.compact
     def __call__(self, image: Array, *, train: bool) -> Array:
-        """(batch, height, width, channel) in 0…1, at least 24×24 → (batch, num_outputs) float32."""
+        """(batch, height, width, channel) in 0…1, at least 17×17 (1.0: 21×21) → (batch, num_outputs) float32."""
         conv = partial(nn.Conv, padding=0, kernel_init=_init, dtype=self.dtype)
         channels, side = self.first
         x = nn.relu(conv(channels, (side, side), strides=2, name="features.0")(image.astype(self.dtype)))
@@ -85,3 +86,8 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
     "squeezenet1_0": partial(SqueezeNet, first=(96, 7), fires=(0, 16, 16, 32, 0, 32, 48, 48, 64, 0, 64)),
     "squeezenet1_1": partial(SqueezeNet, first=(64, 3), fires=(0, 16, 16, 0, 32, 32, 0, 48, 48, 64, 64)),
 }
+
+
+def check_size(name: str, side: int) -> str | None:
+    """What the side of the image must be, where it is not."""
+    return f"{_SMALLEST_1_0} or more" if name == "squeezenet1_0" and side < _SMALLEST_1_0 else None

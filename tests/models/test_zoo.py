@@ -229,6 +229,23 @@ def test_wrong_names_and_sizes():
     assert models.known("mnasnet2_25") and not models.known("mnasnet")
 
 
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("alexnet", 63), ("squeezenet1_0", 21), ("squeezenet1_1", 17), ("vgg11", 32), ("googlenet", 15), ("inception_v3", 75),
+        ("densenet121", 29), ("convnext_tiny", 32), ("vit_b_16", 16), ("vit_b_32", 32), ("vit_h_14", 14), ("swin_t", 4),
+    ],
+)  # fmt: skip
+def test_smallest_images_are_torchvisions(name, side):
+    """The smallest that torchvision's network answers to, found by trying."""
+    net = models.create(name, num_outputs=6, image_size=side)
+    image = jax.ShapeDtypeStruct((2, side, side, 1), jnp.float32)
+    (out, _) = jax.eval_shape(lambda key, x: net.init_with_output({"params": key}, x, train=False), jax.random.key(0), image)
+    assert out.shape == (2, 6)
+    with pytest.raises(BadInput, match=f"image_size is {side - 1} pixels"):
+        models.create(name, num_outputs=6, image_size=side - 1)
+
+
 @pytest.mark.slow
 def test_rematerialised_blocks_give_the_same():
     image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 1))
