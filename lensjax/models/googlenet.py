@@ -1,6 +1,6 @@
 """GoogLeNet, layer for layer as torchvision builds it (Szegedy et al. 2015, "Going deeper with convolutions").
 
-torchvision's transform_input, with which its own ImageNet weights come, is not a part of it: see `inception`.
+Its own ImageNet weights torchvision uses with `transform_input`: see `inception`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense
+from lensjax.models.layers import adaptive_average_pool, answer, dense, in_tensorflow_range
 
 SMALLEST = 15
 """Side of the smallest image, as in torchvision."""
@@ -97,6 +97,7 @@ class GoogLeNet(nn.Module):
     Attributes:
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 1024 → 1024 → 512, before the output.
+        transform_input: turn colours normalised as ImageNet's into −1…1 first, as torchvision does with its published weights.
         remat: compute the modules' activations anew in the backward pass instead of keeping them.
         dropout: share of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -104,6 +105,7 @@ class GoogLeNet(nn.Module):
 
     num_outputs: int
     extra_layers: bool = False
+    transform_input: bool = False
     remat: bool = False
     dropout: float = 0.2
     dtype: DTypeLike = jnp.float32
@@ -114,7 +116,8 @@ class GoogLeNet(nn.Module):
         conv = partial(_Conv, train=train, dtype=self.dtype)
         module = partial(nn.remat(_Inception) if self.remat else _Inception, conv=conv)
 
-        x = _pool(conv(64, 7, strides=2, name="conv1")(image.astype(self.dtype)), 3)
+        x = in_tensorflow_range(image) if self.transform_input else image
+        x = _pool(conv(64, 7, strides=2, name="conv1")(x.astype(self.dtype)), 3)
         x = conv(64, 1, name="conv2")(x)
         x = _pool(conv(192, 3, name="conv3")(x), 3)
         for entry in _MODULES:

@@ -1,8 +1,7 @@
 """Inception v3, layer for layer as torchvision builds it (Szegedy et al. 2016, "Rethinking the Inception architecture for computer
 vision").
 
-torchvision, where it loads its own ImageNet weights, also turns colours normalised as ImageNet's into −1…1 (transform_input). What the
-images hold is the caller's here: no network of this package but EfficientNet-Lite0 rescales its images.
+torchvision, where it loads its own ImageNet weights, also turns colours normalised as ImageNet's into −1…1: `transform_input` does.
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer, dense
+from lensjax.models.layers import answer, dense, in_tensorflow_range
 
 SMALLEST = 75
 """Side of the smallest image that leaves every layer a pixel."""
@@ -153,6 +152,7 @@ class Inception(nn.Module):
     Attributes:
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 2048 → 1024 → 512, before the output.
+        transform_input: turn colours normalised as ImageNet's into −1…1 first, as torchvision does with its published weights.
         remat: compute the modules' activations anew in the backward pass instead of keeping them.
         dropout: share of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -160,6 +160,7 @@ class Inception(nn.Module):
 
     num_outputs: int
     extra_layers: bool = False
+    transform_input: bool = False
     remat: bool = False
     dropout: float = 0.5
     dtype: DTypeLike = jnp.float32
@@ -170,7 +171,8 @@ class Inception(nn.Module):
         conv = partial(_Conv, train=train, dtype=self.dtype)
         mixed = partial(nn.remat(_Mixed) if self.remat else _Mixed, conv=conv)
 
-        x = conv(32, (3, 3), 2, (0, 0), name="Conv2d_1a_3x3")(image.astype(self.dtype))
+        x = in_tensorflow_range(image) if self.transform_input else image
+        x = conv(32, (3, 3), 2, (0, 0), name="Conv2d_1a_3x3")(x.astype(self.dtype))
         x = conv(32, (3, 3), 1, (0, 0), name="Conv2d_2a_3x3")(x)
         x = conv(64, (3, 3), 1, (1, 1), name="Conv2d_2b_3x3")(x)
         x = nn.max_pool(x, (3, 3), strides=(2, 2))

@@ -33,6 +33,21 @@ def adaptive_average_pool(x: Array, shape: tuple[int, int]) -> Array:
     return pooled.astype(x.dtype)
 
 
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def in_tensorflow_range(image: Array) -> Array:
+    """Colours (…, 3) that were normalised as torchvision does for ImageNet, in the range −1…1 that TensorFlow's networks were trained on.
+
+    Raises:
+        ValueError: not three channels.
+    """
+    if image.shape[-1] != 3:
+        raise ValueError(f"the image has {image.shape[-1]} channels; transform_input is for three")
+    return image * (np.float32(_IMAGENET_DEVIATION) / 0.5) + (np.float32(_IMAGENET_MEAN) - 0.5) / 0.5
+
+
 def make_divisible(channels: float, divisor: int) -> int:
     """The multiple of `divisor` nearest to `channels`, or the next one up where that is more than a tenth less."""
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)

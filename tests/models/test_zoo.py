@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -12,7 +13,7 @@ import pytest
 from lensjax import models
 from lensjax.errors import BadInput
 from lensjax.formats import torch_file
-from lensjax.models import torch_weights
+from lensjax.models import layers, torch_weights
 
 REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text())
 QUICK = ("squeezenet1_1", "resnet18")
@@ -244,6 +245,19 @@ def test_smallest_images_are_torchvisions(name, side):
     assert out.shape == (2, 6)
     with pytest.raises(BadInput, match=f"image_size is {side - 1} pixels"):
         models.create(name, num_outputs=6, image_size=side - 1)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_transformed_input(name):
+    """Black and white, normalised as for ImageNet, are −1 and 1 to the first layer."""
+    mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+    normalised = (np.float32([[[0, 0, 0], [1, 1, 1]]]) - mean) / deviation
+    np.testing.assert_allclose(layers.in_tensorflow_range(normalised), [[[-1, -1, -1], [1, 1, 1]]], rtol=1e-6)
+    net = models.create(name, num_outputs=6, in_channels=3, image_size=96).clone(transform_input=True)
+    shape = partial(jax.eval_shape, lambda image: net.init({"params": jax.random.key(0)}, image, train=False))
+    shape(jax.ShapeDtypeStruct((1, 96, 96, 3), jnp.float32))
+    with pytest.raises(ValueError, match="the image has 1 channels"):
+        shape(jax.ShapeDtypeStruct((1, 96, 96, 1), jnp.float32))
 
 
 @pytest.mark.slow
