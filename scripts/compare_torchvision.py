@@ -67,10 +67,11 @@ def theirs(name: str, side: int, images: np.ndarray, random: np.random.Generator
     net: Any = build(name, side)
     first = {key: value.numpy().copy() for key, value in net.state_dict().items()}
     tensors = moved(first, random)
-    net.load_state_dict({key: torch.from_numpy(value) for key, value in tensors.items()})
     batch = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     rates: list[float] = []
     with torch.no_grad():
+        for key, value in net.state_dict().items():
+            value.copy_(torch.from_numpy(tensors[key]))
         evaluation = net.eval()(batch).numpy()
         for module in net.modules():
             if hasattr(module, "p"):

@@ -86,15 +86,19 @@ def build(name: str, side: int) -> Any:
     # This module registers operators that want a torchvision built for the very same torch; these networks need none.
     registrations = "torchvision._meta_registrations"
     sys.modules.setdefault(registrations, types.ModuleType(registrations))
+    import torch
     from torchvision import models
     from torchvision.models import efficientnet
 
     if name in ("mnasnet3_8", "mnasnet6_0"):
         return models.MNASNet(float(name.removeprefix("mnasnet").replace("_", ".")))
     if name in ("efficientnet_b3_5", "efficientnet_b4_5"):
+        # As the thesis's code, Cosmo-ML, has them.
         width, depth = {"efficientnet_b3_5": (1.2, 1.6), "efficientnet_b4_5": (1.8, 2.0)}[name]
         setting, last = efficientnet._efficientnet_conf("efficientnet_b3", width_mult=width, depth_mult=depth)
-        return models.EfficientNet(setting, 0.3, last_channel=last)
+        if name == "efficientnet_b3_5":
+            return models.EfficientNet(setting, 0.3, last_channel=last)
+        return models.EfficientNet(setting, 0.4, last_channel=last, norm_layer=partial(torch.nn.BatchNorm2d, eps=1e-3, momentum=0.01))
     make: Callable[..., Any] = partial(models.get_model, name, weights=None)
     if name.startswith("vit"):
         return make(image_size=side)

@@ -70,7 +70,8 @@ _STAGES_V2 = {
         Stage(6, 3, 1, 640, 7),
     ),
 }
-# Width, depth, dropout, and normalisation's epsilon and momentum: torchvision's B5 to B7 keep the original's, the smaller have PyTorch's.
+# Width, depth, dropout, and normalisation's epsilon and momentum: torchvision's B5 to B7 and the thesis's B4.5 keep the original's, the
+# others have PyTorch's.
 _SCALES = {
     "b0": (1.0, 1.0, 0.2, 1e-5, 0.9),
     "b1": (1.0, 1.1, 0.2, 1e-5, 0.9),
@@ -78,7 +79,7 @@ _SCALES = {
     "b3": (1.2, 1.4, 0.3, 1e-5, 0.9),
     "b3_5": (1.2, 1.6, 0.3, 1e-5, 0.9),
     "b4": (1.4, 1.8, 0.4, 1e-5, 0.9),
-    "b4_5": (1.8, 2.0, 0.3, 1e-5, 0.9),
+    "b4_5": (1.8, 2.0, 0.4, 1e-3, 0.99),
     "b5": (1.6, 2.2, 0.4, 1e-3, 0.99),
     "b6": (1.8, 2.6, 0.5, 1e-3, 0.99),
     "b7": (2.0, 3.1, 0.5, 1e-3, 0.99),

@@ -33,8 +33,8 @@ def adaptive_average_pool(x: Array, shape: tuple[int, int]) -> Array:
     return pooled.astype(x.dtype)
 
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def in_tensorflow_range(image: Array) -> Array:
@@ -45,7 +45,7 @@ def in_tensorflow_range(image: Array) -> Array:
     """
     if image.shape[-1] != 3:
         raise ValueError(f"the image has {image.shape[-1]} channels; transform_input is for three")
-    return image * (np.float32(_IMAGENET_DEVIATION) / 0.5) + (np.float32(_IMAGENET_MEAN) - 0.5) / 0.5
+    return image * (_IMAGENET_DEVIATION / 0.5) + (_IMAGENET_MEAN - 0.5) / 0.5
 
 
 def make_divisible(channels: float, divisor: int) -> int:
@@ -87,13 +87,12 @@ def dense(
 def answer(x: Array, num_outputs: int, *, name: str, hidden: tuple[int, ...] = (), dtype: DTypeLike, **inits: Any) -> Array:
     """Adds what a network ends in: (batch, values) → (batch, num_outputs) float32.
 
-    A dense layer `name` with first weights `inits`, as `dense` takes them. Where there are `hidden` widths, a layer with ReLU of each
-    and the last one, "output", take its place, all with the first weights of PyTorch's layers.
+    A dense layer `name`; where there are `hidden` widths, a layer with ReLU of each and the last one, "output", take its place. First
+    weights `inits`, as `dense` takes them, are those of all.
     """
     for index, width in enumerate(hidden):
-        x = nn.relu(dense(x, width, name=f"extra{index}", dtype=dtype))
-    last = dense(x, num_outputs, name="output", dtype=dtype) if hidden else dense(x, num_outputs, name=name, dtype=dtype, **inits)
-    return last.astype(jnp.float32)
+        x = nn.relu(dense(x, width, name=f"extra{index}", dtype=dtype, **inits))
+    return dense(x, num_outputs, name="output" if hidden else name, dtype=dtype, **inits).astype(jnp.float32)
 
 
 class ConvNorm(nn.Module):

@@ -52,7 +52,8 @@ class SqueezeNet(nn.Module):
         first: channels and kernel side of the first convolution.
         fires: squeezed channels of each Fire module, 0 where there is a maximum instead.
         final_relu: torchvision's ReLU before the last mean.
-        extra_layers: a 512 → 256 convolution, the mean, and two fully connected layers, → 1024 → 512, before the output.
+        extra_layers: a 3×3 convolution 512 → 256, a 2×2 maximum, and of the whole map two fully connected layers, → 1024 → 512, before
+            the output, as in the 2023 thesis; there is no last mean then, and the weights fit one size of images.
         dropout: share of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
@@ -75,7 +76,9 @@ class SqueezeNet(nn.Module):
             x = _Fire(squeeze, conv, name=f"features.{number}")(x) if squeeze else _pool(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         if self.extra_layers:
-            x = nn.relu(conv(256, (1, 1), name="extra")(x)).mean(axis=(1, 2))
+            x = nn.relu(conv(256, (3, 3), padding=1, kernel_init=_last_init, name="extra")(x))
+            x = nn.max_pool(x, (2, 2), strides=(2, 2)) if min(x.shape[1:3]) > 1 else x
+            x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
             return answer(x, self.num_outputs, name="output", hidden=_EXTRA, dtype=self.dtype)
         x = conv(self.num_outputs, (1, 1), kernel_init=_last_init, name="classifier.1")(x)
         x = nn.relu(x) if self.final_relu else x

@@ -28,6 +28,16 @@ _OLD_NAMES = (
     (re.compile(r"^(.*\.mlp)\.linear_2\.(\w+)$"), r"\1.3.\2"),
 )
 """Names that torchvision gave up, but that its published weights still have: those of DenseNet and of ViT."""
+_COSMO_ML = {
+    "alexnet": ("classifier.6", "classifier.8", "classifier.10"),
+    "squeezenet": ("classifier.5", "classifier.7", "classifier.9"),
+    "densenet": ("classifier.0", "classifier.2", "classifier.4"),
+    "efficientnet": ("classifier.1", "classifier.3", "classifier.5"),
+    "mnasnet": ("classifier.1", "classifier.3", "classifier.5"),
+    "vit": ("heads.pre_logits1", "heads.pre_logits2", "heads.head"),
+    "swin": ("head.0", "head.2", "head.4"),
+} | dict.fromkeys(("inception", "resnet", "resnext", "wide"), ("fc.0", "fc.2", "fc.4"))
+"""What the 2023 thesis's code calls two extra layers and the last one, by the first word of a network's name."""
 _SHOWN = 5
 _HEADS = ("extra", "extra0", "extra1", "output")
 
@@ -42,6 +52,21 @@ def _todays_name(name: str) -> str:
     for pattern, replacement in _OLD_NAMES:
         name = pattern.sub(replacement, name)
     return name
+
+
+def _with_extra_layers(tensors: Mapping[str, np.ndarray], name: str) -> Mapping[str, np.ndarray]:
+    """Tensors with our names for the extra layers of a network of Cosmo-ML's, or as they are where they have none."""
+    theirs = _COSMO_ML.get(re.split(r"[_0-9]", name)[0], ())
+    if not theirs or not all(f"{layer}.weight" in tensors for layer in theirs):
+        return tensors
+    ours = dict(zip(theirs, ("extra0", "extra1", "output"), strict=True))
+    if name.startswith("squeezenet"):
+        ours["classifier.1"] = "extra"  # a convolution
+    renamed = {}
+    for key, value in tensors.items():
+        layer, _, leaf = key.rpartition(".")
+        renamed[f"{ours.get(layer, layer)}.{leaf}"] = value
+    return renamed
 
 
 def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
@@ -96,7 +121,8 @@ def convert(
 
     The last layer (and those of auxiliary heads) is fresh where it has another number of outputs, or where there are extra layers. A
     first convolution of three channels is summed over colour for `in_channels` = 1, so that a grey image gives what it gave in
-    three equal channels. A position embedding of another number of tokens is interpolated.
+    three equal channels. A position embedding of another number of tokens is interpolated. Networks of the 2023 thesis's code, of one
+    channel and with extra layers or without, are taken over whole.
 
     Args:
         tensors: PyTorch's state_dict: name → array.
@@ -116,6 +142,7 @@ def convert(
     image_size = image_size or _side(tensors)
     wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
     given = {_todays_name(key): np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
+    given = dict(_with_extra_layers(given, name)) if extra_layers else given
     missing, wrong, untyped, found, fresh = [], [], [], {}, []
     left = set(given)
     outputs = _outputs(given, wanted, num_outputs)

@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.errors import BadInput
-from lensjax.models.layers import answer, uniform_kernel
+from lensjax.models.layers import answer, dense, uniform_kernel
 
 SMALLEST = 14
 """Side of the smallest image: one patch of the smallest size."""
@@ -61,10 +61,10 @@ class _Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         norm = partial(nn.LayerNorm, epsilon=1e-6, use_fast_variance=False, dtype=self.dtype)
-        dense = partial(nn.Dense, kernel_init=_xavier, bias_init=nn.initializers.normal(1e-6), dtype=self.dtype)
+        token_wise = partial(nn.Dense, kernel_init=_xavier, bias_init=nn.initializers.normal(1e-6), dtype=self.dtype)
         x = x + _Attention(self.heads, self.dtype, name="self_attention")(norm(name="ln_1")(x))
-        y = nn.gelu(dense(self.hidden, name="mlp.0")(norm(name="ln_2")(x)), approximate=False)
-        return x + dense(x.shape[-1], name="mlp.3")(y)
+        y = nn.gelu(token_wise(self.hidden, name="mlp.0")(norm(name="ln_2")(x)), approximate=False)
+        return x + token_wise(x.shape[-1], name="mlp.3")(y)
 
 
 class _Encoder(nn.Module):
@@ -134,9 +134,11 @@ class VisionTransformer(nn.Module):
         token = self.param("class_token", nn.initializers.zeros, (1, 1, self.size)).astype(self.dtype)
         x = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, self.size)), x.reshape(batch, -1, self.size)], axis=1)
         x = _Encoder(self.blocks, self.heads, self.hidden, self.remat, self.dtype, name="encoder")(x)[:, 0]
-        hidden = _EXTRA if self.extra_layers else ()
-        inits = {"kernel_init": nn.initializers.zeros, "bias_init": nn.initializers.zeros}
-        return answer(x, self.num_outputs, name="heads.head", hidden=hidden, dtype=self.dtype, **inits)
+        if self.extra_layers:
+            for index, width in enumerate(_EXTRA):
+                x = nn.relu(dense(x, width, name=f"extra{index}", dtype=self.dtype))
+        name, zeros = "output" if self.extra_layers else "heads.head", nn.initializers.zeros
+        return answer(x, self.num_outputs, name=name, dtype=self.dtype, kernel_init=zeros, bias_init=zeros)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -77,6 +77,28 @@ def test_weights_of_any_floating_type_become_float32(tensors, dtype):
 
 
 @pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("squeezenet1_1", {"extra": "classifier.1", "extra0": "classifier.5", "extra1": "classifier.7", "output": "classifier.9"}),
+        ("resnet18", {"extra0": "fc.0", "extra1": "fc.2", "output": "fc.4"}),
+        ("efficientnet_b0", {"extra0": "classifier.1", "extra1": "classifier.3", "output": "classifier.5"}),
+    ],
+)
+def test_networks_of_the_thesis_with_extra_layers_are_taken_over_whole(name, layers):
+    random, expected, tensors = np.random.default_rng(0), {}, {}
+    for path, leaf in torch_weights.shapes(name, num_outputs=6, in_channels=1, image_size=SIDE, extra_layers=True).items():
+        value = expected[path] = random.standard_normal(leaf.shape, np.float32)
+        if path[-1] == "kernel":
+            value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+        layer, _, word = torch_weights.torch_name(path[1:]).rpartition(".")
+        tensors[f"{layers.get(layer, layer)}.{word}"] = value
+    found = torch_weights._flat(torch_weights.convert(tensors, name, num_outputs=6, image_size=SIDE, extra_layers=True))
+    assert found.keys() == expected.keys()
+    for path, value in expected.items():
+        np.testing.assert_array_equal(found[path], value)
+
+
+@pytest.mark.parametrize(
     ("name", "old"),
     [
         ("densenet121", lambda key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key)),
