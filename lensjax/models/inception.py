@@ -91,13 +91,12 @@ class _Conv(nn.Module):
     padding: tuple[int, int]
     train: bool
     dtype: DTypeLike
-    spread: float = 0.1
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         padding = [(p, p) for p in self.padding]
         x = nn.Conv(
-            self.channels, self.kernel, strides=self.strides, padding=padding, use_bias=False, kernel_init=_drawn(self.spread),
+            self.channels, self.kernel, strides=self.strides, padding=padding, use_bias=False, kernel_init=_drawn(0.1),
             dtype=self.dtype, name="conv",
         )(x)  # fmt: skip
         return nn.relu(nn.BatchNorm(use_running_average=not self.train, momentum=0.9, epsilon=1e-3, dtype=self.dtype, name="bn")(x))
@@ -139,7 +138,7 @@ class _Auxiliary(nn.Module):
     def __call__(self, x: Array) -> Array:
         x = nn.avg_pool(x, (5, 5), strides=(3, 3))
         x = self.conv(channels=128, kernel=(1, 1), strides=1, padding=(0, 0), name="conv0")(x)
-        x = self.conv(channels=768, kernel=(5, 5), strides=1, padding=(0, 0), spread=0.01, name="conv1")(x)
+        x = self.conv(channels=768, kernel=(5, 5), strides=1, padding=(0, 0), name="conv1")(x)
         return dense(jnp.mean(x, axis=(1, 2)), self.num_outputs, name="fc", dtype=self.dtype, kernel_init=_drawn(0.001))
 
 

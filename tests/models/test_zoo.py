@@ -135,6 +135,8 @@ FIRST = (
     ("squeezenet1_1", "classifier.1.weight", NORMAL, 0.01),
     ("googlenet", "fc.bias", EVEN, 1024**-0.5),
     ("googlenet", "aux1.fc2.weight", NORMAL, 0.01),
+    ("inception_v3", "AuxLogits.conv1.conv.weight", NORMAL, 0.1),
+    ("inception_v3", "AuxLogits.fc.weight", NORMAL, 0.001),
     ("inception_v3", "AuxLogits.fc.bias", EVEN, 768**-0.5),
     ("inception_v3", "fc.weight", NORMAL, 0.1),
     ("resnet18", "fc.bias", EVEN, 512**-0.5),
