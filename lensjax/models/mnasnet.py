@@ -71,6 +71,7 @@ class MnasNet(nn.Module):
         num_outputs: numbers to regress.
         width: scale of the channels, which are rounded to multiples of 8.
         dropout: share of the last features set to zero in training (dropout key: "dropout").
+        norm_momentum: share of the running statistics that is kept at each step.
         extra_layers: two more fully connected layers, → 1024 → 512, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -79,6 +80,7 @@ class MnasNet(nn.Module):
     num_outputs: int
     width: float = 1.0
     dropout: float = 0.2
+    norm_momentum: float = 0.9997
     extra_layers: bool = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
@@ -87,7 +89,7 @@ class MnasNet(nn.Module):
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel) in 0…1 → (batch, num_outputs) float32."""
         conv = partial(Conv, padding=0, use_bias=False, kernel_init=_conv_init, dtype=self.dtype)
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9997, epsilon=1e-5, dtype=self.dtype)
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=self.norm_momentum, epsilon=1e-5, dtype=self.dtype)
         block = partial(nn.remat(_Block) if self.remat else _Block, conv=conv, norm=norm)
 
         first = make_divisible(32 * self.width, 8)

@@ -36,6 +36,7 @@ class VGG(nn.Module):
         batch_norm: normalise after each convolution.
         hidden: width of the two hidden layers.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
+        remat: compute the stages' activations anew in the backward pass instead of keeping them.
         dropout: share of the two hidden layers' values set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
@@ -45,6 +46,7 @@ class VGG(nn.Module):
     batch_norm: bool = False
     hidden: int = 4096
     extra_layers: bool = False
+    remat: bool = False
     dropout: float = 0.5
     dtype: DTypeLike = jnp.float32
 
@@ -56,17 +58,21 @@ class VGG(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
 
-        x = image.astype(self.dtype)
-        layer = 0
-        for channels, depth in zip(_CHANNELS, self.depths, strict=True):
+        def stage(net: nn.Module, x: Array, layer: int, channels: int, depth: int) -> Array:
             for _ in range(depth):
                 x = conv(channels, name=f"features.{layer}")(x)
                 if self.batch_norm:
                     x = norm(name=f"features.{layer + 1}")(x)
                 x = nn.relu(x)
                 layer += 3 if self.batch_norm else 2
-            x = nn.max_pool(x, (2, 2), strides=(2, 2))
-            layer += 1
+            return nn.max_pool(x, (2, 2), strides=(2, 2))
+
+        run = nn.remat(stage, static_argnums=(2, 3, 4)) if self.remat else stage
+        x = image.astype(self.dtype)
+        layer = 0
+        for channels, depth in zip(_CHANNELS, self.depths, strict=True):
+            x = run(self, x, layer, channels, depth)
+            layer += depth * (3 if self.batch_norm else 2) + 1
         x = adaptive_average_pool(x, (7, 7))
         # PyTorch flattens (channel, height, width): in that order its fully connected weights, once
         # converted, give the same numbers.

@@ -60,7 +60,7 @@ class TrainConfig:
         clip_norm: gradients are scaled down to this global norm; 0 for never.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
-        remat: whether blocks are computed again for the gradient instead of kept: less memory, more time.
+        remat: whether blocks are computed again for the gradient instead of kept: less memory, more time; of no use on a CPU.
         dtype: type of the network's arithmetic; its parameters are float32 always.
         seed: seed of everything random.
         eval_every: steps from one evaluation to the next: an "epoch".

@@ -262,6 +262,29 @@ def test_transformed_input(name):
         shape(jax.ShapeDtypeStruct((1, 96, 96, 1), jnp.float32))
 
 
+REMATERIALISED = (
+    "vgg11_bn", "googlenet", "inception_v3", "resnet18", "regnet_y_32gf", "densenet121", "mobilenet_v2", "mobilenet_v3_small",
+    "shufflenet_v2_x0_5", "mnasnet0_5", "efficientnet_b0", "efficientnet_lite0", "convnext_tiny", "vit_b_32", "swin_t",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ("vgg11_bn", "resnet18") else pytest.mark.slow) for n in REMATERIALISED])
+def test_rematerialised_blocks_have_the_same_parameters(name):
+    image = jax.ShapeDtypeStruct((2, 96, 96, 1), jnp.float32)
+    plain, remat = (models.create(name, num_outputs=6, image_size=96, remat=remat) for remat in (False, True))
+    variables, others = (
+        jax.eval_shape(lambda x, net=net: net.init({"params": jax.random.key(0)}, x, train=False), image) for net in (plain, remat)
+    )
+    assert jax.tree.structure(variables) == jax.tree.structure(others)
+
+    def parts(net):
+        """Computations to be made anew in the backward pass."""
+        program = jax.make_jaxpr(lambda v, x: net.apply(v, x, train=False))(variables, image)
+        return sum(equation.primitive.name in ("checkpoint", "remat2") for equation in program.eqns)
+
+    assert parts(plain) == 0 and parts(remat) >= 4
+
+
 @pytest.mark.slow
 def test_rematerialised_blocks_give_the_same():
     image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 1))
