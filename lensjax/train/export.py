@@ -56,7 +56,7 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
         BadInput: a file is missing or unreadable, or a tensor is missing, surplus, of another shape or type.
     """
     folder = Path(folder)
-    config = _read_config(folder / CONFIG)
+    config = read_config(folder)
     path = folder / WEIGHTS
     try:
         tensors = safetensors.numpy.load_file(path)
@@ -67,7 +67,7 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
     if model is None:
         model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
     side = config.image_size if image_size is None else image_size
-    expected = jax.eval_shape(lambda key: init_variables(model, key, image_size=side), jax.random.key(0))
+    expected = jax.eval_shape(lambda: init_variables(model, jax.random.key(0), image_size=side))
     shapes = _flat(expected)
     for name, shape in shapes.items():
         if name not in tensors:
@@ -84,7 +84,13 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
     return jax.tree.unflatten(jax.tree.structure(expected), leaves), dataclasses.asdict(config)
 
 
-def _read_config(path: Path) -> TrainConfig:
+def read_config(folder: Path) -> TrainConfig:
+    """What made the exported weights in a folder.
+
+    Raises:
+        BadInput: no such file, or not such a config.
+    """
+    path = Path(folder) / CONFIG
     try:
         content = json.loads(path.read_text())
         return configs.from_mapping(content["config"])

@@ -18,7 +18,7 @@ from lensjax.train import config as configs
 from lensjax.train import evaluation, sharding
 from lensjax.train.checkpoint import Checkpoints
 from lensjax.train.config import TrainConfig
-from lensjax.train.export import load_weights
+from lensjax.train.export import load_weights, read_config
 from lensjax.train.state import Module, TrainState, init_state, keys
 from lensjax.train.step import make_predict, make_train_step
 
@@ -99,9 +99,10 @@ def train(
     _check_folder(workdir, config)
     weights = _first_weights(config, model, workdir / "checkpoints")
 
-    run_keys = keys(config.seed)
     initialise = _initializer(config, model, optimizer, mesh)
-    jax.eval_shape(initialise, run_keys.init)  # layers that the network has not are named before anything is written
+    # Layers that the network has not are named before anything is compiled or written.
+    jax.eval_shape(lambda: initialise(jax.random.key(0)))
+    run_keys = keys(config.seed)
     train_step = make_train_step(config, problem, model, optimizer, mesh)
     test_batch = min(EVALUATION_BATCH, config.eval_size)
     test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
@@ -230,6 +231,9 @@ def _first_weights(config: TrainConfig, model: Module, folder: Path) -> dict[str
         with Checkpoints(folder, read_only=True) as checkpoints:
             if checkpoints.steps():
                 return None
+    theirs = read_config(Path(config.init)).model
+    if theirs != config.model:
+        raise BadInput(f"init is {config.init!r}, which holds weights of {theirs}; the run's network is {config.model}")
     return load_weights(Path(config.init), model=model, image_size=config.image_size)[0]
 
 

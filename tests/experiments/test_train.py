@@ -147,6 +147,13 @@ def test_bad_arguments_end_in_one_line_and_code_2(environment, arguments, said):
     assert said in err and err.count("\n") == 1 and "Traceback" not in err
 
 
+def test_layers_that_are_not_there_leave_no_folder(environment, tmp_path):
+    own_cache = {name: value for name, value in environment.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    code, out, err = finish(start(own_cache, "--config=smoke.py", "--config.frozen=nothing", f"--workdir={tmp_path}/run"))
+    assert (code, out) == (2, "") and "frozen is 'nothing'" in err and err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_help(environment):
     code, out, _ = finish(start(environment, "--help"))
     assert code == 0 and "--config" in out and "--workdir" in out and "--export" in out

@@ -275,6 +275,13 @@ def test_weights_that_are_not_there_leave_no_folder(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_weights_of_another_network_are_named(tmp_path, unbroken):
+    folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
+    with pytest.raises(BadInput, match=f"weights', which holds weights of {CONFIG.model}; the run's network is vgg11"):
+        train(dataclasses.replace(CONFIG, model="vgg11", init=str(folder)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_weights_are_not_wanted_again_when_a_run_goes_on(tmp_path, unbroken):
     folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
     config = dataclasses.replace(CONFIG, init=str(folder))

@@ -1,0 +1,100 @@
+"""Why the 2023 thesis's MnasNet never left the mean: its code trained on in evaluation mode after the first evaluation.
+
+    python scripts/study_modes.py [--model mnasnet1_0] [--steps 1000] [--batch 16] [--out docs/study_modes.png]
+
+Cosmo-ML asks for training mode once, before the first epoch; each evaluation leaves the network in evaluation mode, and training goes on
+in it: nothing is dropped any more, and BatchNorm normalises by its running statistics, which stand still. Here a network is trained for
+--steps steps as it should be, and then for as many more, on the same images, in three ways: as before; in evaluation mode; and in
+evaluation mode where BatchNorm remembers 10 steps, as in the other networks, instead of MnasNet's 3300. sis2023 with encoded targets, as
+in study_networks.py; prints the mean loss of every tenth of the steps and saves the curves. About 20 minutes on two cores.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import matplotlib
+import numpy as np
+from study_networks import guess, run_of
+from tqdm import tqdm
+
+from lensjax.train import config as configs
+from lensjax.train import sharding
+from lensjax.train.config import TrainConfig
+from lensjax.train.state import TrainState, init_state, keys
+from lensjax.train.step import make_train_step
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+SHORT = 0.9
+"""Share of the running statistics that is kept at a step in most networks (PyTorch's momentum of 0.1)."""
+
+
+def begun(model: Any, config: TrainConfig) -> TrainState:
+    """The state before the first step."""
+    optimizer = configs.make_optimizer(config)
+    make = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0, head_scale=config.head_scale))
+    return make(keys(config.seed).init)
+
+
+def trained(model: Any, config: TrainConfig, state: TrainState, label: str, *, train: bool) -> tuple[TrainState, np.ndarray]:
+    """State and losses after `config.steps` more steps, in training mode or not. The given state's memory is left alone."""
+    problem, random = configs.make_problem(config), keys(config.seed)
+    mode = SimpleNamespace(apply=lambda variables, image, **options: model.apply(variables, image, **{**options, "train": train}))
+    step = make_train_step(config, problem, mode, configs.make_optimizer(config), sharding.make_mesh())  # type: ignore[arg-type]
+    state, losses = jax.tree.map(jax.numpy.copy, state), []
+    for _ in tqdm(range(config.steps), desc=label, unit="step", disable=None, leave=False):
+        state, loss = step(state, random)
+        losses.append(float(loss))
+    return state, np.array(losses)
+
+
+def main() -> None:
+    """The program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="mnasnet1_0", metavar="NAME", help="MnasNet of any width (mnasnet1_0)")
+    parser.add_argument("--steps", type=int, default=1000, help="steps before the change, and after it (1000)")
+    parser.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels on a side (64)")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="images in a step (16)")
+    parser.add_argument("--out", type=Path, default=Path("docs/study_modes.png"), metavar="FILE", help="the figure")
+    options = parser.parse_args()
+    if not options.model.startswith("mnasnet") or options.steps < 10:
+        parser.error("a network mnasnet… and at least 10 steps are asked for")
+    config = run_of(options.model, steps=options.steps, size=options.image_size, batch=options.batch, rate=3e-4)
+    config = replace(config, schedule="constant", warmup_steps=0, head_scale=0.02)
+    model: Any = configs.make_model(config, configs.make_problem(config))
+    middle = guess(config)
+    print(f"guess {middle:.3f}\nmean loss of each tenth of {options.steps} steps")
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    ends = np.cumsum([len(part) for part in np.array_split(np.arange(options.steps), 10)])
+
+    def show(label: str, losses: np.ndarray, colour: str, after: bool) -> None:
+        tenths = [part.mean() for part in np.array_split(losses, 10)]
+        print(f"{label:48}" + "".join(f"{loss:7.3f}" for loss in tenths), flush=True)
+        axes.plot(ends + after * options.steps, tenths, "o-" if after else "o:", ms=4, color=colour, label=label)
+
+    for name, network, colour in (("", model, "tab:blue"), (", memory of 10 steps", model.clone(norm_momentum=SHORT), "tab:green")):
+        state, losses = trained(network, config, begun(network, config), f"before{name}", train=True)
+        show(f"training mode{name}", losses, colour, after=False)
+        if not name:
+            show("training mode goes on", trained(network, config, state, "goes on", train=True)[1], colour, after=True)
+        losses = trained(network, config, state, f"evaluation mode{name}", train=False)[1]
+        show(f"then evaluation mode{name}", losses, colour if name else "tab:red", after=True)
+    axes.axhline(middle, color="black", ls="--", lw=1, label="best constant answer")
+    axes.axvline(options.steps, color="grey", lw=1)
+    axes.set(
+        xlabel="step", ylabel="mean absolute error of the targets", title=f"{options.model}, {options.image_size}×{options.image_size}"
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(options.out, dpi=130)
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
