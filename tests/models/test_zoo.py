@@ -156,7 +156,10 @@ FIRST = (
 """Of a network with 1000 outputs the tensor, and how torchvision draws it: evenly to ∓ an extent, normally of a spread, or a constant."""
 
 
-@pytest.mark.parametrize(("name", "tensor", "how", "size"), FIRST)
+@pytest.mark.parametrize(
+    ("name", "tensor", "how", "size"),
+    [pytest.param(*row, marks=[] if row[0] in ("alexnet", "resnet18", "vit_b_32") else pytest.mark.slow) for row in FIRST],
+)
 def test_first_weights_are_drawn_as_torchvision_draws_them(name, tensor, how, size):
     """scripts/compare_torchvision.py looks at every tensor of every network."""
     net = models.create(name, num_outputs=1000, in_channels=3, image_size=96)
@@ -191,7 +194,7 @@ def products(jaxpr):
                 yield from products(inner)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in (*QUICK, "swin_v2_t") else pytest.mark.slow) for n in models.names()])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in models.names()])
 def test_bfloat16_computes_in_it_and_keeps_parameters_in_float32(name, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # on a CPU depthwise layers are sums, of float32
     side = 98 if name == "vit_h_14" else 96
