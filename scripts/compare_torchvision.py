@@ -160,6 +160,7 @@ def compared(name: str, *, size: int, batch: int, seed: int) -> dict[str, Any]:
     means = [difference(found["means"][key], mean) for key, mean in reference["means"].items() if key in found["means"]]
     if len(found["training"]) != len(reference["training"]) or len(means) != len(reference["means"]):
         raise SystemExit(f"{name}: other answers in training, or other statistics")
+    same_rates = len(found["rates"]) == len(reference["rates"]) and np.allclose(found["rates"], reference["rates"])
     row = {
         "network": name,
         "side": side,
@@ -167,7 +168,7 @@ def compared(name: str, *, size: int, batch: int, seed: int) -> dict[str, Any]:
         "evaluation": difference(found["evaluation"], reference["evaluation"]),
         "training": max(difference(a, b) for a, b in zip(found["training"], reference["training"], strict=True)),
         "statistics": max(means, default=float("nan")),
-        "dropout": "same" if np.allclose(found["rates"], reference["rates"]) else f"{found['rates']} for {reference['rates']}",
+        "dropout": "same" if same_rates else f"{found['rates']} for {reference['rates']}",
         "beginning": f"{len(different)}: {'; '.join(different[:2])}" if different else "same",
         "seconds": round(time.perf_counter() - began, 1),
     }

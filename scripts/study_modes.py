@@ -18,14 +18,11 @@ from typing import Any
 import jax
 import matplotlib
 import numpy as np
-from study_networks import guess, run_of
-from tqdm import tqdm
+from study_networks import begun, guess, run_of, stepped
 
 from lensjax.train import config as configs
-from lensjax.train import sharding
 from lensjax.train.config import TrainConfig
-from lensjax.train.state import TrainState, init_state, keys
-from lensjax.train.step import make_train_step
+from lensjax.train.state import TrainState
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
@@ -34,23 +31,11 @@ SHORT = 0.9
 """Share of the running statistics that is kept at a step in most networks (PyTorch's momentum of 0.1)."""
 
 
-def begun(model: Any, config: TrainConfig) -> TrainState:
-    """The state before the first step."""
-    optimizer = configs.make_optimizer(config)
-    make = jax.jit(lambda key: init_state(model, optimizer, key, image_size=config.image_size, ema=0.0, head_scale=config.head_scale))
-    return make(keys(config.seed).init)
-
-
 def trained(model: Any, config: TrainConfig, state: TrainState, label: str, *, train: bool) -> tuple[TrainState, np.ndarray]:
     """State and losses after `config.steps` more steps, in training mode or not. The given state's memory is left alone."""
-    problem, random = configs.make_problem(config), keys(config.seed)
     mode = SimpleNamespace(apply=lambda variables, image, **options: model.apply(variables, image, **{**options, "train": train}))
-    step = make_train_step(config, problem, mode, configs.make_optimizer(config), sharding.make_mesh())  # type: ignore[arg-type]
-    state, losses = jax.tree.map(jax.numpy.copy, state), []
-    for _ in tqdm(range(config.steps), desc=label, unit="step", disable=None, leave=False):
-        state, loss = step(state, random)
-        losses.append(float(loss))
-    return state, np.array(losses)
+    state, losses, _ = stepped(mode, config, jax.tree.map(jax.numpy.copy, state), label)
+    return state, losses
 
 
 def main() -> None:

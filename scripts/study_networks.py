@@ -12,6 +12,7 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ from lensjax.models import torch_weights
 from lensjax.train import config as configs
 from lensjax.train import sharding
 from lensjax.train.config import TrainConfig
-from lensjax.train.state import init_state, keys
+from lensjax.train.state import TrainState, init_state, keys
 from lensjax.train.step import make_train_step
 
 matplotlib.use("Agg")
@@ -59,25 +60,36 @@ def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> Trai
     )  # fmt: skip
 
 
-def trained(config: TrainConfig, tensors: dict[str, np.ndarray] | None = None) -> tuple[np.ndarray, float]:
-    """(loss of every step, median seconds of a step) of a run that begins with PyTorch's `tensors`, or afresh where None."""
-    problem, mesh = configs.make_problem(config), sharding.make_mesh()
-    model, random = configs.make_model(config, problem), keys(config.seed)
+def begun(model: Any, config: TrainConfig) -> TrainState:
+    """The state before the first step."""
     optimizer = configs.make_optimizer(config)
-    state = jax.jit(lambda key: init_state(
+    return jax.jit(lambda key: init_state(
         model, optimizer, key, image_size=config.image_size, ema=0.0, head_scale=config.head_scale, zeroed=config.zeroed
-    ))(random.init)  # fmt: skip
-    if tensors is not None:
-        size, outputs = config.image_size, model.num_outputs
-        state = replace(state, **torch_weights.convert(tensors, config.model, num_outputs=outputs, image_size=size, seed=config.seed))
-    step = make_train_step(config, problem, model, optimizer, mesh)
+    ))(keys(config.seed).init)  # fmt: skip
+
+
+def stepped(model: Any, config: TrainConfig, state: TrainState, label: str) -> tuple[TrainState, np.ndarray, float]:
+    """(state, loss of every step, median seconds of a step) after `config.steps` more steps, which take over the given state's memory."""
+    problem, random = configs.make_problem(config), keys(config.seed)
+    step = make_train_step(config, problem, model, configs.make_optimizer(config), sharding.make_mesh())
     losses, times = [], []
-    for _ in tqdm(range(config.steps), desc=config.model, unit="step", disable=None, leave=False):
+    for _ in tqdm(range(config.steps), desc=label, unit="step", disable=None, leave=False):
         began = time.perf_counter()
         state, loss = step(state, random)
         losses.append(float(loss))
         times.append(time.perf_counter() - began)
-    return np.array(losses), float(np.median(times))
+    return state, np.array(losses), float(np.median(times))
+
+
+def trained(config: TrainConfig, tensors: dict[str, np.ndarray] | None = None) -> tuple[np.ndarray, float]:
+    """(loss of every step, median seconds of a step) of a run that begins with PyTorch's `tensors`, or afresh where None."""
+    model = configs.make_model(config, configs.make_problem(config))
+    state = begun(model, config)
+    if tensors is not None:
+        size, outputs = config.image_size, model.num_outputs
+        state = replace(state, **torch_weights.convert(tensors, config.model, num_outputs=outputs, image_size=size, seed=config.seed))
+    _, losses, seconds = stepped(model, config, state, config.model)
+    return losses, seconds
 
 
 def guess(config: TrainConfig) -> float:

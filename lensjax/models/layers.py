@@ -84,14 +84,20 @@ def dense(
     return nn.Dense(features, kernel_init=kernel_init, bias_init=bias_init, dtype=dtype, name=name)(x)
 
 
+def hidden_layers(x: Array, widths: tuple[int, ...], *, dtype: DTypeLike, **inits: Any) -> Array:
+    """Adds a dense layer with ReLU of each width, "extra0", "extra1", …: (batch, values) → (batch, last width)."""
+    for index, width in enumerate(widths):
+        x = nn.relu(dense(x, width, name=f"extra{index}", dtype=dtype, **inits))
+    return x
+
+
 def answer(x: Array, num_outputs: int, *, name: str, hidden: tuple[int, ...] = (), dtype: DTypeLike, **inits: Any) -> Array:
     """Adds what a network ends in: (batch, values) → (batch, num_outputs) float32.
 
     A dense layer `name`; where there are `hidden` widths, a layer with ReLU of each and the last one, "output", take its place. First
     weights `inits`, as `dense` takes them, are those of all.
     """
-    for index, width in enumerate(hidden):
-        x = nn.relu(dense(x, width, name=f"extra{index}", dtype=dtype, **inits))
+    x = hidden_layers(x, hidden, dtype=dtype, **inits)
     return dense(x, num_outputs, name="output" if hidden else name, dtype=dtype, **inits).astype(jnp.float32)
 
 

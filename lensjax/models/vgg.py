@@ -58,13 +58,14 @@ class VGG(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
 
-        def stage(net: nn.Module, x: Array, layer: int, channels: int, depth: int) -> Array:
-            for _ in range(depth):
+        each = 3 if self.batch_norm else 2  # layers that torchvision counts for a convolution
+
+        def stage(net: nn.Module, x: Array, first: int, channels: int, depth: int) -> Array:
+            for layer in range(first, first + each * depth, each):
                 x = conv(channels, name=f"features.{layer}")(x)
                 if self.batch_norm:
                     x = norm(name=f"features.{layer + 1}")(x)
                 x = nn.relu(x)
-                layer += 3 if self.batch_norm else 2
             return nn.max_pool(x, (2, 2), strides=(2, 2))
 
         run = nn.remat(stage, static_argnums=(2, 3, 4)) if self.remat else stage
@@ -72,7 +73,7 @@ class VGG(nn.Module):
         layer = 0
         for channels, depth in zip(_CHANNELS, self.depths, strict=True):
             x = run(self, x, layer, channels, depth)
-            layer += depth * (3 if self.batch_norm else 2) + 1
+            layer += each * depth + 1
         x = adaptive_average_pool(x, (7, 7))
         # PyTorch flattens (channel, height, width): in that order its fully connected weights, once
         # converted, give the same numbers.

@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.errors import BadInput
-from lensjax.models.layers import answer, dense, uniform_kernel
+from lensjax.models.layers import answer, hidden_layers, uniform_kernel
 
 SMALLEST = 14
 """Side of the smallest image: one patch of the smallest size."""
@@ -135,8 +135,7 @@ class VisionTransformer(nn.Module):
         x = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, self.size)), x.reshape(batch, -1, self.size)], axis=1)
         x = _Encoder(self.blocks, self.heads, self.hidden, self.remat, self.dtype, name="encoder")(x)[:, 0]
         if self.extra_layers:
-            for index, width in enumerate(_EXTRA):
-                x = nn.relu(dense(x, width, name=f"extra{index}", dtype=self.dtype))
+            x = hidden_layers(x, _EXTRA, dtype=self.dtype)
         name, zeros = "output" if self.extra_layers else "heads.head", nn.initializers.zeros
         return answer(x, self.num_outputs, name=name, dtype=self.dtype, kernel_init=zeros, bias_init=zeros)
 
