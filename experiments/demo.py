@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from experiments import commandline
-from lensjax import estimate, metrics, problems, report, stream
+from lensjax import estimate, metrics, problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.image.grid import pixel_points
 from lensjax.metrics import EXPECTED_ABSOLUTE, MEDIAN_ABSOLUTE
 from lensjax.problems import Problem
 from lensjax.refine import Solution, cramer_rao, model_image
+from lensjax.report import figures as report
+from lensjax.train import stream
 
 THESIS = {"x": 1.89, "y": 1.20, "einsteinR": 0.49, "sigma": 0.14, "sigma2": 0.14, "theta": 1.79}
 """Mean absolute errors of the 2023 thesis's best network, VGG-19-BN, without symmetry, on its own test images."""

@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from experiments import commandline
-from lensjax import estimate, files, metrics, problems, report, stream
+from lensjax import estimate, metrics, problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
+from lensjax.files import whole as files
 from lensjax.problems import Problem
 from lensjax.refine import Solution
-from lensjax.train import restore_run, sharding
+from lensjax.report import figures as report
+from lensjax.train import restore_run, sharding, stream
 from lensjax.train.evaluation import read_rows
 from lensjax.train.loop import Run
 from lensjax.train.step import make_predict

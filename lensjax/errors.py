@@ -1,8 +1,72 @@
-"""The one error that is the user's to mend."""
+"""The one error that the user can correct."""
+
+from pathlib import Path
+from typing import Any
+
+from lensjax._internal.words import shown
+
+_NOTHING: Any = object()
 
 
 class BadInput(ValueError):
-    """Input that cannot be used: one line that names the file, row, column, value and what is allowed.
+    """Input that cannot be used: where it stands, what it is, and what is expected instead.
 
-    Command lines print that line on stderr and end with exit code 2.
+    `str()` is one line, "data.csv: line 7, column sigma: the value is '-3'; expected a length above 0 and up to 10000 px". Command
+    lines print that line on stderr and end with exit code 2; whoever needs a part of it reads the fields.
+
+    Attributes:
+        problem: what is wrong, in words; empty where `value` and `expected` say it.
+        path: the file or folder; None where there is none.
+        line: line of the file, counted from 1.
+        column: column, key, flag or parameter.
+        place: where in that cell or file, in words, such as "member 2, character 14".
+        value: what stands there; `has_value` says whether anything was given.
+        expected: what is expected instead, such as "a number between 0 and 1".
+        hint: one more remark, such as "did you mean sigma?".
     """
+
+    def __init__(
+        self,
+        problem: str = "",
+        *,
+        path: str | Path | None = None,
+        line: int | None = None,
+        column: str | None = None,
+        place: str = "",
+        value: object = _NOTHING,
+        expected: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(problem)
+        self.problem, self.line, self.column, self.place = problem, line, column, place
+        self.path = None if path is None else str(path)
+        self.value = None if value is _NOTHING else value
+        self.has_value = value is not _NOTHING
+        self.expected, self.hint = expected, hint
+
+    def within(self, *, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "") -> "BadInput":
+        """The same error, with its place filled in where it has none yet."""
+        return BadInput(
+            self.problem,
+            path=path if self.path is None else self.path,
+            line=line if self.line is None else self.line,
+            column=column if self.column is None else self.column,
+            place=self.place or place,
+            value=self.value if self.has_value else _NOTHING,
+            expected=self.expected,
+            hint=self.hint,
+        )
+
+    def __str__(self) -> str:
+        inner = [
+            f"line {self.line}" if self.line is not None else "",
+            ("" if self.column.startswith(("-", "[")) or self.line is None else "column ") + self.column if self.column else "",
+            self.place,
+        ]
+        body = self.problem
+        if not body and self.has_value:
+            body = "the value is empty" if self.value == "" else f"the value is {shown(self.value)}"
+        expected = f"expected {self.expected}" if self.expected else ""
+        told = "; ".join(part for part in (body, expected, self.hint) if part)
+        where = [self.path or "", ", ".join(part for part in inner if part)]
+        return ": ".join(part for part in (*where, told) if part)

@@ -32,7 +32,8 @@ import numpy as np
 import pandas as pd
 from reference_networks import SIDES, build, filled
 
-from lensjax import files, models
+from lensjax import models
+from lensjax.files import whole as files
 from lensjax.models import torch_weights
 
 OUTPUTS, CHANNELS = 1000, 3

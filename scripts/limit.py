@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems, stream
+from lensjax import estimate, metrics, problems
 from lensjax.problems import Problem
 from lensjax.refine import Solution, cramer_rao
+from lensjax.train import stream
 
 NORMAL_MEDIAN = 0.6745
 CHUNK = 48

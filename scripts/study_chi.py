@@ -8,7 +8,7 @@ identical. A lens potential of a point mass or SIS has ψ(χν; R) = χ² ψ(ν;
     β = (χν − ∇ψ(χν; R)) / χ = ν − ∇ψ(ν; R/χ)
 
 depends on R/χ alone, exactly; likewise every term of the roulette series. Here the left form is computed, in lens-plane lengths, for whole
-systems of prior sis2023 and χ drawn from 0.3…0.7, and the pairs of 8-bit images are compared by `lensjax.compare`:
+systems of prior sis2023 and χ drawn from 0.3…0.7, and the pairs of 8-bit images are compared by `lensjax.report.compare`:
 
     lensjax            what `lensjax simulate` makes of a row with einsteinR and χ: it takes θ_E = R/χ, in float32
     real numbers       the left form, light where the lens equation leads
@@ -38,14 +38,17 @@ from jax import Array
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from lensjax import compare, problems, render, report, roulette
+from lensjax import problems, roulette
 from lensjax.conventions import GREY_LEVELS
-from lensjax.formats import images
+from lensjax.dataset import render
+from lensjax.files import images
 from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.image.centre import centroid
 from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS, Lens, PointMass
+from lensjax.report import compare
+from lensjax.report import figures as report
 from lensjax.source.gaussian import elliptical
 
 TERMS = 50

@@ -23,11 +23,14 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from lensjax import delens, inversion, report, simulate
-from lensjax.delens import Grid
+from lensjax import simulate
 from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, cluster
+from lensjax.reconstruct import invert as inversion
+from lensjax.reconstruct import sample as delens
+from lensjax.reconstruct.sample import Grid
+from lensjax.report import figures as report
 from lensjax.simulate import Camera, System
 from lensjax.source import Picture, Source, constellation, sersic
 from lensjax.source.gaussian import elliptical

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lensjax import files
+from lensjax.files import whole as files
 from lensjax.models import torch_weights
 from lensjax.train import config as configs
 from lensjax.train import sharding

@@ -28,11 +28,13 @@ from jax import Array
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems, render, report, simulate
+from lensjax import estimate, metrics, problems, simulate
+from lensjax.dataset import render
 from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.image.detector import quantise
 from lensjax.lens import SIS
 from lensjax.problems import Problem
+from lensjax.report import figures as report
 from lensjax.simulate import System
 from lensjax.source.gaussian import elliptical
 

@@ -22,8 +22,9 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from lensjax import files, models
+from lensjax import models
 from lensjax.errors import BadInput
+from lensjax.files import whole as files
 from lensjax.train.config import DTYPES
 from lensjax.train.state import init_variables
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lensjax.files import write_bytes
-from lensjax.formats.cosmosim import PERCENT, number
+from lensjax.files.whole import write_bytes
+from lensjax.formats.cosmosim.table import PERCENT, number
 from lensjax.refine import Solution
 
 _AFTER = ("chi2", "success", "status")

@@ -1,6 +1,6 @@
 """One image as a row of a file describes it: numbers and names, checked, in the units of files.
 
-What reads files makes scenes (`cosmosim_toml`, `cosmosim_rows`); what renders them is `lensjax.render`.
+What reads files makes scenes (`formats.cosmosim`); what renders them is `lensjax.dataset.render`.
 """
 
 from dataclasses import dataclass

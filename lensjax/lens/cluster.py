@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.lens.base import Lens, fixed_point_image
-from lensjax.tree import register
 
 _UNROLLED = 16  # members of a kind written out one by one; more are looped over, which compiles in no time
 

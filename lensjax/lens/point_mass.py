@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.lens.base import direction, safe_norm
-from lensjax.tree import register
 
 
 def potential(x: Array, y: Array, theta_e: Array) -> Array:

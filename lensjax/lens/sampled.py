@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.lens.base import fixed_point_image
-from lensjax.tree import register
 
 DEGREE = 5
 

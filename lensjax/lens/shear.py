@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.tree import register
+from lensjax._internal.tree import register
 
 
 @register

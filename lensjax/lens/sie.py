@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.fence import fenced
+from lensjax._internal.fence import fenced
+from lensjax._internal.tree import register
 from lensjax.lens.base import CENTRE, fixed_point_image, safe_norm
-from lensjax.tree import register
 
 _SMALL = 0.01  # of z², below which eight terms of a series are exact to rounding, in float64 too
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.fence import fenced
+from lensjax._internal.fence import fenced
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 

@@ -14,16 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens import PointMass
-from lensjax.problems.base import (
-    Parameter,
-    Problem,
-    decode_ellipse,
-    ellipse_is_round,
-    encode_ellipse,
-    make_camera,
-    swapped_axes,
-    uniform,
-)
+from lensjax.problems.base import Parameter, Problem, decode_ellipse, ellipse_is_round, encode_ellipse, make_camera, swapped_axes, uniform
 from lensjax.problems.observables import shape_of
 from lensjax.simulate import Camera, System
 from lensjax.source.gaussian import Gaussian, from_shape

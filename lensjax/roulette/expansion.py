@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.lens import Lens
 from lensjax.roulette.amplitudes import scaled
-from lensjax.tree import register
 
 _UNROLLED = 12  # terms up to which the polynomial is written out; beyond, powers and one matrix product are quicker to compile
 

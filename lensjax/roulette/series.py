@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.fence import fenced
+from lensjax._internal.fence import fenced
 from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Shear, Sheet
 from lensjax.lens.cluster import total
 from lensjax.lens.sie import turned

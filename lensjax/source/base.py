@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.tree import register
+from lensjax._internal.tree import register
 
 
 class Source(Protocol):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.ndimage import map_coordinates
 
-from lensjax.tree import register
+from lensjax._internal.tree import register
 
 
 @register

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
 from lensjax.source.gaussian import width_of
-from lensjax.tree import register
 
 _CORE = 1e-12  # ρ² below which the cusp is cut off, so that slopes are finite
 

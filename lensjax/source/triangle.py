@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.tree import register
+from lensjax._internal.tree import register
 
 WIDTH = 3.0
 """Width of the lines [px]."""

@@ -16,7 +16,7 @@ import optax
 
 from lensjax import models, problems
 from lensjax.errors import BadInput
-from lensjax.files import write_text
+from lensjax.files.whole import write_text
 from lensjax.problems import Problem
 from lensjax.problems.base import METHODS
 from lensjax.train import optim

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lensjax import metrics
 from lensjax.errors import BadInput
-from lensjax.files import write_text
+from lensjax.files.whole import write_text
 from lensjax.problems import Problem
 from lensjax.train.step import Predict
 

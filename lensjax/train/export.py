@@ -12,7 +12,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from lensjax.errors import BadInput
-from lensjax.files import write_bytes, write_text
+from lensjax.files.whole import write_bytes, write_text
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
 from lensjax.train.state import Module, init_variables

@@ -9,8 +9,8 @@ import optax
 from flax.linen import Module
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.train import layers
-from lensjax.tree import register
 
 
 @register

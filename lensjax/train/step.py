@@ -13,9 +13,8 @@ import optax
 from jax import Array
 from jax.sharding import Mesh
 
-from lensjax import stream
 from lensjax.problems import Problem
-from lensjax.train import sharding
+from lensjax.train import sharding, stream
 from lensjax.train.config import TrainConfig
 from lensjax.train.optim import LOSSES
 from lensjax.train.state import Keys, Module, TrainState

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lensjax.errors import BadInput
-from lensjax.formats import cosmosim
+from lensjax.formats.cosmosim import table as cosmosim
 
 NAMES = ("x", "y", "einsteinR", "sigma", "sigma2", "theta")
 HEADER = "index,filename,source,lens,chi,R,phi,einsteinR,sigma,sigma2,theta,nterms,x,y\n"

@@ -8,8 +8,8 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from lensjax.errors import BadInput
-from lensjax.formats import cosmosim
-from lensjax.formats import cosmosim_rows as rows
+from lensjax.formats.cosmosim import rows
+from lensjax.formats.cosmosim import table as cosmosim
 from lensjax.formats.scene import Light, Mass, Scene
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensjax.errors import BadInput
-from lensjax.formats import cosmosim_strings as strings
+from lensjax.formats.cosmosim import strings
 from lensjax.formats.scene import Light, Mass
 
 PLACES = st.floats(-1e4, 1e4)

@@ -9,9 +9,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from lensjax.errors import BadInput
-from lensjax.formats import cosmosim_rows as rows
-from lensjax.formats import cosmosim_strings as strings
-from lensjax.formats import cosmosim_toml as toml
+from lensjax.formats.cosmosim import rows, strings, toml
 
 SHIPPED = """
 [simulator]

@@ -9,7 +9,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from lensjax.errors import BadInput
-from lensjax.formats import roulette_csv
+from lensjax.formats.cosmosim import amplitudes as roulette_csv
 from lensjax.formats.scene import Light, Mass, Scene
 
 

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax import problems, stream
+from lensjax import problems
 from lensjax.errors import BadInput
+from lensjax.train import stream
 
 NAMES = ["sis2023", "pm2022"]
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax import models, stream
+from lensjax import models
 from lensjax.errors import BadInput
-from lensjax.train import Diverged, TrainConfig, evaluation, export_weights, restore_run, train
+from lensjax.train import Diverged, TrainConfig, evaluation, export_weights, restore_run, stream, train
 from lensjax.train.state import keys
 
 CONFIG = TrainConfig(

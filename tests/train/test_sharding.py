@@ -25,7 +25,7 @@ import sys
 import jax
 import numpy as np
 
-from lensjax import stream
+from lensjax.train import stream
 from lensjax.models.compact import Compact
 from lensjax.train import TrainConfig, sharding
 from lensjax.train import config as configs

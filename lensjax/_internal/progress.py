@@ -1,0 +1,66 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then in a log."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+from tqdm import tqdm
+
+LINE_EVERY = 30.0
+"""Seconds between two lines in a log."""
+
+
+class Progress:
+    """Counts what is done of `total` things called `unit`.
+
+        with Progress(1000, "image") as progress:
+            progress.update(16)
+
+    Args:
+        total: how many there are; None where that is not known.
+        unit: what they are called, in the singular.
+        out: where to write; by default stderr.
+        every: seconds between two lines where `out` is no terminal.
+    """
+
+    def __init__(self, total: int | None, unit: str, *, out: TextIO | None = None, every: float = LINE_EVERY) -> None:
+        self.total, self.unit, self.done = total, unit, 0
+        self._out = sys.stderr if out is None else out
+        self._every, self._begin = every, time.monotonic()
+        self._last, self._resumed = self._begin, 0
+        terminal = self._out.isatty()
+        self._bar = tqdm(total=total, unit=unit, file=self._out, dynamic_ncols=True) if terminal else None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def resume(self, count: int) -> None:
+        """So many were done by an earlier run."""
+        self._resumed = count
+        self.update(count)
+
+    def update(self, count: int = 1) -> None:
+        """So many more are done."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(count)
+            return
+        now = time.monotonic()
+        if now - self._last >= self._every and self.done > self._resumed:
+            self._last = now
+            rate = (self.done - self._resumed) / (now - self._begin)
+            of = "" if self.total is None else f"/{self.total}"
+            remaining = "" if self.total is None else f", {clock((self.total - self.done) / rate)} left"
+            print(f"{self.done}{of} {self.unit}s, {rate:.3g}/s{remaining}", file=self._out, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds: 1:02:03."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}"

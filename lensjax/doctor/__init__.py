@@ -1,0 +1,1 @@
+"""What is wrong with a file, before a program stumbles over it."""

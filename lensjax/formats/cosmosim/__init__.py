@@ -1,0 +1,1 @@
+"""CosmoSim's files: tables of systems and of amplitudes, and dataset.toml."""

@@ -1,0 +1,1 @@
+"""Images and their lens to the undistorted source."""

@@ -1,0 +1,426 @@
+"""Results as figures, tables and one page to read: arrays in, files out.
+
+Figures are matplotlib `Figure` objects drawn without pyplot, so that nothing global is touched. Images have
+axes in pixels of the native field, x right and y up.
+"""
+
+import base64
+import html
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from lensjax.errors import BadInput
+from lensjax.files.whole import write_bytes, write_text
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D"
+"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
+
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
+_UNITS = {"deg": "°", "": ""}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text and numbers.
+
+    Attributes:
+        columns: headings.
+        rows: cells, one a heading in each row; numbers are shown to three figures, NaN as a dash.
+        caption: what the table says, one or two sentences.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading of a page and what stands below it, in order.
+
+    Attributes:
+        heading: heading.
+        content: paragraphs (str), tables and figures.
+    """
+
+    heading: str
+    content: tuple["str | Table | Illustration", ...]
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure with words for it.
+
+    Attributes:
+        figure: the figure.
+        caption: what it shows; read aloud in its place where it cannot be seen.
+        wide: whether narrow screens scroll it sideways instead of shrinking it.
+    """
+
+    figure: Figure
+    caption: str
+    wide: bool = False
+
+
+def histograms(
+    error: ArrayLike,
+    *,
+    names: Sequence[str],
+    units: Sequence[str],
+    limit: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Histogram of each parameter's deviation, predicted − true.
+
+    Args:
+        error: signed errors (N, P); NaN and infinite ones are left out, and counted in the corner.
+        names: names of the parameters, (P,).
+        units: their units, (P,).
+        limit: show −limit…limit only, and say how many lie beyond; None shows all.
+        title: heading.
+    """
+    error = _columns(error, names)
+    figure, panels = _panels(len(names), title)
+    for panel, values, name, unit in zip(panels, error.T, names, units, strict=True):
+        finite = values[np.isfinite(values)]
+        beyond = 0 if limit is None else int(np.sum(np.abs(finite) > limit))
+        shown = finite if limit is None else finite[np.abs(finite) <= limit]
+        span = _span(shown) if limit is None else (-limit, limit)
+        panel.hist(shown, bins=_bins(len(shown)), range=span, color=BLUE, edgecolor="white", linewidth=0.3)
+        panel.axvline(0.0, color=GREY, linewidth=0.8)
+        panel.set(xlim=span, ylim=(0.0, panel.get_ylim()[1] if shown.size else 1.0))
+        panel.set_xlabel(_label(f"{name}: predicted − true", unit))
+        panel.set_ylabel("images")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
+        notes = [f"{len(shown)} images"]
+        notes += [f"{beyond} beyond ±{limit:g}"] if beyond else []
+        notes += [f"{len(values) - len(finite)} not counted"] if len(finite) < len(values) else []
+        panel.set_title(", ".join(notes), loc="right", fontsize=7, color=GREY)
+    return figure
+
+
+def curves(
+    series: Mapping[str, ArrayLike],
+    *,
+    x: ArrayLike,
+    x_label: str,
+    y_label: str,
+    log: bool = False,
+    title: str = "",
+) -> Figure:
+    """Curves over one axis, e.g. losses over epochs.
+
+    Args:
+        series: values (N,) by label; NaN leaves a gap.
+        x: places (N,).
+        x_label, y_label: what the axes show, with units.
+        log: whether the y axis is logarithmic; numbers that are not positive are then left out.
+        title: heading.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    figure = _figure(7.0, 4.2, title)
+    panel = figure.subplots()
+    for number, (label, values) in enumerate(series.items()):
+        values = np.asarray(values, dtype=np.float64)
+        usable = np.isfinite(values) & (values > 0) if log else np.isfinite(values)
+        marker = "o" if np.sum(usable) < 30 else None
+        panel.plot(
+            x,
+            np.where(usable, values, np.nan),
+            color=_COLOURS[number % len(_COLOURS)],
+            marker=marker,
+            markersize=3,
+            linewidth=1.3,
+            label=label,
+        )
+    if log and any(np.any(np.asarray(values, dtype=np.float64) > 0) for values in series.values()):
+        panel.set_yscale("log")
+        panel.yaxis.set_major_formatter(LogFormatter())
+        panel.yaxis.set_minor_formatter(LogFormatter())
+    elif not log:
+        panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
+    panel.set_xlabel(x_label)
+    panel.set_ylabel(y_label)
+    panel.grid(True, which="major", color="#dddddd", linewidth=0.6)
+    if len(x) and np.all(x == np.round(x)):
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    panel.legend(frameon=False)
+    return figure
+
+
+def scatter(predicted: ArrayLike, truth: ArrayLike, *, names: Sequence[str], units: Sequence[str], title: str = "") -> Figure:
+    """Predicted against true value of each parameter, with the line on which they agree.
+
+    Args:
+        predicted: parameters (N, P); rows with NaN are left out, parameter by parameter.
+        truth: parameters (N, P).
+        names: names of the parameters, (P,).
+        units: their units, (P,).
+        title: heading.
+    """
+    predicted, truth = _columns(predicted, names), _columns(truth, names)
+    figure, panels = _panels(len(names), title, side=3.1)
+    for panel, guess, true, name, unit in zip(panels, predicted.T, truth.T, names, units, strict=True):
+        kept = np.isfinite(guess) & np.isfinite(true)
+        guess, true = guess[kept], true[kept]
+        span = _span(np.concatenate([guess, true]))
+        size = float(np.clip(400.0 / max(len(true), 1), 1.5, 14.0))
+        panel.plot(span, span, color=GREY, linewidth=0.8, zorder=1)
+        panel.scatter(true, guess, s=size, color=BLUE, alpha=0.6, linewidths=0, zorder=2)
+        panel.set(xlim=span, ylim=span, aspect="equal")
+        panel.set_xlabel(_label(f"true {name}", unit))
+        panel.set_ylabel(_label(f"predicted {name}", unit))
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    return figure
+
+
+def contact_sheet(
+    images: ArrayLike,
+    models: ArrayLike,
+    sources: ArrayLike,
+    *,
+    titles: Sequence[str],
+    field: float | None = None,
+    source_field: float | None = None,
+    title: str = "",
+) -> Figure:
+    """One row a system: image, model, residual (image − model), reconstructed source.
+
+    Args:
+        images: observed images (N, n, n) in grey levels; row 0 is the top.
+        models: images of the estimates (N, n, n).
+        sources: reconstructed sources (N, m, m) in grey levels.
+        titles: a line over each row, e.g. file name and status, (N,).
+        field: side of the images [native px]; by default n.
+        source_field: side of the sources [native px]; by default m.
+        title: heading of the sheet.
+
+    Raises:
+        BadInput: nothing to show, or shapes that do not fit each other.
+    """
+    images, models, sources = (np.asarray(a, dtype=np.float64) for a in (images, models, sources))
+    if images.ndim != 3 or images.shape != models.shape or len(images) != len(sources) or not len(images):
+        raise BadInput(f"images {images.shape}, models {models.shape} and sources {sources.shape} do not go together")
+    figure = _figure(11.0, 2.6 * len(images) + (0.4 if title else 0.0), title)
+    rows = figure.subfigures(len(images), 1, squeeze=False)[:, 0]
+    for row, image, model, source, line in zip(rows, images, models, sources, titles, strict=True):
+        row.suptitle(line, x=0.01, ha="left", fontsize=9, fontweight="bold", color=GREY)
+        panels = row.subplots(1, 4)
+        brightest = max(float(np.nanmax([image, model], initial=0.0)), 1.0)
+        residual = image - model
+        limit = max(float(np.nanmax(np.abs(residual), initial=0.0)), 0.5)
+        top = max(float(np.nanmax(source, initial=0.0)), 1.0)
+        _show(panels[0], image, field, "image", cmap="gray", vmin=0.0, vmax=brightest)
+        _show(panels[1], model, field, "model", cmap="gray", vmin=0.0, vmax=brightest)
+        _show(panels[2], residual, field, "image − model", cmap="RdBu_r", vmin=-limit, vmax=limit)
+        _show(panels[3], source, source_field, "reconstructed source", cmap="gray", vmin=0.0, vmax=top)
+        panels[0].set_ylabel("y [px]", fontsize=8)
+    return figure
+
+
+def save(figure: Figure, path: str | Path, *, dpi: int = 140) -> Path:
+    """Write a figure to `path`, in the format of its suffix (png, pdf, svg), and return the path."""
+    data = io.BytesIO()
+    figure.savefig(data, format=Path(path).suffix.lstrip(".") or "png", dpi=dpi)
+    write_bytes(Path(path), data.getvalue())
+    return Path(path)
+
+
+def text_table(table: Table) -> str:
+    """The table as plain text: aligned columns, numbers to the right, caption above, wrapped."""
+    _check_table(table)
+    cells = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
+    right = _number_columns(table)
+    widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    caption = textwrap.wrap(table.caption, 88)
+    return "\n".join(caption + lines)
+
+
+def html_table(table: Table) -> str:
+    """The table as an HTML element; every cell is escaped."""
+    _check_table(table)
+    right = _number_columns(table)
+
+    def row(tag: str, values: Sequence[str | float]) -> str:
+        return "".join(
+            f"<{tag}{' class=number' if number else ''}>{html.escape(_cell(value))}</{tag}>"
+            for value, number in zip(values, right, strict=True)
+        )
+
+    body = "\n".join(f"<tr>{row('td', values)}</tr>" for values in table.rows)
+    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
+    return (
+        f'<div class="scroll"><table>{caption}\n<thead><tr>{row("th", table.columns)}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
+
+
+def html_report(path: str | Path, *, title: str, sections: Sequence[Section]) -> Path:
+    """Write one HTML file that needs no other file and no network; figures are inside it. Returns the path.
+
+    Args:
+        path: where to write.
+        title: heading of the page.
+        sections: what stands on it.
+    """
+    body = "\n".join(
+        f"<section>\n<h2>{html.escape(section.heading)}</h2>\n" + "\n".join(_element(item) for item in section.content) + "\n</section>"
+        for section in sections
+    )
+    head = html.escape(title)
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{head}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{head}</h1>\n{body}\n"
+        "</main>\n</body>\n</html>\n"
+    )
+    write_text(Path(path), page)
+    return Path(path)
+
+
+_STYLE = """
+:root { color-scheme: light; }
+body { margin: 0; background: #f4f5f7; color: #1d2329; font: 16px/1.55 system-ui, sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 1.2rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.6rem 0 1rem; }
+h2 { font-size: 1.15rem; margin: 0 0 0.6rem; }
+p { margin: 0.5rem 0; max-width: 46rem; }
+section { background: #fff; border: 1px solid #e1e4e8; border-radius: 8px; padding: 1rem; margin: 0 0 1rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5rem 0; }
+caption { text-align: left; color: #57606a; padding-bottom: 0.4rem; }
+th, td { padding: 0.3rem 0.75rem; border-bottom: 1px solid #e1e4e8; text-align: left; white-space: nowrap; }
+th { border-bottom: 2px solid #b6bcc4; }
+.number { text-align: right; }
+figure { margin: 0.8rem 0; }
+figure img { display: block; width: 100%; height: auto; }
+figure .wide { min-width: 44rem; }
+figcaption { color: #57606a; font-size: 0.9rem; margin-top: 0.3rem; }
+"""
+
+
+def _element(item: "str | Table | Illustration") -> str:
+    if isinstance(item, Table):
+        return html_table(item)
+    if isinstance(item, Illustration):
+        caption = html.escape(item.caption)
+        wide = ' class="wide"' if item.wide else ""
+        return (
+            f'<figure><div class="scroll"><img{wide} alt="{caption}" src="data:image/png;base64,'
+            f'{_base64_png(item.figure)}"></div>\n<figcaption>{caption}</figcaption></figure>'
+        )
+    return f"<p>{html.escape(item)}</p>"
+
+
+def _base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
+    """The figure as PNG with a palette, which is a third of the size and looks the same."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=dpi)
+    small = io.BytesIO()
+    with Image.open(data) as picture:
+        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode("ascii")
+
+
+def _cell(value: str | float) -> str:
+    """Text as it is; a number to three figures, a whole one whole, NaN as a dash."""
+    if isinstance(value, str):
+        return value
+    if np.isnan(value):
+        return "-"
+    if isinstance(value, int | np.integer) or np.isinf(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    power = int(np.floor(np.log10(abs(value))))
+    return f"{value:.2e}" if power < -4 or power > 5 else f"{value:.{max(2 - power, 0)}f}"
+
+
+def _number_columns(table: Table) -> list[bool]:
+    """Which columns hold numbers, and stand to the right."""
+    return [any(not isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns))]
+
+
+def _check_table(table: Table) -> None:
+    for number, row in enumerate(table.rows, start=1):
+        if len(row) != len(table.columns):
+            raise BadInput(f"table row {number} has {len(row)} cells; it needs {len(table.columns)}")
+
+
+def _columns(values: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise BadInput(f"values have shape {values.shape}; (images, {len(names)}) is needed")
+    return values
+
+
+def _figure(width: float, height: float, title: str) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _panels(count: int, title: str, *, side: float = 2.6) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels, at most three in a row."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = _figure(3.3 * columns, side * rows + (0.3 if title else 0.0), title)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel in panels[count:]:
+        panel.remove()
+    return figure, panels[:count]
+
+
+def _span(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits a little wider than the values, also where all are the same; (−1, 1) where there are none."""
+    if not values.size:
+        return -1.0, 1.0
+    low, high = float(np.min(values)), float(np.max(values))
+    margin = 0.03 * (high - low) or max(1e-3 * abs(low), 0.5)
+    return low - margin, high + margin
+
+
+def _bins(count: int) -> int:
+    return int(np.clip(2 * np.sqrt(count), 11, 101))
+
+
+def _label(name: str, unit: str) -> str:
+    unit = _UNITS.get(unit, unit)
+    return f"{name} [{unit}]" if unit else name
+
+
+def _show(panel: Axes, pixels: NDArray[np.float64], field: float | None, name: str, **options: Any) -> None:
+    """Draw pixels (n, n) over their field [px], as `image.grid` does: native pixels at whole numbers."""
+    half = (pixels.shape[0] if field is None else field) / 2
+    extent = (-half - 0.5, half - 0.5, -half + 0.5, half + 0.5)
+    shown = panel.imshow(pixels, extent=extent, interpolation="nearest", **options)
+    panel.set_title(name, fontsize=9)
+    panel.set_xlabel("x [px]", fontsize=8)
+    panel.tick_params(labelsize=7)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    bar = panel.figure.colorbar(shown, cax=panel.inset_axes((1.03, 0.0, 0.045, 1.0)))
+    bar.ax.tick_params(labelsize=7)
+    bar.locator = MaxNLocator(nbins=5)
+    bar.update_ticks()
+    bar.set_label("grey levels", fontsize=7)
