@@ -1,12 +1,12 @@
 """Images to parameters: a network's answer, and the descent from it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,15 +17,48 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.image.grid import block_mean
 from lensjax.problems import Problem
-from lensjax.refine import Solution, from_moments, from_params, refine
+from lensjax.refine import CHUNK, Solution, from_moments, from_params, refine_each
 from lensjax.train.config import from_mapping, make_model, make_problem
 from lensjax.train.export import load_weights
+
+if TYPE_CHECKING:
+    import flax.linen as nn
 
 PACKAGED = Path(__file__).parent / "weights"
 """Folder of the networks that ship with the package, one a problem."""
 
 _BATCH = 16
-_DOUBTFUL = 1.5  # chi² from which an answer without an interval fit is looked for once more
+_DOUBTFUL = 1.5  # chi² from which an answer without an interval fit is searched for once more
+
+
+@dataclass(frozen=True)
+class Observation:
+    """An image to estimate.
+
+    Attributes:
+        data: (n, n) grey levels, n the problem's native size; row 0 at the top.
+        rounded: whether they were rounded to whole levels 0…255 and nothing else: then the interval fit follows.
+        variance: noise variance [grey²] of one pixel; None takes that of rounding, or what the residuals show where they are larger.
+    """
+
+    data: np.ndarray
+    rounded: bool = True
+    variance: float | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of one image.
+
+    Attributes:
+        network: (P,) the network's answer in file units; None without a network.
+        solution: the refined parameters, one image; None without refinement.
+        error: why the image could not be used at all; then there is nothing else.
+    """
+
+    network: np.ndarray | None
+    solution: Solution | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -40,8 +73,8 @@ class Estimator:
     """
 
     problem: Problem
-    model: nn.Module
-    variables: Any
+    model: "nn.Module"
+    variables: Mapping[str, Any]
     image_size: int
     encoded: bool
 
@@ -59,10 +92,10 @@ class Estimator:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _predict(model: nn.Module, size: int, variables: Any, images: Array) -> Array:
+def _predict(model: "nn.Module", size: int, variables: Mapping[str, Any], images: Array) -> Array:
     small = block_mean(images, images.shape[-1] // size) / GREY_LEVELS
     output: Any = model.apply(variables, small[..., None], train=False)
-    return output
+    return jnp.asarray(output)
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
@@ -73,7 +106,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     """
     folder = PACKAGED / problem if folder is None else Path(folder)
     if not (folder / "weights.safetensors").exists():
-        raise BadInput(f"{folder}: no weights.safetensors there; a folder written by `experiments.train --export`")
+        raise BadInput(f"{folder}: no weights.safetensors there; expected a folder written by `experiments.train --export`")
     variables, fields_of_config = load_weights(folder)
     config = from_mapping(fields_of_config)
     if config.problem != problem:
@@ -99,14 +132,62 @@ def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> n
     """
     row = jnp.asarray(params, jnp.float32)
     within, whole = (np.asarray(_starts(problem, row, method), np.float64) for method in ("ring", "raytrace"))
-    seen = within.copy()
-    seen[:, :5] = from_moments(image, directions=1)[0, :5]
-    return np.concatenate([within, whole[:1], seen])
+    by_moments = within.copy()
+    by_moments[:, :5] = from_moments(image, directions=1)[0, :5]
+    return np.concatenate([within, whole[:1], by_moments])
 
 
 @partial(jax.jit, static_argnums=(0, 2))
 def _starts(problem: Problem, params: Array, method: str) -> Array:
     return from_params(problem, params, method=method)
+
+
+def solve_each(
+    problem: Problem,
+    observations: Iterable[Observation | BadInput],
+    *,
+    estimator: Estimator | None = None,
+    refined: bool = True,
+    search_on: bool = True,
+    methods: Sequence[str] | None = None,
+    free_shift: bool = True,
+    seed: int = 0,
+) -> Iterator[tuple[int, Estimate]]:
+    """Estimates of any number of images, in their order and each as soon as it is done: the whole batch is never in memory.
+
+    One image never changes another's estimate, and never ends the loop: what cannot be read or fitted says so in its own estimate.
+
+    Args:
+        problem: at native resolution.
+        observations: the images, taken a few at a time as they are needed; in place of one that could not be read, the error.
+        estimator: the network whose answers the refinement starts from; None starts from moments.
+        refined: whether to refine; False stops at the network's answers.
+        search_on, methods, free_shift, seed: as in `solve`.
+
+    Yields:
+        (index, estimate), index 0, 1, 2 …
+
+    Raises:
+        ValueError: neither a network nor refinement.
+    """
+    if estimator is None and not refined:
+        raise ValueError("no estimator and refined=False; expected one of the two")
+    rest = iter(observations)
+    done = 0
+    while chunk := list(islice(rest, CHUNK)):
+        checked = [_checked(problem, observation) for observation in chunk]
+        valid = [observation for observation in checked if isinstance(observation, Observation)]
+        network = None if estimator is None or not valid else estimator.predict(np.stack([observation.data for observation in valid]))
+        solutions = iter(
+            _refined(problem, valid, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed) if refined else ()
+        )
+        answers = iter(() if network is None else network)
+        for observation in checked:
+            if isinstance(observation, Observation):
+                yield done, Estimate(next(answers, None), next(solutions, None), None)
+            else:
+                yield done, Estimate(None, None, observation)
+            done += 1
 
 
 def solve(
@@ -115,8 +196,12 @@ def solve(
     network: np.ndarray | None,
     *,
     search_on: bool = True,
+    methods: Sequence[str] | None = None,
+    free_shift: bool = True,
+    rounded: bool = True,
+    variance: float | None = None,
+    seed: int = 0,
     progress: Callable[[int], None] | None = None,
-    **options: Any,
 ) -> Solution:
     """Refines images from a network's answers, or from their moments alone.
 
@@ -124,38 +209,83 @@ def solve(
         problem: at native resolution.
         images: (N, n, n) grey levels.
         network: (N, P) a network's answers; None starts from moments.
-        search_on: whether images that the network's starts lead to no sure answer for (no success, no interval, or without an
+        search_on: whether images for which the network's starts lead to no sure answer (no success, no interval, or without an
             interval fit residuals above the noise) are tried again from moments.
+        methods, free_shift, rounded, variance, seed: as in `refine.refine`.
         progress: called with the number of images done since the last call.
-        options: passed on to `refine.refine`.
     """
-    if network is None:
-        starts = np.stack([from_moments(image) for image in images])
-        return refine(problem, images, starts, progress=progress, **options)
-    starts = np.stack([network_starts(problem, image, row) for image, row in zip(images, network, strict=True)])
-    solution = refine(problem, images, starts, progress=progress, **options)
-    if options.get("rounded", True):
-        doubtful = np.array([kind != "interval" for kind in solution.kind])
-    else:
-        doubtful = solution.chi2 > _DOUBTFUL
-    lost = np.flatnonzero(~solution.success | doubtful)
-    if not search_on or lost.size == 0:
-        return solution
-    again = refine(problem, images[lost], np.stack([from_moments(images[i]) for i in lost]), **options)
-    found = np.array([kind == "interval" for kind in again.kind])
-    better = found | (again.success & ~solution.success[lost]) | (again.chi2 < solution.chi2[lost])
-    return _with_rows(solution, again, lost, better)
+    observations = [Observation(image, rounded=rounded, variance=variance) for image in images]
+    parts = []
+    for first in range(0, len(observations), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        guess = None if network is None else network[chunk]
+        for solution in _refined(
+            problem, observations[chunk], guess, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed
+        ):
+            parts.append(solution)
+            if progress is not None:
+                progress(1)
+    return Solution.stack(parts)
 
 
-def _with_rows(solution: Solution, other: Solution, rows: np.ndarray, take: np.ndarray) -> Solution:
-    """`solution` with `other`'s k-th answer in place of row rows[k] where take[k]."""
-    changed: dict[str, Any] = {}
-    for field in fields(Solution):
-        if field.name == "names":
-            continue
-        old, new = getattr(solution, field.name), getattr(other, field.name)
-        merged = list(old) if isinstance(old, tuple) else old.copy()
-        for k in np.flatnonzero(take):
-            merged[rows[k]] = new[k]
-        changed[field.name] = tuple(merged) if isinstance(old, tuple) else merged
-    return replace(solution, **changed)
+def _checked(problem: Problem, observation: Observation | BadInput) -> Observation | str:
+    """The observation, or in words what is wrong with it."""
+    if isinstance(observation, BadInput):
+        return str(observation)
+    expected = (problem.image_size, problem.image_size)
+    shape = np.shape(observation.data)
+    return observation if shape == expected else f"the image has shape {shape}; expected {expected}"
+
+
+def _refined(
+    problem: Problem,
+    observations: Sequence[Observation],
+    network: np.ndarray | None,
+    *,
+    search_on: bool,
+    methods: Sequence[str] | None,
+    free_shift: bool,
+    seed: int,
+) -> Iterator[Solution]:
+    """Each image's solution, one after the other. Those of one noise model start together, what is doubtful is searched for alone."""
+
+    def fit(rows: Sequence[int], starts: Sequence[np.ndarray]) -> Iterator[Solution]:
+        first = observations[rows[0]]
+        return refine_each(
+            problem,
+            np.stack([observations[i].data for i in rows]),
+            np.stack(starts),
+            methods=methods,
+            free_shift=free_shift,
+            rounded=first.rounded,
+            variance=first.variance,
+            seed=seed,
+        )
+
+    def starts_of(i: int) -> np.ndarray:
+        image = observations[i].data
+        return from_moments(image) if network is None else network_starts(problem, image, network[i])
+
+    kinds = [(observation.rounded, observation.variance) for observation in observations]
+    groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
+    solutions = {kind: fit(rows, [starts_of(i) for i in rows]) for kind, rows in groups.items()}
+    for i, kind in enumerate(kinds):
+        solution = next(solutions[kind])
+        if network is not None and search_on and _doubtful(solution, rounded=kind[0]):
+            again = next(fit([i], [from_moments(observations[i].data)]))
+            solution = Solution.where(_better(again, solution), again, solution)
+        yield solution
+
+
+def _doubtful(solution: Solution, *, rounded: bool) -> bool:
+    """Whether one image's answer is to be searched for once more."""
+    if not solution.success[0]:
+        return True
+    return solution.kind != ("interval",) if rounded else bool(solution.chi2[0] > _DOUBTFUL)
+
+
+def _better(again: Solution, before: Solution) -> np.ndarray:
+    """Whether the answer of a second search is preferred, (N,)."""
+    certified = np.array([kind == "interval" for kind in again.kind])
+    nearer = (again.chi2 < before.chi2) | (np.isfinite(again.chi2) & ~np.isfinite(before.chi2))
+    return np.asarray(certified | (again.success & ~before.success) | nearer)

@@ -57,14 +57,16 @@ def row(
         **_cells(names, "_err", solution.errors[index]),
         **_cells(names, "_low", solution.lowest[index]),
         **_cells(names, "_high", solution.highest[index]),
-        "chi2": f"{solution.chi2[index]:.6g}",
+        "chi2": _text(solution.chi2[index], "{:.6g}"),
         "success": str(bool(solution.success[index])),
         "status": solution.status[index],
         "method": solution.method[index],
         "fit": solution.kind[index],
-        "violated": str(int(solution.violated[index])),
-        "shift_x": number(float(solution.shift[index, 0])),
-        "shift_y": number(float(solution.shift[index, 1])),
+        "violated": _text(solution.violated[index], "{:.0f}"),
+        **{
+            name: "" if np.isnan(value) else number(float(value))
+            for name, value in zip(("shift_x", "shift_y"), solution.shift[index], strict=True)
+        },
     }
 
 
@@ -85,3 +87,8 @@ def _cells(names: Sequence[str], suffix: str, values: np.ndarray) -> dict[str, s
     """Numbers as text, to ten figures; NaN, which is no number, as nothing."""
     scaled = [float(v) * 100.0 if n in PERCENT else float(v) for n, v in zip(names, values, strict=True)]
     return {n + suffix: "" if np.isnan(v) else f"{v:.10g}" for n, v in zip(names, scaled, strict=True)}
+
+
+def _text(value: float, form: str) -> str:
+    """The number as text; NaN, of an image without a fit, as nothing."""
+    return "" if np.isnan(value) else form.format(value)

@@ -27,18 +27,18 @@ def _information(problem: Problem, fit: Array, x: Array, y: Array, *, method: st
 
 
 @partial(jax.jit, static_argnames="problem")
-def told(problem: Problem, fit: Array) -> tuple[Array, Array]:
-    """Fit coordinates (F,) → what is told of them, (P + 3,), and its derivative (P + 3, F).
+def parameters_of(problem: Problem, fit: Array) -> tuple[Array, Array]:
+    """Fit coordinates (F,) → parameters and source shape (P + 3,), and their Jacobian (P + 3, F).
 
-    The parameters, then the source's log size and ellipticity (e cos 2θ, e sin 2θ).
+    The shape is the source's log size and ellipticity (e cos 2θ, e sin 2θ).
     """
 
-    def tell(f: Array) -> Array:
+    def values_at(f: Array) -> Array:
         system, _ = from_fit(f, problem.lens_of)
         assert isinstance(system.source, Gaussian)
         return jnp.concatenate([problem.from_system(system), jnp.stack(shape_of(system.source))])
 
-    return tell(fit), jax.jacfwd(tell)(fit)
+    return values_at(fit), jax.jacfwd(values_at)(fit)
 
 
 def inverse(matrix: np.ndarray, *, fitted: int) -> np.ndarray:
@@ -65,12 +65,12 @@ def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free
         return np.asarray(_information(problem, at, x, y, method=method, free_shift=free_shift))
 
 
-def errors_of(problem: Problem, values: np.ndarray, slopes: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+def errors_of(problem: Problem, values: np.ndarray, jacobian: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """Errors of the parameters from the covariance of the fit.
 
     Args:
         problem: whose parameters they are.
-        values, slopes: from `told`.
+        values, jacobian: from `parameters_of`.
         covariance: of the fit coordinates (F, F).
 
     Returns:
@@ -78,7 +78,7 @@ def errors_of(problem: Problem, values: np.ndarray, slopes: np.ndarray, covarian
         covariance (P, P), with NaN there; and whether the source is round.
     """
     count = len(problem.parameters)
-    spread = slopes @ covariance @ slopes.T
+    spread = jacobian @ covariance @ jacobian.T
     e = values[-2:]
     is_round = bool(e @ e < ROUND**2 * np.trace(spread[-2:, -2:]))
     errors = np.sqrt(np.maximum(np.diag(spread)[:count], 0.0))
@@ -123,8 +123,8 @@ def cramer_rao(
             fit = to_fit(row)
             matrix = fisher(problem, fit, method=method, free_shift=free_shift)
             covariance = shift_aware_inverse(matrix, free_shift) * variance
-            values, slopes = (np.asarray(part) for part in told(problem, fit))
-            bounds.append(errors_of(problem, values, slopes, covariance)[0])
+            values, jacobian = (np.asarray(part) for part in parameters_of(problem, fit))
+            bounds.append(errors_of(problem, values, jacobian, covariance)[0])
     return np.stack(bounds)
 
 

@@ -335,7 +335,8 @@ def _with_bend(
 
 @partial(jax.jit, static_argnames="light")
 def _values_at(light: Light, fits: Array, x: Array, y: Array) -> Array:
-    return jax.lax.map(lambda fit: light(fit, x, y)[0], fits)
+    grey: Array = jax.lax.map(lambda fit: light(fit, x, y)[0], fits)
+    return grey
 
 
 def _excess(grey: np.ndarray, inside: np.ndarray, pixels: np.ndarray, slack: float) -> float:

@@ -1,6 +1,9 @@
 """What refinement hands over."""
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -9,22 +12,25 @@ import numpy as np
 class Solution:
     """Refined parameters of N images, in file units; numpy arrays throughout.
 
+    Every field but `names` has a row an image. An index of any kind (a number, a slice, an array) gives a Solution of those images.
+
     Attributes:
         names: names of the P parameters.
         params: (N, P) parameters, the canonical one of the equivalent sets (sigma ≥ sigma2, theta in [0, 180)).
-        errors: (N, P) 1σ errors; inf where the image does not tell the parameter.
+        errors: (N, P) 1σ errors; inf where the image does not identify the parameter.
         covariance: (N, P, P); NaN in the rows and columns of such parameters.
         lowest, highest: (N, P) certified bounds from the interval fit; NaN where there is none.
         bound: (N, P) Cramér–Rao bound at the solution, for the noise assumed.
-        fit: (N, 8) fit coordinates.
+        fit: (N, F) fit coordinates.
         shift: (N, 2) place seen from the lens that stands at the image's centre [px].
         chi2: (N,) mean squared residual over the noise variance: of the lit pixels where grey levels are rounded, else of all.
-        violated: (N,) pixels that do not round to the observed value.
+        violated: (N,) pixels that do not round to the observed value; NaN where there is no fit.
         slack: (N,) what the interval fit allowed pixels beyond ½ [grey]; NaN where there is none.
-        kind: "interval" or "least squares", for each image.
-        method: how the lens equation was solved, for each image.
+        kind: "interval" or "least squares", for each image; empty where there is no fit.
+        method: how the lens equation was solved, for each image; empty where there is no fit.
         success: (N,) whether the descent converged and the model explains the image.
-        status: one line each: converged, stuck, at a bound; whether residuals are above the noise; what the image does not tell.
+        status: one line each: converged, stuck, not finite, at a bound, or failed; then whatever else is wrong, and the parameters
+            that the image does not identify. Where `success` is False it says why.
     """
 
     names: tuple[str, ...]
@@ -43,3 +49,90 @@ class Solution:
     method: tuple[str, ...]
     success: np.ndarray
     status: tuple[str, ...]
+
+    @staticmethod
+    def failed(names: tuple[str, ...], reason: str, *, coordinates: int) -> "Solution":
+        """One image without a fit: no success, no numbers, and the reason in words. `coordinates` is F."""
+        one, each, pairs = np.full(1, np.nan), np.full((1, len(names)), np.nan), np.full((1, len(names), len(names)), np.nan)
+        return Solution(
+            names=names,
+            params=each,
+            errors=each,
+            covariance=pairs,
+            lowest=each,
+            highest=each,
+            bound=each,
+            fit=np.full((1, coordinates), np.nan),
+            shift=np.full((1, 2), np.nan),
+            chi2=one,
+            violated=one,
+            slack=one,
+            kind=("",),
+            method=("",),
+            success=np.zeros(1, bool),
+            status=(f"failed: {reason}",),
+        )
+
+    @staticmethod
+    def stack(rows: Sequence["Solution"]) -> "Solution":
+        """Solutions of one image each as one Solution.
+
+        Raises:
+            ValueError: none at all, one of several images, or of other parameters.
+        """
+        for row in rows:
+            if len(row) != 1:
+                raise ValueError(f"a solution of {len(row)} images cannot be a row; expected one image")
+        return Solution.concatenate(rows)
+
+    @staticmethod
+    def concatenate(parts: Sequence["Solution"]) -> "Solution":
+        """Solutions one after the other.
+
+        Raises:
+            ValueError: none at all, or not all of the same parameters.
+        """
+        return _by_column(parts, np.concatenate, lambda columns: tuple(itertools.chain.from_iterable(columns)))
+
+    @staticmethod
+    def where(take: np.ndarray, first: "Solution", second: "Solution") -> "Solution":
+        """Image by image, `first`'s row where `take` (N,) is true, else `second`'s.
+
+        Raises:
+            ValueError: not the same number of images, or other parameters.
+        """
+        take = np.asarray(take, bool)
+        if not take.shape == (len(first),) == (len(second),):
+            raise ValueError(f"a choice of shape {take.shape} between {len(first)} and {len(second)} images; expected one a row")
+        return Solution.concatenate([first, second])[np.where(take, 0, len(take)) + np.arange(len(take))]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.params)
+
+    def __getitem__(self, index: int | slice | np.ndarray | Sequence[int] | Sequence[bool]) -> "Solution":
+        """The images of an index, which keep the leading axis: `solution[3]` is a Solution of one image."""
+        rows = np.atleast_1d(np.arange(len(self))[index])
+        return _by_column([self], lambda columns: columns[0][rows], lambda columns: tuple(columns[0][k] for k in rows))
+
+    def __iter__(self) -> Iterator["Solution"]:
+        """Each image as a Solution of its own."""
+        return (self[k] for k in range(len(self)))
+
+
+def _by_column(
+    parts: Sequence[Solution],
+    of_numbers: Callable[[list[np.ndarray]], np.ndarray],
+    of_words: Callable[[list[tuple[str, ...]]], tuple[str, ...]],
+) -> Solution:
+    """A Solution whose every column is made of the same columns of `parts`: the one place that knows that some are of words."""
+    if not parts:
+        raise ValueError("no solutions; expected one or more")
+    if any(part.names != parts[0].names for part in parts):
+        raise ValueError("solutions of different parameters; expected the same names in all")
+    columns: dict[str, Any] = {}
+    for field in fields(Solution):
+        if field.name != "names":
+            values = [getattr(part, field.name) for part in parts]
+            columns[field.name] = of_words(values) if isinstance(values[0], tuple) else of_numbers(values)
+    return replace(parts[0], **columns)

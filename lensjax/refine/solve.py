@@ -1,9 +1,10 @@
 """Images and starts to solutions: search coarsely, descend finely, then keep every pixel in its interval."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +17,15 @@ from lensjax.image.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import HIGHEST, LOWEST, from_fit
 from lensjax.refine import interval
-from lensjax.refine.covariance import errors_of, shift_aware_inverse, told
+from lensjax.refine.covariance import errors_of, parameters_of, shift_aware_inverse
 from lensjax.refine.levenberg_marquardt import CONVERGED, STATUS, Descent, descend
 from lensjax.refine.objective import EDGE, Light, sharp, soft
 from lensjax.refine.solution import Solution
 
+_log = logging.getLogger(__name__)
+
 CHUNK = 16
-"""Images in one call; what does not fit the memory of a small machine is never asked for."""
+"""Images in one call; few enough for the memory of a small machine."""
 
 _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
@@ -61,9 +64,11 @@ def _search(light: Light, n: int, field: int, stride: int, images: Array, starts
 
     def all_of(row: tuple[Array, Array, Array]) -> Descent:
         image, starts, index = row
-        return jax.lax.map(lambda start: one(image, start, index < count), starts)
+        descents: Descent = jax.lax.map(lambda start: one(image, start, index < count), starts)
+        return descents
 
-    return jax.lax.map(all_of, (thin, starts, jnp.arange(len(starts))))
+    descents: Descent = jax.lax.map(all_of, (thin, starts, jnp.arange(len(starts))))
+    return descents
 
 
 @partial(jax.jit, static_argnames="light")
@@ -76,7 +81,8 @@ def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, coun
         steps = jnp.where(index < count, _FINE_STEPS, 0)
         return descend(evaluate, start, *bounds, steps=steps, tolerance=_FINE_TOLERANCE)
 
-    return jax.lax.map(lambda row: one(*row), (images, x, y, starts, jnp.arange(len(starts))))
+    descents: Descent = jax.lax.map(lambda row: one(*row), (images, x, y, starts, jnp.arange(len(starts))))
+    return descents
 
 
 @partial(jax.jit, static_argnames=("light", "n", "field"))
@@ -87,7 +93,7 @@ def _picture(light: Light, n: int, field: int, fit: Array) -> tuple[Array, Array
 
 
 class _Pixels(NamedTuple):
-    """The pixels of an image that can tell anything, filled up to one of `_SIZES`, or to the whole
+    """The pixels of an image that matter, filled up to one of `_SIZES`, or to the whole
     image's, with dark points far away: few sizes, so that little is compiled."""
 
     image: np.ndarray
@@ -96,7 +102,7 @@ class _Pixels(NamedTuple):
 
 
 def _pixels(problem: Problem, image: np.ndarray, model: np.ndarray) -> _Pixels:
-    """Those lit, or near light, in the image or in a model of it (n, n)."""
+    """The pixels lit, or near light, in the image or in a model of it (n, n)."""
     x, y = (np.asarray(part) for part in pixel_points(problem.image_size, problem.field, dtype=jnp.float64))
     near = ndimage.binary_dilation(image > 0, iterations=_MARGIN) | (model > _GLIMMER)
     rows, columns = np.nonzero(near)
@@ -118,15 +124,15 @@ class _Candidate:
     cost: float
 
 
-class _Found(NamedTuple):
-    """A fine descent, the method it used and the pixels it saw."""
+class _Optimum(NamedTuple):
+    """A fine descent, the method it used and the pixels it looked at."""
 
     method: str
     pixels: _Pixels
     descent: Descent
 
 
-def _seen(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
+def _model(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
     """Light (n, n) [grey] that fit coordinates (8,) show, and how far inside the window it lies, in their own precision."""
     light = _light(problem, method, free_shift)
     grey, inside = _picture(light, problem.image_size, problem.field, jnp.asarray(fit))
@@ -136,7 +142,7 @@ def _seen(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> t
 def model_image(problem: Problem, fit: np.ndarray, *, method: str, free_shift: bool = True) -> np.ndarray:
     """Grey levels (n, n), not rounded, that fit coordinates (8,) show; float64."""
     with jax.enable_x64(True):
-        grey, inside = _seen(problem, np.asarray(fit, np.float64), method, free_shift)
+        grey, inside = _model(problem, np.asarray(fit, np.float64), method, free_shift)
         return np.where(inside >= 0, grey, 0.0)
 
 
@@ -154,6 +160,8 @@ def refine(
 ) -> Solution:
     """Descend through the renderer from several starts an image, keep the best, and say how sure it is.
 
+    An image that cannot be fitted (pixels or starts that are not finite, say) has a row whose `status` says why; it changes no other.
+
     Args:
         problem: what is seen; its method says how the lens equation is solved.
         images: (N, n, n) grey levels 0…255, n the problem's image size.
@@ -170,30 +178,73 @@ def refine(
     Raises:
         ValueError: shapes that do not fit.
     """
+    solutions = []
+    for solution in refine_each(
+        problem, images, starts, methods=methods, free_shift=free_shift, rounded=rounded, variance=variance, seed=seed
+    ):
+        solutions.append(solution)
+        if progress is not None:
+            progress(1)
+    return Solution.stack(solutions)
+
+
+def refine_each(
+    problem: Problem,
+    images: np.ndarray,
+    starts: np.ndarray,
+    *,
+    methods: Sequence[str] | None = None,
+    free_shift: bool = True,
+    rounded: bool = True,
+    variance: float | None = None,
+    seed: int = 0,
+) -> Iterator[Solution]:
+    """As `refine`, image by image: each one's solution as soon as it is done.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
     images = np.asarray(images, np.float32)
     starts = np.asarray(starts)
     n = problem.image_size
     if images.ndim != 3 or images.shape[1:] != (n, n):
-        raise ValueError(f"images have shape {images.shape}; (N, {n}, {n}) is asked for")
+        raise ValueError(f"images have shape {images.shape}; expected (N, {n}, {n})")
     if starts.ndim != 3 or starts.shape[0] != len(images) or starts.shape[2] != len(LOWEST):
-        raise ValueError(f"starts have shape {starts.shape}; ({len(images)}, S, {len(LOWEST)}) is asked for")
+        raise ValueError(f"starts have shape {starts.shape}; expected ({len(images)}, S, {len(LOWEST)})")
     if methods is None:
         methods = tuple(dict.fromkeys((problem.camera.method, "raytrace")))
-    parts = []
-    with jax.enable_x64(True):
-        for first in range(0, len(images), CHUNK):
-            chunk = slice(first, first + CHUNK)
-            candidates = _candidates(problem, images[chunk], starts[chunk], methods, free_shift)
-            descents = _descend_all(problem, images[chunk], candidates, free_shift)
-            for image, found in zip(images[chunk], descents, strict=True):
-                parts.append(_finish(problem, image, found, free_shift, rounded, variance, seed))
-                if progress is not None:
-                    progress(1)
-    stacked: dict[str, Any] = {
-        name: tuple(part[name] for part in parts) if name in ("kind", "method", "status") else np.stack([part[name] for part in parts])
-        for name in parts[0]
-    }
-    return Solution(names=problem.names, **stacked)
+    for first in range(0, len(images), CHUNK):
+        chunk = images[first : first + CHUNK]
+        unusable = [_unusable(image, start) for image, start in zip(chunk, starts[first : first + CHUNK], strict=True)]
+        usable = np.array([reason is None for reason in unusable])
+        with jax.enable_x64(True):
+            candidates = _candidates(problem, chunk[usable], starts[first : first + CHUNK][usable], methods, free_shift)
+            optima = iter(_descend_all(problem, chunk[usable], candidates, free_shift))
+        for image, reason in zip(chunk, unusable, strict=True):
+            if reason is not None:
+                yield _failed(problem, reason)
+                continue
+            try:
+                with jax.enable_x64(True):
+                    solution = _finish(problem, image, next(optima), free_shift, rounded, variance, seed)
+            except Exception as error:  # what one image brings about is its own: the others of the call keep their answers
+                _log.debug("an image failed", exc_info=True)
+                solution = _failed(problem, " ".join(str(error).split()) or type(error).__name__)
+            yield solution
+
+
+def _unusable(image: np.ndarray, starts: np.ndarray) -> str | None:
+    """Why an image (n, n) cannot be fitted from its starts (S, 8), or None."""
+    bad = int((~np.isfinite(image)).sum())
+    if bad:
+        return f"{bad} pixels are not finite numbers"
+    if not np.isfinite(starts).all(axis=1).any():
+        return "no start is of finite numbers"
+    return None
+
+
+def _failed(problem: Problem, reason: str) -> Solution:
+    return Solution.failed(problem.names, reason, coordinates=len(LOWEST))
 
 
 def _padded(array: np.ndarray) -> Array:
@@ -205,164 +256,176 @@ def _padded(array: np.ndarray) -> Array:
 def _candidates(
     problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool
 ) -> list[list[_Candidate]]:
-    """For each image the starts worth following, best first: the best of each method, and its rivals."""
+    """For each image the starts worth following, best first: the best of each method, and its rivals; none of an infinite cost."""
     stride = max(1, problem.image_size // _COARSE)
-    found: list[list[_Candidate]] = [[] for _ in images]
-    for method in methods:
+    candidates: list[list[_Candidate]] = [[] for _ in images]
+    for method in methods if len(images) else ():
         # A long series and its limit differ by little but near the window's edge; the limit is quicker.
         long = method == "roulette" and problem.camera.terms >= _LONG
         light = _light(problem, "ring" if long else method, free_shift)
-        thick = _padded(starts.astype(np.float32))
-        descent = _search(light, problem.image_size, problem.field, stride, _padded(images), thick, np.int32(len(images)))
+        single = _padded(starts.astype(np.float32))
+        descent = _search(light, problem.image_size, problem.field, stride, _padded(images), single, np.int32(len(images)))
         fits, costs = np.asarray(descent.fit, np.float64), np.asarray(descent.normal.cost, np.float64)
         for i in range(len(images)):
-            order = np.argsort(np.where(np.isfinite(costs[i]), costs[i], np.inf))
+            order = [k for k in np.argsort(costs[i]) if np.isfinite(costs[i, k])]
+            if not order:
+                continue
             best = order[0]
-            found[i].append(_Candidate(fits[i, best], method, costs[i, best]))
+            candidates[i].append(_Candidate(fits[i, best], method, costs[i, best]))
             for other in order[1:]:
                 if costs[i, other] > _RIVAL * costs[i, best] + 50.0:
                     break
-                if fits[i, other, 5:7] @ fits[i, best, 5:7] < 0:  # bent the other way: truly another answer
-                    found[i].append(_Candidate(fits[i, other], method, costs[i, other]))
+                if fits[i, other, 5:7] @ fits[i, best, 5:7] < 0:  # bent the other way: truly another optimum
+                    candidates[i].append(_Candidate(fits[i, other], method, costs[i, other]))
                     break
-    return [_ranked(candidates, methods) for candidates in found]
+    return [_ranked(row, methods) for row in candidates]
 
 
 def _ranked(candidates: list[_Candidate], methods: Sequence[str]) -> list[_Candidate]:
-    """Best first; those as good as the best in the order of the methods, those much worse left out."""
-    least = min(candidate.cost for candidate in candidates)
+    """Best first; those as good as the best in the order of the methods, those much worse dropped."""
+    least = min((candidate.cost for candidate in candidates), default=0.0)
     close = [c for c in candidates if c.cost <= 4.0 * least + 200.0]
     return sorted(close, key=lambda c: (c.cost > _RIVAL * least + 50.0, methods.index(c.method), c.cost))
 
 
-def _descend_all(problem: Problem, images: np.ndarray, candidates: list[list[_Candidate]], free_shift: bool) -> list[list["_Found"]]:
+def _descend_all(problem: Problem, images: np.ndarray, candidates: list[list[_Candidate]], free_shift: bool) -> list[list[_Optimum]]:
     """Fine descents of every image's candidates, those of one method and size in one call."""
-    found: list[list[_Found]] = [[] for _ in images]
+    optima: list[list[_Optimum]] = [[] for _ in images]
     jobs: dict[tuple[str, int], list[tuple[int, _Candidate, _Pixels]]] = {}
     for i, row in enumerate(candidates):
         for c in row:
-            grey, _ = _seen(problem, c.fit.astype(np.float32), c.method, free_shift)
+            grey, _ = _model(problem, c.fit.astype(np.float32), c.method, free_shift)
             pixels = _pixels(problem, images[i], grey)
             jobs.setdefault((c.method, len(pixels.x)), []).append((i, c, pixels))
-    for (method, _), mine in jobs.items():
-        for first in range(0, len(mine), CHUNK):
-            part = mine[first : first + CHUNK]
+    for (method, _), job in jobs.items():
+        for first in range(0, len(job), CHUNK):
+            part = job[first : first + CHUNK]
             image, x, y = (_padded(np.stack(arrays).astype(np.float32)) for arrays in zip(*(p for _, _, p in part), strict=True))
             starts = _padded(np.stack([c.fit for _, c, _ in part]).astype(np.float32))
             light = _light(problem, method, free_shift)
-            descent = jax.tree.map(np.asarray, _polish(light, image, x, y, starts, np.int32(len(part))))
+            descents = jax.tree.map(np.asarray, _polish(light, image, x, y, starts, np.int32(len(part))))
             for k, (i, c, pixels) in enumerate(part):
-                one = jax.tree.map(lambda leaf, k=k: leaf[k], descent)
-                found[i].append(_Found(c.method, pixels, one))
-    return found
+                descent: Descent = jax.tree.map(lambda leaf, k=k: leaf[k], descents)
+                optima[i].append(_Optimum(c.method, pixels, descent))
+    return optima
 
 
 def _finish(
     problem: Problem,
     image: np.ndarray,
-    found: list[_Found],
+    optima: list[_Optimum],
     free_shift: bool,
     rounded: bool,
     variance: float | None,
     seed: int,
-) -> dict:
-    """One image's solution from its descents."""
-    costs = np.array([_whole_cost(problem, image, one, free_shift) for one in found])
-    # Best first; those that explain the image equally well in the order in which they were asked for.
+) -> Solution:
+    """One image's solution from its descents.
+
+    Raises:
+        ValueError: none of them has a finite cost.
+    """
+    costs = np.array([_whole_cost(problem, image, optimum, free_shift) for optimum in optima])
+    if not np.isfinite(costs).any():
+        raise ValueError("no start leads to a finite residual")
+    costs = np.where(np.isfinite(costs), costs, np.inf)
+    # Best first; those that explain the image equally well in the order of the methods.
     order = np.lexsort((costs, np.arange(len(costs)), costs > 1.05 * costs.min() + 20.0))
-    answer, best = None, found[order[0]]
+    certified, best = None, optima[order[0]]
     if rounded and problem.image_size == problem.field:
         for k in order:
             if costs[k] > 3.0 * costs[order[0]] + 200.0:
                 break
-            answer = _interval(problem, image, found[k], free_shift, seed)
-            if answer is not None:
-                best = found[k]
+            certified = _interval(problem, image, optima[k], free_shift, seed)
+            if certified is not None:
+                best = optima[k]
                 break
     method, descent = best.method, best.descent
-    fit = np.asarray(descent.fit, np.float64) if answer is None else answer.fit
-    grey, inside = _seen(problem, fit, method, free_shift)
+    fit = np.asarray(descent.fit, np.float64) if certified is None else certified.fit
+    grey, inside = _model(problem, fit, method, free_shift)
     model = np.where(inside >= 0, grey, 0.0)
-    slack = np.nan if answer is None else answer.slack
-    violated = interval.violated_pixels(grey, inside, image, slack=0.0 if answer is None else slack)
+    slack = np.nan if certified is None else certified.slack
+    violated = interval.violated_pixels(grey, inside, image, slack=0.0 if certified is None else slack)
     residual = model - image
     lit = (model >= 0.5) | (image >= 0.5) if rounded else np.ones(image.shape, bool)
     mean_square = float((residual[lit] ** 2).mean()) if lit.any() else 0.0
     noise = ROUNDING_VARIANCE if variance is None else variance
-    seen = noise if answer is not None or variance is not None else max(noise, mean_square)
+    assumed = noise if certified is not None or variance is not None else max(noise, mean_square)
     white = shift_aware_inverse(np.asarray(descent.normal.matrix), free_shift)
-    values, slopes = (np.asarray(part) for part in told(problem, fit))
-    bound, _, _ = errors_of(problem, values, slopes, white * seen)
-    covariance = white * seen if answer is None else answer.covariance
-    errors, spread, is_round = errors_of(problem, values, slopes, covariance)
-    lowest, highest = _certified(problem, values, answer, is_round)
-    explained = 1.0 - float((residual**2).sum()) / max(float((image.astype(np.float64) ** 2).sum()), 1e-12)
-    words = STATUS[int(descent.code)]
-    if answer is None and mean_square > _ABOVE * noise:
-        words += "; residuals above the noise"
-    untold = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
-    if untold:
-        words += "; not identifiable: " + " ".join(untold)
+    values, jacobian = (np.asarray(part) for part in parameters_of(problem, fit))
+    bound, _, _ = errors_of(problem, values, jacobian, white * assumed)
+    covariance = white * assumed if certified is None else certified.covariance
+    errors, spread, is_round = errors_of(problem, values, jacobian, covariance)
+    lowest, highest = _certified(problem, values, certified, is_round)
+    explained = 1.0 - float((residual**2).sum()) / max(float((image.astype(np.float64) ** 2).sum()), 1e-12) >= _EXPLAINED
+    words = [STATUS[int(descent.code)]]
+    if not explained:
+        words.append("does not explain the image")
+    if certified is None and mean_square > _ABOVE * noise:
+        words.append("residuals above the noise")
+    unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
+    if unidentified:
+        words.append("not identifiable: " + " ".join(unidentified))
     system, centre = from_fit(jnp.asarray(fit), problem.lens_of)
     if not free_shift:
         centre = problem.centre(system, method=method)
-    return {
-        "params": values[: len(problem.parameters)],
-        "errors": errors,
-        "covariance": spread,
-        "lowest": lowest,
-        "highest": highest,
-        "bound": bound,
-        "fit": fit,
-        "shift": np.asarray(centre),
-        "chi2": np.float64(mean_square / noise),
-        "violated": np.int64(violated),
-        "slack": np.float64(slack),
-        "kind": "least squares" if answer is None else "interval",
-        "method": method,
-        "success": np.bool_(int(descent.code) == CONVERGED and explained >= _EXPLAINED),
-        "status": words,
-    }
+    return Solution(
+        names=problem.names,
+        params=values[None, : len(problem.parameters)],
+        errors=errors[None],
+        covariance=spread[None],
+        lowest=lowest[None],
+        highest=highest[None],
+        bound=bound[None],
+        fit=fit[None],
+        shift=np.asarray(centre)[None],
+        chi2=np.array([mean_square / noise]),
+        violated=np.array([violated], np.float64),
+        slack=np.array([slack]),
+        kind=("least squares" if certified is None else "interval",),
+        method=(method,),
+        success=np.array([int(descent.code) == CONVERGED and explained]),
+        status=("; ".join(words),),
+    )
 
 
-def _whole_cost(problem: Problem, image: np.ndarray, found: _Found, free_shift: bool) -> float:
-    """Σr² [grey²] over the whole image but the window's edge: a descent may have left the pixels that it saw."""
-    grey, inside = _seen(problem, np.asarray(found.descent.fit), found.method, free_shift)
+def _whole_cost(problem: Problem, image: np.ndarray, optimum: _Optimum, free_shift: bool) -> float:
+    """Σr² [grey²] over the whole image but the window's edge: a descent may have left the pixels that it looked at."""
+    grey, inside = _model(problem, np.asarray(optimum.descent.fit), optimum.method, free_shift)
     residual = np.where(inside >= 0, grey, 0.0) - image
     return float((residual[np.abs(inside) >= EDGE] ** 2).sum())
 
 
-def _interval(problem: Problem, image: np.ndarray, found: _Found, free_shift: bool, seed: int) -> interval.Interval | None:
-    """The set of parameters that the image allows about a descent's end, if there is one; every pixel of the image agrees."""
-    covariance = shift_aware_inverse(np.asarray(found.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
+def _interval(problem: Problem, image: np.ndarray, optimum: _Optimum, free_shift: bool, seed: int) -> interval.Interval | None:
+    """The set of parameters with which every pixel of the image agrees, about a descent's end, if there is one."""
+    covariance = shift_aware_inverse(np.asarray(optimum.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
     if not np.isfinite(covariance).all() or np.any(np.diag(covariance) < 0):
         return None
-    pixels = found.pixels
-    for _ in range(2):  # a second time where the first found light beyond the pixels that it saw
-        answer = interval.solve(
-            _light(problem, found.method, free_shift),
+    pixels, start = optimum.pixels, np.asarray(optimum.descent.fit, np.float64)
+    for _ in range(2):  # a second time where the first set shows light beyond the pixels that it looked at
+        certified = interval.solve(
+            _light(problem, optimum.method, free_shift),
             *pixels,
-            np.asarray(found.descent.fit, np.float64),
+            start,
             covariance,
-            lambda fit: np.asarray(told(problem, fit)[1]),
+            lambda fit: np.asarray(parameters_of(problem, fit)[1]),
             seed=seed,
         )
-        if answer is None:
+        if certified is None:
             return None
-        grey, inside = _seen(problem, answer.fit, found.method, free_shift)
-        if interval.violated_pixels(grey, inside, image, slack=answer.slack) == 0:
-            return answer
-        start, _ = _seen(problem, np.asarray(found.descent.fit, np.float64), found.method, free_shift)
-        pixels = _pixels(problem, image, np.maximum(grey, start))
+        grey, inside = _model(problem, certified.fit, optimum.method, free_shift)
+        if interval.violated_pixels(grey, inside, image, slack=certified.slack) == 0:
+            return certified
+        before, _ = _model(problem, start, optimum.method, free_shift)
+        pixels = _pixels(problem, image, np.maximum(grey, before))
     return None
 
 
-def _certified(problem: Problem, values: np.ndarray, answer: interval.Interval | None, is_round: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the parameters (P,), (P,) that every allowed set of them keeps; NaN without an interval fit."""
+def _certified(problem: Problem, values: np.ndarray, certified: interval.Interval | None, is_round: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the parameters (P,), (P,) that hold all sets of them with which every pixel agrees; NaN without an interval fit."""
     count = len(problem.parameters)
-    if answer is None:
+    if certified is None:
         return np.full(count, np.nan), np.full(count, np.nan)
-    lowest, highest = values + answer.lowest, values + answer.highest
+    lowest, highest = values + certified.lowest, values + certified.highest
     if is_round:  # the axes' order and direction are not known: bound them by size and ellipticity
         e = np.hypot(*(np.maximum(np.abs(lowest[-2:]), np.abs(highest[-2:]))))
         for name in ("sigma", "sigma2"):

@@ -7,6 +7,8 @@ from jax import Array
 from lensjax.problems import Problem
 from lensjax.problems.observables import mirrored
 
+_ABOVE_SKY = 5.0  # times the noise by which a pixel must stand out to count as light: 160 000 pixels hold no such noise
+
 
 def from_params(problem: Problem, params: Array, *, method: str) -> Array:
     """(2, 8): the system of `params` (P,), say a network's answer, and its mirror image (−x, −y)."""
@@ -15,10 +17,19 @@ def from_params(problem: Problem, params: Array, *, method: str) -> Array:
 
 
 def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); those of the field's middle where it is dark."""
+    """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); those of the field's middle where it is dark.
+
+    Negative pixels show that there is noise about a subtracted sky. Light is then what stands out of it: second moments that
+    weigh noise by the square of its distance can be negative.
+    """
     n = image.shape[-1]
     x = np.arange(n) - n / 2
     y = n / 2 - np.arange(n)
+    image = np.where(np.isfinite(image), image, 0.0)
+    if image.min() < 0:
+        sky = np.median(image)
+        noise = 1.4826 * np.median(np.abs(image - sky))
+        image = np.where(image > max(sky + _ABOVE_SKY * noise, 0.0), image, 0.0)
     total = image.sum()
     if total <= 0:
         return np.zeros(2), np.eye(2) * (n / 16) ** 2
