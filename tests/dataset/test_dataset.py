@@ -119,7 +119,7 @@ def test_one_that_is_left_of_many_is_the_same(unbroken, tmp_path):
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from tests.test_dataset import several
+from tests.dataset.test_dataset import several
 from lensjax.dataset import write as dataset
 
 def on_image(count):
@@ -245,7 +245,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(unbroken, tmp_path, monke
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from tests.test_dataset import several
+from tests.dataset.test_dataset import several
 from lensjax.dataset import write as dataset
 from lensjax.errors import BadInput
 
