@@ -42,6 +42,7 @@ class Kind:
         pictures: the files of sources that are pictures.
         sampled: whether the lens is read from a grid of its potential.
         camera: how they are seen.
+        double: whether they are rendered in float64 although nothing else asks for it.
     """
 
     masses: tuple[str, ...]
@@ -51,6 +52,7 @@ class Kind:
     pictures: tuple[str, ...]
     sampled: bool
     camera: Camera
+    double: bool = False
 
 
 @register
@@ -104,16 +106,18 @@ class Amplitudes:
 
 def kind_of(scene: Scene) -> Kind:
     """The scene's kind."""
-    size = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
+    field = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
+    size = scene.size or field
     camera = Camera(
-        method=scene.model.lower(),
+        method="ring" if (scene.model, scene.window) == ("Raytrace", "region") else scene.model.lower(),
         terms=scene.nterms,
-        window="circle" if scene.mask else "none",
+        window=scene.window or ("circle" if scene.mask else "none"),
         size=size,
-        field=size,
+        field=field,
+        oversample=1 if size >= field else 2,
         centred=scene.centred,
         canvas=scene.imagesize,
-        samples=None,
+        samples=scene.samples,
     )
     return Kind(
         masses=tuple(mass.kind for mass in scene.masses),
@@ -123,6 +127,7 @@ def kind_of(scene: Scene) -> Kind:
         pictures=tuple(light.picture for light in scene.lights if light.kind == "Image"),
         sampled=scene.sampled,
         camera=camera,
+        double=scene.double,
     )
 
 
@@ -219,7 +224,7 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[i
     if lookup not in LOOKUPS:
         raise ValueError(f"lookup is {lookup!r}; known: {', '.join(LOOKUPS)}")
     for kind, members in _kinds(scenes).items():
-        double = lookup == "cosmosim" or kind.sampled
+        double = lookup == "cosmosim" or kind.sampled or kind.double
         wanted = members if only is None else [i for i in members if i in only]
         for chunk, numbers in _chunks(scenes, wanted, np.float64 if double else np.float32, full=len(members) > 1):
             with jax.enable_x64(True) if double else nullcontext():
@@ -260,13 +265,14 @@ def _draw(numbers: Numbers, pictures: tuple[Array, ...], kind: Kind, lookup: str
     return jax.vmap(exact)(numbers)
 
 
-def expansions(scenes: Sequence[Scene], centres: np.ndarray) -> Iterator[Amplitudes]:
+def expansions(scenes: Sequence[Scene], centres: np.ndarray, *, only: Collection[int] | None = None) -> Iterator[Amplitudes]:
     """Reference point and amplitudes of each scene, in float64, kind by kind.
 
     Args:
         scenes: N scenes.
         centres: (N, 2) where the middle of each image lies, seen from the lens [px]: the point that the amplitudes are about where a
             scene's `xireference` is off.
+        only: numbers of the scenes that are wanted; all by default.
     """
     bare = [replace(scene, lights=()) for scene in scenes]  # sources of any number have no part in it
     kinds: dict[object, tuple[Kind, list[int]]] = {}
@@ -277,7 +283,8 @@ def expansions(scenes: Sequence[Scene], centres: np.ndarray) -> Iterator[Amplitu
         kinds.setdefault(key, (kind, []))[1].append(i)
     for kind, members in kinds.values():
         first = scenes[members[0]]
-        for chunk, numbers in _chunks(bare, members, np.float64, full=True):
+        wanted = members if only is None else [i for i in members if i in only]
+        for chunk, numbers in _chunks(bare, wanted, np.float64, full=True):
             about = centres[np.asarray(chunk + chunk[-1:] * (len(numbers.place) - len(chunk)))].astype(np.float64)
             with jax.enable_x64(True):
                 found = _expanded(

@@ -77,6 +77,10 @@ class Scene:
         sampled: whether the lens is a grid of its potential.
         reflines: whether the axes are drawn in.
         criticalcurves: whether critical curves are drawn in.
+        window: "region" leaves all dark outside the region of convergence, with either model; "" is as `mask` says.
+        size: pixels on a side of the image file, which shows the same field; 0 is one for each pixel of the canvas.
+        samples: points on a side of the grid over which the centre of light is taken; None takes the canvas's pixels.
+        double: whether it is rendered in float64.
         origin: for messages: file and line ("data.csv: line 7"); empty where there is none.
     """
 
@@ -98,4 +102,8 @@ class Scene:
     sampled: bool = False
     reflines: bool = False
     criticalcurves: bool = False
+    window: str = ""
+    size: int = 0
+    samples: int | None = None
+    double: bool = False
     origin: str = ""
