@@ -23,7 +23,9 @@ from lensjax.image.grid import pixel_points
 from lensjax.metrics import EXPECTED_ABSOLUTE, MEDIAN_ABSOLUTE
 from lensjax.problems import Problem
 from lensjax.refine import Solution, cramer_rao, model_image
-from lensjax.report import figures as report
+from lensjax.report.figures import histograms, model_comparison, scatter
+from lensjax.report.page import Illustration, Section, write_page
+from lensjax.report.tables import Table, text_table
 from lensjax.train import stream
 
 THESIS = {"x": 1.89, "y": 1.20, "einsteinR": 0.49, "sigma": 0.14, "sigma2": 0.14, "theta": 1.79}
@@ -72,17 +74,17 @@ def demo(folder: Path, *, n: int, seed: int, network: estimate.Estimator) -> Non
     table = errors_table(problem, truth, guess, solution, bound)
     verdict = verdict_of(problem, truth, solution, bound)
     sections = [
-        report.Section("What this is", (introduction(n, seed), timing)),
-        report.Section("Errors", (table, verdict)),
-        report.Section("Where the errors lie", tuple(error_figures(problem, truth, guess, solution))),
-        report.Section("Image, model, residual and source", tuple(system_figures(problem, truth, images, solution))),
+        Section("What this is", (introduction(n, seed), timing)),
+        Section("Errors", (table, verdict)),
+        Section("Where the errors lie", tuple(error_figures(problem, truth, guess, solution))),
+        Section("Image, model, residual and source", tuple(system_figures(problem, truth, images, solution))),
     ]
-    path = report.html_report(
+    path = write_page(
         folder / "report.html",
         title="LensJAX: from lensed images to lens and source",
         sections=sections,
     )
-    print(report.text_table(table))
+    print(text_table(table))
     for paragraph in (verdict, timing, f"With images: {path}"):
         print("\n" + textwrap.fill(paragraph, 88))
 
@@ -93,7 +95,7 @@ def errors_table(
     guess: NDArray[np.float32],
     solution: Solution,
     bound: NDArray[np.float64],
-) -> report.Table:
+) -> Table:
     """Mean and median absolute errors of the network, refined, at the bound, and the thesis's."""
     of_network, of_refined = (
         metrics.summary(metrics.symmetric_error(params, truth, problem=problem), names=problem.names) for params in (guess, solution.params)
@@ -112,7 +114,7 @@ def errors_table(
         )
         for k, p in enumerate(problem.parameters)
     ]
-    return report.Table(
+    return Table(
         columns=("parameter", "network", "median", "refined", "median", "bound", "median", "thesis, raw"),
         rows=tuple(rows),
         caption=(
@@ -148,22 +150,20 @@ def introduction(n: int, seed: int) -> str:
     )
 
 
-def error_figures(
-    problem: Problem, truth: NDArray[np.float64], guess: NDArray[np.float32], solution: Solution
-) -> list[report.Illustration]:
+def error_figures(problem: Problem, truth: NDArray[np.float64], guess: NDArray[np.float32], solution: Solution) -> list[Illustration]:
     """Histograms and scatter of the network's and the refined parameters."""
     named = {"names": problem.names, "units": [parameter.unit for parameter in problem.parameters]}
     figures = []
     for params, who in ((guess, "The network alone"), (solution.params, "Refined")):
         error = metrics.symmetric_error(params, truth, problem=problem)
         figures += [
-            report.Illustration(
-                report.histograms(error, **named),
+            Illustration(
+                histograms(error, **named),
                 f"{who}: deviation from the truth, up to symmetry.",
                 wide=True,
             ),
-            report.Illustration(
-                report.scatter(params, params - error, **named),
+            Illustration(
+                scatter(params, params - error, **named),
                 f"{who}: against the true value, that of the equivalent set nearest to it.",
                 wide=True,
             ),
@@ -173,16 +173,16 @@ def error_figures(
 
 def system_figures(
     problem: Problem, truth: NDArray[np.float64], images: NDArray[np.float32], solution: Solution
-) -> list[report.Illustration | report.Table]:
+) -> list[Illustration | Table]:
     """The first systems: image, model, image − model and the undistorted source, each with its parameters."""
     nearest = solution.params - metrics.symmetric_error(solution.params, truth, problem=problem)
-    figures: list[report.Illustration | report.Table] = []
+    figures: list[Illustration | Table] = []
     for i in range(min(SHOWN, len(images))):
         model = model_image(problem, solution.fit[i], method=solution.method[i])
         field = int(20 * np.ceil(8 * solution.params[i, problem.names.index("sigma")] / 20))
         source = source_image(problem, solution.params[i], field=field)
         pixels = "every pixel as observed" if solution.violated[i] == 0 else f"{solution.violated[i]} pixels off"
-        figure = report.contact_sheet(
+        figure = model_comparison(
             images[i : i + 1],
             model[None],
             source[None],
@@ -191,7 +191,7 @@ def system_figures(
             source_field=field,
         )
         words = f"System {i}: image, model, image − model, and the source without the lens."
-        figures += [report.Illustration(figure, words, wide=True), values(problem, nearest[i], solution, i)]
+        figures += [Illustration(figure, words, wide=True), values(problem, nearest[i], solution, i)]
     return figures
 
 
@@ -202,7 +202,7 @@ def source_image(problem: Problem, params: NDArray[np.float64], *, field: int, s
     return GREY_LEVELS * np.asarray(source.light(x, y))
 
 
-def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: int) -> report.Table:
+def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: int) -> Table:
     """True and refined value of each parameter of system i."""
     rows = []
     for k, parameter in enumerate(problem.parameters):
@@ -213,7 +213,7 @@ def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: i
         else:
             cells = ("-", "the image does not tell")
         rows.append((f"{parameter.name} [{parameter.unit}]", *cells))
-    return report.Table(("parameter", "true", "refined ± 1σ"), tuple(rows))
+    return Table(("parameter", "true", "refined ± 1σ"), tuple(rows))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ from lensjax.errors import BadInput
 from lensjax.files import whole as files
 from lensjax.problems import Problem
 from lensjax.refine import Solution
-from lensjax.report import figures as report
+from lensjax.report import figures
+from lensjax.report.tables import Table, text_table
 from lensjax.train import restore_run, sharding, stream
 from lensjax.train.evaluation import read_rows
 from lensjax.train.loop import Run
@@ -106,7 +107,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     files.write_text(workdir / "summary.csv", summary.to_csv(index=False))
     draw(run.problem, workdir / "figures", history, truth, estimates)
     heading = f"{workdir}: {run.config.model} after {run.step} steps, {n} fresh images"
-    return f"{heading}\n\n{report.text_table(printed(summary))}"
+    return f"{heading}\n\n{text_table(printed(summary))}"
 
 
 def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
@@ -248,7 +249,7 @@ def summary_table(problem: Problem, truth: NDArray[np.float64], estimates: Seque
     return pd.DataFrame(rows)
 
 
-def printed(summary: pd.DataFrame) -> report.Table:
+def printed(summary: pd.DataFrame) -> Table:
     """The summary for a terminal, under shorter headings."""
     columns = {
         "Estimate": "estimate",
@@ -266,7 +267,7 @@ def printed(summary: pd.DataFrame) -> report.Table:
     known = [name for name in columns if not summary[name].isna().all()]
     rows = tuple(tuple(row) for row in summary[known].itertuples(index=False, name=None))
     caption = "MAE, MSE: raw, as in the thesis. *: up to symmetry, theta of elliptical sources only. Never compare one with the other."
-    return report.Table(tuple(columns[name] for name in known), rows, caption)
+    return Table(tuple(columns[name] for name in known), rows, caption)
 
 
 def draw(
@@ -281,26 +282,26 @@ def draw(
     for measure, label in (("MAE", "mean absolute error"), ("MSE", "mean squared error")):
         series = {c.removeprefix(f"{measure} "): history[c] for c in history if c.startswith(measure)}
         for log, suffix in ((False, ""), (True, "-log")):
-            figure = report.curves(
+            figure = figures.lines(
                 series,
                 x=history["epoch"],
                 x_label="epoch",
                 y_label=f"{label} (mean over parameters)",
                 log=log,
             )
-            report.save(figure, folder / f"{measure.lower()}{suffix}.png")
+            figures.save(figure, folder / f"{measure.lower()}{suffix}.png")
     for one in estimates:
         error = metrics.symmetric_error(one.params, truth, problem=problem)
         raw = metrics.raw_error(one.params, truth, problem=problem)
         for kind, values, words in (("raw", raw, "raw"), ("symmetric", error, "up to symmetry")):
             for limit, suffix in ((None, ""), (5.0, "-5")):
-                figure = report.histograms(values, **named, limit=limit, title=f"{one.name}: deviation, {words}")
-                report.save(figure, folder / f"{one.name}-deviation-{kind}{suffix}.png")
+                figure = figures.histograms(values, **named, limit=limit, title=f"{one.name}: deviation, {words}")
+                figures.save(figure, folder / f"{one.name}-deviation-{kind}{suffix}.png")
         # The true values are those of the equivalent set nearest to the prediction.
-        figure = report.scatter(one.params, one.params - error, **named, title=f"{one.name}: up to symmetry")
-        report.save(figure, folder / f"{one.name}-scatter.png")
-        figure = report.scatter(one.params, truth, **named, title=f"{one.name}: raw")
-        report.save(figure, folder / f"{one.name}-scatter-raw.png")
+        figure = figures.scatter(one.params, one.params - error, **named, title=f"{one.name}: up to symmetry")
+        figures.save(figure, folder / f"{one.name}-scatter.png")
+        figure = figures.scatter(one.params, truth, **named, title=f"{one.name}: raw")
+        figures.save(figure, folder / f"{one.name}-scatter-raw.png")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS, Lens, PointMass
 from lensjax.report import compare
-from lensjax.report import figures as report
+from lensjax.report.figures import save
+from lensjax.report.tables import Table, text_table
 from lensjax.source.gaussian import elliptical
 
 TERMS = 50
@@ -336,7 +337,7 @@ def main() -> None:
     columns = ("rule", "lens", "identical pairs", "%", "RMS of the rest, median", "largest")
     each = options.draws * (options.draws - 1) // 2
     caption = f"{options.draws} images of each of {len(systems)} systems, {each} pairs each, 8 bit."
-    print(report.text_table(report.Table(columns, tuple(rows), caption)))
+    print(text_table(Table(columns, tuple(rows), caption)))
     with jax.enable_x64(True):
         gaps = [
             float(jnp.abs(jnp.subtract(*zoomed(jnp.asarray([c.x, c.y, c.theta_e, c.sigma, c.sigma2, c.theta]), jnp.asarray(chi)))).max())
@@ -352,7 +353,7 @@ def main() -> None:
     for values, said in ((4, "four values of χ, as 92, 94, 96 and 98 %"), (41, "41 values, as 30…70 % here")):
         print(f"Of two draws among {said}, {1 / values:.1%} share χ.")
     shown = min(systems, key=lambda case: np.hypot(case.x, case.y) / case.theta_e)
-    report.save(figure(shown, spread, odd), options.out, dpi=110)
+    save(figure(shown, spread, odd), options.out, dpi=110)
     print(f"figure: {options.out}")
 
 

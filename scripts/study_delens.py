@@ -30,7 +30,8 @@ from lensjax.lens import SIE, SIS, Lens, cluster
 from lensjax.reconstruct import invert as inversion
 from lensjax.reconstruct import sample as delens
 from lensjax.reconstruct.sample import Grid
-from lensjax.report import figures as report
+from lensjax.report.figures import save
+from lensjax.report.tables import Table, text_table
 from lensjax.simulate import Camera, System
 from lensjax.source import Picture, Source, constellation, sersic
 from lensjax.source.gaussian import elliptical
@@ -135,7 +136,7 @@ def study(lens: str, source: str, noise: float, size: int, seed: int) -> Case:
     return Case(lens, source, noise, truth, image, sampled, inverted, errors, (sampling, inverting))
 
 
-def table(cases: list[Case]) -> report.Table:
+def table(cases: list[Case]) -> Table:
     rows = [
         (
             case.lens,
@@ -154,7 +155,7 @@ def table(cases: list[Case]) -> report.Table:
     columns = (
         "lens", "source", "noise", "sampled [%]", "inverted [%]", "noise found", "chi2", "steps", "converged", "sampled [s]", "inverted [s]"
     )  # fmt: skip
-    return report.Table(columns, tuple(rows), "Error of the reconstructed source, relative to the source.")
+    return Table(columns, tuple(rows), "Error of the reconstructed source, relative to the source.")
 
 
 def figure(cases: list[Case]) -> Figure:
@@ -192,10 +193,10 @@ def main() -> None:
         for k, (lens, source) in enumerate((lens, source) for lens in lenses() for source in sources())
         for noise in NOISES
     ]
-    print(report.text_table(table(cases)))
+    print(text_table(table(cases)))
     wanted = [("SIS", "Gaussian"), ("SIE", "Sérsic"), ("cluster", "blobs"), ("SIE", "picture"), ("cluster", "picture")]
     shown = [case for pair in wanted for case in cases if (case.lens, case.source) == pair and case.noise == SHOWN]
-    report.save(figure(shown), options.out, dpi=100)
+    save(figure(shown), options.out, dpi=100)
     print(f"figure: {options.out}")
 
 

@@ -34,7 +34,8 @@ from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.image.detector import quantise
 from lensjax.lens import SIS
 from lensjax.problems import Problem
-from lensjax.report import figures as report
+from lensjax.report.figures import save
+from lensjax.report.tables import Table, text_table
 from lensjax.simulate import System
 from lensjax.source.gaussian import elliptical
 
@@ -188,11 +189,11 @@ def main() -> None:
                 kept[way] = (images, others)
     columns = ("parameters", "change", "unrounded", "8 bit", "pixels [1e-6]", "identical")
     caption = "Largest difference [grey levels]; pixels that round otherwise; images identical in 8 bit."
-    print(report.text_table(report.Table(columns, tuple(rows), caption)))
+    print(text_table(Table(columns, tuple(rows), caption)))
     found = scores(problem, params, kept["encoded, float32"][0])
     table = tuple((name, *map(float, errors), float(errors.mean())) for name, errors in found.items())
     print()
-    print(report.text_table(report.Table(("mean |error|", *problem.names, "mean of six"), table, "The same systems.")))
+    print(text_table(Table(("mean |error|", *problem.names, "mean of six"), table, "The same systems.")))
     said = ", ".join(f"{name} {value}" for name, value in THESIS.items())
     print(f"Thesis, VGG-19-BN, raw: {said}; less than any answer can reach where the two pictures are the same.")
     n = min(options.cosmosim, options.n)
@@ -200,7 +201,7 @@ def main() -> None:
     pair = np.stack([params[best], exchanged(params[best : best + 1])[0]])
     seen = np.stack([image[best] for image in kept["as they stand, float32"]])
     rough = np.stack([image[best] for image in kept["CosmoSim 3.3's pixels"]])
-    report.save(figure(problem, pair, seen, rough, found), options.out, dpi=110)
+    save(figure(problem, pair, seen, rough, found), options.out, dpi=110)
     print(f"figure: {options.out}")
 
 

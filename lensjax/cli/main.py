@@ -24,7 +24,6 @@ METHODS = ("roulette", "ring", "raytrace")
 _TOML_KEYS = ("problem", "n", "seed", "method")
 _MOST = 1_000_000
 _READ_AT_ONCE = 64
-_SHOWN = 24
 
 _TOP = """examples:
   lensjax simulate --problem sis2023 --n 100 --out images
@@ -507,112 +506,30 @@ def _print_errors(problem: Any, truth: Any, found: Sequence[dict[str, Any]]) -> 
     """A table of how far the estimates are from the table's true parameters."""
     import numpy as np
 
-    from lensjax import metrics
-    from lensjax.report import figures as report
+    from lensjax.report.estimates import errors_table
 
-    series: dict[str, Any] = {}
+    network = refined = None
     if found[0]["network"] is not None:
-        series["network"] = np.stack([answer["network"] for answer in found])
+        network = np.stack([answer["network"] for answer in found])
     if found[0]["solution"] is not None:
-        series["refined"] = np.stack([answer["solution"].params[answer["index"]] for answer in found])
-    summaries = {
-        name: metrics.summary(metrics.symmetric_error(values, truth, problem=problem), names=problem.names)
-        for name, values in series.items()
-    }
-    lines = tuple(
-        (
-            parameter.name,
-            parameter.unit,
-            *(float(value) for one in summaries.values() for value in (one.mae[k], one.median[k])),
-        )
-        for k, parameter in enumerate(problem.parameters)
-    )
-    headings = tuple(f"{name}: {kind}" for name in summaries for kind in ("mean", "median"))
-    print(
-        report.text_table(
-            report.Table(
-                columns=("parameter", "unit", *headings),
-                rows=lines,
-                caption=f"absolute error up to symmetry, {_images(len(found))}",
-            )
-        )
-    )
+        refined = np.stack([answer["solution"].params[answer["index"]] for answer in found])
+    print(errors_table(problem, truth, network=network, refined=refined))
 
 
-def _report(
-    options: argparse.Namespace,
-    problem: Any,
-    filenames: Sequence[str],
-    paths: Sequence[Path],
-    found: Sequence[dict[str, Any]],
-) -> None:
-    """DIR/report.html: the first images, what the estimates show in their place, and the sources read from them."""
-    from lensjax.report import figures as report
-
-    content: list[Any] = []
-    for filename, path, answer in list(zip(filenames, paths, found, strict=True))[:_SHOWN]:
-        content += _sheet(problem, filename, path, answer, options.shift)
-    if len(paths) > _SHOWN:
-        content.append(f"The first {_SHOWN} of {len(paths)} images; {options.out} has them all.")
-    report.html_report(
-        options.report / "report.html",
-        title=f"Estimates of {_images(len(paths))}",
-        sections=[report.Section(heading="Images, models and sources", content=tuple(content))],
-    )
-
-
-def _sheet(problem: Any, filename: str, path: Path, answer: dict[str, Any], shift_free: bool) -> list[Any]:
-    """One image of the report: a line of numbers, and the pictures."""
-    import numpy as np
-
-    from lensjax import refine
+def _report(options: argparse.Namespace, problem: Any, filenames: Sequence[str], paths: Sequence[Path], found: Sequence[Any]) -> None:
     from lensjax.files import images
-    from lensjax.report import figures as report
+    from lensjax.report.estimates import SHOWN, Record, write_report
 
-    image = images.read(path, size=problem.field).grey
-    solution, k = answer["solution"], answer["index"]
-    if solution is None:
-        params, shift, method, status = answer["network"], None, problem.camera.method, "network"
-        model = np.asarray(problem.render(np.asarray(params)))
-        told = "; ".join(f"{name} {value:.4g}" for name, value in zip(problem.names, params, strict=True))
-    else:
-        params, shift, method, status = (
-            solution.params[k],
-            solution.shift[k],
-            solution.method[k],
-            solution.status[k],
+    records = [
+        Record(
+            filename,
+            images.read(path, size=problem.field).grey,
+            answer["network"],
+            None if answer["solution"] is None else answer["solution"][answer["index"]],
         )
-        model = refine.model_image(problem, solution.fit[k], method=method, free_shift=shift_free)
-        told = "; ".join(
-            f"{name} {value:.6g} ± {error:.2g}" for name, value, error in zip(problem.names, params, solution.errors[k], strict=True)
-        )
-    source = _source(problem, image, params, shift, method)
-    grey = np.where(source.seen, source.grey, np.nan)
-    figure = report.contact_sheet(image[None], model[None], grey[None], titles=[f"{filename}: {status}"])
-    caption = f"{filename}: image, model, their difference, and the source read from the image."
-    return [report.Illustration(figure=figure, caption=caption, wide=True), f"{status}: {told}"]
-
-
-def _source(problem: Any, image: Any, params: Any, shift: Any, method: str) -> Any:
-    """The undistorted source of one image; where its place is not known, it is where the problem puts it."""
-    import jax
-    import numpy as np
-
-    from lensjax.reconstruct import sample as delens
-
-    sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
-    with jax.enable_x64(True):
-        system = problem.to_system(problem.encode(jax.numpy.asarray(np.asarray(params, np.float64))))
-        if shift is None:
-            shift = np.asarray(problem.centre(system, method=method))
-        return delens.undistorted(
-            image,
-            system,
-            shift=shift,
-            field=problem.field,
-            method=method,
-            half=min(delens.half_width(sigma, sigma2), 400),
-        )
+        for filename, path, answer in list(zip(filenames, paths, found, strict=True))[:SHOWN]
+    ]
+    write_report(options.report, problem, records, total=len(paths), results=options.out)
 
 
 def _delens(options: argparse.Namespace) -> None:

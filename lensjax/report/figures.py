@@ -1,15 +1,11 @@
-"""Results as figures, tables and one page to read: arrays in, files out.
+"""Results as figures: arrays in, matplotlib figures out.
 
 Figures are matplotlib `Figure` objects drawn without pyplot, so that nothing global is touched. Images have
 axes in pixels of the native field, x right and y up.
 """
 
-import base64
-import html
 import io
-import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,59 +14,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 from lensjax.errors import BadInput
-from lensjax.files.whole import write_bytes, write_text
+from lensjax.files.whole import write_bytes
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D"
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
 
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 _UNITS = {"deg": "°", "": ""}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text and numbers.
-
-    Attributes:
-        columns: headings.
-        rows: cells, one a heading in each row; numbers are shown to three figures, NaN as a dash.
-        caption: what the table says, one or two sentences.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | float, ...], ...]
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading of a page and what stands below it, in order.
-
-    Attributes:
-        heading: heading.
-        content: paragraphs (str), tables and figures.
-    """
-
-    heading: str
-    content: tuple["str | Table | Illustration", ...]
-
-
-@dataclass(frozen=True)
-class Illustration:
-    """A figure with words for it.
-
-    Attributes:
-        figure: the figure.
-        caption: what it shows; read aloud in its place where it cannot be seen.
-        wide: whether narrow screens scroll it sideways instead of shrinking it.
-    """
-
-    figure: Figure
-    caption: str
-    wide: bool = False
 
 
 def histograms(
@@ -111,7 +63,7 @@ def histograms(
     return figure
 
 
-def curves(
+def lines(
     series: Mapping[str, ArrayLike],
     *,
     x: ArrayLike,
@@ -187,7 +139,7 @@ def scatter(predicted: ArrayLike, truth: ArrayLike, *, names: Sequence[str], uni
     return figure
 
 
-def contact_sheet(
+def model_comparison(
     images: ArrayLike,
     models: ArrayLike,
     sources: ArrayLike,
@@ -237,133 +189,6 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 140) -> Path:
     figure.savefig(data, format=Path(path).suffix.lstrip(".") or "png", dpi=dpi)
     write_bytes(Path(path), data.getvalue())
     return Path(path)
-
-
-def text_table(table: Table) -> str:
-    """The table as plain text: aligned columns, numbers to the right, caption above, wrapped."""
-    _check_table(table)
-    cells = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
-    right = _number_columns(table)
-    widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    caption = textwrap.wrap(table.caption, 88)
-    return "\n".join(caption + lines)
-
-
-def html_table(table: Table) -> str:
-    """The table as an HTML element; every cell is escaped."""
-    _check_table(table)
-    right = _number_columns(table)
-
-    def row(tag: str, values: Sequence[str | float]) -> str:
-        return "".join(
-            f"<{tag}{' class=number' if number else ''}>{html.escape(_cell(value))}</{tag}>"
-            for value, number in zip(values, right, strict=True)
-        )
-
-    body = "\n".join(f"<tr>{row('td', values)}</tr>" for values in table.rows)
-    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
-    return (
-        f'<div class="scroll"><table>{caption}\n<thead><tr>{row("th", table.columns)}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
-    )
-
-
-def html_report(path: str | Path, *, title: str, sections: Sequence[Section]) -> Path:
-    """Write one HTML file that needs no other file and no network; figures are inside it. Returns the path.
-
-    Args:
-        path: where to write.
-        title: heading of the page.
-        sections: what stands on it.
-    """
-    body = "\n".join(
-        f"<section>\n<h2>{html.escape(section.heading)}</h2>\n" + "\n".join(_element(item) for item in section.content) + "\n</section>"
-        for section in sections
-    )
-    head = html.escape(title)
-    page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{head}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{head}</h1>\n{body}\n"
-        "</main>\n</body>\n</html>\n"
-    )
-    write_text(Path(path), page)
-    return Path(path)
-
-
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #f4f5f7; color: #1d2329; font: 16px/1.55 system-ui, sans-serif; }
-main { max-width: 62rem; margin: 0 auto; padding: 1.2rem; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.6rem 0 1rem; }
-h2 { font-size: 1.15rem; margin: 0 0 0.6rem; }
-p { margin: 0.5rem 0; max-width: 46rem; }
-section { background: #fff; border: 1px solid #e1e4e8; border-radius: 8px; padding: 1rem; margin: 0 0 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5rem 0; }
-caption { text-align: left; color: #57606a; padding-bottom: 0.4rem; }
-th, td { padding: 0.3rem 0.75rem; border-bottom: 1px solid #e1e4e8; text-align: left; white-space: nowrap; }
-th { border-bottom: 2px solid #b6bcc4; }
-.number { text-align: right; }
-figure { margin: 0.8rem 0; }
-figure img { display: block; width: 100%; height: auto; }
-figure .wide { min-width: 44rem; }
-figcaption { color: #57606a; font-size: 0.9rem; margin-top: 0.3rem; }
-"""
-
-
-def _element(item: "str | Table | Illustration") -> str:
-    if isinstance(item, Table):
-        return html_table(item)
-    if isinstance(item, Illustration):
-        caption = html.escape(item.caption)
-        wide = ' class="wide"' if item.wide else ""
-        return (
-            f'<figure><div class="scroll"><img{wide} alt="{caption}" src="data:image/png;base64,'
-            f'{_base64_png(item.figure)}"></div>\n<figcaption>{caption}</figcaption></figure>'
-        )
-    return f"<p>{html.escape(item)}</p>"
-
-
-def _base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
-    """The figure as PNG with a palette, which is a third of the size and looks the same."""
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=dpi)
-    small = io.BytesIO()
-    with Image.open(data) as picture:
-        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return base64.b64encode(small.getvalue()).decode("ascii")
-
-
-def _cell(value: str | float) -> str:
-    """Text as it is; a number to three figures, a whole one whole, NaN as a dash."""
-    if isinstance(value, str):
-        return value
-    if np.isnan(value):
-        return "-"
-    if isinstance(value, int | np.integer) or np.isinf(value):
-        return str(value)
-    if value == 0:
-        return "0"
-    power = int(np.floor(np.log10(abs(value))))
-    return f"{value:.2e}" if power < -4 or power > 5 else f"{value:.{max(2 - power, 0)}f}"
-
-
-def _number_columns(table: Table) -> list[bool]:
-    """Which columns hold numbers, and stand to the right."""
-    return [any(not isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns))]
-
-
-def _check_table(table: Table) -> None:
-    for number, row in enumerate(table.rows, start=1):
-        if len(row) != len(table.columns):
-            raise BadInput(f"table row {number} has {len(row)} cells; it needs {len(table.columns)}")
 
 
 def _columns(values: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:

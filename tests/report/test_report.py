@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lensjax.errors import BadInput
-from lensjax.report import figures as report
+from lensjax.report import figures
+from lensjax.report.page import Illustration, Section, write_page
+from lensjax.report.tables import Table, text_table
 
 NAMES, UNITS = ("x", "y", "theta"), ("px", "px", "deg")
 
@@ -32,7 +34,7 @@ def errors(kind):
 
 
 def picture(figure, path):
-    report.save(figure, path, dpi=50)
+    figures.save(figure, path, dpi=50)
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -41,7 +43,7 @@ def picture(figure, path):
 @pytest.mark.parametrize("limit", [None, 5.0])
 def test_histograms_count_every_error_once(kind, limit, tmp_path, recwarn):
     error = errors(kind)
-    figure = report.histograms(error, names=NAMES, units=UNITS, limit=limit, title="deviation")
+    figure = figures.histograms(error, names=NAMES, units=UNITS, limit=limit, title="deviation")
     for panel, values in zip(figure.axes, error.T, strict=True):
         drawn = sum(bar.get_height() for bar in panel.patches)
         finite = values[np.isfinite(values)]
@@ -60,7 +62,7 @@ def test_histograms_count_every_error_once(kind, limit, tmp_path, recwarn):
 def test_scatter_draws_the_pairs_that_are_whole(kind, tmp_path, recwarn):
     error = errors(kind)
     truth = np.arange(error.size, dtype=float).reshape(error.shape)
-    figure = report.scatter(truth + error, truth, names=NAMES, units=UNITS)
+    figure = figures.scatter(truth + error, truth, names=NAMES, units=UNITS)
     for panel, true, wrong in zip(figure.axes, truth.T, error.T, strict=True):
         kept = np.isfinite(wrong)
         np.testing.assert_allclose(
@@ -74,9 +76,9 @@ def test_scatter_draws_the_pairs_that_are_whole(kind, tmp_path, recwarn):
 
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize("values", [[30.0, 3.0, 1.0], [2.0], [], [np.nan, 1.0], [0.0, 0.0]])
-def test_curves_show_both_sets(values, log, tmp_path, recwarn):
+def test_lines_show_both_sets(values, log, tmp_path, recwarn):
     series = {"training": values, "test": 2.0 * np.asarray(values)}
-    figure = report.curves(series, x=np.arange(1, len(values) + 1), x_label="epoch", y_label="loss", log=log, title="Loss")
+    figure = figures.lines(series, x=np.arange(1, len(values) + 1), x_label="epoch", y_label="loss", log=log, title="Loss")
     (panel,) = figure.axes
     assert [text.get_text() for text in panel.get_legend().get_texts()] == ["training", "test"]
     has_positive = np.any(np.asarray(values) > 0)
@@ -93,7 +95,7 @@ def sheet(count=2, n=16, **options):
     models = images + rng.uniform(-0.4, 0.4, images.shape)
     sources = rng.uniform(0, 255, (count, 8, 8))
     titles = [f"image-{i}.png: converged" for i in range(count)]
-    return images, models, report.contact_sheet(images, models, sources, titles=titles, **options)
+    return images, models, figures.model_comparison(images, models, sources, titles=titles, **options)
 
 
 def panels_of(row):
@@ -101,7 +103,7 @@ def panels_of(row):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_contact_sheet_has_a_row_a_system_and_the_residual_image_minus_model(count, tmp_path, recwarn):
+def test_comparison_has_a_row_a_system_and_the_residual_image_minus_model(count, tmp_path, recwarn):
     images, models, figure = sheet(count, field=400, source_field=100)
     assert len(figure.subfigs) == count
     for number, row in enumerate(figure.subfigs):
@@ -120,27 +122,27 @@ def test_contact_sheet_has_a_row_a_system_and_the_residual_image_minus_model(cou
     assert not recwarn.list
 
 
-def test_contact_sheet_of_black_and_failed_images(tmp_path, recwarn):
+def test_comparison_of_black_and_failed_images(tmp_path, recwarn):
     black, failed = np.zeros((1, 8, 8)), np.full((1, 8, 8), np.nan)
-    figure = report.contact_sheet(black, failed, failed, titles=["empty.png: no light"])
+    figure = figures.model_comparison(black, failed, failed, titles=["empty.png: no light"])
     picture(figure, tmp_path / "black.png")
     assert panels_of(figure.subfigs[0])[2].images[0].get_clim() == (-0.5, 0.5)
     assert not recwarn.list
 
 
-def test_contact_sheet_refuses_what_does_not_fit():
+def test_comparison_refuses_what_does_not_fit():
     with pytest.raises(BadInput, match="do not go together"):
-        report.contact_sheet(np.zeros((1, 4, 4)), np.zeros((1, 5, 5)), np.zeros((1, 4, 4)), titles=["a"])
+        figures.model_comparison(np.zeros((1, 4, 4)), np.zeros((1, 5, 5)), np.zeros((1, 4, 4)), titles=["a"])
     with pytest.raises(BadInput, match="do not go together"):
-        report.contact_sheet(np.zeros((0, 4, 4)), np.zeros((0, 4, 4)), np.zeros((0, 4, 4)), titles=[])
+        figures.model_comparison(np.zeros((0, 4, 4)), np.zeros((0, 4, 4)), np.zeros((0, 4, 4)), titles=[])
 
 
 def test_values_that_do_not_fit_their_names_are_refused():
     with pytest.raises(BadInput, match=r"\(images, 3\) is needed"):
-        report.histograms(np.zeros((4, 2)), names=NAMES, units=UNITS)
+        figures.histograms(np.zeros((4, 2)), names=NAMES, units=UNITS)
 
 
-TABLE = report.Table(
+TABLE = Table(
     columns=("parameter", "MAE <raw>", "n"),
     rows=(("x", 1.2345, 10), ("theta & co", float("nan"), 0), ("sigma", 0.00012, 123456)),
     caption="Errors",
@@ -148,7 +150,7 @@ TABLE = report.Table(
 
 
 def test_text_table_is_aligned():
-    assert report.text_table(TABLE).splitlines() == [
+    assert text_table(TABLE).splitlines() == [
         "Errors",
         "parameter   MAE <raw>       n",
         "----------  ---------  ------",
@@ -173,12 +175,12 @@ def test_text_table_is_aligned():
     + [(np.int64(7), "7"), (3e7, "3.00e+07"), (np.inf, "inf"), ("as it is", "as it is")],
 )
 def test_numbers_are_shown_to_three_figures(value, text):
-    assert report.text_table(report.Table(("a",), ((value,),))).splitlines()[-1].strip() == text
+    assert text_table(Table(("a",), ((value,),))).splitlines()[-1].strip() == text
 
 
 def test_table_with_a_short_row_is_refused():
-    with pytest.raises(BadInput, match="table row 2 has 1 cells; it needs 2"):
-        report.text_table(report.Table(("a", "b"), (("x", 1), ("y",))))
+    with pytest.raises(BadInput, match="table row 2 has 1 cells; expected 2"):
+        text_table(Table(("a", "b"), (("x", 1), ("y",))))
 
 
 LINKS = ("src", "href", "srcset", "data", "action")
@@ -208,12 +210,12 @@ class Page(HTMLParser):
 
 
 def test_html_report_is_one_whole_file(tmp_path):
-    figure = report.histograms(errors("nan"), names=NAMES, units=UNITS)
+    figure = figures.histograms(errors("nan"), names=NAMES, units=UNITS)
     sections = [
-        report.Section("Errors & more", ("First <paragraph>.", TABLE)),
-        report.Section("Figures", (report.Illustration(figure, 'The "deviation"', wide=True),)),
+        Section("Errors & more", ("First <paragraph>.", TABLE)),
+        Section("Figures", (Illustration(figure, 'The "deviation"', wide=True),)),
     ]
-    path = report.html_report(tmp_path / "new" / "report.html", title="Demo <1>", sections=sections)
+    path = write_page(tmp_path / "new" / "report.html", title="Demo <1>", sections=sections)
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert not page.open
@@ -238,4 +240,4 @@ def test_figures_leave_matplotlib_as_it_was():
     before = dict(matplotlib.rcParams)
     assert isinstance(sheet(1)[2], Figure)
     assert dict(matplotlib.rcParams) == before
-    assert "matplotlib.pyplot" not in report.__dict__
+    assert "matplotlib.pyplot" not in figures.__dict__

@@ -1,0 +1,136 @@
+"""The report of `lensjax estimate`: images, what the estimates show in their place, and the sources read from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax import metrics, simulate
+from lensjax._internal.words import counted
+from lensjax.problems import Problem
+from lensjax.reconstruct.sample import Grid, half_width, sample
+from lensjax.refine import Solution
+from lensjax.report.figures import model_comparison
+from lensjax.report.page import Illustration, Section, write_page
+from lensjax.report.tables import Cell, Table, text_table
+
+SHOWN = 24
+"""Images that a report shows."""
+
+_WIDEST = 800  # px, of a source
+_EMPTY = 16  # px, where there is no source to show
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a report shows of one image.
+
+    Attributes:
+        filename: name of the image.
+        image: (n, n) grey levels, n the problem's native size; None where it could not be read.
+        network: (P,) the network's estimate in file units; None without a network.
+        solution: the refined estimate, of this image alone; None without refinement.
+        error: why the image could not be used; None where it could.
+    """
+
+    filename: str
+    image: np.ndarray | None
+    network: np.ndarray | None = None
+    solution: Solution | None = None
+    error: str | None = None
+
+
+def write_report(folder: Path, problem: Problem, records: Sequence[Record], *, total: int, results: Path) -> Path:
+    """Writes folder/report.html and returns its path.
+
+    Args:
+        folder: where to write.
+        problem: what the estimates are of, at native size.
+        records: the first images, up to `SHOWN`; further ones are left out.
+        total: images that were estimated.
+        results: the table that has them all.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    content = [item for record in records[:SHOWN] for item in _content(problem, record)]
+    if total > SHOWN:
+        content.append(f"The first {SHOWN} of {total} images; {results} has them all.")
+    sections = [Section("Images, models and sources", tuple(content))]
+    return write_page(folder / "report.html", title=f"Estimates of {counted(total, 'image')}", sections=sections)
+
+
+def errors_table(problem: Problem, truth: np.ndarray, *, network: np.ndarray | None, refined: np.ndarray | None) -> str:
+    """How far estimates are from the true parameters, as a table in plain text.
+
+    Args:
+        problem: what the estimates are of.
+        truth: true parameters (N, P) in file units.
+        network: the network's estimates (N, P), or None.
+        refined: the refined ones (N, P), or None; rows of NaN are left out.
+    """
+    summaries = {
+        name: metrics.summary(metrics.symmetric_error(values, truth, problem=problem), names=problem.names)
+        for name, values in (("network", network), ("refined", refined))
+        if values is not None
+    }
+    rows: list[tuple[Cell, ...]] = []
+    for k, parameter in enumerate(problem.parameters):
+        errors = [float(value) for summary in summaries.values() for value in (summary.mae[k], summary.median[k])]
+        rows.append((parameter.name, parameter.unit, *errors))
+    headings = (f"{name}: {kind}" for name in summaries for kind in ("mean", "median"))
+    caption = f"absolute error up to symmetry, {counted(len(truth), 'image')}"
+    return text_table(Table(("parameter", "unit", *headings), tuple(rows), caption))
+
+
+def _content(problem: Problem, record: Record) -> list[str | Illustration]:
+    """The pictures of one image, and a line of numbers."""
+    if record.image is None:
+        return [f"{record.filename}: {record.error}"]
+    image = np.asarray(record.image, np.float64)
+    shift: np.ndarray | None
+    if record.solution is not None:
+        (params,), (errors,), (shift,) = record.solution.params, record.solution.errors, record.solution.shift
+        (method,), (status,) = record.solution.method, record.solution.status
+        numbers = "; ".join(f"{name} {p:.6g} ± {e:.2g}" for name, p, e in zip(problem.names, params, errors, strict=True))
+    elif record.network is not None:
+        params, shift, method, status = record.network, None, problem.camera.method, "network"
+        numbers = "; ".join(f"{name} {value:.4g}" for name, value in zip(problem.names, params, strict=True))
+    else:
+        params, shift, method, status = np.full(len(problem.names), np.nan), None, "", f"failed: {record.error}"
+    if np.isfinite(params).all():
+        model, source = model_and_source(problem, image, params, shift, method)
+        line = f"{status}: {numbers}"
+    else:
+        model, source, line = np.full_like(image, np.nan), np.full((_EMPTY, _EMPTY), np.nan), status
+    figure = model_comparison(image[None], model[None], source[None], titles=[f"{record.filename}: {status}"])
+    caption = f"{record.filename}: image, model, their difference, and the source read from the image."
+    return [Illustration(figure, caption, wide=True), line]
+
+
+def model_and_source(
+    problem: Problem, image: np.ndarray, params: np.ndarray, shift: np.ndarray | None, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The model (n, n) and the source (m, m), NaN where the image does not show it, in grey levels.
+
+    Where the place of the image's middle is not known, it is where the problem's camera puts it.
+    """
+    camera = problem.with_method(method).camera
+    with jax.enable_x64(True):
+        system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
+        middle = np.asarray(simulate.shift(system, camera) if shift is None else shift, np.float64)
+        model = np.asarray(_image(system, jnp.asarray(middle), camera=replace(camera, centred=True)))
+        sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
+        side = min(2 * half_width(sigma, sigma2), _WIDEST)
+        source = sample(image, system, shift=middle, camera=camera, grid=Grid(side, side))
+    return model, np.where(source.seen, source.grey, np.nan)
+
+
+@partial(jax.jit, static_argnames="camera")
+def _image(system: simulate.System, middle: Array, *, camera: simulate.Camera) -> Array:
+    return simulate.image_about(system, camera, middle)

@@ -1,0 +1,70 @@
+"""One page to read: paragraphs, tables and figures in one HTML file, by the template page.html."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lensjax.files.whole import write_text
+from lensjax.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure with words for it.
+
+    Attributes:
+        figure: the figure.
+        caption: what it shows; read aloud in its place where it cannot be seen.
+        wide: whether narrow screens scroll it sideways instead of shrinking it.
+    """
+
+    figure: Figure
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading of a page and what stands below it, in order.
+
+    Attributes:
+        heading: heading.
+        content: paragraphs (str), tables and figures.
+    """
+
+    heading: str
+    content: tuple[str | Table | Illustration, ...]
+
+
+def write_page(path: str | Path, *, title: str, sections: Sequence[Section]) -> Path:
+    """Writes one HTML file that needs no other file and no network: figures are inside it. Returns the path.
+
+    Args:
+        path: where to write.
+        title: heading of the page.
+        sections: what stands on it; all text is escaped.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["base64_png"] = base64_png
+    environment.tests["table"] = lambda item: isinstance(item, Table)
+    environment.tests["illustration"] = lambda item: isinstance(item, Illustration)
+    write_text(Path(path), environment.get_template("page.html").render(title=title, sections=sections))
+    return Path(path)
+
+
+def base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
+    """The figure as PNG, base64-encoded, with a palette: a third of the size, and it looks the same."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=dpi)
+    small = io.BytesIO()
+    with Image.open(data) as picture:
+        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode("ascii")
