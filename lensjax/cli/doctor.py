@@ -1,8 +1,9 @@
 """`lensjax doctor`: what is wrong with a file, before hours are spent on it."""
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from lensjax.cli import arguments
 
 _EPILOG = """examples:
   lensjax doctor dataset.csv                              a table of systems: columns that are not read, targets that no image holds, …
@@ -17,14 +18,24 @@ _EPILOG = """examples:
 Nothing is changed. The exit code is 0 whatever is found, and 2 where a file cannot be read or is of no known kind."""
 
 
-def add(commands: Any, command: Any) -> None:
-    """Adds the command to `commands`; `command`(commands, name, line, epilog, run) makes its parser."""
-    parser: argparse.ArgumentParser = command(commands, "doctor", "what is wrong with a table or a TOML file", _EPILOG, run)
-    parser.add_argument("file", nargs="+", type=Path, metavar="FILE", help="a CSV or TOML file of CosmoSim's, droulette's or Cosmo-ML's")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="the true values that a table of predictions belongs to")
+@dataclass(frozen=True)
+class Options:
+    """The command's flags."""
+
+    file: list[Path]
+    labels: Path | None
 
 
-def run(options: argparse.Namespace) -> None:
+def add(parser: arguments.Parser) -> None:
+    """Adds the command."""
+    command = parser.command(
+        "doctor", "what is wrong with a table or a TOML file", _EPILOG, lambda flags: run(arguments.options_of(Options, flags))
+    )
+    command.add_argument("file", nargs="+", type=Path, metavar="FILE", help="a CSV or TOML file of CosmoSim's, droulette's or Cosmo-ML's")
+    command.add_argument("--labels", type=Path, metavar="FILE", help="the true values that a table of predictions belongs to")
+
+
+def run(options: Options) -> None:
     """The command."""
     import textwrap
 

@@ -37,7 +37,7 @@ _SIZE = 400  # of a problem's image, where --size is not given
 _PLACES = ("x", "y", "R", "phi")
 _OF_2023 = "einsteinR"
 _LENSES = {"sis2023": "SIS", "pm2022": "PM"}  # of the problems
-_NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
+NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +90,7 @@ def _asked_for(options: argparse.Namespace) -> bool:
     if options.csv is None:
         return False
     columns = cosmosim.read(options.csv).columns
-    return _OF_2023 not in columns or any(name in columns for name in _NOT_OF_2023)
+    return _OF_2023 not in columns or any(name in columns for name in NOT_OF_2023)
 
 
 def _of_problem(options: argparse.Namespace) -> bool:
@@ -104,7 +104,7 @@ def _drawn(options: argparse.Namespace) -> Any:
     import numpy as np
 
     from lensjax import problems
-    from lensjax.cli.main import drawn
+    from lensjax.cli.simulate import drawn
     from lensjax.formats.cosmosim import rows as cosmosim_rows
     from lensjax.formats.cosmosim import table as cosmosim
     from lensjax.problems.sis2023 import CHI
@@ -136,13 +136,14 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
     return given
 
 
-def simulate(options: argparse.Namespace, progress: Any) -> None:
-    """Runs the command; `progress`(total, unit) makes a progress bar."""
+def simulate(options: argparse.Namespace) -> None:
+    """Runs the command."""
     if options.roulette is not None:
-        _resimulate(options, progress)
+        _resimulate(options)
         return
     import numpy as np
 
+    from lensjax._internal.progress import Progress
     from lensjax.dataset import write as dataset
     from lensjax.files import whole as files
     from lensjax.formats.cosmosim import rows as cosmosim_rows
@@ -168,7 +169,7 @@ def simulate(options: argparse.Namespace, progress: Any) -> None:
                 raise BadInput(f"{path}: the table of the images is written there; another name is asked for")
     for warning in warnings:
         print(f"lensjax: {warning}", file=sys.stderr)
-    with progress(len(scenes), "image") as bar:
+    with Progress(len(scenes), "image") as bar:
         centres = dataset.write(
             scenes,
             options.out,
@@ -176,13 +177,13 @@ def simulate(options: argparse.Namespace, progress: Any) -> None:
             quantise=options.quantise,
             finish=_annotator(scenes, options.annotate),
             finishing="annotated" if options.annotate else "",
-            on_image=lambda count: bar.update(count - bar.n),
+            on_image=lambda count: bar.update(count - bar.done),
         )
     written = [f"{len(scenes)} image{'s' * (len(scenes) != 1)}"]
     if options.roulette_csv is not None:
-        with progress(len(scenes), "row of amplitudes") as bar:
+        with Progress(len(scenes), "row of amplitudes") as bar:
             dataset.write_amplitudes(
-                scenes, np.asarray(centres), options.roulette_csv, ml=options.mldata, on_row=lambda count: bar.update(count - bar.n)
+                scenes, np.asarray(centres), options.roulette_csv, ml=options.mldata, on_row=lambda count: bar.update(count - bar.done)
             )
         written.append(str(options.roulette_csv))
     cosmosim_rows.write(options.out / "dataset.csv", scenes, origin)
@@ -304,7 +305,8 @@ def _annotator(scenes: Sequence[Any], all_of_them: bool) -> Any:
     return finish
 
 
-def _resimulate(options: argparse.Namespace, progress: Any) -> None:
+def _resimulate(options: argparse.Namespace) -> None:
+    from lensjax._internal.progress import Progress
     from lensjax.dataset import write as dataset
     from lensjax.files import images
     from lensjax.files import whole as files
@@ -330,7 +332,7 @@ def _resimulate(options: argparse.Namespace, progress: Any) -> None:
     for name in names:
         files.check_file(options.out / name)
     made = dataset.resimulated(records, size=size, mask="mask" in given, terms=terms, picture=str(options.picture or ""))
-    with progress(len(records), "image") as bar:
+    with Progress(len(records), "image") as bar:
         for i, image in made:
             (images.write_png if options.quantise else images.write_tiff)(options.out / names[i], image)
             bar.update(1)

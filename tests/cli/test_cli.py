@@ -14,6 +14,7 @@ from PIL import Image
 
 from lensjax import estimate, models
 from lensjax.cli import main as cli
+from lensjax.cli import simulate
 from lensjax.train import export_weights
 from lensjax.train.state import init_variables
 
@@ -383,7 +384,7 @@ def test_what_is_not_the_users_fault_ends_with_one(tmp_path, capsys, monkeypatch
     def fails(options):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr(cli, "_simulate", fails)
+    monkeypatch.setattr(simulate, "run", fails)
     words = ("simulate", "--problem", "sis2023", "--n", 2, "--out", tmp_path / "out")
     refused(capsys, *words, says=("RuntimeError: first line second line", "--debug"), code=1)
     assert run(*words, "--debug") == 1
@@ -394,7 +395,7 @@ def test_an_interrupted_command_ends_with_one_line(tmp_path, capsys, monkeypatch
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_simulate", interrupted)
+    monkeypatch.setattr(simulate, "run", interrupted)
     refused(capsys, "simulate", "--out", tmp_path, says="interrupted", code=1)
 
 

@@ -1,12 +1,10 @@
 """What is said of files: one trap at a time in a file that is otherwise without fault, its place, and the command."""
 
-import argparse
 import math
 
 import numpy as np
 import pytest
 
-from lensjax.cli import doctor as cli_doctor
 from lensjax.cli import main as cli
 from lensjax.doctor import examine as doctor
 from lensjax.errors import BadInput
@@ -376,10 +374,8 @@ def test_every_saying_stands_in_a_test():
 
 
 def run(*words):
-    """The command, wired as cli.py wires it."""
-    parser = cli._Parser(prog="lensjax")
-    cli_doctor.add(parser.add_subparsers(), cli._command)
-    options = parser.parse_args(["doctor", *map(str, words)])
+    """The command."""
+    options = cli.parser().parse(["doctor", *map(str, words)])
     options.run(options)
 
 
@@ -433,8 +429,6 @@ def test_missing_files(tmp_path):
 
 
 def test_help_is_quick_and_holds_examples(capsys):
-    parser = argparse.ArgumentParser()
-    cli_doctor.add(parser.add_subparsers(), cli._command)
     with pytest.raises(SystemExit):
-        parser.parse_args(["doctor", "--help"])
+        cli.parser().parse(["doctor", "--help"])
     assert "--labels testing.csv" in capsys.readouterr().out

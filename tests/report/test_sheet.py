@@ -1,12 +1,10 @@
 """Contact sheets: what is on them, and what cannot be."""
 
-import argparse
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from lensjax.cli import sheet as cli_sheet
+from lensjax.cli import main as cli
 from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.report import sheet
@@ -28,14 +26,7 @@ def levels(made, rows, columns, thumbnail):
 
 
 def run(*words):
-    def command(commands, name, line, epilog, run):
-        parser = commands.add_parser(name, help=line, epilog=epilog)
-        parser.set_defaults(run=run)
-        return parser
-
-    parser = argparse.ArgumentParser()
-    cli_sheet.add(parser.add_subparsers(), command)
-    options = parser.parse_args(["sheet", *(str(word) for word in words)])
+    options = cli.parser().parse(["sheet", *map(str, words)])
     options.run(options)
 
 

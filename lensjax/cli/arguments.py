@@ -1,0 +1,150 @@
+"""What every command's flags share: the parser, types of values, and options as a dataclass."""
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import NoReturn, TypeVar
+
+from lensjax._internal import words
+from lensjax._internal.numbers import finite, whole_expected
+from lensjax._internal.numbers import whole as whole_number
+from lensjax.errors import BadInput
+
+T = TypeVar("T")
+
+PROBLEMS = ("sis2023", "pm2022")
+METHODS = ("roulette", "ring", "raytrace")
+
+
+class Unfit(argparse.ArgumentTypeError):
+    """A flag's value that cannot be used, and what is expected instead."""
+
+    def __init__(self, value: str, expected: str, hint: str = "") -> None:
+        super().__init__(f"the value is {value!r}; expected {expected}")
+        self.value, self.expected, self.hint = value, expected, hint
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser for which a wrong flag is bad input like any other, and which suggests the nearest flag or command."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False, exit_on_error=False,
+        )  # fmt: skip
+        self.commands: dict[str, Parser] = {}
+
+    def command(self, name: str, line: str, epilog: str, run: Callable[[argparse.Namespace], None]) -> "Parser":
+        """A command below this parser; `run` is called with its flags."""
+        parser = Parser(f"{self.prog} {name}", line, epilog)
+        parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        parser.set_defaults(run=run)
+        self.commands[name] = parser
+        return parser
+
+    def choice(self, flag: str, known: Iterable[str], *, help: str, default: str | None = None) -> None:
+        """A flag that takes one of some words."""
+        names = tuple(known)
+        self.add_argument(flag, type=one_of(names), metavar="{" + ",".join(names) + "}", default=default, help=help)
+
+    def format_help(self) -> str:
+        """The help text, with the commands where there are any."""
+        text = super().format_help()
+        if not self.commands:
+            return text
+        listed = "".join(f"  {name:<22}{parser.description}\n" for name, parser in self.commands.items())
+        return text.replace(f"\n{self.epilog}", f"\ncommands:\n{listed}\n{self.epilog}")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The flags' values, and `run`, of the command that the words name.
+
+        Raises:
+            BadInput: an unknown command or flag, one that is missing, or a value that cannot be used.
+        """
+        if self.commands and arguments and not arguments[0].startswith("-"):
+            name, *rest = arguments
+            if name not in self.commands:
+                known = tuple(self.commands)
+                raise BadInput(f"unknown command {words.shown(name)}", expected=words.listed(known), hint=words.did_you_mean(name, known))
+            return self.commands[name].parse(rest)
+        for word in arguments:
+            if word == "--":
+                break
+            if re.match("--[a-zA-Z]", word) and word.partition("=")[0] not in self._option_string_actions:
+                self._unknown(word.partition("=")[0])
+        try:
+            options, unknown = self.parse_known_args(arguments)
+        except argparse.ArgumentError as error:
+            unfit = error.__context__
+            if isinstance(unfit, Unfit):
+                raise BadInput(column=error.argument_name, value=unfit.value, expected=unfit.expected, hint=unfit.hint) from None
+            self.error(error.message if error.argument_name is None else f"{error.argument_name}: {error.message}")
+        if unknown:
+            self._unknown(unknown[0])
+        if self.commands:
+            self.error("no COMMAND is given")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Ends parsing: one line."""
+        raise BadInput(message, hint=f"see {self.prog} --help")
+
+    def _unknown(self, word: str) -> NoReturn:
+        kind = "flag" if word.startswith("-") else "argument"
+        hint = words.did_you_mean(word, self._option_string_actions) if kind == "flag" else ""
+        raise BadInput(f"unknown {kind} {words.shown(word)}", hint=hint or f"see {self.prog} --help")
+
+
+def options_of(cls: type[T], namespace: argparse.Namespace) -> T:
+    """A dataclass of options, filled from the flags of the same names."""
+    return cls(**{field.name: getattr(namespace, field.name) for field in fields(cls)})  # type: ignore[arg-type]
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
+
+    def check(text: str) -> int:
+        value = whole_number(text, low, high)
+        if value is None:
+            raise Unfit(text, whole_expected(low, high))
+        return value
+
+    return check
+
+
+def number(low: float, high: float, expected: str) -> Callable[[str], float]:
+    """A number from `low` to `high`."""
+
+    def check(text: str) -> float:
+        value = finite(text)
+        if not low <= value <= high:
+            raise Unfit(text, expected)
+        return value
+
+    return check
+
+
+def positive(text: str) -> float:
+    """A positive number."""
+    value = finite(text)
+    if not value > 0.0:
+        raise Unfit(text, "a positive number")
+    return value
+
+
+def one_of(known: Iterable[str]) -> Callable[[str], str]:
+    """One of some words."""
+    names = tuple(known)
+
+    def check(text: str) -> str:
+        if text not in names:
+            raise Unfit(text, f"one of {', '.join(names)}", words.did_you_mean(text, names))
+        return text
+
+    return check
+
+
+COUNT = whole(1, 1_000_000)
+SEED = whole(0, 2**32 - 1)
+SIZE = whole(16, 2000)
