@@ -60,7 +60,7 @@ def test_first_layer_and_last_layer(file, tensors, tmp_path):
         (["--model", "resnet18"], "net.safetensors: not the weights of resnet18: missing: "),
         (["--model", "vit_b_16", "--image-size", "100"], "multiple of 16"),
         (["--model", NAME, "--problem", "sis2024"], "sis2023"),
-        (["--model", NAME, "--image-size", "0"], "image_size"),
+        (["--model", NAME, "--image-size", "0"], "--image-size"),
     ],
 )
 def test_one_line_and_nothing_written(file, tmp_path, capsys, words, says):
