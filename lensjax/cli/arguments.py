@@ -101,13 +101,13 @@ def options_of(cls: type[T], namespace: argparse.Namespace) -> T:
     return cls(**{field.name: getattr(namespace, field.name) for field in fields(cls)})  # type: ignore[arg-type]
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def whole(low: int, high: int, expected: str = "") -> Callable[[str], int]:
     """A whole number from `low` to `high`."""
 
     def check(text: str) -> int:
         value = whole_number(text, low, high)
         if value is None:
-            raise Unfit(text, whole_expected(low, high))
+            raise Unfit(text, expected or whole_expected(low, high))
         return value
 
     return check

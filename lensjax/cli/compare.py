@@ -35,7 +35,7 @@ def add(parser: arguments.Parser) -> None:
     tolerance = "largest difference of equal pixels [grey levels] (0)"
     levels = arguments.number(0.0, 255.0, "a number of grey levels from 0 to 255")
     command.add_argument("--tolerance", type=levels, default=0.0, metavar="T", help=tolerance)
-    count = arguments.whole(0, 10**9)
+    count = arguments.whole(0, 10**9, "a whole number, 0 or more")
     command.add_argument("--worst", type=count, default=20, metavar="N", help="pictures of differences that are written (20)")
     command.add_argument("--limit", type=count, default=20, metavar="N", help="pairs that are printed, the most different first (20)")
 
