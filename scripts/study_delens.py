@@ -27,9 +27,10 @@ from lensjax import simulate
 from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, cluster
-from lensjax.reconstruct import invert as inversion
-from lensjax.reconstruct import sample as delens
-from lensjax.reconstruct.sample import Grid
+from lensjax.reconstruct.grid import Grid, Reconstruction
+from lensjax.reconstruct.invert import Inversion, invert
+from lensjax.reconstruct.operator import lensing
+from lensjax.reconstruct.sample import field_of_light, sample
 from lensjax.report.figures import save
 from lensjax.report.tables import Table, text_table
 from lensjax.simulate import Camera, System
@@ -59,8 +60,8 @@ class Case:
     noise: float
     truth: np.ndarray
     image: np.ndarray
-    sampled: delens.Source
-    inverted: inversion.Inversion
+    sampled: Reconstruction
+    inverted: Inversion
     errors: tuple[float, float]
     seconds: tuple[float, float]
 
@@ -108,9 +109,9 @@ def light_of(source: Source, grid: Grid) -> np.ndarray:
     return np.clip(255.0 * np.asarray(source.light(*pixel_points(grid.size, grid.field))), 0.0, 255.0)
 
 
-def relative(found: delens.Source | inversion.Inversion, truth: np.ndarray) -> float:
-    off = (found.grey - truth)[found.seen]
-    return float(np.sqrt((off**2).sum() / (truth[found.seen] ** 2).sum()))
+def relative(found: Reconstruction, truth: np.ndarray) -> float:
+    off = (found.grey - truth)[found.mask]
+    return float(np.sqrt((off**2).sum() / (truth[found.mask] ** 2).sum()))
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
@@ -127,10 +128,10 @@ def study(lens: str, source: str, noise: float, size: int, seed: int) -> Case:
     grains = np.random.default_rng(seed).normal(size=sharp.shape)
     image = np.asarray(quantise(sharp)) if noise == 0 else np.asarray(sharp) + noise * grains
     where = {"shift": np.zeros(2), "camera": camera}
-    field = delens.field_of_light(np.asarray(sharp), system, **where)
+    field = field_of_light(np.asarray(sharp), system, **where)
     coarse, fine = Grid(field, field), Grid(2 * field, field)
-    sampled, sampling = timed(lambda: delens.sample(image, system, grid=coarse, **where))
-    inverted, inverting = timed(lambda: inversion.invert(image, inversion.lensing(system, grid=fine, **where)))
+    sampled, sampling = timed(lambda: sample(image, system, grid=coarse, **where))
+    inverted, inverting = timed(lambda: invert(image, lensing(system, grid=fine, **where)))
     truth = light_of(system.source, fine)
     errors = relative(sampled, light_of(system.source, coarse)), relative(inverted, truth)
     return Case(lens, source, noise, truth, image, sampled, inverted, errors, (sampling, inverting))
@@ -164,7 +165,7 @@ def figure(cases: list[Case]) -> Figure:
     panels = drawn.subplots(len(cases), 5, squeeze=False)
     titles = ("source", "image", "sampled", "inverted", "image − model, in σ")
     for row, case in zip(panels, cases, strict=True):
-        seen = [np.where(found.seen, found.grey, np.nan) for found in (case.sampled, case.inverted)]
+        seen = [np.where(found.mask, found.grey, np.nan) for found in (case.sampled, case.inverted)]
         for panel, values in zip(row, (case.truth, case.image, *seen), strict=False):
             panel.imshow(values, cmap="magma", vmin=0.0, vmax=max(case.truth.max(), 1.0), interpolation="nearest")
         residual = np.where(case.inverted.used, case.inverted.residual / case.inverted.noise, np.nan)

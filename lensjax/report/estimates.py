@@ -13,7 +13,8 @@ from jax import Array
 from lensjax import metrics, simulate
 from lensjax._internal.words import counted
 from lensjax.problems import Problem
-from lensjax.reconstruct.sample import Grid, half_width, sample
+from lensjax.reconstruct.grid import Grid
+from lensjax.reconstruct.sample import half_width, sample
 from lensjax.refine import Solution
 from lensjax.report.figures import model_comparison
 from lensjax.report.page import Illustration, Section, write_page
@@ -128,7 +129,7 @@ def model_and_source(
         sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
         side = min(2 * half_width(sigma, sigma2), _WIDEST)
         source = sample(image, system, shift=middle, camera=camera, grid=Grid(side, side))
-    return model, np.where(source.seen, source.grey, np.nan)
+    return model, np.where(source.mask, source.grey, np.nan)
 
 
 @partial(jax.jit, static_argnames="camera")

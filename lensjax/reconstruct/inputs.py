@@ -1,0 +1,160 @@
+"""What a source is reconstructed from: an image file, and the row of a table that says what its lens is.
+
+Tables are results.csv of `lensjax estimate`, tables of a problem, and tables in CosmoSim's columns with lenses of any kind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lensjax import problems, simulate
+from lensjax.dataset import render
+from lensjax.dataset import write as dataset
+from lensjax.errors import BadInput
+from lensjax.files import images
+from lensjax.formats.cosmosim import rows, table
+from lensjax.formats.scene import Light, Scene
+from lensjax.problems import Problem
+from lensjax.reconstruct.sample import field_of_light, half_width
+from lensjax.simulate import Camera, System
+
+_NOT_OF_PROBLEMS = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
+"""Columns that tables of a problem do not have: any of them makes a table one of CosmoSim's scenes."""
+
+_WIDEST = 800  # px, of the source of a problem
+_SIZE = 20.0  # px, of the stand-in for a source that is a picture
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a source is reconstructed from; float64.
+
+    Attributes:
+        channels: grey levels (n, n), row 0 at the top: one image, or red, green and blue.
+        system: the lens, and the place of the source.
+        shift: (2,) the place seen from the lens that stands at the image's centre [px].
+        camera: how the image was made.
+        field: side of the source plane's part that holds the light [px].
+    """
+
+    channels: tuple[np.ndarray, ...]
+    system: System
+    shift: np.ndarray
+    camera: Camera
+    field: int
+
+
+def from_table(image: Path, params: Path, *, problem: str | None = None, field: int | None = None, picture: Path | None = None) -> Inputs:
+    """The inputs of one image. To be called with 64-bit types enabled.
+
+    Args:
+        image: the image; its row is the one that has this path, or its name, as filename.
+        params: the table.
+        problem: name of the problem that the table is of; None reads tables in CosmoSim's columns as such, others as "sis2023".
+        field: side of what is shown of the source plane [px]; None takes what holds the light.
+        picture: the source of a row whose source is an Image.
+
+    Raises:
+        BadInput: a file that cannot be read, no such row, or a row or an image that cannot be used.
+    """
+    dataset_table = table.read(params, inside=False)
+    name = str(image)
+    row = dataset_table.row(name if name in dataset_table.filenames else image.name)
+    if problem is None and any(column in row.columns for column in _NOT_OF_PROBLEMS):
+        return _of_scene(image, row, field, picture)
+    return _of_problem(image, row, problems.get(problem or "sis2023"), field)
+
+
+def _of_problem(image: Path, row: table.Dataset, problem: Problem, field: int | None) -> Inputs:
+    """The inputs of a row of a problem's table."""
+    channels = _channels(image, problem.field)
+    if "chi" in problem.names and "chi" not in row.columns:
+        raise BadInput(f"there is no column chi, which problem {problem.name} needs", path=row.path, line=1)
+    params = table.params(row, problem=problem.name, names=problem.names)[0]
+    method = _method(row, problem)
+    camera = replace(problem.camera, method=method, terms=table.terms(row, default=problem.camera.terms)[0])
+    system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
+    shift = _place(row, ("shift_x", "shift_y"))
+    if shift is None:
+        shift = np.asarray(problem.centre(system, method=method))
+    sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
+    return Inputs(channels, system, shift, camera, field or min(2 * half_width(sigma, sigma2), _WIDEST))
+
+
+def _of_scene(image: Path, row: table.Dataset, field: int | None, picture: Path | None) -> Inputs:
+    """The inputs of a row in CosmoSim's columns."""
+    settings = {}
+    if not (_text(row, "imagesize") or _text(row, "cropsize")):
+        settings["imagesize"] = images.read_colour(image).shape[1]
+    scene = rows.scenes(row, settings=settings).scenes[0]
+    shift = _place(row, ("centreX", "centreY"))
+    scene, pictures = _with_picture(scene, picture, needed=scene.centred and shift is None)
+    kind = render.kind_of(scene)
+    channels = _channels(image, kind.camera.size)
+    if scene.reflines:
+        channels = tuple(without_reference_lines(channel) for channel in channels)
+    system = render.system_of(kind, render.numbers_of(scene), pictures)
+    if shift is None:
+        shift = np.asarray(jax.jit(simulate.shift, static_argnames="camera")(system, kind.camera))
+    field = field or field_of_light(np.max(channels, axis=0), system, shift=shift, camera=kind.camera)
+    return Inputs(channels, system, shift, kind.camera, field)
+
+
+def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[Scene, list[jax.Array]]:
+    """The scene with the files of its pictures, and these; without a file, a Gaussian stands in where none is needed."""
+    if not any(light.kind == "Image" for light in scene.lights):
+        return scene, []
+    if picture is not None:
+        scene = replace(scene, lights=tuple(dataset.pictured(light, str(picture)) for light in scene.lights))
+        return scene, [jnp.asarray(images.read_colour(light.picture) / 255.0) for light in scene.lights if light.kind == "Image"]
+    if needed:
+        raise BadInput(f"{scene.origin}: the place of a centred image depends on its source, a picture; --picture FILE says which")
+    return replace(scene, lights=(Light("Spherical", scene.x, scene.y, _SIZE, _SIZE),)), []
+
+
+def _channels(path: Path, size: int) -> tuple[np.ndarray, ...]:
+    """The grey levels of an image (size, size): one array, or one for each colour."""
+    try:
+        return (images.read(path, size=size).grey,)
+    except BadInput as refusal:
+        try:
+            pixels = images.read_colour(path)
+        except BadInput:
+            raise refusal from None
+        if pixels.shape != (size, size, 3) or (pixels == pixels[..., :1]).all():
+            raise refusal from None
+        return tuple(pixels[..., k] for k in range(3))
+
+
+def without_reference_lines(image: np.ndarray) -> np.ndarray:
+    """An image (n, n) without its reference lines: what they cover becomes the mean of what lies to both sides."""
+    middle = image.shape[0] // 2
+    filled = np.array(image)
+    filled[middle] = 0.5 * (filled[middle - 1] + filled[middle + 1])
+    filled[:, middle] = 0.5 * (filled[:, middle - 1] + filled[:, middle + 1])
+    return filled
+
+
+def _method(row: table.Dataset, problem: Problem) -> str:
+    """How the image of a one-row table was made: results.csv says method, dataset.csv says model."""
+    word = _text(row, "method")
+    if word and word not in simulate.METHODS:
+        expected = ", ".join(simulate.METHODS)
+        raise BadInput(path=row.path, line=row.lines[0], column="method", value=word, expected=f"one of {expected}")
+    return word or table.methods(row, default=problem.camera.method)[0]
+
+
+def _place(row: table.Dataset, columns: Sequence[str]) -> np.ndarray | None:
+    """The place (2,) in two columns of a one-row table; None where both are empty."""
+    if not any(_text(row, name) for name in columns):
+        return None
+    return np.array([table.value(row, name) for name in columns])
+
+
+def _text(row: table.Dataset, column: str) -> str:
+    """A cell of a one-row table; empty where there is no such column."""
+    return row.columns.get(column, ("",))[0].strip()
