@@ -1,5 +1,7 @@
 """The one error that the user can correct."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +39,12 @@ class BadInput(ValueError):
         expected: str = "",
         hint: str = "",
     ) -> None:
-        super().__init__(problem)
         self.problem, self.line, self.column, self.place = problem, line, column, place
         self.path = None if path is None else str(path)
         self.value = None if value is _NOTHING else value
         self.has_value = value is not _NOTHING
         self.expected, self.hint = expected, hint
+        super().__init__(str(self))
 
     def within(self, *, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "") -> "BadInput":
         """The same error, with its place filled in where it has none yet."""
@@ -67,6 +69,15 @@ class BadInput(ValueError):
         if not body and self.has_value:
             body = "the value is empty" if self.value == "" else f"the value is {shown(self.value)}"
         expected = f"expected {self.expected}" if self.expected else ""
-        told = "; ".join(part for part in (body, expected, self.hint) if part)
+        text = "; ".join(part for part in (body, expected, self.hint) if part)
         where = [self.path or "", ", ".join(part for part in inner if part)]
-        return ": ".join(part for part in (*where, told) if part)
+        return ": ".join(part for part in (*where, text) if part)
+
+
+@contextmanager
+def at(*, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "") -> Iterator[None]:
+    """Fills in the place of a `BadInput` from inside the block, where it has none yet."""
+    try:
+        yield
+    except BadInput as error:
+        raise error.within(path=path, line=line, column=column, place=place) from None

@@ -29,6 +29,12 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return (", ".join(known[:most]) + (", …" if len(known) > most else "")) or "none"
 
 
+def one_of(names: Iterable[str]) -> str:
+    """ "A, B or C"."""
+    *most, last = [name(text) for text in names]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
 def counted(count: int, noun: str) -> str:
     """ "1 image", "2 images"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -76,12 +76,12 @@ def run(options: argparse.Namespace) -> None:
     from lensjax import problems
     from lensjax.files import images
     from lensjax.formats import results
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import parameters
 
     problem = problems.get(options.problem)
     truth = None
-    if table is not None and not cosmosim.missing_columns(table):
-        truth = cosmosim.params(table, problem=problem.name, names=problem.names)
+    if table is not None and not parameters.missing_columns(table):
+        truth = parameters.params(table, problem=problem.name, names=problem.names)
     for path in paths:
         images.read(path, size=problem.field)
     estimator = None if options.no_network else _estimator(options)
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _images_wanted(options: argparse.Namespace) -> tuple[Any, list[str], list[Path]]:
     """The table, if there is one, and the name and path of every image."""
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import table as tables
 
     if options.csv is not None:
         if options.image:
@@ -117,7 +117,7 @@ def _images_wanted(options: argparse.Namespace) -> tuple[Any, list[str], list[Pa
         folder = options.csv.parent if options.images is None else options.images
         if not folder.is_dir():
             raise BadInput(f"--images {folder}: no such folder")
-        table = cosmosim.read(options.csv)
+        table = tables.read(options.csv)
         return table, list(table.filenames), [folder / name for name in table.filenames]
     if options.images is not None:
         raise BadInput("--images goes with --csv FILE, which names the images")

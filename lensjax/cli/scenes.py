@@ -37,7 +37,6 @@ _SIZE = 400  # of a problem's image, where --size is not given
 _PLACES = ("x", "y", "R", "phi")
 _OF_2023 = "einsteinR"
 _LENSES = {"sis2023": "SIS", "pm2022": "PM"}  # of the problems
-NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +73,8 @@ def asked_for(options: argparse.Namespace) -> bool:
 
 
 def _asked_for(options: argparse.Namespace) -> bool:
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import parameters
+    from lensjax.formats.cosmosim import table as tables
     from lensjax.formats.cosmosim import toml as cosmosim_toml
 
     if options.problem is not None:
@@ -89,8 +89,8 @@ def _asked_for(options: argparse.Namespace) -> bool:
         return options.csv is not None or cosmosim_toml.is_cosmosim(options.toml)
     if options.csv is None:
         return False
-    columns = cosmosim.read(options.csv).columns
-    return _OF_2023 not in columns or any(name in columns for name in NOT_OF_2023)
+    columns = tables.read(options.csv).columns
+    return _OF_2023 not in columns or any(name in columns for name in parameters.NOT_OF_2023)
 
 
 def _of_problem(options: argparse.Namespace) -> bool:
@@ -106,7 +106,7 @@ def _drawn(options: argparse.Namespace) -> Any:
     from lensjax import problems
     from lensjax.cli.simulate import drawn
     from lensjax.formats.cosmosim import rows as cosmosim_rows
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import table as tables
     from lensjax.problems.sis2023 import CHI
 
     problem = problems.get(options.problem)
@@ -120,7 +120,7 @@ def _drawn(options: argparse.Namespace) -> Any:
     }  # fmt: skip
     names = tuple(f"image-{i + 1:06}.png" for i in range(options.n))
     columns = {name: tuple(np.char.mod("%.9g", cells)) for name, cells in values.items()}
-    table = cosmosim.Dataset(f"--problem {options.problem}", names, tuple(range(1, options.n + 1)), {"filename": names, **columns})
+    table = tables.Table(f"--problem {options.problem}", names, tuple(range(1, options.n + 1)), {"filename": names, **columns})
     return cosmosim_rows.scenes(table, settings=settings)
 
 
@@ -156,7 +156,7 @@ def simulate(options: argparse.Namespace) -> None:
         scenes = [replace(scene, lights=lights) for scene, lights in zip(scenes, pictures, strict=True)]
     missing = next((scene for scene in scenes if any(s.kind == "Image" and not s.picture for s in scene.lights)), None)
     if missing is not None:
-        raise BadInput(f"{missing.origin or missing.filename}: its source is a picture; --picture FILE says which")
+        raise missing.error("its source is a picture; --picture FILE says which")
     lights = [light for scene in scenes for light in scene.lights]
     _check_colours({light.kind for light in lights}, {light.picture for light in lights if light.kind == "Image"}, options.quantise)
     if options.mldata and options.roulette_csv is None:
@@ -193,8 +193,9 @@ def simulate(options: argparse.Namespace) -> None:
 
 def _scenes(options: argparse.Namespace) -> tuple[list[Any], Any, list[str]]:
     """(scenes, the table they came from, warnings): CSV cell > command line > TOML > default."""
+    from lensjax.formats.cosmosim import draw
     from lensjax.formats.cosmosim import rows as cosmosim_rows
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import table as tables
     from lensjax.formats.cosmosim import toml as cosmosim_toml
 
     given = _given(options)
@@ -214,10 +215,10 @@ def _scenes(options: argparse.Namespace) -> tuple[list[Any], Any, list[str]]:
         for flag in ("n", "seed"):
             if getattr(options, flag) is not None:
                 raise BadInput(f"--{flag} goes with --toml; --csv says which images there are")
-        origin = cosmosim.read(options.csv)
+        origin = tables.read(options.csv)
         made = cosmosim_rows.scenes(origin, settings=settings, skip_bad=options.skip_bad)
     elif description is not None and (options.n is not None or _varies(description)):
-        drawn = cosmosim_toml.draw(description, n=options.n, seed=options.seed or 0)
+        drawn = draw.draw(description, n=options.n, seed=options.seed or 0)
         columns = {name: cells for name, cells in drawn.columns.items() if name not in _replaced(given)}
         columns |= {name: (given[name],) * len(drawn) for name in ("lens", "cluster", "model") if name in given}
         origin = None
@@ -228,7 +229,7 @@ def _scenes(options: argparse.Namespace) -> tuple[list[Any], Any, list[str]]:
                 raise BadInput(f"--{flag} goes with --toml, whose ranges are drawn from")
         origin = None
         where = str(options.toml or "command line")
-        name = cosmosim._checked_name(Path(where), 1, str(settings.pop("filename", "test.png")))
+        name = tables.checked_filename(str(settings.pop("filename", "test.png")), path=where)
         made = cosmosim_rows.single(settings, filename=name, origin=where)
     if not made.scenes:
         raise BadInput(f"no row can be used; the first: {made.refused[0]}")
@@ -259,7 +260,7 @@ def _varies(description: Any) -> bool:
 
 def _named(scenes: Sequence[Any], suffix: str) -> list[Any]:
     """The scenes with the suffix of what is written."""
-    names = _written([scene.filename for scene in scenes], suffix, [scene.origin for scene in scenes])
+    names = _written([scene.filename for scene in scenes], suffix, [str(scene.origin or scene.filename) for scene in scenes])
     return [replace(scene, filename=name) for scene, name in zip(scenes, names, strict=True)]
 
 

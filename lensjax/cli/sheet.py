@@ -56,13 +56,13 @@ def run(options: Options) -> None:
 
 def _paths(place: Path, out: Path) -> list[Path]:
     """The images that a table names, or those in a folder, numbers in their order; an earlier sheet is left out."""
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import table as tables
     from lensjax.report import sheet
 
     if not place.is_dir():
         if place.exists() and place.suffix.lower() in sheet.SUFFIXES:
             raise BadInput("this is an image", path=place, expected="a folder or a table")
-        table = cosmosim.read(place)
+        table = tables.read(place)
         paths = [place.parent / name for name in table.filenames]
         missing = next((k for k, path in enumerate(paths) if not path.is_file()), None)
         if missing is not None:

@@ -63,7 +63,8 @@ def add(parser: arguments.Parser) -> None:
 def run(options: argparse.Namespace) -> None:
     from lensjax._internal.progress import Progress
     from lensjax.files import whole as files
-    from lensjax.formats.cosmosim import table as cosmosim
+    from lensjax.formats.cosmosim import parameters
+    from lensjax.formats.cosmosim import table as tables
 
     if scenes.asked_for(options):
         scenes.simulate(options)
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
     files.check_file(options.out / "dataset.csv")
     origin = None
     if options.csv is not None:
-        origin = cosmosim.read(options.csv)
+        origin = tables.read(options.csv)
         suffix = ".png" if options.quantise else ".tif"
         filenames = _image_names(origin, suffix)
 
@@ -86,9 +87,9 @@ def run(options: argparse.Namespace) -> None:
         values = drawn(problem, seed, n)
         terms, methods = (problem.camera.terms,) * n, (method or "roulette",) * n
     else:
-        values = cosmosim.params(origin, problem=problem_name, names=names)
-        terms = cosmosim.terms(origin, default=problem.camera.terms)
-        methods = cosmosim.methods(origin, default="roulette")
+        values = parameters.params(origin, problem=problem_name, names=names)
+        terms = parameters.terms(origin, default=problem.camera.terms)
+        methods = parameters.methods(origin, default="roulette")
         methods = methods if method is None else (method,) * len(origin)
     for name in filenames:
         files.check_file(options.out / name)
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
         for index, image in _rendered(problem_name, options.size, values, terms, methods):
             _write_image(options.out / filenames[index], image, options.quantise)
             bar.update(1)
-    cosmosim.write(
+    parameters.write(
         options.out / "dataset.csv",
         filenames,
         values,

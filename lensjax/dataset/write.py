@@ -90,7 +90,7 @@ def write(
                     i = one.index
                     scene, centres[i] = scenes[i], one.centre
                     if not np.isfinite(one.image).all():
-                        raise BadInput(f"{scene.origin or scene.filename}: its image has pixels that are not finite")
+                        raise scene.error("its image has pixels that are not finite")
                     waiting.append((i, pool.submit(_save, out / scene.filename, one.image, scene, one.centre, quantise, finish, i)))
                     settle(_WAITING)
                 settle(0)
@@ -109,7 +109,7 @@ def _save(path: Path, image: np.ndarray, scene: Scene, centre: np.ndarray, quant
     if quantise:
         images.write_png(path, image)
     elif image.ndim == 3:
-        raise BadInput(f"{scene.origin or scene.filename}: a coloured image is written as PNG only (--quantise)")
+        raise scene.error("a coloured image is written as PNG only (--quantise)")
     else:
         images.write_tiff(path, image)
 

@@ -14,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from lensjax._internal.numbers import finite
+from lensjax._internal.words import did_you_mean, listed, shown
+from lensjax._internal.words import name as printable
 from lensjax.errors import BadInput
+from lensjax.files.read import read_toml
 from lensjax.formats.cosmosim import amplitudes as roulette_csv
+from lensjax.formats.cosmosim import names as cosmosim_names
 from lensjax.formats.cosmosim import rows as cosmosim_rows
 from lensjax.formats.cosmosim import strings
-from lensjax.formats.cosmosim import table as cosmosim
 from lensjax.formats.cosmosim import toml as cosmosim_toml
-from lensjax.formats.cosmosim.table import Dataset
+from lensjax.formats.cosmosim.table import Table, checked_filename, read_cells
 
 SEVERITIES = ("error", "warning", "note")
 """error: a program stops, or makes something else than the file says; warning: it goes through, but hardly as meant; note: to know."""
@@ -304,10 +308,11 @@ class _Table:
 
     @staticmethod
     def read(path: Path) -> "_Table":
-        header, rows, lines = cosmosim._rows(path)
-        if not rows:
-            raise BadInput(f"{path}: no rows below the header; one for each image is asked for")
-        return _Table(str(path), tuple(lines), {name: tuple(row[k].strip() for row in rows) for k, name in enumerate(header) if name})
+        cells = read_cells(path)
+        if not cells.rows:
+            raise BadInput("no rows below the header", path=path, expected="one row for each image")
+        columns = {name: tuple(row[k].strip() for row in cells.rows) for k, name in enumerate(cells.header) if name}
+        return _Table(str(path), tuple(cells.lines), columns)
 
     def __contains__(self, name: str) -> bool:
         return name in self.columns
@@ -324,7 +329,7 @@ class _Table:
 
     def numbers(self, name: str, default: float = math.nan) -> np.ndarray:
         """Cells (N,) as numbers; the default where they are empty, NaN where they are none."""
-        return np.array([strings.finite(cell) if cell else default for cell in self.cells(name)])
+        return np.array([finite(cell) if cell else default for cell in self.cells(name)])
 
     def empty(self, name: str) -> np.ndarray:
         """Which cells (N,) are empty."""
@@ -345,7 +350,7 @@ class _Table:
 
     def where(self, name: str, rows: np.ndarray | None = None) -> str:
         """ "file: line 7 and 2 more, column name"; without lines where all are meant."""
-        column = f"column {name if name.isprintable() and len(name) <= 60 else cosmosim._shown(name)}"
+        column = f"column {printable(name)}"
         if rows is None or (rows.all() and len(rows) > 1):
             return f"{self.path}: {column}"
         at = np.flatnonzero(rows)
@@ -370,8 +375,8 @@ def _table(table: _Table, labels: _Table | None) -> Iterator[Finding]:
         yield from _filenames(table)
         yield from _systems(_Systems(table))
     else:
-        shown = cosmosim._listed(table.columns)
-        raise BadInput(f"{table.path}: neither systems nor amplitudes nor predictions (those need --labels): its columns are {shown}")
+        hint = f"its columns are {listed(table.columns)}"
+        raise BadInput("neither systems nor amplitudes nor predictions (those need --labels)", path=table.path, hint=hint)
 
 
 def _filenames(table: _Table) -> Iterator[Finding]:
@@ -385,7 +390,7 @@ def _filenames(table: _Table) -> Iterator[Finding]:
     kinds = {kind: np.zeros(len(table), bool) for kind in ("out", "folder", "bare", "twice")}
     for k, (name, line) in enumerate(zip(names, table.lines, strict=True)):
         try:
-            name = cosmosim._checked_name(Path(table.path), line, name)
+            name = checked_filename(name, path=table.path, line=line)
             kinds["folder"][k] = "/" in name
             kinds["bare"][k] = "." not in name.rsplit("/", 1)[-1]
         except BadInput:
@@ -394,7 +399,7 @@ def _filenames(table: _Table) -> Iterator[Finding]:
 
     def example(kind: str) -> str:
         name = names[int(np.argmax(kinds[kind]))]
-        return cosmosim._shown(name) if name else "an empty name"
+        return shown(name) if name else "an empty name"
 
     yield from table.say("name leads out", "filename", kinds["out"], value=example("out"))
     again = int(np.argmax(kinds["twice"]))
@@ -418,10 +423,10 @@ class _Systems:
         """Lens and model of each row by its letter of 2023 or its `config`; "" for what they do not tell."""
         found = []
         for lens, config in zip(self.table.cells("lens"), self.table.cells("config"), strict=True):
-            kind, model = cosmosim_rows.lens_kind(lens) or "", ""
+            kind, model = cosmosim_names.lens_kind(lens) or "", ""
             for word in (lens, config):
                 try:
-                    of = cosmosim_rows.config(word, where="")
+                    of = cosmosim_names.config(word)
                 except BadInput:
                     continue
                 kind, model = kind or of[0], model or of[1]
@@ -447,7 +452,7 @@ class _Systems:
     def source(self) -> np.ndarray:
         """Kind of source, as its name says; Constellation of several, "" where it is not known."""
         names = self.table.text("source", "Spherical")
-        return np.array(["Constellation" if "/" in name else strings.LIGHTS.get(name.lower(), "") for name in names], object)
+        return np.array(["Constellation" if "/" in name else cosmosim_names.LIGHTS.get(name.lower(), "") for name in names], object)
 
     @cached_property
     def profile(self) -> np.ndarray:
@@ -502,16 +507,28 @@ def _refused(systems: _Systems) -> Iterator[Finding]:
     """What LensJAX itself would not read, once for each column and reason; names of files are `_filenames`' to judge."""
     table = systems.table
     names = tuple(f"{k}.png" for k in range(len(table)))
-    dataset = Dataset(table.path, names, table.lines, {**table.columns, "filename": names, "directory": ("",) * len(table)})
-    reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for message in cosmosim_rows.scenes(dataset, settings={}, skip_bad=True).refused:
-        place, _, what = message.removeprefix(f"{table.path}: ").partition(": ")
-        what, _, allowed = what.partition("; ")
-        reasons.setdefault((place.partition(", ")[2], allowed), []).append((place, what))
-    for (_, allowed), places in reasons.items():
-        line, comma, column = places[0][0].partition(", ")
-        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        yield _say("refused", f"{table.path}: {line}{more}{comma}{column}", value=places[0][1], allowed=allowed)
+    columns = {name: cells for name, cells in table.columns.items() if name in cosmosim_rows.READ}
+    dataset = Table(table.path, names, table.lines, {**columns, "filename": names, "directory": ("",) * len(table)})
+    reasons: dict[tuple[str, str], list[BadInput]] = {}
+    for error in cosmosim_rows.scenes(dataset, settings={}, skip_bad=True).refused:
+        reasons.setdefault((error.column or "", error.expected), []).append(error)
+    for (column, _), errors in reasons.items():
+        more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+        yield _refusal(f"{table.path}: line {errors[0].line}{more}, column {column}", errors[0])
+
+
+def _refusal(place: str, error: BadInput) -> Finding:
+    """An error of LensJAX's own readers as a finding."""
+    text = "empty" if error.value == "" else f"the value is {shown(error.value)}"
+    what = f"{error.place}: {error.problem}" if error.place else error.problem or text
+    allowed = "; ".join(part for part in (error.expected and f"expected {error.expected}", error.hint) if part)
+    return _say("refused", place, value=what, allowed=allowed or "correct it")
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """ "; did you mean …?" with the nearest known name; nothing where none is like it."""
+    hint = did_you_mean(word, known)
+    return f"; {hint}" if hint else ""
 
 
 def _headings(systems: _Systems) -> Iterator[Finding]:
@@ -519,7 +536,7 @@ def _headings(systems: _Systems) -> Iterator[Finding]:
     table = systems.table
     for name in table.columns:
         if name not in (*_READ, *_OLD, *_POINTS) and not name.startswith("Unnamed:"):
-            near = strings.nearest(name, (*_READ, *_OLD))
+            near = _near(name, (*_READ, *_OLD))
             yield _say("column misspelt" if near else "column unknown", table.where(name), near=near)
     if systems.of_2023:
         yield _say("einsteinR", table.where("einsteinR"))
@@ -578,14 +595,14 @@ def _words(systems: _Systems) -> Iterator[Finding]:
     """Names that LensJAX understands and CosmoSim does not."""
     table = systems.table
     ours = {
-        "lens": [cosmosim_rows.lens_kind(name) is not None for name in table.cells("lens")],
+        "lens": [cosmosim_names.lens_kind(name) is not None for name in table.cells("lens")],
         "model": [name.lower() in ("raytrace", "roulette") for name in table.cells("model")],
-        "source": [name.lower() in strings.LIGHTS for name in table.cells("source")],
+        "source": [name.lower() in cosmosim_names.LIGHTS for name in table.cells("source")],
     }
     for column, understood in ours.items():
         names = table.text(column)
         strange = np.array(understood) & ~np.isin(names, _KNOWN[column])
-        value = cosmosim._shown(names[int(np.argmax(strange))])
+        value = shown(names[int(np.argmax(strange))])
         yield from table.say(f"{column} name", column, strange, value=value, known=", ".join(_KNOWN[column]))
     yield from table.say("constellation", "source", systems.source == "Constellation")
     yield from table.say("picture", "source", systems.source == "Image")
@@ -653,7 +670,7 @@ def _reach(systems: _Systems) -> Iterator[Finding]:
     """Sources that are too small or too large, and images that leave the canvas."""
     table, canvas = systems.table, systems.canvas
     width = f"{np.nanmin(canvas):g}" if np.isfinite(canvas).any() else "?"
-    for name, rows in (("sigma", systems.elliptical | np.isin(systems.source, strings.ROUND)), ("sigma2", systems.elliptical)):
+    for name, rows in (("sigma", systems.elliptical | np.isin(systems.source, cosmosim_names.ROUND)), ("sigma2", systems.elliptical)):
         values = table.numbers(name)
         yield from table.say("small source", name, rows & (values > 0) & (values < _SMALLEST))
         yield from table.say("large source", name, rows & ~systems.sersic & (3.0 * values > canvas / 2), value=width)
@@ -712,9 +729,9 @@ def _of_2023(systems: _Systems) -> Iterator[Finding]:
 def _roulettes(table: _Table) -> Iterator[Finding]:
     """A table of amplitudes: for images to be made from, or of targets."""
     try:
-        found = roulette_csv._headings(Dataset(table.path, (), table.lines, table.columns))
+        found = roulette_csv.headings(table.path, table.columns)
     except BadInput as error:
-        yield _say("heading", table.header, value=str(error).removeprefix(f"{table.header}: "))
+        yield _say("heading", table.header, value=f"column {error.column}: {error.problem}; expected {error.expected}")
         return
     values = {name: table.numbers(name, 0.0) for name in found}
     wrong = next((name for name, one in values.items() if np.isnan(one).any()), None)
@@ -812,7 +829,7 @@ def _against(table: _Table, pairs: Pairs) -> Iterator[Finding]:
             yield _say("plain errors", f"{table.path}: column theta", rounds=rounds, swapped=swapped)
 
 
-_TABLES = tuple(cosmosim_toml._KEYS)
+_TABLES = tuple(cosmosim_toml.TABLES)
 _PROBLEM: Mapping[str, Sequence[str]] = {
     "problem": ("filename", "dataset", "variables", "nterms"),
     "dataset": ("roulette", "training", "validation", "testing", "directory"),
@@ -833,12 +850,12 @@ _NETWORKS = (
 )  # fmt: skip
 _LENS_PARAMETERS = ("einsteinradius", "ellipseratio", "orientation", "cluster", "lens", "einsteinR", "chi")
 _OURS_TOML = ("problem", "n", "seed", "method")
-_DEFAULT_RANGES = {name: ends for keys in cosmosim_toml._RANGED.values() for name, ends in keys.items() if ends is not None}
+_DEFAULT_RANGES = {name: ends for keys in cosmosim_toml.RANGED.values() for name, ends in keys.items() if ends is not None}
 
 
 def _toml(path: Path) -> Iterator[Finding]:
     """The checks of a TOML file's kind."""
-    loaded = cosmosim_toml._load(path)
+    loaded = read_toml(path)
     tables = {name for name, value in loaded.items() if isinstance(value, dict)}
     if "problem" in tables:
         yield from _problem(path, loaded)
@@ -849,8 +866,8 @@ def _toml(path: Path) -> Iterator[Finding]:
     elif set(loaded) & set(_OURS_TOML):
         yield from _unknown_keys(f"{path}:", loaded, _OURS_TOML, "LensJAX", {})
     else:
-        shown = cosmosim._listed(loaded)
-        raise BadInput(f"{path}: neither CosmoSim's dataset.toml nor a problem, training or batch file of droulette's: it has {shown}")
+        hint = f"it has {listed(loaded)}"
+        raise BadInput("neither CosmoSim's dataset.toml nor a problem, training or batch file of droulette's", path=path, hint=hint)
 
 
 def _unknown(path: Path, loaded: Mapping[str, Any], known: Mapping[str, Sequence[str]], program: str) -> Iterator[Finding]:
@@ -860,7 +877,7 @@ def _unknown(path: Path, loaded: Mapping[str, Any], known: Mapping[str, Sequence
             continue  # where it does look for it
         if name not in known:
             home = next((f"; did you mean [{t}] {name}?" for t, keys in known.items() if name in keys), "")
-            near = home or strings.nearest(name, known)
+            near = home or _near(name, known)
             yield _say("table misspelt" if near else "table unknown", f"{path}: {name}", program=program, near=near)
         elif not isinstance(table, dict):
             yield _say("no table", f"{path}: {name}", program=program, value=name)
@@ -873,21 +890,19 @@ def _unknown_keys(
 ) -> Iterator[Finding]:
     for key in table:
         if key not in keys:
-            near = strings.nearest(key, keys) or next((f"; did you mean [{t}] {key}?" for t, others in known.items() if key in others), "")
+            near = _near(key, keys) or next((f"; did you mean [{t}] {key}?" for t, others in known.items() if key in others), "")
             yield _say("key misspelt" if near else "key unknown", f"{place} {key}", program=program, near=near)
 
 
 def _dataset(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
     """CosmoSim's dataset.toml."""
-    strange = list(_unknown(path, loaded, {name: cosmosim_toml._keys(name) for name in _TABLES}, "CosmoSim"))
+    strange = list(_unknown(path, loaded, {name: cosmosim_toml.keys(name) for name in _TABLES}, "CosmoSim"))
     yield from strange
     if not strange:
         try:
             cosmosim_toml.read(path)
         except BadInput as error:
-            place, _, what = str(error).removeprefix(f"{path}: ").partition(": ")
-            what, _, allowed = what.partition("; ")
-            yield _say("refused", f"{path}: {place}", value=what, allowed=allowed or "correct it")
+            yield _refusal(f"{path}: {error.column}", error)
     tables = {name: loaded[name] if isinstance(loaded.get(name), dict) else {} for name in _TABLES}
     for check in (_ignored, _places, _stops, _shown_by, _off_canvas):
         yield from check(path, tables)
@@ -929,7 +944,7 @@ def _models(tables: Tables) -> list[Any]:
 
 def _kinds(source: Mapping[str, Any]) -> set[str]:
     """Kinds of the sources that are drawn, by their names and profile."""
-    found = {strings.LIGHTS.get(mode.lower(), "") for mode in _several(source.get("mode", "e")) if isinstance(mode, str)}
+    found = {cosmosim_names.LIGHTS.get(mode.lower(), "") for mode in _several(source.get("mode", "e")) if isinstance(mode, str)}
     profile = str(source.get("lightprofile", "")).lower()
     if profile in ("sersic", "gaussian"):
         turned = dict(zip(("Spherical", "Ellipsoid"), _SERSIC, strict=True))
@@ -971,9 +986,9 @@ def _ignored(path: Path, tables: Tables) -> Iterator[Finding]:
 def _places(path: Path, tables: Tables) -> Iterator[Finding]:
     """How sources are placed."""
     position, how = tables["position"], tables["source"].get("position", "cartesian")
-    shown = cosmosim._shown(str(how))
+    shown_how = shown(str(how))
     if how not in ("cartesian", "polar", "relative", "critical"):
-        yield _say("position", f"{path}: [source] position", value=shown)
+        yield _say("position", f"{path}: [source] position", value=shown_how)
     if "r-relativemax" in position:
         yield _say("r-relativemax", f"{path}: [position] r-relativemax")
     read = {
@@ -982,8 +997,8 @@ def _places(path: Path, tables: Tables) -> Iterator[Finding]:
         "critical": ("phi", "phi-min", "phi-max", "r-min", "r-relativemax"),
     }.get(str(how), ("x", "x-min", "x-max", "y", "y-min", "y-max"))
     for key, value in position.items():
-        if key in cosmosim_toml._keys("position") and key not in read and key != "r-relativemax":
-            yield _say("not read", f"{path}: [position] {key}", value=shown)
+        if key in cosmosim_toml.keys("position") and key not in read and key != "r-relativemax":
+            yield _say("not read", f"{path}: [position] {key}", value=shown_how)
         elif key in ("r-min", "r-max") and not _is_number(value):
             yield _say("r not a number", f"{path}: [position] {key}")
 
@@ -996,13 +1011,13 @@ def _stops(path: Path, tables: Tables) -> Iterator[Finding]:
     for table, key, column, words in named:
         for word in words:
             if isinstance(word, str) and word not in _KNOWN[column] and "/" not in word:
-                known, near = ", ".join(_KNOWN[column]), strings.nearest(word, _KNOWN[column])
-                yield _say(f"{column} name", f"{path}: [{table}] {key}", value=cosmosim._shown(word), known=known, near=near)
+                known, near = ", ".join(_KNOWN[column]), _near(word, _KNOWN[column])
+                yield _say(f"{column} name", f"{path}: [{table}] {key}", value=shown(word), known=known, near=near)
     if any("/" in word for word in sources if isinstance(word, str)):
         yield _say("constellation", f"{path}: [source] mode")
     if "Image" in _kinds(tables["source"]):
         yield _say("picture", f"{path}: [source] mode")
-    for table, keys in cosmosim_toml._RANGED.items():
+    for table, keys in cosmosim_toml.RANGED.items():
         for name in keys:
             if isinstance(tables[table].get(name), list):
                 yield _say("list of numbers", f"{path}: [{table}] {name}", value=name)
@@ -1098,7 +1113,7 @@ def _problem(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
         if name in _LENS_PARAMETERS:
             yield _say("variable of lens", place, value=name)
         elif name not in known:
-            yield _say("variable unknown", place, value=name, near=strings.nearest(name, known))
+            yield _say("variable unknown", place, value=name, near=_near(name, known))
         elif name.startswith("beta[") and name.endswith("[0]"):
             yield _say("variable zero", place, value=name)
         elif name in ("offsetX", "offsetY"):
@@ -1113,9 +1128,9 @@ def _described(path: Path, problem: Mapping[str, Any], variables: Sequence[str])
     named = problem.get("dataset")
     if not isinstance(named, str):
         return
-    file = cosmosim._shown(named)
+    file = shown(named)
     try:
-        loaded = cosmosim_toml._load(path.parent / named)
+        loaded = read_toml(path.parent / named)
     except BadInput:
         yield _say("file missing", f"{path}: [problem] dataset", value=file)
         return
@@ -1162,10 +1177,10 @@ def _training(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
         if name == "squeezenet1_0":
             yield _say("squeezenet", f"{path}: [settings] model")
         elif isinstance(name, str) and name not in _NETWORKS:
-            near = strings.nearest(name, _NETWORKS)
-            yield _say("network", f"{path}: [settings] model", value=cosmosim._shown(name), near=near, known=", ".join(_NETWORKS))
+            near = _near(name, _NETWORKS)
+            yield _say("network", f"{path}: [settings] model", value=shown(name), near=near, known=", ".join(_NETWORKS))
     for name in _several(settings.get("problem")):
         if isinstance(name, str) and not (path.parent / name).is_file():
-            yield _say("file missing", f"{path}: [settings] problem", value=cosmosim._shown(name))
+            yield _say("file missing", f"{path}: [settings] problem", value=shown(name))
     if "dataset" in loaded or "output" in loaded:
         yield _say("labels written", f"{path}: [output]")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lensjax._internal.numbers import shortest as number
 from lensjax.files.whole import write_bytes
-from lensjax.formats.cosmosim.table import PERCENT, number
+from lensjax.formats.cosmosim.parameters import PERCENT
 from lensjax.refine import Solution
 
 _AFTER = ("chi2", "success", "status")

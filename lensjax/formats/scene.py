@@ -5,6 +5,8 @@ What reads files makes scenes (`formats.cosmosim`); what renders them is `lensja
 
 from dataclasses import dataclass
 
+from lensjax.errors import BadInput
+
 LENSES = ("PM", "SIS", "SIE", "Cluster")
 MODELS = ("Raytrace", "Roulette")
 SOURCES = ("Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle", "Image", "Constellation")
@@ -56,6 +58,22 @@ class Light:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The row of a file that describes a scene.
+
+    Attributes:
+        path: the file.
+        line: line of the file at which the row begins, counted from 1.
+    """
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}: line {self.line}"
+
+
+@dataclass(frozen=True)
 class Scene:
     """One image.
 
@@ -81,7 +99,7 @@ class Scene:
         size: pixels on a side of the image file, which shows the same field; 0 is one for each pixel of the canvas.
         samples: points on a side of the grid over which the centre of light is taken; None takes the canvas's pixels.
         double: whether it is rendered in float64.
-        origin: for messages: file and line ("data.csv: line 7"); empty where there is none.
+        origin: the row that describes it; None where no file does.
     """
 
     filename: str
@@ -106,4 +124,9 @@ class Scene:
     size: int = 0
     samples: int | None = None
     double: bool = False
-    origin: str = ""
+    origin: Origin | None = None
+
+    def error(self, problem: str, *, column: str | None = None, expected: str = "", hint: str = "") -> BadInput:
+        """The error of this scene, which names its row, or its image where it has none."""
+        path, line = (self.filename, None) if self.origin is None else (self.origin.path, self.origin.line)
+        return BadInput(problem, path=path, line=line, column=column, expected=expected, hint=hint)

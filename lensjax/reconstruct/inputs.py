@@ -16,14 +16,11 @@ from lensjax.dataset import render
 from lensjax.dataset import write as dataset
 from lensjax.errors import BadInput
 from lensjax.files import images
-from lensjax.formats.cosmosim import rows, table
+from lensjax.formats.cosmosim import parameters, rows, table
 from lensjax.formats.scene import Light, Scene
 from lensjax.problems import Problem
 from lensjax.reconstruct.sample import field_of_light, half_width
 from lensjax.simulate import Camera, System
-
-_NOT_OF_PROBLEMS = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
-"""Columns that tables of a problem do not have: any of them makes a table one of CosmoSim's scenes."""
 
 _WIDEST = 800  # px, of the source of a problem
 _SIZE = 20.0  # px, of the stand-in for a source that is a picture
@@ -64,19 +61,19 @@ def from_table(image: Path, params: Path, *, problem: str | None = None, field: 
     dataset_table = table.read(params, inside=False)
     name = str(image)
     row = dataset_table.row(name if name in dataset_table.filenames else image.name)
-    if problem is None and any(column in row.columns for column in _NOT_OF_PROBLEMS):
+    if problem is None and any(column in row.columns for column in parameters.NOT_OF_2023):
         return _of_scene(image, row, field, picture)
     return _of_problem(image, row, problems.get(problem or "sis2023"), field)
 
 
-def _of_problem(image: Path, row: table.Dataset, problem: Problem, field: int | None) -> Inputs:
+def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | None) -> Inputs:
     """The inputs of a row of a problem's table."""
     channels = _channels(image, problem.field)
     if "chi" in problem.names and "chi" not in row.columns:
         raise BadInput(f"there is no column chi, which problem {problem.name} needs", path=row.path, line=1)
-    params = table.params(row, problem=problem.name, names=problem.names)[0]
+    params = parameters.params(row, problem=problem.name, names=problem.names)[0]
     method = _method(row, problem)
-    camera = replace(problem.camera, method=method, terms=table.terms(row, default=problem.camera.terms)[0])
+    camera = replace(problem.camera, method=method, terms=parameters.terms(row, default=problem.camera.terms)[0])
     system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
     shift = _place(row, ("shift_x", "shift_y"))
     if shift is None:
@@ -85,7 +82,7 @@ def _of_problem(image: Path, row: table.Dataset, problem: Problem, field: int | 
     return Inputs(channels, system, shift, camera, field or min(2 * half_width(sigma, sigma2), _WIDEST))
 
 
-def _of_scene(image: Path, row: table.Dataset, field: int | None, picture: Path | None) -> Inputs:
+def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | None) -> Inputs:
     """The inputs of a row in CosmoSim's columns."""
     settings = {}
     if not (_text(row, "imagesize") or _text(row, "cropsize")):
@@ -112,7 +109,7 @@ def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[
         scene = replace(scene, lights=tuple(dataset.pictured(light, str(picture)) for light in scene.lights))
         return scene, [jnp.asarray(images.read_colour(light.picture) / 255.0) for light in scene.lights if light.kind == "Image"]
     if needed:
-        raise BadInput(f"{scene.origin}: the place of a centred image depends on its source, a picture; --picture FILE says which")
+        raise scene.error("the place of a centred image depends on its source, a picture; --picture FILE says which")
     return replace(scene, lights=(Light("Spherical", scene.x, scene.y, _SIZE, _SIZE),)), []
 
 
@@ -139,22 +136,22 @@ def without_reference_lines(image: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _method(row: table.Dataset, problem: Problem) -> str:
+def _method(row: table.Table, problem: Problem) -> str:
     """How the image of a one-row table was made: results.csv says method, dataset.csv says model."""
     word = _text(row, "method")
     if word and word not in simulate.METHODS:
         expected = ", ".join(simulate.METHODS)
         raise BadInput(path=row.path, line=row.lines[0], column="method", value=word, expected=f"one of {expected}")
-    return word or table.methods(row, default=problem.camera.method)[0]
+    return word or parameters.methods(row, default=problem.camera.method)[0]
 
 
-def _place(row: table.Dataset, columns: Sequence[str]) -> np.ndarray | None:
+def _place(row: table.Table, columns: Sequence[str]) -> np.ndarray | None:
     """The place (2,) in two columns of a one-row table; None where both are empty."""
     if not any(_text(row, name) for name in columns):
         return None
-    return np.array([table.value(row, name) for name in columns])
+    return np.array([parameters.value(row, name) for name in columns])
 
 
-def _text(row: table.Dataset, column: str) -> str:
+def _text(row: table.Table, column: str) -> str:
     """A cell of a one-row table; empty where there is no such column."""
     return row.columns.get(column, ("",))[0].strip()

@@ -251,7 +251,7 @@ def refused(capsys, *words, says=(), code=2):
         (("estimate", "--csv", "names.csv", "--no-network", "--out", "OUT"), "missing.png: no such file"),
         (("delens", "good.png", "--out", "OUT.png"), "--params"),
         (("delens", "good.png", "--params", "none.csv", "--out", "OUT.png"), "none.csv: no such file"),
-        (("delens", "good.png", "--params", "names.csv", "--out", "OUT.png"), "no column x"),
+        (("delens", "good.png", "--params", "names.csv", "--out", "OUT.png"), "column x: there is no such column"),
         (("delens", "other.png", "--params", "names.csv", "--out", "OUT.png"), "no row has the filename 'other.png'"),
         (("delens", "good.png", "--params", "params.csv", "--out", "OUT.txt"), ".png"),
         (("delens", "none.png", "--params", "params.csv", "--out", "OUT.png"), "none.png: no such file"),
@@ -353,7 +353,7 @@ def test_one_bad_image_and_nothing_is_written(tmp_path, capsys, name, make, says
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("file,x\ngood.png,1\n", "no column filename"),
+        ("file,x\ngood.png,1\n", "column filename: there is no such column"),
         ("filename\ngood.png\ngood.png\n", ("line 3", "line 2")),
         ("filename\n../good.png\n", ("line 2", "leads out")),
         ("filename\n\n", "no rows"),

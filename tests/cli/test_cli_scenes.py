@@ -331,10 +331,10 @@ def test_lookup_cosmosim():
 # What is refused
 
 COMMANDS = [
-    (("-l", "SIX"), ("lens", "'SIX'", "PM, PointMass, SIS, SIE, Cluster", "did you mean SIS?")),
+    (("-l", "SIX"), ("lens", "'SIX'", "PM, PointMass, SIS, SIE or Cluster", "did you mean SIS?")),
     (("-S", "Elipsoid"), ("source", "'Elipsoid'", "did you mean Ellipsoid?")),
     (("-L", "Raytrac"), ("model", "did you mean Raytrace?")),
-    (("--set", "sigmma=3"), ("'sigmma'", "did you mean sigma?")),
+    (("--set", "sigmma=3"), ("sigmma: unknown setting", "did you mean sigma?")),
     (("--set", "sigma"), ("'sigma'", "COLUMN=VALUE")),
     (("--set", "=3"), "COLUMN=VALUE"),
     (("-l", "SIE", "-r", "0"), ("ellipseratio", "'0'", "above 0 and up to 1")),
@@ -350,7 +350,7 @@ COMMANDS = [
     (("-n", "0"), ("nterms", "1 to 200")),
     (("-n", "2.5"), ("nterms", "'2.5'")),
     (("--set", "centred=maybe"), ("centred", "'maybe'")),
-    (("-S", "SersicSphere", "--set", "n_sersic=0"), ("n_sersic", "0.1…20")),
+    (("-S", "SersicSphere", "--set", "n_sersic=0"), ("n_sersic", "from 0.1 to 20")),
     (("--cluster", "SIS/1/2"), ("member 1, character 1", "SIS/x/y/R_E")),
     (("--cluster", "SIS/1/2/5;SIQ/1/2/3"), ("member 2, character 11", "'SIQ'", "did you mean")),
     (("--cluster", "SIS/1/2/5;SIE/1/2/3/1.5/0"), ("member 2, character 21", "ellipseratio", "'1.5'")),
@@ -373,7 +373,7 @@ COMMANDS = [
     (("--csv", "good.csv", "--n", "3"), "--n"),
     (("--csv", "good.csv", "--seed", "3"), "--seed"),
     (("--csv", "file"), "empty"),
-    (("--csv", "folder"), ("folder", "cannot be read")),
+    (("--csv", "folder"), ("folder", "this is a folder")),
     (("--roulette", "none.csv"), "none.csv: no such file"),
     (("--roulette", "good.csv"), "alpha"),
 ]
@@ -416,7 +416,7 @@ ROWS = [
     ("filename,x\na,1\na.png/b.png,2\n", ("'a.png/b.png'", "a.png, which is an image's name")),
     ("filename,x\n,1\n", ("line 2, column filename", "empty")),
     ("filename,x\na.png,1,2\n", ("line 2", "3 cells")),
-    ("file,x\na.png,1\n", "no column filename"),
+    ("file,x\na.png,1\n", "column filename: there is no such column"),
     ("filename,x\n", "no rows"),
     ("", "empty"),
 ]
@@ -451,8 +451,9 @@ def test_bad_toml_files(capsys, text, says):
 
 AMPLITUDES = [
     ("filename,source,xiX,xiY,alpha[1][0]\na.png,Spherical,1,2,0.1\n", ("line 2, column sigma", "empty")),
-    ("filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,3,4,1\nb.png,Sphericla,2,1,2,1\n", ("b.png: source", "did you mean Spherical?")),
-    ("filename,source,sigma,xiX,xiY,alpha[1][1]\na.png,s,2,1,2,0.1\n", ("alpha[1][1]", "0, 2")),
+    ("filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,3,4,1\nb.png,Sphericla,2,1,2,1\n",
+     ("d.csv: line 3, column source", "did you mean Spherical?")),
+    ("filename,source,sigma,xiX,xiY,alpha[1][1]\na.png,s,2,1,2,0.1\n", ("alpha[1][1]", "0 or 2")),
     ("filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,1,2,x\n", ("line 2, column alpha[1][0]", "'x'")),
     ("filename,source,sigma,xiX,xiY,alpha[1][0]\n../a.png,s,2,1,2,1\n", "leads out"),
     ("filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,1,2,1\na.tif,s,2,1,2,1\n", "written to a.png"),

@@ -29,6 +29,8 @@ def record(nterms=3, filename="a.png", **changes):
 
 def same(a, b):
     for field in dataclasses.fields(a):
+        if not field.compare:
+            continue
         one, other = getattr(a, field.name), getattr(b, field.name)
         assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other, field.name
 
@@ -84,7 +86,7 @@ def test_without_redundant_columns(tmp_path):
     back = roulette_csv.read(tmp_path / "r.csv")[0]
     np.testing.assert_array_equal(back.alpha, record().alpha)
     assert back.source == "" and back.offset == (0, 0) and back.xi == record().xi
-    with pytest.raises(BadInput, match="source is empty"):
+    with pytest.raises(BadInput, match="source: the value is empty"):
         back.lights()
 
 
@@ -108,23 +110,23 @@ def test_brackets_with_a_comma_missing_amplitudes_and_other_columns(tmp_path):
     assert second.alpha[2, 1] == 0 and first.sigma2 == 5 and first.centre == (0, 0)
 
 
-HEADER = "filename,source,sigma,sigma2,xiX,xiY,alpha[0][1]\n"
+HEADER = "filename,source,sigma,sigma2,theta,xiX,xiY,alpha[0][1]\n"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (HEADER + "a.png,e,5,6,1,2,x\n", ("line 2, column alpha[0][1]", "'x'", "a finite number")),
-        (HEADER + "a.png,e,5,6,1,2,3\nb.png,e,5,6,,2,3\n", ("line 3, column xiX", "empty")),
-        (HEADER + "a.png,e,5,-6,1,2,3\n", ("column sigma2", "'-6'", "a length above 0")),
-        (HEADER + "a.png,e,0,6,1,2,3\n", ("column sigma", "'0'")),
+        (HEADER + "a.png,e,5,6,7,1,2,x\n", ("line 2, column alpha[0][1]", "'x'", "a finite number")),
+        (HEADER + "a.png,e,5,6,7,1,2,3\nb.png,e,5,6,7,,2,3\n", ("line 3, column xiX", "empty")),
+        (HEADER + "a.png,e,5,-6,7,1,2,3\n", ("column sigma2", "'-6'", "a length above 0")),
+        (HEADER + "a.png,e,0,6,7,1,2,3\n", ("column sigma", "'0'")),
         ("filename,sigma,xiX,xiY\na.png,1,1,1\n", ("no columns alpha[m][s]",)),
-        ("filename,sigma,xiY,alpha[0][1]\na.png,1,1,1\n", ("no column xiX",)),
-        (HEADER.replace("[0][1]", "[1][1]") + "a.png,e,5,6,1,2,3\n", ("alpha[1][1]", "s is 1", "0, 2 is allowed")),
-        (HEADER.replace("[0][1]", "[1][4]") + "a.png,e,5,6,1,2,3\n", ("alpha[1][4]", "s is 4")),
-        (HEADER.replace("[0][1]", "[201][0]") + "a.png,e,5,6,1,2,3\n", ("m is 201", "0…200")),
-        (HEADER.replace("[0][1]", "[a][0]") + "a.png,e,5,6,1,2,3\n", ("not whole numbers",)),
-        (HEADER.replace("\n", ',"alpha[0,1]"\n') + "a.png,e,5,6,1,2,3,4\n", ("alpha[0][1] too", "once")),
+        ("filename,sigma,xiY,alpha[0][1]\na.png,1,1,1\n", ("column xiX: there is no such column",)),
+        (HEADER.replace("[0][1]", "[1][1]") + "a.png,e,5,6,7,1,2,3\n", ("alpha[1][1]", "s is 1", "0 or 2 with m = 1")),
+        (HEADER.replace("[0][1]", "[1][4]") + "a.png,e,5,6,7,1,2,3\n", ("alpha[1][4]", "s is 4")),
+        (HEADER.replace("[0][1]", "[201][0]") + "a.png,e,5,6,7,1,2,3\n", ("m is 201", "0 to 200")),
+        (HEADER.replace("[0][1]", "[a][0]") + "a.png,e,5,6,7,1,2,3\n", ("not whole numbers",)),
+        (HEADER.replace("\n", ',"alpha[0,1]"\n') + "a.png,e,5,6,7,1,2,3,4\n", ("alpha[0][1] too", "once")),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, words):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from lensjax.dataset import render
 from lensjax.formats.cosmosim import rows as cosmosim_rows
-from lensjax.formats.cosmosim import table as cosmosim
+from lensjax.formats.cosmosim import table as tables
 
 DATA = Path(__file__).parents[1] / "data" / "cosmosim"
 with (DATA / "dataset.csv").open(newline="") as _file:
@@ -20,7 +20,7 @@ with (DATA / "dataset.csv").open(newline="") as _file:
 @pytest.fixture(scope="module")
 def made():
     """Scenes, and their images by file name."""
-    scenes = cosmosim_rows.scenes(cosmosim.read(DATA / "dataset.csv"), settings={}).scenes
+    scenes = cosmosim_rows.scenes(tables.read(DATA / "dataset.csv"), settings={}).scenes
     return scenes, {scenes[one.index].filename: one for one in render.render(scenes, lookup="cosmosim")}
 
 
@@ -80,7 +80,7 @@ def test_amplitudes_are_cosmosims():
         theirs = {row["filename"]: row for row in csv.DictReader(file)}
     scenes = [
         scene
-        for scene in cosmosim_rows.scenes(cosmosim.read(DATA / "dataset.csv"), settings={"xireference": "0"}).scenes
+        for scene in cosmosim_rows.scenes(tables.read(DATA / "dataset.csv"), settings={"xireference": "0"}).scenes
         if scene.filename in theirs
     ]
     points = np.array([[float(theirs[scene.filename][name]) for name in ("xiX", "xiY")] for scene in scenes])

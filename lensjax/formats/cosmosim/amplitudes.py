@@ -13,19 +13,23 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import numpy as np
 
-from lensjax.errors import BadInput
-from lensjax.formats.cosmosim import strings as cosmosim_strings
-from lensjax.formats.cosmosim import table as cosmosim
-from lensjax.formats.cosmosim.table import _listed, _Row, _shown, number
-from lensjax.formats.scene import Light, Scene
+from lensjax._internal import numbers
+from lensjax._internal.numbers import shortest as number
+from lensjax._internal.words import did_you_mean, listed, one_of
+from lensjax.errors import BadInput, at
+from lensjax.formats.cosmosim import names, rows, strings
+from lensjax.formats.cosmosim import table as tables
+from lensjax.formats.cosmosim.ranges import RANGES
+from lensjax.formats.cosmosim.table import Row, Table
+from lensjax.formats.scene import Light, Origin, Scene
 
 Point = tuple[float, float]
 
@@ -33,6 +37,14 @@ _POINTS = ("lens", "centre", "releta", "offset", "xi")
 _LIGHT = ("x", "y", "sigma", "sigma2", "theta", "luminosity", "n_sersic")
 _NOT_ML = ("source", "centreX", "centreY", "reletaX", "reletaY", "offsetX", "offsetY")
 _MOST_TERMS = 200
+_SHAPE: dict[str, tuple[str, ...]] = {
+    "sigma": ("Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle"),
+    "sigma2": names.ELLIPTICAL,
+    "theta": (*names.ELLIPTICAL, "Triangle"),
+    "luminosity": names.SERSIC,
+    "n_sersic": names.SERSIC,
+}
+"""Kinds of sources that have a number, by its column."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Amplitudes:
         luminosity, n_sersic: its Sérsic profile.
         lens, centre, releta, offset, xi: points (x, y) [px], as the table has them.
         alpha, beta: (M+1, M+2) float64 by [m, s]; 0 where m + s is even.
+        origin: the row that they were read from; None where no file has them.
     """
 
     filename: str
@@ -66,6 +79,7 @@ class Amplitudes:
     xi: Point
     alpha: np.ndarray
     beta: np.ndarray
+    origin: Origin | None = field(default=None, compare=False)
 
     @property
     def nterms(self) -> int:
@@ -78,16 +92,16 @@ class Amplitudes:
         Raises:
             BadInput: an unknown source, or none.
         """
-        where = f"{self.filename}: source"
+        path, line = (self.filename, None) if self.origin is None else (self.origin.path, self.origin.line)
         if "/" in self.source:
-            return cosmosim_strings.constellation(self.source, where=where)
-        kind = cosmosim_strings.LIGHTS.get(self.source.strip().lower())
+            with at(path=path, line=line, column="source"):
+                return strings.constellation(self.source)
+        kind = names.LIGHTS.get(self.source.strip().lower())
         if kind is None:
-            shown = _shown(self.source) if self.source.strip() else "empty"
-            near = cosmosim_strings.nearest(self.source, cosmosim_strings.LIGHTS.values())
-            raise BadInput(f"{where} is {shown}; one of CosmoSim's sources is allowed{near}")
+            hint = did_you_mean(self.source, names.SOURCES) or ("" if self.source else "--source (-S) gives one for all rows")
+            raise BadInput(path=path, line=line, column="source", value=self.source, expected=one_of(names.SOURCES), hint=hint)
         size = (self.sigma, self.sigma2, self.theta)
-        return (cosmosim_strings.shaped(kind, 0.0, 0.0, size, self.n_sersic, self.luminosity),)
+        return (strings.shaped(kind, 0.0, 0.0, size, self.n_sersic, self.luminosity),)
 
 
 def of_scene(
@@ -107,7 +121,7 @@ def of_scene(
     several = scene.source == "Constellation"
     return Amplitudes(
         filename=scene.filename,
-        source=cosmosim_strings.constellation_text(about) if several else cosmosim_strings.light_name(first.kind),
+        source=strings.constellation_text(about) if several else names.light_name(first.kind),
         x=scene.x,
         y=scene.y,
         sigma=first.sigma,
@@ -138,7 +152,7 @@ def columns(nterms: int, *, ml: bool = False) -> list[str]:
         ml: without the columns that CosmoSim's `--mldata` leaves out.
     """
     first = ["filename", "source", *_LIGHT, *(point + axis for point in _POINTS for axis in "XY")]
-    kept = [name for name in first if not (ml and name in _NOT_ML)]
+    kept = [column for column in first if not (ml and column in _NOT_ML)]
     return kept + [f"{kind}[{m}][{s}]" for kind in ("alpha", "beta") for m, s in orders(nterms)]
 
 
@@ -175,13 +189,13 @@ class Writer:
 
     def append(self, record: Amplitudes) -> None:
         """One more row; what is not finite is left empty."""
-        cells = {name: _text(getattr(record, name)) for name in _LIGHT}
+        cells = {column: _text(getattr(record, column)) for column in _LIGHT}
         for point in _POINTS:
             for axis, value in zip("XY", getattr(record, point), strict=True):
                 cells[point + axis] = _text(value)
         cells |= {"filename": record.filename, "source": record.source}
         amplitudes = [_text(v) for kind in (record.alpha, record.beta) for v in self._picked(kind)]
-        self._write([*(cells[name] for name in self._columns[: -len(amplitudes)]), *amplitudes])
+        self._write([*(cells[column] for column in self._columns[: -len(amplitudes)]), *amplitudes])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._file is not None
@@ -211,7 +225,7 @@ class Writer:
             raise self._refusal(error) from None
 
     def _refusal(self, error: OSError) -> BadInput:
-        return BadInput(f"{self.path}: cannot be written: {error.strerror or error}")
+        return BadInput(f"cannot be written: {error.strerror or error}", path=self.path)
 
 
 def write(path: str | Path, records: Iterable[Amplitudes], nterms: int, *, ml: bool = False) -> None:
@@ -225,92 +239,121 @@ def write(path: str | Path, records: Iterable[Amplitudes], nterms: int, *, ml: b
             table.append(record)
 
 
-def read(path: str | Path) -> list[Amplitudes]:
+def read(path: str | Path, *, settings: Mapping[str, object] | None = None) -> list[Amplitudes]:
     """The rows of a table, with amplitudes up to the highest m that it has.
 
     Headings may be alpha[m][s] or alpha[m,s]; amplitudes that are missing are 0, as are points and a source's place; other columns
     are passed over.
 
+    Args:
+        path: the file.
+        settings: values, by column name, that stand where a row has none, as for `rows.scenes`; those of the source are used
+            (source, lightprofile, sigma, sigma2, theta, luminosity, n_sersic).
+
     Raises:
-        BadInput: what `cosmosim.read` refuses, no amplitudes, a heading with m or s that there are none of, no xiX or xiY, or a cell
-            that is not a finite number.
+        BadInput: what `table.read` refuses, no amplitudes, a heading with an unknown m or s, no xiX or xiY, a cell that is not a
+            finite number, or a source that lacks one of its numbers.
     """
-    table = cosmosim.read(path)
-    found = _headings(table)
+    table = tables.read(path)
+    given = rows.as_cells(settings or {})
+    found = headings(table.path, table.columns)
     nterms = max(m for _, m, _ in found.values())
-    missing = next((name for name in ("xiX", "xiY") if name not in table.columns), None)
-    if missing is not None:
-        raise BadInput(f"{table.path}: line 1: there is no column {missing}; it has {_listed(table.columns)}")
+    for column in ("xiX", "xiY"):
+        if column not in table.columns:
+            raise table.missing(column)
+    table.check_spelling(("source", *_SHAPE), rows.READ)
     values = np.zeros((2, len(table), nterms + 1, nterms + 2))
-    for name, (kind, m, s) in found.items():
-        values[kind, :, m, s] = _column(table, name)
-    return [_record(_Row(table, i), values[0, i], values[1, i]) for i in range(len(table))]
+    for column, (kind, m, s) in found.items():
+        values[kind, :, m, s] = _numbers(table, column)
+    return [_record(Row(table, i), given, values[0, i], values[1, i]) for i in range(len(table))]
 
 
-def _headings(table: cosmosim.Dataset) -> dict[str, tuple[int, int, int]]:
-    """Columns of amplitudes, with kind (0 alpha, 1 beta), m and s."""
+def headings(path: str, columns: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+    """Columns of amplitudes, with kind (0 alpha, 1 beta), m and s.
+
+    Args:
+        path: the file, for messages.
+        columns: the headings of the table.
+
+    Raises:
+        BadInput: there are none, or one has an unknown m or s.
+    """
     found: dict[str, tuple[int, int, int]] = {}
     taken: dict[tuple[int, int, int], str] = {}
-    for name in table.columns:
-        if not name.startswith(("alpha[", "beta[")):
+    for column in columns:
+        if not column.startswith(("alpha[", "beta[")):
             continue
-        match = re.fullmatch(r"(alpha|beta)\[ *([0-9]{1,4}) *(?:\]\[|,) *([0-9]{1,4}) *\]", name)
-        where = f"{table.path}: line 1: column {_shown(name)}"
+
+        def error(problem: str, expected: str, column: str = column) -> BadInput:
+            return BadInput(problem, path=path, line=1, column=column, value=column, expected=expected)
+
+        match = re.fullmatch(r"(alpha|beta)\[ *([0-9]{1,4}) *(?:\]\[|,) *([0-9]{1,4}) *\]", column)
         if match is None:
-            raise BadInput(f"{where}: m and s are not whole numbers; alpha[m][s] or alpha[m,s] is allowed")
+            raise error("m and s are not whole numbers", "alpha[m][s] or alpha[m,s]")
         kind, m, s = int(match[1] == "beta"), int(match[2]), int(match[3])
         if m > _MOST_TERMS:
-            raise BadInput(f"{where}: m is {m}; 0…{_MOST_TERMS} is allowed")
+            raise error(f"m is {m}", f"0 to {_MOST_TERMS}")
         if s > m + 1 or (m + s) % 2 == 0:
-            raise BadInput(f"{where}: s is {s}; {', '.join(map(str, range((m + 1) % 2, m + 2, 2)))} is allowed with m = {m}")
+            raise error(f"s is {s}", f"{one_of(map(str, range((m + 1) % 2, m + 2, 2)))} with m = {m}")
         if (kind, m, s) in taken:
-            raise BadInput(f"{where}: it is there as {taken[kind, m, s]} too; once is allowed")
-        found[name] = taken_as = (kind, m, s)
-        taken[taken_as] = name
+            raise error(f"it is there as {taken[kind, m, s]} too", "each amplitude once")
+        found[column] = (kind, m, s)
+        taken[kind, m, s] = column
     if not found:
-        raise BadInput(f"{table.path}: line 1: there are no columns alpha[m][s]; it has {_listed(table.columns)}")
+        hint = f"the columns are {listed(columns)}"
+        raise BadInput("there are no columns alpha[m][s]", path=path, line=1, expected="roulette amplitudes", hint=hint)
     return found
 
 
-def _column(table: cosmosim.Dataset, name: str) -> np.ndarray:
+def _numbers(table: Table, column: str) -> np.ndarray:
     """A column's numbers; 0 where a cell is empty."""
-    values = np.array([cosmosim_strings.finite(cell) if cell.strip() else 0.0 for cell in table.columns[name]])
+    values = np.array([numbers.finite(cell) if cell.strip() else 0.0 for cell in table.columns[column]])
     bad = np.flatnonzero(np.isnan(values))
     if len(bad):
-        raise _Row(table, int(bad[0])).refusal(name, "a finite number")
+        raise Row(table, int(bad[0])).error(column, "a finite number")
     return values
 
 
-def _record(row: _Row, alpha: np.ndarray, beta: np.ndarray) -> Amplitudes:
-    text = row.text("source")
-    kind = "Constellation" if "/" in text else cosmosim_strings.LIGHTS.get(text.lower(), "")
+def _record(row: Row, settings: Mapping[str, str], alpha: np.ndarray, beta: np.ndarray) -> Amplitudes:
+    source = _with_profile(row.text("source") or settings.get("source", ""), row.text("lightprofile") or settings.get("lightprofile", ""))
+    kind = "" if "/" in source else names.LIGHTS.get(source.lower(), "")
 
-    def one(name: str, default: float) -> float:
-        return row.number(name) if row.text(name) else default
+    def one(column: str) -> float:
+        return row.number(column) if row.text(column) else 0.0
 
-    def used(name: str, default: float, kinds: tuple[str, ...]) -> float:
-        value = one(name, default)
-        allowed, words = cosmosim_strings.RANGES[name]
-        if kind in kinds and not allowed(value):
-            raise row.refusal(name, words)
+    def of_source(column: str) -> float:
+        """A number of the source's shape; 0 where this source does not have it."""
+        text = row.text(column) or settings.get(column, "")
+        value = numbers.finite(text or "0")
+        if kind in _SHAPE[column] and not (text and RANGES[column].contains(value)):
+            hint = (
+                ""
+                if text
+                else f"a source {names.light_name(kind)} needs it: add the column, or give it on the command line or in a TOML file"
+            )
+            place = "" if row.text(column) or not text else "from the command line or the TOML file"
+            raise BadInput(
+                path=row.table.path, line=row.line, column=column, place=place, value=text, expected=RANGES[column].expected, hint=hint
+            )
+        if math.isnan(value):
+            raise row.error(column, "a finite number")
         return value
 
-    def point(name: str) -> Point:
-        return one(f"{name}X", 0.0), one(f"{name}Y", 0.0)
+    def point(column: str) -> Point:
+        return one(f"{column}X"), one(f"{column}Y")
 
-    sersic, elliptical = ("SersicSphere", "SersicEllipsoid"), ("Ellipsoid", "SersicEllipsoid")
-    sized = (*elliptical, "Spherical", "SersicSphere", "Triangle")
-    sigma = used("sigma", math.nan if kind in sized else 0.0, sized)
+    sigma = of_source("sigma")
+    has = {column: bool(row.text(column) or settings.get(column)) for column in ("sigma2", "luminosity", "n_sersic")}
     return Amplitudes(
-        filename=row.dataset.filenames[row.index],
-        source=text,
-        x=one("x", 0.0),
-        y=one("y", 0.0),
+        filename=row.table.filenames[row.index],
+        source=source,
+        x=one("x"),
+        y=one("y"),
         sigma=sigma,
-        sigma2=used("sigma2", math.nan if kind in elliptical else sigma, elliptical),
-        theta=one("theta", 0.0),
-        luminosity=used("luminosity", cosmosim_strings.luminosity_of(kind), sersic),
-        n_sersic=used("n_sersic", 4.0, sersic),
+        sigma2=of_source("sigma2") if has["sigma2"] or kind in names.ELLIPTICAL else sigma,
+        theta=of_source("theta"),
+        luminosity=of_source("luminosity") if has["luminosity"] or kind in names.SERSIC else names.luminosity_of(kind),
+        n_sersic=of_source("n_sersic") if has["n_sersic"] or kind in names.SERSIC else 4.0,
         lens=point("lens"),
         centre=point("centre"),
         releta=point("releta"),
@@ -318,7 +361,15 @@ def _record(row: _Row, alpha: np.ndarray, beta: np.ndarray) -> Amplitudes:
         xi=(row.number("xiX"), row.number("xiY")),
         alpha=alpha,
         beta=beta,
+        origin=Origin(row.table.path, row.line),
     )
+
+
+def _with_profile(source: str, profile: str) -> str:
+    """The name of a source whose light profile stands beside it."""
+    kind = names.LIGHTS.get(source.strip().lower())
+    changed = names.OF_PROFILE.get(profile.strip().lower(), {}).get(kind or "")
+    return source if changed is None else changed
 
 
 def _text(value: float) -> str:

@@ -4,10 +4,10 @@ What is read of a row; a cell that is empty is as good as no column, and then a 
 
     filename, index         where the image goes; `directory` is a folder within the output folder
     lens                    PM or PointMass, SIS, SIE, Cluster; also the letters of 2023: p r s sr ss pss fs rs
-    model, sampled, nterms  how it is rendered; where a row has no model, a letter of 2023 or `config` ("raysie") tells it
+    model, sampled, nterms  how it is rendered; where a row has no model, a letter of 2023 or `config` ("raysie") says it
     einsteinradius          θ_E; or einsteinR, which is θ_E·chi/100 where a row has chi (percent)
     ellipseratio or ratio   f of an SIE; orientation
-    cluster                 a string of lenses (`cosmosim_strings`), instead of the four above
+    cluster                 a string of lenses (`strings`), instead of the four above
     source, lightprofile    Spherical, Ellipsoid, SersicSphere, SersicEllipsoid, Triangle, Image (Einstein); e s t; a constellation's string
     sigma, sigma2, theta, n_sersic, luminosity
     x, y                    place of the source; where there is no y, x (or R) and phi are polar
@@ -19,16 +19,20 @@ Columns of what CosmoSim writes (R, phi beside y, alpha[m][s], …) are passed o
 import csv
 import io
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from lensjax.errors import BadInput
+from lensjax._internal.numbers import finite, whole, whole_expected
+from lensjax._internal.numbers import shortest as number
+from lensjax._internal.words import did_you_mean, name, one_of
+from lensjax.errors import BadInput, at
 from lensjax.files.whole import write_text
-from lensjax.formats.cosmosim import strings
-from lensjax.formats.cosmosim.table import Dataset, _checked_name, _Row, _shown, number
-from lensjax.formats.scene import Light, Mass, Scene
+from lensjax.formats.cosmosim import names, strings
+from lensjax.formats.cosmosim.ranges import LENGTH, PLACE, RANGES, RATIO, Range
+from lensjax.formats.cosmosim.table import Table, checked_filename
+from lensjax.formats.scene import Light, Mass, Origin, Scene
 
 DEFAULTS: dict[str, str] = {
     "lens": "SIS",
@@ -44,18 +48,21 @@ DEFAULTS: dict[str, str] = {
 }
 """What stands where nothing is said, as on CosmoSim's command line; for the rest, what `Scene` says."""
 
-_READ = (
+READ = (
     "filename", "index", "lens", "model", "sampled", "nterms", "imagesize", "cropsize", "xireference", "centred", "source",
     "lightprofile", "n_sersic", "luminosity", "einsteinradius", "orientation", "ratio", "ellipseratio", "cluster", "sigma",
     "sigma2", "theta", "x", "y", "phi", "directory", "reflines", "criticalcurves", "mask", "config", "einsteinR", "chi", "R",
 )  # fmt: skip
+"""Columns that are read."""
+
 _NOT_IN_ROWS = ("amplitudes", "maxcount", "showmask", "join", "family", "psiplot", "kappaplot", "apparent", "actual")
 _WRITTEN = (
     "lensX", "lensY", "centreX", "centreY", "reletaX", "reletaY", "offsetX", "offsetY", "xiX", "xiY",
 )  # fmt: skip
+_RESULTS = ("chi2", "success", "status", "method", "fit", "violated", "shift_x", "shift_y")  # of results.csv
 _RESOLVED = ("einsteinR", "chi", "ratio", "config", "lightprofile", "directory")
 
-SETTINGS = tuple(name for name in _READ if name not in ("einsteinR", "chi")) + _NOT_IN_ROWS
+SETTINGS = tuple(column for column in READ if column not in ("einsteinR", "chi")) + _NOT_IN_ROWS
 """Names that settings may have."""
 
 _FIRST = ("index", "filename", "model")
@@ -64,40 +71,8 @@ _SOURCE = ("source", "R", "phi", "sigma", "sigma2", "theta", "n_sersic", "lumino
 _OTHER = ("nterms", "imagesize", "cropsize", "centred", "mask", "xireference", "sampled", "reflines", "criticalcurves")
 _SCENE_DEFAULTS = {field.name: field.default for field in fields(Scene) if field.name in _OTHER}
 
-_LETTERS = {
-    "p": ("PM", "Raytrace", False),
-    "r": ("PM", "Roulette", False),
-    "s": ("SIS", "Roulette", False),
-    "sr": ("SIS", "Roulette", False),
-    "ss": ("SIS", "Roulette", True),
-    "pss": ("SIS", "Raytrace", True),
-    "fs": ("SIS", "Raytrace", False),
-    "rs": ("SIS", "Roulette", False),
-    "point mass (exact)": ("PM", "Raytrace", False),
-    "point mass (roulettes)": ("PM", "Roulette", False),
-    "sis (rotated)": ("SIS", "Roulette", False),
-    "sis (roulettes)": ("SIS", "Roulette", False),
-    "sampled sis": ("SIS", "Roulette", True),
-    "puresampled sis": ("SIS", "Raytrace", True),
-    "psifunctionsis": ("SIS", "Raytrace", False),
-    "roulette sis": ("SIS", "Roulette", False),
-    "roulette sis (new)": ("SIS", "Roulette", False),
-}
-"""Lens, model and whether it is sampled, by the names of 2023."""
-
-LENS_NAMES = ("PM", "PointMass", "SIS", "SIE", "Cluster")
-"""Names of lenses, for messages."""
-
-SOURCE_NAMES = ("Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle", "Image (Einstein)")
-"""Names of sources, for messages."""
-
-_LENS_WORDS = {**strings.MASSES, "cluster": "Cluster"}
-_CONFIG_NAMES = ("raypm", "raysis", "raysie", "roulpm", "roulsis", "roulsie")
-_MODEL_WORDS = {"raytrace": "Raytrace", "roulette": "Roulette"}
-_CONFIG = re.compile(r"(ray|raytrace|roul|roulette)?[ _-]*(sampled|sam|s(?=pm|sis|sie|cluster))?[ _-]*(pm|pointmass|sis|sie|cluster)?")
-_YES, _NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
-_SERSIC_OF = {"Spherical": "SersicSphere", "Ellipsoid": "SersicEllipsoid"}
-_GAUSSIAN_OF = {sersic: gaussian for gaussian, sersic in _SERSIC_OF.items()}
+_LENS_WORDS = {**names.MASSES, "cluster": "Cluster"}
+_CHI = Range(lambda v: 0.0 < v <= 100.0, "a number above 0 and up to 100 (percent)")
 
 
 @dataclass(frozen=True)
@@ -106,42 +81,45 @@ class Scenes:
 
     Attributes:
         scenes: the images, in the table's order.
-        refused: a message for each row that was left out.
+        refused: the error of each row that was left out.
         warnings: what was passed over, or read as something else; once for the whole table.
     """
 
     scenes: tuple[Scene, ...]
-    refused: tuple[str, ...] = ()
+    refused: tuple[BadInput, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def scenes(dataset: Dataset, *, settings: Mapping[str, object], skip_bad: bool = False) -> Scenes:
+def scenes(table: Table, *, settings: Mapping[str, object], skip_bad: bool = False) -> Scenes:
     """The scene of every row.
 
     Args:
-        dataset: the table.
+        table: the table.
         settings: values, by column name, that stand where a row has none; one that is None is none.
         skip_bad: whether rows that cannot be used are left out and listed; otherwise the first of them raises.
 
     Raises:
-        BadInput: a setting of an unknown name; or, unless `skip_bad`, a row with an unknown name or a value out of range.
+        BadInput: a setting of an unknown name, or a column whose name is a misspelt one; or, unless `skip_bad`, a row with an
+            unknown name or a value out of range.
     """
-    given = _settings(settings)
+    given = as_cells(settings)
+    table.check_spelling(_columns_that_matter(table), (*READ, *_NOT_IN_ROWS, *_WRITTEN, *_RESULTS))
+    columns = {column: tuple(cell.strip() for cell in cells) for column, cells in table.columns.items() if column in READ}
     found: list[Scene] = []
-    refused: list[str] = []
-    warnings = dict.fromkeys(_column_warnings(dataset))
+    refused: list[BadInput] = []
+    warnings = dict.fromkeys(_column_warnings(table))
     places: dict[str, int] = {}
-    for i, line in enumerate(dataset.lines):
-        row = _Cells(dataset, i, given)
+    for i, line in enumerate(table.lines):
+        row = _Cells(table, i, columns, given, {**DEFAULTS, **given})
         try:
             scene = _scene(row, warnings)
             if scene.filename in places:
-                first = places[scene.filename]
-                raise BadInput(f"{row.where('filename')}: {_shown(scene.filename)} is in line {first} too; once is allowed")
+                other = f"a name that no other row has (line {places[scene.filename]} has it)"
+                raise row.error("filename", other)
         except BadInput as error:
             if not skip_bad:
                 raise
-            refused.append(str(error))
+            refused.append(error)
             continue
         places[scene.filename] = line
         found.append(scene)
@@ -159,12 +137,11 @@ def single(settings: Mapping[str, object], *, filename: str = "test.png", origin
     Raises:
         BadInput: as `scenes`.
     """
-    table = Dataset(origin, (filename,), (1,), {"filename": (filename,)})
-    made = scenes(table, settings=settings)
-    return replace(made, scenes=tuple(replace(scene, origin="") for scene in made.scenes))
+    made = scenes(Table(origin, (filename,), (0,), {"filename": (filename,)}), settings=settings)
+    return replace(made, scenes=tuple(replace(scene, origin=None) for scene in made.scenes))
 
 
-def write(path: str | Path, scenes: Sequence[Scene], origin: Dataset | None = None) -> None:
+def write(path: str | Path, scenes: Sequence[Scene], origin: Table | None = None) -> None:
     """Writes scenes as a table, in the columns and the order of CosmoSim's generator.
 
     Columns for how an image is rendered follow where a scene differs from what stands without them.
@@ -179,151 +156,149 @@ def write(path: str | Path, scenes: Sequence[Scene], origin: Dataset | None = No
     """
     clusters = [scene.lens == "Cluster" for scene in scenes]
     lens = [*(() if scenes and all(clusters) else _LENS), *(("cluster",) if any(clusters) else ())]
-    other = [name for name in _OTHER if any(getattr(scene, name) != _SCENE_DEFAULTS[name] for scene in scenes)]
+    other = [column for column in _OTHER if any(getattr(scene, column) != _SCENE_DEFAULTS[column] for scene in scenes)]
     own = [*_FIRST, *lens, *_SOURCE, *other]
     kept: dict[str, tuple[str, ...]] = {}
-    lines: dict[str, int] = {}
+    lines: dict[Origin, int] = {}
     if origin is not None:
         known = {*own, *_LENS, "cluster", *_OTHER, *_RESOLVED}
-        kept = {name: cells for name, cells in origin.columns.items() if name not in known}
-        lines = {f"{origin.path}: line {line}": i for i, line in enumerate(origin.lines)}
+        kept = {column: cells for column, cells in origin.columns.items() if column not in known}
+        lines = {Origin(origin.path, line): i for i, line in enumerate(origin.lines)}
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow([*own, *kept])
     for scene in scenes:
         cells = _cells(scene)
-        at = lines.get(scene.origin)
-        after = ["" if at is None else column[at] for column in kept.values()]
-        writer.writerow([*(cells[name] for name in own), *after])
+        i = None if scene.origin is None else lines.get(scene.origin)
+        after = ["" if i is None else column[i] for column in kept.values()]
+        writer.writerow([*(cells[column] for column in own), *after])
     write_text(Path(path), content.getvalue())
 
 
-def lens_kind(name: str) -> str | None:
-    """The lens of a name, old names included; None where there is none."""
-    word = name.strip().lower()
-    return _LETTERS[word][0] if word in _LETTERS else _LENS_WORDS.get(word)
-
-
-def config(text: str, *, where: str) -> tuple[str, str, bool]:
-    """What an old `config` tells: lens, model ("" for what it does not), and whether the lens is sampled.
-
-    Args:
-        text: such as "raysie" or "roulsis".
-        where: what it is called in messages.
+def as_cells(settings: Mapping[str, object]) -> dict[str, str]:
+    """Settings as the text of cells, without those that are None or empty.
 
     Raises:
-        BadInput: an unknown word.
+        BadInput: a setting of an unknown name.
     """
-    word = text.strip().lower()
-    if word in _LETTERS:
-        return _LETTERS[word]
-    match = _CONFIG.fullmatch(word)
-    if match is None or not word:
-        near = strings.nearest(word, _CONFIG_NAMES)
-        raise BadInput(f"{where}: the value is {_shown(text)}; {', '.join(_CONFIG_NAMES)} are allowed{near}")
-    how, sampled, lens = match.groups()
-    model = "" if how is None else "Raytrace" if how.startswith("ray") else "Roulette"
-    return _LENS_WORDS.get(lens or "", ""), model, sampled is not None
-
-
-@dataclass(frozen=True)
-class _Cells(_Row):
-    """A row over settings over defaults."""
-
-    settings: Mapping[str, str]
-
-    def own(self, column: str) -> str:
-        """The row's cell, without what stands in its place."""
-        return super().text(column)
-
-    def text(self, column: str) -> str:
-        return super().text(column) or self.settings.get(column, "") or DEFAULTS.get(column, "")
-
-    def where(self, column: str) -> str:
-        line = f"{self.dataset.path}: line {self.dataset.lines[self.index]}"
-        if self.own(column) or column not in self.settings:
-            return f"{line}, column {column}"
-        return f"{line}: {column} of the command line or the TOML file"
-
-    def refusal(self, column: str, allowed: str) -> BadInput:
-        text = self.text(column)
-        return BadInput(f"{self.where(column)}: the value is {_shown(text) if text else 'empty'}; {allowed} is allowed")
-
-    def number(self, column: str, *, default: float | None = None) -> float:
-        text = self.text(column)
-        if not text and default is not None:
-            return default
-        value = strings.finite(text)
-        if math.isnan(value):
-            raise self.refusal(column, "a finite number")
-        return value
-
-    def within(self, column: str, *, default: float | None = None) -> float:
-        """The number, in the range of its column."""
-        value = self.number(column, default=default)
-        allowed, words = strings.RANGES[column]
-        if not allowed(value):
-            raise self.refusal(column, words)
-        return value
-
-    def unused(self, column: str, default: float) -> float:
-        """The number, where it is one; what nothing depends on is not refused."""
-        value = strings.finite(self.text(column))
-        return value if strings.RANGES[column][0](value) else default
-
-    def whole(self, column: str, least: int, most: int, *, default: int) -> int:
-        value = self.number(column, default=float(default))
-        if not (least <= value <= most and value == int(value)):
-            raise self.refusal(column, f"a whole number from {least} to {most}")
-        return int(value)
-
-    def flag(self, column: str, default: bool) -> bool:
-        word = self.text(column).lower()
-        if not word:
-            return default
-        if word not in (*_YES, *_NO):
-            raise self.refusal(column, "0, 1, true, false, yes or no")
-        return word in _YES
-
-    def unknown(self, column: str, known: Sequence[str]) -> BadInput:
-        text = self.text(column)
-        near = strings.nearest(text, known)
-        shown = _shown(text) if text else "empty"
-        return BadInput(f"{self.where(column)}: the value is {shown}; {', '.join(known)} are allowed{near}")
-
-
-def _settings(settings: Mapping[str, object]) -> dict[str, str]:
-    """Settings as the text of cells."""
     given: dict[str, str] = {}
-    for name, value in settings.items():
-        if name not in SETTINGS:
-            raise BadInput(f"setting {_shown(str(name))}: there is none of this name{strings.nearest(str(name), SETTINGS)}")
+    for key, value in settings.items():
+        if key not in SETTINGS:
+            raise BadInput("unknown setting", column=name(str(key)), value=str(key), hint=did_you_mean(str(key), SETTINGS))
         if value is None or value == "":
             continue
         if isinstance(value, bool):
-            given[name] = str(value).lower()
+            given[key] = str(value).lower()
         elif isinstance(value, int | float):
-            given[name] = number(value) if isinstance(value, float) or abs(value) < 1e300 else "inf"
+            given[key] = number(value) if isinstance(value, float) or abs(value) < 1e300 else "inf"
         else:
-            given[name] = str(value).strip()
+            given[key] = str(value).strip()
     if "ratio" in given:
         given.setdefault("ellipseratio", given["ratio"])
     return given
 
 
-def _column_warnings(dataset: Dataset) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A row over settings over defaults."""
+
+    table: Table
+    index: int
+    columns: Mapping[str, Sequence[str]]
+    settings: Mapping[str, str]
+    otherwise: Mapping[str, str]
+
+    def own(self, column: str) -> str:
+        """The row's cell, without what stands in its place."""
+        cells = self.columns.get(column)
+        return "" if cells is None else cells[self.index]
+
+    def text(self, column: str) -> str:
+        cells = self.columns.get(column)
+        return (cells[self.index] if cells is not None else "") or self.otherwise.get(column, "")
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.table.path, self.table.lines[self.index])
+
+    def place(self, column: str) -> str:
+        """Where a value that is not the row's comes from, for messages."""
+        of_file = self.own(column) or column not in self.settings or not self.table.lines[self.index]
+        return "" if of_file else "from the command line or the TOML file"
+
+    def cell(self, column: str) -> AbstractContextManager[None]:
+        """Errors from inside the block are this cell's."""
+        return at(path=self.table.path, line=self.table.lines[self.index] or None, column=column, place=self.place(column))
+
+    def error(self, column: str, expected: str, *, hint: str = "") -> BadInput:
+        path, line, place = self.table.path, self.table.lines[self.index] or None, self.place(column)
+        return BadInput(path=path, line=line, column=column, place=place, value=self.text(column), expected=expected, hint=hint)
+
+    def number(self, column: str, *, default: float | None = None) -> float:
+        text = self.text(column)
+        if not text and default is not None:
+            return default
+        value = finite(text)
+        if value != value:
+            raise self.error(column, "a finite number")
+        return value
+
+    def inside(self, column: str, allowed: Range | None = None, *, default: float | None = None) -> float:
+        """The number, in the range of its column."""
+        value = self.number(column, default=default)
+        allowed = allowed or RANGES[column]
+        if not allowed.contains(value):
+            raise self.error(column, allowed.expected)
+        return value
+
+    def unused(self, column: str, default: float) -> float:
+        """The number, where it is one; what nothing depends on is not refused."""
+        value = finite(self.text(column))
+        return value if RANGES[column].contains(value) else default
+
+    def whole(self, column: str, low: int, high: int, *, default: int) -> int:
+        text = self.text(column)
+        if not text:
+            return default
+        value = whole(text.removesuffix(".0"), low, high)
+        if value is None:
+            raise self.error(column, whole_expected(low, high))
+        return value
+
+    def flag(self, column: str, default: bool) -> bool:
+        word = self.text(column).lower()
+        if not word:
+            return default
+        if word not in names.YES and word not in names.NO:
+            raise self.error(column, "0, 1, true, false, yes or no")
+        return word in names.YES
+
+    def unknown(self, column: str, known: Sequence[str]) -> BadInput:
+        return self.error(column, one_of(known), hint=did_you_mean(self.text(column), known))
+
+
+def _columns_that_matter(table: Table) -> list[str]:
+    """Columns that would change what is rendered, were they there."""
+    has = table.columns
+    unused = {"index", *(("R", "phi") if "y" in has else ()), *(("x", "y") if "phi" in has and "R" in has else ())}
+    unused |= {"einsteinR", "chi"} if "einsteinradius" in has else {"einsteinradius"} if "einsteinR" in has else set()
+    unused |= {"ratio"} if "ellipseratio" in has else {"ellipseratio"} if "ratio" in has else set()
+    return [column for column in READ if column not in unused]
+
+
+def _column_warnings(table: Table) -> list[str]:
     """What is said of columns that are not read."""
-    said = []
-    for name, cells in dataset.columns.items():
-        shown = name if name.isprintable() and len(name) <= 60 else _shown(name)
-        where = f"{dataset.path}: column {shown}"
-        if name == "chi" and "einsteinR" not in dataset.columns:
-            said.append(f"{where}: passed over; θ_E and all places are in the same pixels")
-        elif name in _NOT_IN_ROWS and any(cell.strip().lower() not in ("", *_NO) for cell in cells):
-            said.append(f"{where}: passed over; it is not a row's to say")
-        elif name not in (*_READ, *_NOT_IN_ROWS, *_WRITTEN) and not name.startswith(("alpha[", "beta[", "Unnamed:")):
-            said.append(f"{where}: not read{strings.nearest(name, (*_READ, *_NOT_IN_ROWS))}")
-    return said
+    warnings = []
+    for column, cells in table.columns.items():
+        where = f"{table.path}: column {name(column)}"
+        if column == "chi" and "einsteinR" not in table.columns:
+            warnings.append(f"{where}: not used; θ_E and all places are in the same pixels")
+        elif column in _NOT_IN_ROWS and any(cell.strip().lower() not in ("", *names.NO) for cell in cells):
+            warnings.append(f"{where}: not used; it cannot be set for single rows")
+        elif column not in (*READ, *_NOT_IN_ROWS, *_WRITTEN) and not column.startswith(("alpha[", "beta[", "Unnamed:")):
+            near = did_you_mean(column, (*READ, *_NOT_IN_ROWS))
+            warnings.append(f"{where}: not read{'; ' if near else ''}{near}")
+    return warnings
 
 
 def _scene(row: _Cells, warnings: dict[str, None]) -> Scene:
@@ -352,16 +327,16 @@ def _scene(row: _Cells, warnings: dict[str, None]) -> Scene:
         sampled=row.flag("sampled", sampled),
         reflines=row.flag("reflines", False),
         criticalcurves=row.flag("criticalcurves", False),
-        origin=f"{row.dataset.path}: line {row.dataset.lines[row.index]}",
+        origin=row.origin,
     )
 
 
 def _filename(row: _Cells) -> str:
-    name = row.dataset.filenames[row.index]
+    filename = row.table.filenames[row.index]
     folder = row.own("directory")
     if not folder:
-        return name
-    return _checked_name(Path(row.dataset.path), row.dataset.lines[row.index], f"{folder.rstrip('/') or '/'}/{name}")
+        return filename
+    return checked_filename(f"{folder.rstrip('/') or '/'}/{filename}", path=row.origin.path, line=row.origin.line or None)
 
 
 def _lens_name(row: _Cells) -> tuple[str, str, bool]:
@@ -369,68 +344,75 @@ def _lens_name(row: _Cells) -> tuple[str, str, bool]:
 
     A row's own letter of 2023 or `config` says more than a setting's model.
     """
-    lens, model, sampled = "", "", False
-    for text in (row.own, lambda column: row.settings.get(column, ""), lambda column: DEFAULTS.get(column, "")):
-        told = _told(row, text)
-        sampled = sampled or (told[2] and not lens)
-        lens, model = lens or told[0], model or told[1]
+    lens, model, sampled = _named(row, row.own)
+    for cells in (row.settings, DEFAULTS):
+        if cells is DEFAULTS and lens and model:
+            break
+        more = _named(row, lambda column, cells=cells: cells.get(column, ""))
+        sampled = sampled or (more[2] and not lens)
+        lens, model = lens or more[0], model or more[1]
     return lens, model, sampled
 
 
-def _told(row: _Cells, text: Callable[[str], str]) -> tuple[str, str, bool]:
-    """What one source of cells tells of lens, model and sampling; "" for what it does not."""
+def _named(row: _Cells, text: Callable[[str], str]) -> tuple[str, str, bool]:
+    """What cells say of lens, model and sampling; "" for what they do not."""
     lens, model, sampled = "", "", False
     word = text("lens").lower()
-    if word in _LETTERS:
-        lens, model, sampled = _LETTERS[word]
+    if word in names.OF_2023:
+        lens, model, sampled = names.OF_2023[word]
     elif word in _LENS_WORDS:
         lens = _LENS_WORDS[word]
     elif word:
-        raise row.unknown("lens", LENS_NAMES)
-    word = text("config").lower()
-    if word:
-        of_config = config(word, where=row.where("config"))
-        lens, model, sampled = lens or of_config[0], model or of_config[1], sampled or of_config[2]
-    if text("cluster"):
-        lens = "Cluster"
-    word = text("model").lower()
-    if word and word not in _MODEL_WORDS:
-        raise row.unknown("model", tuple(_MODEL_WORDS.values()))
-    return lens, _MODEL_WORDS.get(word, model), sampled
+        raise row.unknown("lens", names.LENSES)
+    for column in ("config", "model"):
+        word = text(column).lower()
+        if not word:
+            continue
+        if column == "model" and word in names.MODELS:
+            model = names.MODELS[word]
+        elif column == "config" or word in names.OF_2023:
+            with row.cell(column):
+                of_2023 = names.config(word)
+            lens, model, sampled = lens or of_2023[0], model or of_2023[1], sampled or of_2023[2]
+        else:
+            raise row.unknown("model", tuple(names.MODELS.values()))
+    return ("Cluster" if text("cluster") else lens), model, sampled
 
 
 def _masses(row: _Cells, lens: str, warnings: dict[str, None]) -> tuple[Mass, ...]:
     if lens == "Cluster":
         text = row.text("cluster")
         if not text:
-            raise row.refusal("cluster", "with a lens Cluster, a string such as SIS/x/y/R_E;SIE/x/y/R_E/f/orientation")
-        return strings.cluster(text, where=row.where("cluster"))
+            raise row.error("cluster", "with a lens Cluster, a string such as SIS/x/y/R_E;SIE/x/y/R_E/f/orientation")
+        if row.own("chi") and finite(row.own("chi")) != 100.0:
+            # Before CosmoSim 3 such lengths were those of the lens plane, since then they are the image's: the file does not say which.
+            raise row.error(
+                "chi",
+                "with a cluster no chi, or 100",
+                hint="leave chi out where the cluster's lengths are the image's (CosmoSim 3); else divide them by chi/100 first",
+            )
+        with row.cell("cluster"):
+            return strings.cluster(text)
     radius = _einstein_radius(row, warnings)
     if lens != "SIE":
         return (Mass(lens, radius),)
     ratio = "ratio" if row.own("ratio") and not row.own("ellipseratio") else "ellipseratio"
-    value = row.number(ratio)
-    allowed, words = strings.RATIO
-    if not allowed(value):
-        raise row.refusal(ratio, words)
-    return (Mass(lens, radius, value, row.within("orientation")),)
+    return (Mass(lens, radius, row.inside(ratio, RATIO), row.inside("orientation")),)
 
 
 def _einstein_radius(row: _Cells, warnings: dict[str, None]) -> float:
     old = row.own("einsteinR")
     if row.own("einsteinradius") or not old:
         if old:
-            warnings[f"{row.dataset.path}: column einsteinR: passed over where einsteinradius is given"] = None
-        return row.within("einsteinradius")
+            warnings[f"{row.table.path}: column einsteinR: not used where einsteinradius is given"] = None
+        return row.inside("einsteinradius")
     if not row.own("chi"):
-        warnings[f"{row.dataset.path}: column einsteinR: read as einsteinradius"] = None
-        return row.length("einsteinR")
-    chi = row.number("chi")
-    if not 0.0 < chi <= 100.0:
-        raise row.refusal("chi", "a share above 0 and up to 100 percent")
-    radius = row.length("einsteinR") / (chi / 100.0)
-    if not strings.LENGTH[0](radius):
-        raise row.refusal("einsteinR", f"with chi {chi:g} %, {strings.LENGTH[1]} as einsteinR/chi")
+        warnings[f"{row.table.path}: column einsteinR: read as einsteinradius"] = None
+        return row.inside("einsteinR", LENGTH)
+    chi = row.inside("chi", _CHI)
+    radius = row.inside("einsteinR", LENGTH) / (chi / 100.0)
+    if not LENGTH.contains(radius):
+        raise row.error("einsteinR", f"with chi {chi:g} %, {LENGTH.expected} as einsteinR/chi")
     return radius
 
 
@@ -441,42 +423,41 @@ def _place(row: _Cells) -> tuple[float, float]:
     if not polar and not row.text("y") and row.text("phi"):
         polar, radius = True, "x" if row.text("x") else "R"
     if polar:
-        distance = row.number(radius, default=0.0)
-        if not strings.PLACE[0](distance):
-            raise row.refusal(radius, strings.PLACE[1])
-        phi = math.radians(row.within("phi"))
+        distance = row.inside(radius, PLACE, default=0.0)
+        phi = math.radians(row.inside("phi"))
         return distance * math.cos(phi), distance * math.sin(phi)
     if row.own("R") and not (row.own("x") or row.own("y")):
-        raise row.refusal("R", "R together with phi, or x and y instead of it,")
-    return row.within("x", default=0.0), row.within("y", default=0.0)
+        raise row.error("R", "R together with phi, or x and y instead of it")
+    return row.inside("x", default=0.0), row.inside("y", default=0.0)
 
 
 def _lights(row: _Cells, x: float, y: float) -> tuple[tuple[Light, ...], str]:
     text = row.text("source")
     if "/" in text:
-        members = strings.constellation(text, where=row.where("source"))
+        with row.cell("source"):
+            members = strings.constellation(text)
         return tuple(replace(light, x=x + light.x, y=y + light.y) for light in members), "Constellation"
     kind = _source_kind(row, text)
-    luminosity = strings.luminosity_of(kind)
-    if kind in ("SersicSphere", "SersicEllipsoid"):
-        index, bright = row.within("n_sersic"), row.within("luminosity", default=luminosity)
+    luminosity = names.luminosity_of(kind)
+    if kind in names.SERSIC:
+        index, bright = row.inside("n_sersic"), row.inside("luminosity", default=luminosity)
     else:
         index, bright = row.unused("n_sersic", 4.0), row.unused("luminosity", luminosity)
-    elliptical = kind in ("Ellipsoid", "SersicEllipsoid")
-    sigma = 0.0 if kind == "Image" else row.within("sigma")
-    sigma2 = row.within("sigma2") if elliptical else sigma
-    theta = row.within("theta") if elliptical or kind == "Triangle" else 0.0
+    elliptical = kind in names.ELLIPTICAL
+    sigma = 0.0 if kind == "Image" else row.inside("sigma")
+    sigma2 = row.inside("sigma2") if elliptical else sigma
+    theta = row.inside("theta") if elliptical or kind == "Triangle" else 0.0
     return (strings.shaped(kind, x, y, (sigma, sigma2, theta), index, bright),), kind
 
 
 def _source_kind(row: _Cells, text: str) -> str:
-    kind = strings.LIGHTS.get(text.lower())
+    kind = names.LIGHTS.get(text.lower())
     if kind is None:
-        raise row.unknown("source", SOURCE_NAMES)
+        raise row.unknown("source", names.SOURCES)
     profile = row.text("lightprofile").lower()
-    if profile not in ("", "gaussian", "sersic"):
+    if profile and profile not in names.OF_PROFILE:
         raise row.unknown("lightprofile", ("Gaussian", "Sersic"))
-    return {"sersic": _SERSIC_OF, "gaussian": _GAUSSIAN_OF}.get(profile, {}).get(kind, kind)
+    return names.OF_PROFILE.get(profile, {}).get(kind, kind)
 
 
 def _cells(scene: Scene) -> dict[str, str]:
@@ -494,7 +475,7 @@ def _cells(scene: Scene) -> dict[str, str]:
         "orientation": number(mass.orientation) if alone else "",
         "lens": scene.lens,
         "cluster": "" if alone else strings.cluster_text(scene.masses),
-        "source": strings.constellation_text(about) if several else strings.light_name(light.kind),
+        "source": strings.constellation_text(about) if several else names.light_name(light.kind),
         "R": number(round(math.hypot(scene.x, scene.y), 6)),
         "phi": number(round(math.degrees(math.atan2(scene.y, scene.x)) % 360.0, 6)),
         "sigma": number(light.sigma),
@@ -507,5 +488,5 @@ def _cells(scene: Scene) -> dict[str, str]:
         "nterms": str(scene.nterms),
         "imagesize": str(scene.imagesize),
         "cropsize": str(scene.cropsize or scene.imagesize),
-        **{name: str(getattr(scene, name)) for name in _OTHER if isinstance(_SCENE_DEFAULTS[name], bool)},
+        **{column: str(getattr(scene, column)) for column in _OTHER if isinstance(_SCENE_DEFAULTS[column], bool)},
     }
