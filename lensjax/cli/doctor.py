@@ -1,4 +1,4 @@
-"""`lensjax doctor`: what is wrong with a file, before hours are spent on it."""
+"""`lensjax doctor`: what is wrong with a file, before you spend hours on it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from lensjax.cli import arguments
 
 _EPILOG = """examples:
-  lensjax doctor dataset.csv                              a table of systems: columns that are not read, targets that no image holds, …
-  lensjax doctor dataset.toml problem.toml                what CosmoSim and droulette would pass over, or stop at
-  lensjax doctor roulette.csv
+  lensjax doctor dataset.csv                              a table of systems: unread columns, targets that no image shows, …
+  lensjax doctor dataset.toml problem.toml                what CosmoSim and droulette would ignore, or stop at
+  lensjax doctor roulette.csv                             a table of roulette amplitudes
   lensjax doctor testing-predicted.csv --labels testing.csv     predictions that are the labels
 
-  error    a program stops, or makes something else than the file says
-  warning  it goes through, but hardly as meant
-  note     to know
+  error    a program stops, or does something other than the file says
+  warning  the program runs, but the result is hardly what you want
+  note     worth knowing
 
-Nothing is changed. The exit code is 0 whatever is found, and 2 where a file cannot be read or is of no known kind."""
+The command changes no file. The exit code is 0 whatever it finds, and 2 if a file cannot be read or is of no known kind."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ def add(parser: arguments.Parser) -> None:
     command = parser.command(
         "doctor", "what is wrong with a table or a TOML file", _EPILOG, lambda flags: run(arguments.options_of(Options, flags))
     )
-    command.add_argument("file", nargs="+", type=Path, metavar="FILE", help="a CSV or TOML file of CosmoSim's, droulette's or Cosmo-ML's")
-    command.add_argument("--labels", type=Path, metavar="FILE", help="the true values that a table of predictions belongs to")
+    command.add_argument("file", nargs="+", type=Path, metavar="FILE", help="a CSV or TOML file of CosmoSim, droulette or Cosmo-ML")
+    command.add_argument("--labels", type=Path, metavar="FILE", help="the true values for a table of predictions")
 
 
 def run(options: Options) -> None:
     """The command."""
     import textwrap
 
-    from lensjax.doctor import examine as doctor
+    from lensjax import doctor
 
     examined = [(path, doctor.examine(path, labels=options.labels)) for path in options.file]
     for path, findings in examined:
