@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from lensjax import __version__, roulette, simulate
-from lensjax.dataset import render
+from lensjax.dataset import render, systems
 from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.files import whole as files
@@ -23,7 +24,7 @@ from lensjax.formats.cosmosim import amplitudes as roulette_csv
 from lensjax.formats.cosmosim.amplitudes import Amplitudes
 from lensjax.formats.scene import Light, Scene
 from lensjax.image.centre import reference_lines
-from lensjax.lens import Lens
+from lensjax.simulate import Camera, System
 
 JOURNAL = ".lensjax-journal"
 _WRITERS = 2  # threads that compress images while the next are rendered
@@ -46,7 +47,7 @@ def write(
     Args:
         scenes: N scenes; `filename` says where each goes in `out`.
         out: the folder.
-        lookup: "exact" or "cosmosim", see `render`.
+        lookup: "exact" or "cosmosim", see `systems.LOOKUPS`.
         quantise: whether images are 8-bit PNG; otherwise 32-bit float TIFF.
         finish: (scene's number, image, centre) → image, before it is written.
         finishing: what `finish` does: a run goes on only where an interrupted one did the same.
@@ -163,7 +164,6 @@ def resimulated(
     Raises:
         BadInput: an unknown source, or an image that has pixels that are not finite.
     """
-    draw: dict[object, Callable] = {}
     for i, record in enumerate(records):
         lights = tuple(pictured(light, picture) for light in record.lights())
         source = "Constellation" if len(lights) > 1 else lights[0].kind
@@ -171,16 +171,14 @@ def resimulated(
             record.filename, str(i + 1), "SIS", (), source, lights, 0.0, 0.0,
             model="Roulette", nterms=record.nterms if terms is None else min(terms, record.nterms), imagesize=size, mask=mask,
         )  # fmt: skip
-        kind = render.kind_of(scene)
         used = scene.nterms + 1
         xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
         alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
         lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=_scale(alpha, beta, xi))
-        if kind not in draw:
-            draw[kind] = _drawer(kind)
-        numbers = render.numbers_of(scene)
-        middle = -np.array(record.lens)
-        image = np.asarray(draw[kind](lens, jax.tree.map(np.float32, numbers), middle.astype(np.float32)))
+        zero = np.zeros(())
+        system = System(lens, systems.source_of(scene), zero, zero)
+        camera = replace(systems.camera_of(scene), centred=True)
+        image = np.asarray(_draw(system, -np.array(record.lens), camera))
         if not np.isfinite(image).all():
             raise BadInput(f"{record.filename}: its image has pixels that are not finite; --nterms takes fewer amplitudes")
         yield i, image
@@ -204,12 +202,9 @@ def _scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> floa
     return scale
 
 
-def _drawer(kind: render.Kind) -> Callable:
-    def draw(lens: Lens, numbers: render.Numbers, middle: jax.Array) -> jax.Array:
-        system = render.source_alone(kind, numbers, lens)
-        return simulate.image_about(system, replace(kind.camera, centred=True), middle)
-
-    return jax.jit(draw)
+@partial(jax.jit, static_argnames="camera")
+def _draw(system: System, middle: jax.Array, camera: Camera) -> jax.Array:
+    return simulate.image_about(system, camera, middle)
 
 
 def _task(scenes: Sequence[Scene], lookup: str, quantise: bool, finishing: str) -> str:
