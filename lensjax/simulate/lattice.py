@@ -175,8 +175,8 @@ def _raster(source: Source, x: Array, y: Array) -> Array:
         level = quantise(source.level(*jnp.broadcast_arrays(x, y)))
     else:
         return quantise(GREY_LEVELS * source.light(x, y))
-    level: Array = jax.lax.cond(source.theta != 0.0, _turned, lambda level, theta: level, level, source.theta)
-    return level
+    rotated: Array = jax.lax.cond(source.theta != 0.0, _turned, lambda level, theta: level, level, source.theta)
+    return rotated
 
 
 def _triangle(n: int, sigma: Array) -> Array:
