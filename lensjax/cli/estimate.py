@@ -85,14 +85,17 @@ def run(options: argparse.Namespace) -> None:
     for path in paths:
         images.read(path, size=problem.field)
     estimator = None if options.no_network else _estimator(options)
-    rows: list[dict[str, str]] = []
+    rows: list[results.Result] = []
     found: list[dict[str, Any]] = []
     with Progress(len(paths), "image") as bar:
         for first in range(0, len(paths), _READ_AT_ONCE):
             part = slice(first, first + _READ_AT_ONCE)
             answers = _answers(options, problem, estimator, paths[part], bar)
             for filename, answer in zip(filenames[part], answers, strict=True):
-                rows.append(results.row(filename, names=problem.names, **answer))
+                if answer["solution"] is None:
+                    rows.append(results.of_network(filename, answer["network"]))
+                else:
+                    rows.append(results.of_fit(filename, answer["solution"], index=answer["index"], network=answer["network"]))
             found += answers
     results.write(options.out, rows, names=problem.names)
     if options.report is not None:
@@ -144,7 +147,7 @@ def _estimator(options: argparse.Namespace) -> Any:
 
 
 def _answers(options: argparse.Namespace, problem: Any, estimator: Any, paths: Sequence[Path], bar: Any) -> list[Any]:
-    """What is known of each image: {"network", "solution", "index"}, as `results.row` takes it."""
+    """What is known of each image: {"network", "solution", "index"}, as `results.of_fit` takes it."""
     import numpy as np
 
     from lensjax import estimate
