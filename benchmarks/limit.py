@@ -1,6 +1,6 @@
 """How near the refined parameters come to what the pixels hold: fresh images of a problem, estimated and refined.
 
-    python scripts/limit.py [--n 1000] [--no-network] [--method roulette|ring|raytrace] [--out results/limit]
+    python benchmarks/limit.py [--n 1000] [--no-network] [--method roulette|ring|raytrace] [--out results/limit]
 
 Prints, per parameter and over all: the error up to symmetry as mean, median and in units of each image's Cramér–Rao
 bound (z), for the network alone, for least squares and for the interval fit; the share of images with z < 5; violated

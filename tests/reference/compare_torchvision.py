@@ -2,7 +2,7 @@
 
     python3 -m venv both && both/bin/pip install torch==2.13.0 -r requirements.lock
     both/bin/pip install --no-deps torchvision==0.28.0 -e .
-    both/bin/python scripts/compare_torchvision.py [NAME ...] [--image-size 64] [--batch 4] [--seed 0] [--out FILE]
+    both/bin/python tests/reference/compare_torchvision.py [NAME ...] [--image-size 64] [--batch 4] [--seed 0] [--out FILE]
 
 torchvision draws its own first weights; what it begins as a constant (ViT's last layer, biases, the statistics of BatchNorm) is moved
 at random, or nothing would be seen of it. They go through `lensjax.models.torch_weights.convert`. Of each network the table has the

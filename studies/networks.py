@@ -1,6 +1,6 @@
 """Whether each of the thesis's twelve networks learns: a short run of each on fresh images, against guessing the middle.
 
-    python scripts/study_networks.py [NAME ...] [--steps 150] [--image-size 64] [--batch 16] [--out results/networks]
+    python studies/networks.py [NAME ...] [--steps 150] [--image-size 64] [--batch 16] [--out results/networks]
 
 The problem is sis2023 with encoded targets, each of spread about one; the loss is their mean absolute error. "Guess" is the loss of
 the best constant answer, the median of each target. Prints a line a network: loss of the first and of the last tenth of the steps, the

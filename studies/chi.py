@@ -1,6 +1,6 @@
 """Equal einsteinR/χ, equal image: the 2023 thesis's question, and why it saw otherwise.
 
-    python scripts/study_chi.py [--systems 3] [--draws 100] [--seed 2023] [--out docs/study_chi.png]
+    python studies/chi.py [--systems 3] [--draws 100] [--seed 2023] [--out docs/study_chi.png]
 
 The thesis (its Appendix H) made 100 images with different einsteinR and χ = D_L/D_S but equal einsteinR/χ, and found few of the 4950 pairs
 identical. A lens potential of a point mass or SIS has ψ(χν; R) = χ² ψ(ν; R/χ), up to a constant, so that in its image coordinates ν

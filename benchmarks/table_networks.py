@@ -1,6 +1,6 @@
 """What each network costs: parameters, multiply-adds, memory, and the time of an estimate and of a training step.
 
-    python scripts/table_networks.py [NAME ...] [--image-size 400] [--batch 2] [--dtype float32] [--no-time] [--out FILE]
+    python benchmarks/table_networks.py [NAME ...] [--image-size 400] [--batch 2] [--dtype float32] [--no-time] [--out FILE]
 
 One grey channel, six outputs. Multiply-adds are half of XLA's count of floating-point operations for one image, forward. A training
 step is forward, backward and Adam's update; its memory is that of weights, gradient and Adam's moments, and of what XLA keeps for the

@@ -1,6 +1,6 @@
 """Critical curves, caustics and cuts: SIEs of several axis ratios and a cluster, against closed forms and ray tracing.
 
-    python scripts/study_curves.py [--theta-e 60] [--sources 60] [--seed 0] [--out docs/study_curves.png]
+    python studies/curves.py [--theta-e 60] [--sources 60] [--seed 0] [--out docs/study_curves.png]
 
 Prints, for each lens, length and extent of critical curve, caustic and cut, and for an SIE the places of the cusps and the reach of the
 cut along both axes beside the closed forms of Kormann, Schneider & Bartelmann (1994). Then how many images sources have: as the

@@ -5,7 +5,7 @@ of its own:
 
     python3 -m venv torch && torch/bin/pip install torch==2.13.0 numpy pillow
     torch/bin/pip install --no-deps torchvision==0.28.0
-    torch/bin/python scripts/reference_networks.py [NAME ...] [--out tests/models/reference.json]
+    torch/bin/python tests/reference/reference_networks.py [NAME ...] [--out tests/models/reference.json]
 
 Named networks are renewed in the file, the others stay. torch and torchvision are imported late, since the tests import the formulas.
 All of them take a few minutes and 12 GB of memory.
@@ -27,7 +27,7 @@ import numpy as np
 
 KEPT = 8
 PERIOD = 99991  # prime, so that no two rows of a weight begin at the same place
-OUT = Path(__file__).parents[1] / "tests" / "models" / "reference.json"
+OUT = Path(__file__).parents[1] / "models" / "reference.json"
 
 _TORCHVISION = {
     64: (

@@ -3,7 +3,7 @@
 `tests/lens/test_against_lenstronomy.py` asks LensJAX's lenses for the same numbers. Runs in an environment of its own:
 
     python3 -m venv lenstronomy && lenstronomy/bin/pip install lenstronomy==1.14.2
-    lenstronomy/bin/python scripts/reference_lenstronomy.py [--out tests/lens/lenstronomy_reference.json]
+    lenstronomy/bin/python tests/reference/reference_lenstronomy.py [--out tests/lens/lenstronomy_reference.json]
 
 Takes seconds. Prints the version and what was written: of each model its name, LensJAX's parameters, the place of each part, and at
 POINTS points (psi, alpha_x, alpha_y, psi_xx, psi_xy, psi_yy), rounded to 12 digits. The SIE of orientation o and axis ratio f is
@@ -19,7 +19,7 @@ import numpy as np
 
 POINTS = 40
 DIGITS = 12
-OUT = Path(__file__).parents[1] / "tests" / "lens" / "lenstronomy_reference.json"
+OUT = Path(__file__).parents[1] / "lens" / "lenstronomy_reference.json"
 
 # name: parts, each (kind, LensJAX's parameters, x, y); lengths in px, angles in degrees.
 MODELS: dict[str, list[tuple[str, list[float], float, float]]] = {
