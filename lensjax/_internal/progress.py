@@ -44,6 +44,13 @@ class Progress:
         self._resumed = count
         self.update(count)
 
+    def reach(self, count: int) -> None:
+        """So many are done in all; the first call may count those of an earlier run."""
+        if self.done == 0 and count > 1:
+            self.resume(count)
+        else:
+            self.update(count - self.done)
+
     def update(self, count: int = 1) -> None:
         """So many more are done."""
         self.done += count

@@ -1,35 +1,41 @@
-"""A folder of images made from scenes: the images, their table, and where asked their amplitudes.
+"""A folder of images made from scenes.
 
-A run that was interrupted goes on where it was: a journal in the folder says which images of which task are there.
+A run that was interrupted resumes: a journal in the folder says which images of which task are there.
 """
 
-import hashlib
-import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import jax
 import numpy as np
 
-from lensjax import __version__, roulette, simulate
-from lensjax.dataset import render, systems
+from lensjax._internal.progress import Progress
+from lensjax.dataset import amplitudes as amplitude_tables
+from lensjax.dataset import render
+from lensjax.dataset.draw import Drawn
+from lensjax.dataset.journal import Journal, fingerprint
+from lensjax.dataset.render import Rendered
 from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.files import whole as files
-from lensjax.formats.cosmosim import amplitudes as roulette_csv
-from lensjax.formats.cosmosim.amplitudes import Amplitudes
-from lensjax.formats.scene import Light, Scene
+from lensjax.formats.scene import Scene
 from lensjax.image.centre import reference_lines
-from lensjax.simulate import Camera, System
 
 JOURNAL = ".lensjax-journal"
-_WRITERS = 2  # threads that compress images while the next are rendered
-_WAITING = 64  # images that may wait for them
-_PICTURE_SIGMA = 20.0  # px
+TABLE = "dataset.csv"
+WAITING = 64
+"""Images that may wait for being compressed and written while the next are rendered."""
+
+_WRITERS = 2  # threads
+_MANY = 10_000  # images, of which a log has a line before the first is there
+
+Finish = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
+"""(scene's number, image, centre) → image, before it is written."""
+
+Images = Callable[[Collection[int]], Iterator[Rendered]]
+"""Numbers of the scenes that are needed → their images."""
 
 
 def write(
@@ -38,20 +44,26 @@ def write(
     *,
     lookup: str = "exact",
     quantise: bool = True,
-    finish: Callable[[int, np.ndarray, np.ndarray], np.ndarray] | None = None,
-    finishing: str = "",
+    images_of: Images | None = None,
+    finish: Finish | None = None,
+    variant: str = "",
     on_image: Callable[[int], None] = lambda count: None,
+    afterwards: Callable[[np.ndarray], None] = lambda centres: None,
+    waiting: int = WAITING,
 ) -> np.ndarray:
     """Renders scenes and writes their images.
 
     Args:
         scenes: N scenes; `filename` says where each goes in `out`.
         out: the folder.
-        lookup: "exact" or "cosmosim", see `systems.LOOKUPS`.
+        lookup: "exact" or "cosmosim", see `render`.
         quantise: whether images are 8-bit PNG; otherwise 32-bit float TIFF.
-        finish: (scene's number, image, centre) → image, before it is written.
-        finishing: what `finish` does: a run goes on only where an interrupted one did the same.
+        images_of: makes the images; by default `render.render` does.
+        finish: changes each image before it is written.
+        variant: what `images_of` and `finish` do, in words: a run resumes only where the interrupted one did the same.
         on_image: called with the number of images that are there, whenever there are more.
+        afterwards: called with the centres when all images are there: writes what belongs to them. An interruption in it resumes too.
+        waiting: images that may wait for being written.
 
     Returns:
         (N, 2) where the middle of each image lies, seen from the lens [px].
@@ -59,204 +71,138 @@ def write(
     Raises:
         BadInput: an image cannot be written, or has pixels that are not finite.
     """
-    for scene in scenes:
-        files.check_file(out / scene.filename)
+    _check_places(scenes, out)
     files.make_folder(out)
-    centres = np.zeros((len(scenes), 2))
-    with _Journal(out / JOURNAL, _task(scenes, lookup, quantise, finishing)) as journal:
-        left = []
-        for i, scene in enumerate(scenes):
-            known = journal.done.get(scene.filename)
-            if known is None or not (out / scene.filename).is_file():
-                left.append(i)
-            else:
-                centres[i] = known
-        count = len(scenes) - len(left)
+    centres = np.full((len(scenes), 2), np.nan)
+    numbers = {scene.filename: i for i, scene in enumerate(scenes)}
+    with Journal(out / JOURNAL, fingerprint([lookup, quantise, variant, *scenes])) as journal:
+        for _, entry in journal:
+            match entry:
+                case [str(name), int() | float() as x, int() | float() as y] if name in numbers and (out / name).is_file():
+                    centres[numbers[name]] = x, y
+        remaining = {i for i in range(len(scenes)) if np.isnan(centres[i, 0])}
+        count = len(scenes) - len(remaining)
         if count:
             on_image(count)
         with ThreadPoolExecutor(_WRITERS) as pool:
-            waiting: list[tuple[int, Future[None]]] = []
+            jobs: list[tuple[int, Future[None]]] = []
 
-            def settle(keep: int) -> None:
+            def settle(most: int) -> None:
                 nonlocal count
-                while len(waiting) > keep:
-                    i, job = waiting.pop(0)
+                while len(jobs) > most:
+                    i, job = jobs.pop(0)
                     job.result()
-                    journal.add(scenes[i].filename, centres[i])
+                    journal.add([scenes[i].filename, float(centres[i, 0]), float(centres[i, 1])])
                     count += 1
                     on_image(count)
 
             try:
-                for one in render.render(scenes, lookup=lookup, only=set(left)):
-                    i = one.index
-                    scene, centres[i] = scenes[i], one.centre
-                    if not np.isfinite(one.image).all():
+                rendering = render.render(scenes, lookup=lookup, only=remaining) if images_of is None else images_of(remaining)
+                for rendered in rendering:
+                    i = rendered.index
+                    scene, centres[i] = scenes[i], rendered.centre
+                    if not np.isfinite(rendered.image).all():
                         raise scene.error("its image has pixels that are not finite")
-                    waiting.append((i, pool.submit(_save, out / scene.filename, one.image, scene, one.centre, quantise, finish, i)))
-                    settle(_WAITING)
+                    jobs.append((i, pool.submit(_save, out / scene.filename, rendered, scene, quantise, finish)))
+                    settle(waiting)
                 settle(0)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+        afterwards(centres)
         journal.finished = True
     return centres
 
 
-def _save(path: Path, image: np.ndarray, scene: Scene, centre: np.ndarray, quantise: bool, finish: Callable | None, i: int) -> None:
-    if scene.reflines:
-        image = reference_lines(image)
+def check(drawn: Drawn, out: Path, others: Sequence[Path] = ()) -> None:
+    """Refuses, before anything is written, a place where a file of a dataset cannot be written.
+
+    Args:
+        drawn: what is to be written.
+        out: the folder.
+        others: further files that belong to the dataset: amplitudes, a contact sheet.
+
+    Raises:
+        BadInput: names the place.
+    """
+    _check_places(drawn.scenes, out)
+    files.check_file(out / TABLE)
+    for path in others:
+        files.check_file(path)
+        if path.resolve() == (out / TABLE).resolve():
+            raise BadInput("the table of the images is written there", path=path, expected="another name")
+
+
+def dataset(
+    drawn: Drawn,
+    out: Path,
+    *,
+    lookup: str = "exact",
+    quantise: bool = True,
+    finish: Finish | None = None,
+    variant: str = "",
+    amplitudes: Path | None = None,
+    ml: bool = False,
+    afterwards: Callable[[], None] = lambda: None,
+) -> None:
+    """Writes a dataset: its images, its table of amplitudes where one is asked for, and its own table. An interrupted run resumes.
+
+    Args:
+        drawn: what is to be written.
+        out: the folder.
+        lookup, quantise, finish, variant: as in `write`.
+        amplitudes: where the table of amplitudes goes; None writes none.
+        ml: see `amplitudes.write`.
+        afterwards: writes what else belongs to the dataset.
+
+    Raises:
+        BadInput: something cannot be written, or an image has pixels that are not finite.
+    """
+    if len(drawn.scenes) >= _MANY and not sys.stderr.isatty():
+        print(f"{len(drawn.scenes)} images to write in {out}", file=sys.stderr, flush=True)
+    images_of = partial(amplitude_tables.resimulated, drawn.records, drawn.scenes) if drawn.records else None
+    variant = f"{variant} {amplitude_tables.identity(drawn.records)}" if drawn.records else variant
+    with Progress(len(drawn.scenes), "image") as progress:
+
+        def finished(centres: np.ndarray) -> None:
+            if amplitudes is not None:
+                with Progress(len(drawn.scenes), "row of amplitudes") as bar:
+                    journal = out / amplitude_tables.JOURNAL
+                    amplitude_tables.write(drawn.scenes, centres, amplitudes, ml=ml, journal=journal, on_row=bar.reach)
+            if drawn.write_table is not None:
+                drawn.write_table(out / TABLE, drawn.scenes)
+            afterwards()
+
+        write(
+            drawn.scenes,
+            out,
+            lookup=lookup,
+            quantise=quantise,
+            images_of=images_of,
+            finish=finish,
+            variant=variant,
+            on_image=progress.reach,
+            afterwards=finished,
+        )
+
+
+def _check_places(scenes: Sequence[Scene], out: Path) -> None:
+    """Refuses, before hours of work, images that cannot be written where they should go."""
+    paths = [out / scene.filename for scene in scenes]
+    for folder in dict.fromkeys(path.parent for path in paths):
+        files.check_folder(folder)
+    for path in paths:
+        if path.is_dir():
+            files.check_file(path)
+
+
+def _save(path: Path, rendered: Rendered, scene: Scene, quantise: bool, finish: Finish | None) -> None:
+    image = reference_lines(rendered.image) if scene.reflines else rendered.image
     if finish is not None:
-        image = finish(i, image, centre)
+        image = finish(rendered.index, image, rendered.centre)
     if quantise:
         images.write_png(path, image)
     elif image.ndim == 3:
         raise scene.error("a coloured image is written as PNG only (--quantise)")
     else:
         images.write_tiff(path, image)
-
-
-def write_amplitudes(
-    scenes: Sequence[Scene], centres: np.ndarray, path: Path, *, ml: bool = False, on_row: Callable[[int], None] = lambda count: None
-) -> None:
-    """Writes CosmoSim's table of amplitudes; in the order of the scenes.
-
-    Args:
-        scenes: N scenes; the table reaches to the highest of their `nterms`.
-        centres: (N, 2) where the middle of each image lies, as `write` returns.
-        path: where; the file is there whole or not at all.
-        ml: without the columns that CosmoSim's `--mldata` leaves out.
-        on_row: called with the number of rows that are there.
-
-    Raises:
-        BadInput: it cannot be written there.
-    """
-    terms = max(scene.nterms for scene in scenes)
-    early: dict[int, Amplitudes] = {}
-    expected = 0
-    with roulette_csv.Writer(path, terms, ml=ml) as table:
-        for one in render.expansions(scenes, centres):
-            early[one.index] = roulette_csv.of_scene(
-                scenes[one.index],
-                one.alpha,
-                one.beta,
-                xi=(float(one.xi[0]), float(one.xi[1])),
-                centre=(float(centres[one.index, 0]), float(centres[one.index, 1])),
-                offset=(float(one.offset[0]), float(one.offset[1])),
-            )
-            while expected in early:
-                table.append(early.pop(expected))
-                expected += 1
-                on_row(expected)
-
-
-def resimulated(
-    records: Sequence[Amplitudes], *, size: int, mask: bool, terms: int | None = None, picture: str = ""
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(number, grey levels (size, size[, 3])) of images made from amplitudes alone, in the middle what was in the middle.
-
-    Args:
-        records: rows of a table of amplitudes.
-        size: pixels on a side.
-        mask: whether images are dark outside the circle about the reference point through the lens's centre.
-        terms: order up to which amplitudes are used; all of them by default.
-        picture: the file of sources that are pictures.
-
-    Raises:
-        BadInput: an unknown source, or an image that has pixels that are not finite.
-    """
-    for i, record in enumerate(records):
-        lights = tuple(pictured(light, picture) for light in record.lights())
-        source = "Constellation" if len(lights) > 1 else lights[0].kind
-        scene = Scene(
-            record.filename, str(i + 1), "SIS", (), source, lights, 0.0, 0.0,
-            model="Roulette", nterms=record.nterms if terms is None else min(terms, record.nterms), imagesize=size, mask=mask,
-        )  # fmt: skip
-        used = scene.nterms + 1
-        xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
-        alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
-        lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=_scale(alpha, beta, xi))
-        zero = np.zeros(())
-        system = System(lens, systems.source_of(scene), zero, zero)
-        camera = replace(systems.camera_of(scene), centred=True)
-        image = np.asarray(_draw(system, -np.array(record.lens), camera))
-        if not np.isfinite(image).all():
-            raise BadInput(f"{record.filename}: its image has pixels that are not finite; --nterms takes fewer amplitudes")
-        yield i, image
-
-
-def pictured(light: Light, picture: str) -> Light:
-    """A source that is a picture with its file, and with the size of other sources where it has none."""
-    if light.kind != "Image":
-        return light
-    return replace(light, picture=light.picture or picture, sigma=light.sigma or _PICTURE_SIGMA)
-
-
-def _scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> float:
-    """The largest length [px], up to |ξ|, at which no term of a series is larger than |ξ|."""
-    size = max(float(np.hypot(*xi)), 1.0)
-    scale = size
-    for m in range(1, len(alpha)):
-        largest = float(np.hypot(alpha[m], beta[m]).max())
-        if largest > 0:
-            scale = min(scale, math.exp((math.log(size) + math.lgamma(m + 1) - math.log(largest)) / m))
-    return scale
-
-
-@partial(jax.jit, static_argnames="camera")
-def _draw(system: System, middle: jax.Array, camera: Camera) -> jax.Array:
-    return simulate.image_about(system, camera, middle)
-
-
-def _task(scenes: Sequence[Scene], lookup: str, quantise: bool, finishing: str) -> str:
-    """A fingerprint of what is to be done."""
-    content = json.dumps([__version__, lookup, quantise, finishing, [asdict(scene) for scene in scenes]], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-class _Journal:
-    """The images that are there, one a line, after a first line that says of which task; gone when all is done.
-
-    Attributes:
-        done: where the middle lies, by file name.
-        finished: set when nothing is left to do.
-    """
-
-    def __init__(self, path: Path, task: str):
-        self.path, self.finished = path, False
-        self.done: dict[str, tuple[float, float]] = {}
-        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-        self._continued = bool(lines) and lines[0] == task
-        for line in lines[1:] if self._continued else []:
-            try:
-                name, x, y = json.loads(line)
-                self.done[name] = (float(x), float(y))
-            except (ValueError, TypeError):  # the line that was being written when the run was killed
-                continue
-        self._task = task
-
-    def __enter__(self) -> "_Journal":
-        try:
-            self._file = self.path.open("a" if self._continued else "w")
-            if not self._continued:
-                self._file.write(self._task + "\n")
-            else:
-                self._file.write("\n")
-        except OSError as error:
-            raise BadInput(f"{self.path}: cannot be written: {error.strerror or error}") from None
-        return self
-
-    def add(self, name: str, centre: np.ndarray) -> None:
-        try:
-            self._file.write(json.dumps([name, float(centre[0]), float(centre[1])]) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise BadInput(f"{self.path}: cannot be written: {error.strerror or error}") from None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self._file.close()
-            if self.finished:
-                self.path.unlink(missing_ok=True)
-        except OSError as error:
-            if kind is None:
-                raise BadInput(f"{self.path}: cannot be written: {error.strerror or error}") from None

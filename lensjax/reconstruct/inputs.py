@@ -12,8 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lensjax import problems, simulate
-from lensjax.dataset import systems
-from lensjax.dataset import write as dataset
+from lensjax.dataset import amplitudes, render
 from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.formats.cosmosim import parameters, rows, table
@@ -90,15 +89,15 @@ def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | 
     scene = rows.scenes(row, settings=settings).scenes[0]
     shift = _place(row, ("centreX", "centreY"))
     scene, pictures = _with_picture(scene, picture, needed=scene.centred and shift is None)
-    camera = systems.camera_of(scene)
-    channels = _channels(image, camera.size)
+    kind = render.kind_of(scene)
+    channels = _channels(image, kind.camera.size)
     if scene.reflines:
         channels = tuple(without_reference_lines(channel) for channel in channels)
-    system = systems.system_of(scene, pictures)
+    system = render.system_of(kind, render.numbers_of(scene), pictures)
     if shift is None:
-        shift = np.asarray(jax.jit(simulate.shift, static_argnames="camera")(system, camera))
-    field = field or field_of_light(np.max(channels, axis=0), system, shift=shift, camera=camera)
-    return Inputs(channels, system, shift, camera, field)
+        shift = np.asarray(jax.jit(simulate.shift, static_argnames="camera")(system, kind.camera))
+    field = field or field_of_light(np.max(channels, axis=0), system, shift=shift, camera=kind.camera)
+    return Inputs(channels, system, shift, kind.camera, field)
 
 
 def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[Scene, list[jax.Array]]:
@@ -106,7 +105,7 @@ def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[
     if not any(light.kind == "Image" for light in scene.lights):
         return scene, []
     if picture is not None:
-        scene = replace(scene, lights=tuple(dataset.pictured(light, str(picture)) for light in scene.lights))
+        scene = replace(scene, lights=tuple(amplitudes.pictured(light, str(picture)) for light in scene.lights))
         return scene, [jnp.asarray(images.read_colour(light.picture) / 255.0) for light in scene.lights if light.kind == "Image"]
     if needed:
         raise scene.error("the place of a centred image depends on its source, a picture; --picture FILE says which")

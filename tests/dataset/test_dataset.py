@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lensjax.dataset import render
+from lensjax import roulette
+from lensjax.dataset import amplitudes, render
 from lensjax.dataset import write as dataset
 from lensjax.errors import BadInput
 from lensjax.files import images
@@ -91,11 +92,10 @@ def stop_at(k: int):
 
 
 @pytest.mark.parametrize("k", [1, 7, 17, 23])
-def test_goes_on_where_it_was(unbroken, tmp_path, counted, monkeypatch, k):
+def test_resumes_where_it_was(unbroken, tmp_path, counted, k):
     """The same bytes and centres as unbroken, and no image that the journal has is made twice."""
-    monkeypatch.setattr(dataset, "_WAITING", 2)
     with pytest.raises(Stop):
-        dataset.write(several(), tmp_path, on_image=stop_at(k))
+        dataset.write(several(), tmp_path, on_image=stop_at(k), waiting=2)
     there = [json.loads(line)[0] for line in (tmp_path / dataset.JOURNAL).read_text().splitlines()[1:]]
     assert len(there) == k
     counted.clear()
@@ -126,8 +126,7 @@ def on_image(count):
     print(count, flush=True)
     time.sleep(0.05)
 
-dataset._WAITING = 2
-dataset.write(several(), Path(sys.argv[1]), on_image=on_image)
+dataset.write(several(), Path(sys.argv[1]), on_image=on_image, waiting=2)
 """
 
 
@@ -160,7 +159,7 @@ CHANGES = {
     "another number": lambda scenes: ([replace(scenes[0], x=9.0), *scenes[1:]], {}),
     "one image more": lambda scenes: ([*scenes, made("more.png")], {}),
     "another look-up": lambda scenes: (scenes, {"lookup": "cosmosim"}),
-    "finished otherwise": lambda scenes: (scenes, {"finish": lambda i, image, centre: 255 - image, "finishing": "negative"}),
+    "finished otherwise": lambda scenes: (scenes, {"finish": lambda i, image, centre: 255 - image, "variant": "negative"}),
 }
 
 
@@ -178,13 +177,13 @@ def test_another_task_starts_anew(tmp_path, counted, change):
 
 
 def test_what_finish_does_is_part_of_the_task(tmp_path, counted):
-    def run(finishing):
-        dataset.write(several(), tmp_path, finish=lambda i, image, centre: image, finishing=finishing, on_image=stop_at(20))
+    def run(variant):
+        dataset.write(several(), tmp_path, finish=lambda i, image, centre: image, variant=variant, on_image=stop_at(20))
 
-    for finishing, at_least in (("a", 20), ("b", 20), ("b", 0)):
+    for variant, at_least in (("a", 20), ("b", 20), ("b", 0)):
         counted.clear()
         with pytest.raises(Stop):
-            run(finishing)
+            run(variant)
         assert len(counted) >= at_least
     assert len(counted) <= 4
 
@@ -357,10 +356,9 @@ def test_writing_takes_no_longer_than_rendering_waits(tmp_path, monkeypatch):
             most[0] = max(most[0], ahead[0] - ahead[1])
             yield one
 
-    monkeypatch.setattr(dataset, "_WAITING", 4)
     monkeypatch.setattr(images, "write_png", slow)
     monkeypatch.setattr(render, "render", watched)
-    dataset.write(several(), tmp_path)
+    dataset.write(several(), tmp_path, waiting=4)
     assert most[0] <= 4 + 2 and ahead[1] == 24
 
 
@@ -380,7 +378,7 @@ def test_amplitudes_in_the_order_of_the_scenes(tmp_path):
     scenes = rows()
     centres = dataset.write(scenes, tmp_path)
     counts: list[int] = []
-    dataset.write_amplitudes(scenes, centres, tmp_path / "r.csv", on_row=counts.append)
+    amplitudes.write(scenes, centres, tmp_path / "r.csv", on_row=counts.append)
     assert counts == list(range(1, 8))
     records = roulette_csv.read(tmp_path / "r.csv")
     assert [record.filename for record in records] == [scene.filename for scene in scenes]
@@ -397,19 +395,33 @@ def test_amplitudes_in_the_order_of_the_scenes(tmp_path):
         np.testing.assert_allclose(record.releta, [scene.x - centres[i, 0], scene.y - centres[i, 1]], atol=1e-12)
 
 
-def test_a_table_of_amplitudes_is_whole_or_not_there(tmp_path, monkeypatch):
-    scenes = rows()
+def test_a_table_of_amplitudes_is_whole_or_not_there_and_resumes(tmp_path, monkeypatch):
+    scenes, centres = rows(), np.arange(14.0).reshape(7, 2)
+    amplitudes.write(scenes, centres, tmp_path / "whole.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.csv"]
 
     def stop(count):
         if count == 3:
             raise Stop
 
     with pytest.raises(Stop):
-        dataset.write_amplitudes(scenes, np.zeros((7, 2)), tmp_path / "r.csv", on_row=stop)
+        amplitudes.write(scenes, centres, tmp_path / "r.csv", on_row=stop)
+    assert not (tmp_path / "r.csv").exists()
+    computed, expansions = [], render.expansions
+    monkeypatch.setattr(render, "expansions", lambda *args, only, **how: computed.extend(only) or expansions(*args, only=only, **how))
+    counts: list[int] = []
+    amplitudes.write(scenes, centres, tmp_path / "r.csv", on_row=counts.append)
+    assert len(computed) == 4 and counts == [3, 4, 5, 6, 7]
+    assert (tmp_path / "r.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.csv", "whole.csv"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match="cannot be written"):
-        dataset.write_amplitudes(scenes, np.zeros((7, 2)), tmp_path / "file" / "r.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(BadInput, match="is a file"):
+        amplitudes.write(scenes, centres, tmp_path / "file" / "r.csv")
+
+
+def remade(records, **how) -> dict[int, np.ndarray]:
+    """Images made from amplitudes alone."""
+    return {one.index: one.image for one in amplitudes.resimulated(records, amplitudes.scenes_of(records, **how))}
 
 
 RESIMULATED = [
@@ -427,10 +439,10 @@ def test_images_made_from_amplitudes_alone(tmp_path):
     common = {"model": "Roulette", "mask": 1, "imagesize": 64, "einsteinradius": 12, "x": 9.0, "nterms": 8}
     scenes = [made(f"{k}.png", **common, **kind) for k, kind in enumerate(RESIMULATED)]
     centres = dataset.write(scenes, tmp_path)
-    dataset.write_amplitudes(scenes, centres, tmp_path / "r.csv")
+    amplitudes.write(scenes, centres, tmp_path / "r.csv")
     records = roulette_csv.read(tmp_path / "r.csv")
     exact = {one.index: one.image for one in render.render(scenes)}
-    found = dict(dataset.resimulated(records, size=64, mask=True))
+    found = remade(records, size=64, mask=True)
     assert sorted(found) == list(range(6))
     x, y = np.meshgrid(np.arange(64) - 32.0, 32.0 - np.arange(64))
     for i, record in enumerate(records):
@@ -447,9 +459,9 @@ def test_images_made_from_amplitudes_about_the_middle(tmp_path):
         for k, lens in enumerate(("SIS", "PM"))
     ]
     centres = dataset.write(scenes, tmp_path)
-    dataset.write_amplitudes(scenes, centres, tmp_path / "r.csv")
+    amplitudes.write(scenes, centres, tmp_path / "r.csv")
     records = roulette_csv.read(tmp_path / "r.csv")
-    found = dict(dataset.resimulated(records, size=64, mask=False))
+    found = remade(records, size=64, mask=False)
     x, y = np.meshgrid(np.arange(64) - 32.0, 32.0 - np.arange(64))
     for one in render.render(scenes):
         np.testing.assert_allclose(records[one.index].xi, 0.0, atol=1e-9)
@@ -462,11 +474,11 @@ def test_amplitudes_up_to_an_order(tmp_path):
     """As if the table went no further."""
     scenes = [made("a.png", lens="SIS", model="Roulette", mask=1, nterms=n, imagesize=64, einsteinradius=12, x=9.0) for n in (3, 14)]
     for name, scene in zip(("low.csv", "high.csv"), scenes, strict=True):
-        dataset.write_amplitudes([scene], np.zeros((1, 2)), tmp_path / name)
+        amplitudes.write([scene], np.zeros((1, 2)), tmp_path / name)
     low, high = (roulette_csv.read(tmp_path / name) for name in ("low.csv", "high.csv"))
-    ((_, expected),) = dataset.resimulated(low, size=64, mask=True)
-    ((_, found),) = dataset.resimulated(high, size=64, mask=True, terms=3)
-    ((_, every),) = dataset.resimulated(high, size=64, mask=True)
+    expected = remade(low, size=64, mask=True)[0]
+    found = remade(high, size=64, mask=True, terms=3)[0]
+    every = remade(high, size=64, mask=True)[0]
     np.testing.assert_allclose(found, expected, atol=0.01)
     assert np.abs(every - expected).max() > 5
 
@@ -478,29 +490,29 @@ def test_a_small_region_of_convergence_does_not_overflow():
     for m in range(terms + 1):
         alpha[m, m + 1] = 9.0 * (-1.0) ** (m + 1) * math.factorial(m) / near ** (m + 1)
     assert 9.0 * (np.hypot(*xi) / near) ** terms > np.finfo(np.float32).max
-    scale = dataset._scale(alpha, beta, xi)
+    scale = amplitudes.scale(alpha, beta, xi)
     assert near < scale < 1.2 * near
-    lens = dataset.roulette.from_amplitudes(alpha, beta, xi=xi, scale=scale)
+    lens = roulette.from_amplitudes(alpha, beta, xi=xi, scale=scale)
     for table in (lens.alpha, lens.beta):
         assert table.dtype == np.float32 and np.abs(table).max() <= np.hypot(*xi) * 1.001
 
 
 def test_a_source_that_there_is_none_of_is_refused(tmp_path):
     scene = made("a.png", model="Roulette")
-    dataset.write_amplitudes([scene], np.zeros((1, 2)), tmp_path / "r.csv")
+    amplitudes.write([scene], np.zeros((1, 2)), tmp_path / "r.csv")
     (record,) = roulette_csv.read(tmp_path / "r.csv")
     with pytest.raises(BadInput, match="'Sperical'.*did you mean Spherical"):
-        next(dataset.resimulated([replace(record, source="Sperical")], size=32, mask=False))
+        amplitudes.scenes_of([replace(record, source="Sperical")], size=32, mask=False)
 
 
 def test_a_picture_as_source(tmp_path):
     """From its file, when its amplitudes are all that is left of the lens."""
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)).save(tmp_path / "p.png")
-    light = dataset.pictured(Light("Image", 3.2, -1.4, 0.0, 0.0), str(tmp_path / "p.png"))
+    light = amplitudes.pictured(Light("Image", 3.2, -1.4, 0.0, 0.0), str(tmp_path / "p.png"))
     assert (light.picture, light.sigma) == (str(tmp_path / "p.png"), 20.0)
-    assert dataset.pictured(replace(light, kind="Spherical", sigma=2.0), "q.png").sigma == 2.0
+    assert amplitudes.pictured(replace(light, kind="Spherical", sigma=2.0), "q.png").sigma == 2.0
     scene = replace(made("a.png", lens="SIS", source="Image", model="Roulette", mask=1, nterms=20, imagesize=64), lights=(light,))
-    dataset.write_amplitudes([scene], np.zeros((1, 2)), tmp_path / "r.csv")
-    ((_, found),) = dataset.resimulated(roulette_csv.read(tmp_path / "r.csv"), size=64, mask=True, picture=str(tmp_path / "p.png"))
+    amplitudes.write([scene], np.zeros((1, 2)), tmp_path / "r.csv")
+    found = remade(roulette_csv.read(tmp_path / "r.csv"), size=64, mask=True, picture=str(tmp_path / "p.png"))[0]
     (exact,) = render.render([scene])
     assert np.abs(found - exact.image).mean() < 0.1 and found.max() > 100

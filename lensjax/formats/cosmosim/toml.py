@@ -115,7 +115,7 @@ class Description:
     @property
     def size(self) -> int:
         """Rows that it asks for."""
-        return int(self.tables.get("simulator", {}).get("size", 10_000))
+        return self.tables.get("simulator", {}).get("size", 10_000)
 
     @property
     def drawmode(self) -> str | None:
@@ -141,10 +141,15 @@ def read(path: str | Path) -> Description:
         BadInput: not a TOML file, an unknown table or key, or a value of the wrong type or out of range.
     """
     with at(path=path):
-        return _described(path, read_toml(path))
+        return described(path, read_toml(path))
 
 
-def _described(path: str | Path, loaded: Mapping[str, Any]) -> Description:
+def described(path: str | Path, loaded: Mapping[str, Any]) -> Description:
+    """As `read`, of a file that is loaded already.
+
+    Raises:
+        BadInput: an unknown table or key, or a value of the wrong type or out of range.
+    """
     tables: dict[str, dict[str, Any]] = {}
     warnings: list[str] = []
     for key, table in loaded.items():

@@ -1,0 +1,163 @@
+"""Tables of roulette amplitudes made from scenes, and images made from such tables."""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from lensjax import roulette, simulate
+from lensjax.dataset import render
+from lensjax.dataset.journal import Journal, fingerprint
+from lensjax.dataset.render import Rendered
+from lensjax.errors import BadInput
+from lensjax.files import whole as files
+from lensjax.formats.cosmosim import amplitudes as tables
+from lensjax.formats.cosmosim.amplitudes import Amplitudes
+from lensjax.formats.scene import Light, Scene
+from lensjax.lens import Lens
+
+JOURNAL = ".lensjax-amplitudes"
+
+_PICTURE_SIGMA = 20.0  # px
+
+
+def write(
+    scenes: Sequence[Scene],
+    centres: np.ndarray,
+    path: Path,
+    *,
+    ml: bool = False,
+    journal: Path | None = None,
+    on_row: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Writes CosmoSim's table of amplitudes; in the order of the scenes. A run that was interrupted resumes.
+
+    Args:
+        scenes: N scenes; the table reaches to the highest of their `nterms`.
+        centres: (N, 2) where the middle of each image lies, as `write.write` returns.
+        path: where; the file is there whole or not at all.
+        ml: without the columns that CosmoSim's `--mldata` leaves out.
+        journal: the file that keeps rows until all are there; by default beside `path`.
+        on_row: called with the number of rows that are computed.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    files.check_file(path)
+    journal = path.with_name(f"{JOURNAL}-{path.name}") if journal is None else journal
+    files.make_folder(journal.parent)
+    terms = max(scene.nterms for scene in scenes)
+    with Journal(journal, fingerprint([centres.tolist(), *scenes])) as rows:
+        positions = {}
+        for position, entry in rows:
+            match entry:
+                case [int(index), [_, _], [_, _], list(), list()] if 0 <= index < len(scenes):
+                    positions[index] = position
+        if positions:
+            on_row(len(positions))
+        for row in render.expansions(scenes, centres, only=set(range(len(scenes))) - set(positions)):
+            entry = [row.index, *(np.asarray(part, np.float64).tolist() for part in (row.xi, row.offset, row.alpha, row.beta))]
+            positions[row.index] = rows.add(entry)
+            on_row(len(positions))
+        with tables.Writer(path, terms, ml=ml) as table:
+            for i, scene in enumerate(scenes):
+                table.append(_record(scene, centres[i], rows.at(positions[i])))
+        rows.finished = True
+
+
+def _record(scene: Scene, centre: np.ndarray, entry: object) -> Amplitudes:
+    """A row of the table from an entry of the journal."""
+    assert isinstance(entry, list)
+    _, xi, offset, alpha, beta = entry
+    return tables.of_scene(
+        scene, np.array(alpha), np.array(beta), xi=tuple(xi), centre=(float(centre[0]), float(centre[1])), offset=tuple(offset)
+    )
+
+
+def scenes_of(records: Sequence[Amplitudes], *, size: int, mask: bool, terms: int | None = None, picture: str = "") -> tuple[Scene, ...]:
+    """Scenes whose lens is known by its amplitudes alone, in the middle what was in the middle.
+
+    Args:
+        records: rows of a table of amplitudes.
+        size: pixels on a side.
+        mask: whether images are dark outside the circle about the reference point through the lens's centre.
+        terms: order up to which amplitudes are used; all of them by default.
+        picture: the file of sources that are pictures.
+
+    Raises:
+        BadInput: an unknown source.
+    """
+    scenes = []
+    for i, record in enumerate(records):
+        lights = tuple(pictured(light, picture) for light in record.lights())
+        nterms = record.nterms if terms is None else min(terms, record.nterms)
+        source = "Constellation" if len(lights) > 1 else lights[0].kind
+        scene = Scene(
+            record.filename, str(i + 1), "SIS", (), source, lights, 0.0, 0.0, model="Roulette", nterms=nterms, imagesize=size, mask=mask
+        )
+        scenes.append(scene)
+    return tuple(scenes)
+
+
+def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Collection[int] | None = None) -> Iterator[Rendered]:
+    """Images made from amplitudes.
+
+    Args:
+        records: rows of a table of amplitudes.
+        scenes: theirs, see `scenes_of`.
+        only: numbers of the rows that are needed; all by default.
+
+    Raises:
+        BadInput: an image that has pixels that are not finite.
+    """
+    draw: dict[object, Callable[[Lens, render.Numbers, np.ndarray], jax.Array]] = {}
+    for i, (record, scene) in enumerate(zip(records, scenes, strict=True)):
+        if only is not None and i not in only:
+            continue
+        kind = render.kind_of(scene)
+        used = scene.nterms + 1
+        xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
+        alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
+        lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=scale(alpha, beta, xi))
+        if kind not in draw:
+            draw[kind] = _drawer(kind)
+        numbers = render.numbers_of(scene)
+        middle = -np.array(record.lens)
+        image = np.asarray(draw[kind](lens, jax.tree.map(np.float32, numbers), middle.astype(np.float32)))
+        if not np.isfinite(image).all():
+            raise BadInput(f"{record.filename}: its image has pixels that are not finite; --nterms takes fewer amplitudes")
+        yield Rendered(i, image, middle)
+
+
+def identity(records: Sequence[Amplitudes]) -> str:
+    """A fingerprint of what the images depend on besides their scenes."""
+    return fingerprint((record.lens, record.xi, record.offset, record.alpha.tolist(), record.beta.tolist()) for record in records)
+
+
+def pictured(light: Light, picture: str) -> Light:
+    """A source that is a picture with its file, and with the size of other sources where it has none."""
+    if light.kind != "Image":
+        return light
+    return replace(light, picture=light.picture or picture, sigma=light.sigma or _PICTURE_SIGMA)
+
+
+def scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> float:
+    """The largest length [px], up to |ξ|, at which no term of a series is larger than |ξ|."""
+    size = max(float(np.hypot(*xi)), 1.0)
+    length = size
+    for m in range(1, len(alpha)):
+        largest = float(np.hypot(alpha[m], beta[m]).max())
+        if largest > 0:
+            length = min(length, math.exp((math.log(size) + math.lgamma(m + 1) - math.log(largest)) / m))
+    return length
+
+
+def _drawer(kind: render.Kind) -> Callable[[Lens, render.Numbers, np.ndarray], jax.Array]:
+    def draw(lens: Lens, numbers: render.Numbers, middle: jax.Array) -> jax.Array:
+        system = render.source_alone(kind, numbers, lens)
+        return simulate.image_about(system, replace(kind.camera, centred=True), middle)
+
+    return jax.jit(draw)
