@@ -1,18 +1,14 @@
 """Where files may go, and how they get there whole."""
 
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from lensjax.errors import BadInput
 
 
 def write_text(path: Path, text: str) -> None:
     """`text`, as `write_bytes`."""
-    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+    write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -22,88 +18,15 @@ def write_bytes(path: Path, content: bytes) -> None:
         BadInput: it cannot be written there.
     """
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with writable(path):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_bytes(content)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def writable(path: Path) -> Iterator[None]:
-    """Turns what the system says inside the block into a `BadInput`: the file cannot be written."""
-    try:
-        yield
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"cannot be written: {reason}", path=path) from None
-
-
-class Growing:
-    """A text file that grows under the name PATH.part, and is there whole at the end.
-
-    What an interrupted run of the same task wrote is there to go on with: `interrupted`, then `begin`, `append` and `end`.
-
-    Args:
-        path: where the file is to be at the end; folders are made.
-        task: what the text is made from; what was written for another task is dropped.
-
-    Attributes:
-        interrupted: whole lines that an interrupted run of the same task wrote.
-    """
-
-    def __init__(self, path: Path, *, task: str):
-        self.path, self.part = path, path.with_name(f"{path.name}.part")
-        self._mark = f"# {hashlib.sha256(task.encode('utf-8', 'surrogateescape')).hexdigest()}\n"
-        self._parts: list[str] = []
-        self._file: IO[str] | None = None
-        try:
-            text = self.part.read_bytes().decode("utf-8", "surrogateescape")
-        except (OSError, ValueError):
-            text = ""
-        whole = text[: text.rfind("\n") + 1]
-        self.interrupted = whole.removeprefix(self._mark) if whole.startswith(self._mark) else ""
-
-    def begin(self, text: str) -> None:
-        """The first text: a header, and what is kept of an interrupted run.
-
-        Raises:
-            BadInput: it cannot be written there.
-        """
-        write_text(self.part, self._mark + text)
-        with writable(self.path):
-            self._file = self.part.open("a", encoding="utf-8", errors="surrogateescape", newline="")
-        self._parts = [text]
-
-    def append(self, text: str) -> None:
-        """More text; it is in the file when this returns.
-
-        Raises:
-            BadInput: it cannot be written.
-        """
-        if self._file is None:
-            raise RuntimeError("text is appended between begin and end")
-        with writable(self.path):
-            self._file.write(text)
-            self._file.flush()
-        self._parts.append(text)
-
-    def end(self, *, whole: bool) -> None:
-        """The end: where all is `whole`, the file gets its name; otherwise what was written stays in PATH.part, if there is any.
-
-        Raises:
-            BadInput: it cannot be written there.
-        """
-        if self._file is not None:
-            with writable(self.path):
-                self._file.close()
-            self._file = None
-        if whole:
-            write_text(self.path, "".join(self._parts))
-        if whole or len(self._parts) < 2 and not self.interrupted:
-            self.part.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def make_folder(path: Path) -> None:
@@ -114,8 +37,8 @@ def make_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"the folder cannot be made: {getattr(error, 'strerror', None) or error}", path=path) from None
+    except OSError as error:
+        raise BadInput(f"{path}: the folder cannot be made: {error.strerror or error}") from None
 
 
 def check_file(path: Path) -> None:
@@ -125,7 +48,7 @@ def check_file(path: Path) -> None:
         BadInput: it is a folder, or its folder cannot be made or written to.
     """
     if not path.name or path.is_dir():
-        raise BadInput("this is a folder", path=path, expected="the name of a file")
+        raise BadInput(f"{path}: this is a folder; the name of a file is asked for")
     check_folder(path.parent)
 
 
@@ -137,9 +60,9 @@ def check_folder(path: Path) -> None:
     """
     try:
         nearest = next(folder for folder in (path, *path.parents) if folder.exists())
-    except (OSError, ValueError, StopIteration) as error:
-        raise BadInput(f"cannot be written to: {error}", path=path) from None
+    except (OSError, StopIteration) as error:
+        raise BadInput(f"{path}: cannot be written to: {error}") from None
     if not nearest.is_dir():
-        raise BadInput(f"{nearest} is a file", path=path, expected="a folder")
+        raise BadInput(f"{path}: {nearest} is a file; a folder is asked for")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadInput(f"the folder {nearest} cannot be written to", path=path)
+        raise BadInput(f"{path}: the folder {nearest} cannot be written to")

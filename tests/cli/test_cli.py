@@ -15,6 +15,8 @@ from PIL import Image
 from lensjax import estimate, models
 from lensjax.cli import main as cli
 from lensjax.cli import simulate
+from lensjax.dataset.journal import Journal
+from lensjax.files import images
 from lensjax.train import export_weights
 from lensjax.train.state import init_variables
 
@@ -218,7 +220,11 @@ def refused(capsys, *words, says=(), code=2):
     ("words", "says"),
     [
         ((), "COMMAND"),
-        (("simlate",), "simulate"),
+        (("simlate",), "did you mean simulate?"),
+        (("simulate", "--problm", "sis2023"), "did you mean --problem?"),
+        (("estimate", "--nois", "3"), "did you mean --noise?"),
+        (("estimate", "good.png", "--no-refine=3"), "--no-refine"),
+        (("sheet", ".", "more", "--out", "a.png"), "'more'"),
         (("simulate", "--problem", "sis2023", "--n", "2"), "--out"),
         (("simulate", "--out", "OUT"), "--csv"),
         (("simulate", "--problem", "sis2023", "--out", "OUT"), "--n"),
@@ -248,7 +254,7 @@ def refused(capsys, *words, says=(), code=2):
         (("estimate", "good.png", "--csv", "names.csv", "--no-network", "--out", "OUT"), "--csv"),
         (("estimate", "good.png", "--images", ".", "--no-network", "--out", "OUT"), "--images goes with --csv"),
         (("estimate", "--csv", "names.csv", "--images", "none", "--no-network", "--out", "OUT"), "none: no such folder"),
-        (("estimate", "--csv", "names.csv", "--no-network", "--out", "OUT"), "missing.png: no such file"),
+        (("estimate", "--csv", "missing.csv", "--no-network", "--out", "OUT"), "missing.png: no such file"),
         (("delens", "good.png", "--out", "OUT.png"), "--params"),
         (("delens", "good.png", "--params", "none.csv", "--out", "OUT.png"), "none.csv: no such file"),
         (("delens", "good.png", "--params", "names.csv", "--out", "OUT.png"), "column x: there is no such column"),
@@ -267,6 +273,7 @@ def test_bad_commands(tmp_path, monkeypatch, capsys, words, says):
         Image.fromarray(np.eye(400, dtype=np.uint8) * 200).save(name)
     Path("file").write_text("")
     Path("names.csv").write_text("filename\ngood.png\nmissing.png\n")
+    Path("missing.csv").write_text("filename\nmissing.png\nmissing2.png\n")
     header = "filename,x,y,einsteinR,sigma,sigma2,theta,method,shift_x,shift_y\n"
     good = "90,-60,20,18,9,30,roulette,100,-80\n"
     lines = [f"good.png,{good}", f"none.png,{good}", f"bad.png,{good.replace('18', 'wide')}"]
@@ -288,7 +295,7 @@ def test_bad_commands(tmp_path, monkeypatch, capsys, words, says):
         ({"filename": "b"}, ("line 3", "filename", "line 2")),
         ({"filename": "../c.png"}, ("line 3", "filename", "leads out")),
         ({"filename": "/tmp/c.png"}, ("line 3", "filename", "leads out")),
-        ({"filename": "c.jpg"}, ("line 3", "filename", ".png")),
+        ({"filename": "b.jpg"}, ("line 3", "filename", "line 2")),
         ({"filename": ""}, ("line 3", "filename", "empty")),
     ],
 )
@@ -341,13 +348,62 @@ NOT_FINITE = np.where(np.eye(400), np.nan, 1.0).astype(np.float32)
         ("bad.tif", lambda path: _image(path, NOT_FINITE), "nan"),
     ],
 )
-def test_one_bad_image_and_nothing_is_written(tmp_path, capsys, name, make, says):
+def test_a_bad_image(tmp_path, capsys, weights, name, make, says):
+    """Alone it is bad input, and nothing is written; among others it is a row without success that says why."""
     _image(tmp_path / "good.png", GREY)
     make(tmp_path / name)
-    images = (tmp_path / "good.png", tmp_path / name)
     out = tmp_path / "out" / "results.csv"
-    line = refused(capsys, "estimate", *images, "--no-network", "--report", tmp_path / "out", "--out", out, says=says)
+    line = refused(capsys, "estimate", tmp_path / name, "--no-network", "--report", tmp_path / "out", "--out", out, says=says)
     assert str(tmp_path / name) in line and not out.parent.exists()
+    words = ("estimate", tmp_path / name, tmp_path / "good.png", "--no-refine", "--weights", weights)
+    assert run(*words, "--out", out) == 0
+    printed, err = capsys.readouterr()
+    bad, good = rows_of(out)
+    assert err == line and "2 images by the network alone; 1 could not be used" in printed
+    assert good["status"] == "network" and bad["filename"] == name and bad["success"] == "False" and bad["x"] == ""
+    assert bad["status"] == f"failed: {line.removeprefix('lensjax: ').rstrip()}"
+    assert [path.name for path in out.parent.iterdir()] == ["results.csv"]
+
+
+def test_estimate_resumes_after_an_interruption(tmp_path, capsys, weights, monkeypatch):
+    """The same words again give the rows that are missing; of other options or images all are new."""
+    for k in range(5):
+        _image(tmp_path / f"{k}.png", np.roll(GREY, k, axis=0))
+    out = tmp_path / "results.csv"
+    words = ("estimate", *(tmp_path / f"{k}.png" for k in range(5)), "--no-refine", "--weights", weights)
+    assert run(*words, "--out", tmp_path / "whole.csv") == 0
+    read, count = images.read, [0]
+
+    def counted(path, **how):
+        count[0] += 1
+        return read(path, **how)
+
+    def stopped(self, entry):
+        add(self, entry)
+        if len(rows_of(out)) == 3:
+            raise KeyboardInterrupt
+
+    add = Journal.add
+    monkeypatch.setattr(images, "read", counted)
+
+    def interrupt():
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "add", stopped)
+            assert run(*words, "--out", out) == 1
+        assert len(rows_of(out)) == 3 and rows_of(out) == rows_of(tmp_path / "whole.csv")[:3]
+        count[0] = 0
+
+    interrupt()
+    with out.open("a") as file:
+        file.write("3.png,1")  # a row that was being written when the process was killed
+    assert run(*words, "--out", out) == 0 and count == [2]
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".png") == ["results.csv", "whole.csv"]
+    interrupt()
+    assert run(*words, "--noise", 3, "--out", out) == 0 and count == [5]
+    interrupt()
+    _image(tmp_path / "0.png", GREY[::-1])
+    assert run(*words, "--out", out) == 0 and count == [5] and rows_of(out) != rows_of(tmp_path / "whole.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,278 @@
+"""Estimates of image files as a table: rows as they come, resumed after an interruption, and one bad image is one row."""
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from lensjax import estimate
+from lensjax._internal.progress import Progress
+from lensjax.dataset.journal import Journal, fingerprint
+from lensjax.errors import BadInput
+from lensjax.estimate import Estimate, Estimator, Observation
+from lensjax.files import images
+from lensjax.files import whole as files
+from lensjax.formats import results
+from lensjax.formats.cosmosim import parameters, table
+from lensjax.problems import Problem
+from lensjax.refine import Solution
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Image files to estimate.
+
+    Attributes:
+        filenames: their names in the table of results.
+        paths: where they are.
+        truth: (N, P) true parameters in file units; None where they are not known.
+    """
+
+    filenames: tuple[str, ...]
+    paths: tuple[Path, ...]
+    truth: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """One image and its estimate.
+
+    Attributes:
+        filename: its name in the table.
+        estimate: what is known of it.
+        image: (n, n) grey levels, of the first images alone; None where it could not be read.
+    """
+
+    filename: str
+    estimate: Estimate
+    image: np.ndarray | None = None
+
+
+def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
+    """The images that a table names, with its parameters as the truth where it has them all.
+
+    Args:
+        path: the table.
+        folder: the images' folder; by default the table's own.
+        problem: whose parameters they are.
+
+    Raises:
+        BadInput: the table or the folder cannot be used.
+    """
+    folder = path.parent if folder is None else folder
+    if not folder.is_dir():
+        raise BadInput(f"--images {folder}: no such folder")
+    rows = table.read(path)
+    complete = not parameters.missing_columns(rows)
+    truth = parameters.params(rows, problem=problem.name, names=problem.names) if complete else None
+    return ImageFiles(rows.filenames, tuple(folder / name for name in rows.filenames), truth)
+
+
+def of_paths(paths: Sequence[Path]) -> ImageFiles:
+    """Images by their paths, called by their names where these differ, else by their paths.
+
+    Raises:
+        BadInput: one that is named twice.
+    """
+    twice = next((path for k, path in enumerate(paths) if path in paths[:k]), None)
+    if twice is not None:
+        raise BadInput(f"{twice}: named twice; expected each image once")
+    names = tuple(path.name for path in paths)
+    return ImageFiles(names if len(set(names)) == len(names) else tuple(map(str, paths)), tuple(paths))
+
+
+def network(weights: Path | None, problem: str) -> Estimator:
+    """The network in a folder, or by default the one that ships for a problem.
+
+    Raises:
+        BadInput: none ships for the problem, or the folder's cannot be used.
+    """
+    if weights is None and not (estimate.PACKAGED / problem / "weights.safetensors").exists():
+        raise BadInput(f"no network ships for problem {problem}; give --weights DIR, or --no-network")
+    folder = estimate.PACKAGED / problem if weights is None else weights
+    try:
+        return estimate.load(folder, problem=problem)
+    except BadInput as error:
+        raise error if str(folder) in str(error) else error.within(path=folder) from None
+
+
+def run(
+    problem: Problem,
+    wanted: ImageFiles,
+    out: Path,
+    *,
+    estimator: Estimator | None,
+    refined: bool = True,
+    methods: Sequence[str] | None = None,
+    free_shift: bool = True,
+    noise: float | None = None,
+    seed: int = 0,
+    keep: int = 0,
+    on_error: Callable[[str], None] = lambda message: None,
+) -> list[Estimated]:
+    """Estimates images and writes results.csv, row by row.
+
+    A run that was interrupted resumes where the images and all that matters for them are the same; otherwise it starts anew.
+
+    Args:
+        problem: at native resolution.
+        wanted: the images.
+        out: the table of results.
+        estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
+        noise: noise of a pixel [grey levels], in place of rounding.
+        keep: the first images, so many, are returned too.
+        on_error: called with the reason where an image cannot be used.
+
+    Returns:
+        Images and their estimates, in their order.
+
+    Raises:
+        BadInput: no image can be read, or the table cannot be written.
+    """
+    if not wanted.paths:
+        raise BadInput("no images: give IMAGE..., or --csv FILE with --images DIR")
+    files.check_file(out)
+    kept: dict[int, np.ndarray] = {}
+    done: list[Estimate] = []
+    options = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator))
+    task = fingerprint([options, *zip(wanted.filenames, wanted.paths, map(_stamp, wanted.paths), strict=True)])
+    path = out.with_name(f".{out.name}.lensjax-journal")
+
+    def observations(first: int) -> Iterator[Observation | BadInput]:
+        for i in range(first, len(wanted.paths)):
+            observation = _observation(wanted.paths[i], problem, noise)
+            if i < keep and isinstance(observation, Observation):
+                kept[i] = observation.data
+            yield observation
+
+    resumed = path.is_file()
+    source = None if resumed else _with_one_that_can_be_read(observations(0))
+    files.make_folder(out.parent)
+    with Journal(path, task) as journal, Progress(len(wanted.paths), "image") as progress:
+        for _, entry in journal:
+            row = _from_entry(entry, problem)
+            if row is not None and len(done) < len(wanted.paths):
+                done.append(row)
+        for i in range(min(keep, len(done))):
+            observation = _observation(wanted.paths[i], problem, noise)
+            if isinstance(observation, Observation):
+                kept[i] = observation.data
+        if done:
+            _write_rows(out, wanted.filenames, done, problem)
+            progress.resume(len(done))
+        if source is None:
+            source = observations(len(done)) if done else _with_one_that_can_be_read(observations(0))
+        answers = estimate.solve_each(
+            problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
+        )  # fmt: skip
+        first = len(done)
+        for k, answer in answers:
+            if answer.error is not None:
+                on_error(answer.error)
+            done.append(answer)
+            if first + k == 0:
+                _write_rows(out, wanted.filenames, done, problem)
+            else:
+                _append_row(out, wanted.filenames[first + k], answer, problem)
+            journal.add(_to_entry(answer))
+            progress.update()
+        journal.finished = True
+    return [Estimated(name, answer, kept.get(i)) for i, (name, answer) in enumerate(zip(wanted.filenames, done, strict=True))]
+
+
+def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(the network's, the refined) parameters (N, P), NaN where there are none; None where no image has any."""
+    missing = np.full(len(problem.names), np.nan)
+    networks = [row.estimate.network for row in rows]
+    solutions = [row.estimate.solution for row in rows]
+    of_network = np.stack([missing if p is None else p for p in networks]) if any(p is not None for p in networks) else None
+    refined = np.stack([missing if s is None else s.params[0] for s in solutions]) if any(s is not None for s in solutions) else None
+    return of_network, refined
+
+
+def _observation(path: Path, problem: Problem, noise: float | None) -> Observation | BadInput:
+    """An image file's observation, or what is wrong with it."""
+    try:
+        picture = images.read(path, size=problem.field)
+    except BadInput as error:
+        return error
+    return Observation(picture.grey, rounded=picture.rounded and noise is None, variance=None if noise is None else noise**2)
+
+
+def _with_one_that_can_be_read(observations: Iterator[Observation | BadInput]) -> Iterator[Observation | BadInput]:
+    """The same observations; refuses them where not one could be read."""
+    begin: list[Observation | BadInput] = []
+    for observation in observations:
+        begin.append(observation)
+        if isinstance(observation, Observation):
+            return chain(begin, observations)
+    assert isinstance(begin[0], BadInput)
+    raise begin[0] if len(begin) == 1 else BadInput(f"none of {len(begin)} images can be read; the first: {begin[0]}")
+
+
+def _identity(estimator: Estimator | None) -> str:
+    """A fingerprint of a network's weights."""
+    if estimator is None:
+        return ""
+    digest = hashlib.sha256(repr((estimator.image_size, estimator.encoded)).encode())
+    for leaf in jax.tree.leaves(estimator.variables):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file: what changes when it does."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
+
+
+def _row(filename: str, answer: Estimate, problem: Problem) -> dict[str, str]:
+    if answer.error is not None:
+        return {"filename": filename, "success": "False", "status": f"failed: {answer.error}"}
+    return results.row(filename, names=problem.names, network=answer.network, solution=answer.solution)
+
+
+def _write_rows(out: Path, filenames: Sequence[str], answers: Sequence[Estimate], problem: Problem) -> None:
+    results.write(out, [_row(name, answer, problem) for name, answer in zip(filenames, answers, strict=False)], names=problem.names)
+
+
+def _append_row(out: Path, filename: str, answer: Estimate, problem: Problem) -> None:
+    try:
+        with out.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, results.columns(problem.names), restval="", lineterminator="\n").writerow(_row(filename, answer, problem))
+    except OSError as error:
+        raise BadInput(f"cannot be written: {error.strerror or error}", path=out) from None
+
+
+def _to_entry(answer: Estimate) -> dict[str, object]:
+    """An estimate as JSON has it."""
+    solution: dict[str, object] | None = None
+    if answer.solution is not None:
+        values = {field.name: getattr(answer.solution, field.name) for field in fields(Solution)}
+        solution = {name: value.tolist() if isinstance(value, np.ndarray) else list(value) for name, value in values.items()}
+    return {"network": None if answer.network is None else answer.network.tolist(), "solution": solution, "error": answer.error}
+
+
+def _from_entry(entry: object, problem: Problem) -> Estimate | None:
+    """The estimate of an entry; None where it is none."""
+    match entry:
+        case {"network": network, "solution": solution, "error": error}:
+            example = Solution.failed(problem.names, "", coordinates=0)
+            restored = None
+            if isinstance(solution, dict):
+                kinds = {field.name: getattr(example, field.name) for field in fields(Solution)}
+                values = {
+                    name: tuple(solution[name]) if isinstance(kind, tuple) else np.array(solution[name], kind.dtype)
+                    for name, kind in kinds.items()
+                }
+                restored = replace(example, **values)
+            return Estimate(None if network is None else np.array(network), restored, error)
+    return None
