@@ -1,23 +1,34 @@
 """Keeping XLA from moving work where it is slow."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+Result = TypeVar("Result")
 
-def fenced(function: Callable[..., Any], *inputs: Any) -> Any:
+
+def fenced(function: Callable[..., Result], *inputs: object) -> Result:
     """`function(*inputs)`, computed once and on its own: XLA fuses nothing into it and does not run it again for each reader.
 
-    A conditional is a fence that XLA's fusion does not cross on a CPU, where `optimization_barrier` does not hold. The floating
-    results are NaN where the very first input number is not finite.
+    A conditional is a fence that XLA's fusion does not cross on a CPU, where `optimization_barrier` does not hold. Its condition
+    always holds, whatever the inputs are.
     """
 
-    def otherwise(*inputs: Any) -> Any:
+    def never(*inputs: object) -> Result:
         shapes = jax.eval_shape(function, *inputs)
-        return jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes)
+        nothing: Result = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return nothing
 
-    first: Array = jax.tree.leaves(inputs)[0]
-    return jax.lax.cond(jnp.isfinite(first.reshape(-1)[0]), function, otherwise, *inputs)
+    result: Result = jax.lax.cond(_holds(jax.tree.leaves(inputs)[0]), function, never, *inputs)
+    return result
+
+
+def _holds(array: Array) -> Array:
+    """True, which XLA does not find out: the last bit of an array's first number is less than 2."""
+    first = jax.lax.stop_gradient(jnp.asarray(array)).reshape(-1)[0].real
+    if jnp.issubdtype(first.dtype, jnp.floating):
+        first = jax.lax.bitcast_convert_type(first, jnp.dtype(f"uint{8 * first.dtype.itemsize}"))
+    return (first.astype(jnp.uint32) & 1) < 2
