@@ -17,6 +17,8 @@ from lensjax.source.gaussian import Gaussian
 ROUND = 4.0
 """A source is round where its ellipticity is less than so many times its own error."""
 
+_UNRESOLVED = 1e-12  # eigenvalues of a scaled information matrix below this are rounding of float64
+
 
 @partial(jax.jit, static_argnames=("problem", "method", "free_shift"))
 def _information(problem: Problem, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> Array:
@@ -42,15 +44,38 @@ def parameters_of(problem: Problem, fit: Array) -> tuple[Array, Array]:
 
 
 def inverse(matrix: np.ndarray, *, fitted: int) -> np.ndarray:
-    """Inverse of the first `fitted` rows and columns of a Fisher matrix, the rest zero; infinite where it is singular."""
-    part = np.asarray(matrix, np.float64)[:fitted, :fitted]
-    scale = np.sqrt(np.maximum(np.diag(part), 1e-300))
+    """Inverse of the first `fitted` rows and columns of an information matrix, the rest zero.
+
+    Along directions of which it holds no more than rounding the variance is huge, `1/_UNRESOLVED` of the scale of their coordinates:
+    a parameter that depends on them has an error beyond any range. All of it is NaN where the matrix is not finite.
+    """
     whole = np.zeros_like(np.asarray(matrix, np.float64))
-    try:
-        whole[:fitted, :fitted] = np.linalg.inv(part / np.outer(scale, scale)) / np.outer(scale, scale)
-    except np.linalg.LinAlgError:
-        whole[:fitted, :fitted] = np.inf
+    part = np.asarray(matrix, np.float64)[:fitted, :fitted]
+    if not np.isfinite(part).all():
+        whole[:fitted, :fitted] = np.nan
+        return whole
+    scaled, scale = _scaled(part)
+    eigenvalues, axes = np.linalg.eigh(scaled)
+    if eigenvalues[0] > _UNRESOLVED:
+        inverted = np.linalg.inv(scaled)
+    else:
+        inverted = axes / np.maximum(eigenvalues, _UNRESOLVED) @ axes.T
+    whole[:fitted, :fitted] = inverted / np.outer(scale, scale)
     return whole
+
+
+def conditioning(matrix: np.ndarray, *, free_shift: bool) -> float:
+    """The least eigenvalue of an information matrix scaled to a unit diagonal: 1 where coordinates are independent, 0 where singular."""
+    part = np.asarray(matrix, np.float64)
+    part = part if free_shift else part[2:, 2:]
+    return float(np.linalg.eigvalsh(_scaled(part)[0])[0]) if np.isfinite(part).all() else 0.0
+
+
+def _scaled(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix with a unit diagonal where it has one at all, and the scale (F,) of each coordinate."""
+    diagonal = np.diag(matrix)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    return matrix / np.outer(scale, scale), scale
 
 
 def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free_shift: bool = True) -> np.ndarray:
@@ -74,24 +99,26 @@ def errors_of(problem: Problem, values: np.ndarray, jacobian: np.ndarray, covari
         covariance: of the fit coordinates (F, F).
 
     Returns:
-        1σ errors (P,), infinite where the image does not tell (theta of a round source, and `problem.without_image`);
+        1σ errors (P,), infinite where the image does not identify the parameter: theta of a round source, `problem.without_image`,
+        and errors larger than the parameter's whole range, or none at all, as of a singular information matrix;
         covariance (P, P), with NaN there; and whether the source is round.
     """
     count = len(problem.parameters)
     spread = jacobian @ covariance @ jacobian.T
+    shape_variance = np.trace(spread[-2:, -2:])
     e = values[-2:]
-    is_round = bool(e @ e < ROUND**2 * np.trace(spread[-2:, -2:]))
-    errors = np.sqrt(np.maximum(np.diag(spread)[:count], 0.0))
+    is_round = not e @ e >= ROUND**2 * shape_variance
+    variance = np.diag(spread)[:count].copy()
     if is_round:  # the larger axis is the larger whichever way the ellipticity errs: the axes carry its error in full
         for k in (k for k, name in enumerate(problem.names) if name in ("sigma", "sigma2")):
-            errors[k] = np.hypot(errors[k], values[k] * np.sqrt(np.trace(spread[-2:, -2:])))
-    blind = [problem.names.index(name) for name in problem.without_image]
-    if is_round and "theta" in problem.names:
-        blind.append(problem.names.index("theta"))
-    errors[blind] = np.inf
+            variance[k] += values[k] ** 2 * shape_variance
+    width = np.array([parameter.high - parameter.low for parameter in problem.parameters])
+    unidentified = ~((variance > 0) & (variance <= width**2))
+    unidentified |= np.isin(problem.names, (*problem.without_image, *(("theta",) if is_round else ())))
+    errors = np.sqrt(np.where(unidentified, np.inf, variance))
     spread = spread[:count, :count].copy()
-    spread[blind, :] = np.nan
-    spread[:, blind] = np.nan
+    spread[unidentified, :] = np.nan
+    spread[:, unidentified] = np.nan
     return errors, spread, is_round
 
 
@@ -113,7 +140,7 @@ def cramer_rao(
         variance: of the noise, grey levels squared; by default that of rounding to whole levels.
 
     Returns:
-        (N, P) in file units: inf where an image does not tell the parameter.
+        (N, P) in file units: inf where an image does not identify the parameter.
     """
     method = method or problem.camera.method
     bounds = []

@@ -9,8 +9,14 @@ from jax import Array
 
 from lensjax.refine.objective import Normal
 
-CONVERGED, STUCK, AT_BOUND = 0, 1, 2
-STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound"}
+CONVERGED, STUCK, AT_BOUND, NOT_FINITE = 0, 1, 2, 3
+STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound", NOT_FINITE: "not finite"}
+"""What a descent's code says. Stuck: out of steps, or no step lowers the cost however short. Not finite: the start, or the cost or
+a derivative there."""
+
+_State = tuple[Array, Normal, Array, Array, Array, Array]
+_LARGEST_DAMPING = 1e8
+_RUNNING = -1
 
 
 class Descent(NamedTuple):
@@ -38,7 +44,7 @@ def descend(
         start: first parameters, moved within the bounds.
         lowest, highest: bounds (F,).
         steps: evaluations at most; with none the start comes back, at infinite cost.
-        tolerance: converged when an accepted step, or any the model offers, lowers the cost by less than this.
+        tolerance: converged when an accepted step, or the next one proposed, lowers the cost by less than this.
     """
 
     def proposal(fit: Array, normal: Normal, damping: Array) -> Array:
@@ -50,35 +56,40 @@ def descend(
         move = jnp.where(jnp.isfinite(move), move, 0.0)
         return jnp.clip(fit + move, lowest, highest)
 
-    def body(state: tuple) -> tuple:
+    def body(state: _State) -> _State:
         fit, normal, damping, growth, count, _ = state
         first = count == 0  # the start itself is the first trial, so that there is one evaluation to compile
         trial = jnp.where(first, start, proposal(fit, normal, damping))
         move = trial - fit
         foreseen = -(2.0 * move @ normal.slope + move @ normal.matrix @ move)
-        found = evaluate(trial)
-        gain = normal.cost - found.cost
-        better = first | (jnp.isfinite(found.cost) & (gain > 0))
+        there = evaluate(trial)
+        gain = normal.cost - there.cost
+        finite = jnp.isfinite(there.cost) & jnp.isfinite(there.slope).all() & jnp.isfinite(there.matrix).all()
+        better = first | (finite & (gain > 0))
         ratio = gain / jnp.maximum(foreseen, 1e-30)
         eased = damping * jnp.maximum(1.0 / 9.0, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
         done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(foreseen) < 0.1 * tolerance)
-        ended = ~first & (done | (damping > 1e8))
-        pick = lambda new, old: jnp.where(better, new, old)  # noqa: E731
+        code = jnp.where(done, CONVERGED, jnp.where(damping > _LARGEST_DAMPING, STUCK, _RUNNING))
+        code = jnp.where(first, jnp.where(finite, _RUNNING, NOT_FINITE), code)
+
+        def pick(new: Array, old: Array) -> Array:
+            return jnp.where(better, new, old)
+
         return (
             pick(trial, fit),
-            jax.tree.map(pick, found, normal),
+            jax.tree.map(pick, there, normal),
             jnp.where(first, damping, jnp.where(better, jnp.maximum(eased, 1e-7), damping * growth)),
             jnp.where(better, 2.0, growth * 2.0).astype(fit.dtype),
             count + 1,
-            jnp.where(ended, CONVERGED, -1).astype(jnp.int32),
+            code.astype(jnp.int32),
         )
 
     start = jnp.clip(start, lowest, highest)
     size, dtype = start.shape[0], start.dtype
     nothing = Normal(jnp.full((), jnp.inf, dtype), jnp.eye(size, dtype=dtype), jnp.zeros(size, dtype))
     zero = jnp.zeros((), jnp.int32)
-    first = (start, nothing, jnp.asarray(1e-3, dtype), jnp.asarray(2.0, dtype), zero, zero - 1)
-    fit, normal, _, _, count, code = jax.lax.while_loop(lambda state: (state[-1] < 0) & (state[-2] < steps), body, first)
-    bounded = jnp.any((fit <= lowest) | (fit >= highest))
-    code = jnp.where(bounded, AT_BOUND, jnp.where(code < 0, STUCK, code)).astype(jnp.int32)
+    first = (start, nothing, jnp.asarray(1e-3, dtype), jnp.asarray(2.0, dtype), zero, zero + _RUNNING)
+    fit, normal, _, _, count, code = jax.lax.while_loop(lambda state: (state[-1] == _RUNNING) & (state[-2] < steps), body, first)
+    bounded = (code != NOT_FINITE) & jnp.any((fit <= lowest) | (fit >= highest))
+    code = jnp.where(bounded, AT_BOUND, jnp.where(code == _RUNNING, STUCK, code)).astype(jnp.int32)
     return Descent(fit, normal, count, code)

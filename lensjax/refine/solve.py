@@ -17,7 +17,7 @@ from lensjax.image.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import HIGHEST, LOWEST, from_fit
 from lensjax.refine import interval
-from lensjax.refine.covariance import errors_of, parameters_of, shift_aware_inverse
+from lensjax.refine.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
 from lensjax.refine.levenberg_marquardt import CONVERGED, STATUS, Descent, descend
 from lensjax.refine.objective import EDGE, Light, sharp, soft
 from lensjax.refine.solution import Solution
@@ -37,6 +37,8 @@ _FAR = 1e5  # px: where nothing is
 _EXPLAINED = 0.99  # share of the image's squared light that a success explains
 _ABOVE = 2.0  # chi² from which residuals are said to be above the noise
 _LONG = 30  # terms from which the coarse search takes the series for its limit
+_ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix is made again in float64
+_SINGULAR = 1e-7  # conditioning that float32 does not resolve: there is no yardstick for the interval fit
 _RIVAL = 1.5  # a second start is followed up where its coarse cost is within this factor of the best
 
 
@@ -237,9 +239,9 @@ def _unusable(image: np.ndarray, starts: np.ndarray) -> str | None:
     """Why an image (n, n) cannot be fitted from its starts (S, 8), or None."""
     bad = int((~np.isfinite(image)).sum())
     if bad:
-        return f"{bad} pixels are not finite numbers"
+        return "1 pixel is not a finite number" if bad == 1 else f"{bad} pixels are not finite numbers"
     if not np.isfinite(starts).all(axis=1).any():
-        return "no start is of finite numbers"
+        return "no start has finite coordinates"
     return None
 
 
@@ -350,7 +352,10 @@ def _finish(
     mean_square = float((residual[lit] ** 2).mean()) if lit.any() else 0.0
     noise = ROUNDING_VARIANCE if variance is None else variance
     assumed = noise if certified is not None or variance is not None else max(noise, mean_square)
-    white = shift_aware_inverse(np.asarray(descent.normal.matrix), free_shift)
+    matrix = np.asarray(descent.normal.matrix)
+    if conditioning(matrix, free_shift=free_shift) < _ILL_CONDITIONED:
+        matrix = fisher(problem, np.asarray(descent.fit), method=method, free_shift=free_shift)
+    white = shift_aware_inverse(matrix, free_shift)
     values, jacobian = (np.asarray(part) for part in parameters_of(problem, fit))
     bound, _, _ = errors_of(problem, values, jacobian, white * assumed)
     covariance = white * assumed if certified is None else certified.covariance
@@ -397,9 +402,10 @@ def _whole_cost(problem: Problem, image: np.ndarray, optimum: _Optimum, free_shi
 
 def _interval(problem: Problem, image: np.ndarray, optimum: _Optimum, free_shift: bool, seed: int) -> interval.Interval | None:
     """The set of parameters with which every pixel of the image agrees, about a descent's end, if there is one."""
-    covariance = shift_aware_inverse(np.asarray(optimum.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
-    if not np.isfinite(covariance).all() or np.any(np.diag(covariance) < 0):
+    matrix = np.asarray(optimum.descent.normal.matrix)
+    if conditioning(matrix, free_shift=free_shift) < _SINGULAR:
         return None
+    covariance = shift_aware_inverse(matrix, free_shift) * ROUNDING_VARIANCE
     pixels, start = optimum.pixels, np.asarray(optimum.descent.fit, np.float64)
     for _ in range(2):  # a second time where the first set shows light beyond the pixels that it looked at
         certified = interval.solve(
