@@ -133,7 +133,7 @@ def cramer_rao(
     """The Cramér–Rao bound: the least standard deviation of any unbiased estimate, were the noise white.
 
     Args:
-        problem: what is seen, and how.
+        problem: what the images show, and how.
         params: systems (N, P) in file units.
         method: how the images are made; the problem's own by default.
         free_shift: whether the place of the whole image is unknown and fitted along.

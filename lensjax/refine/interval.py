@@ -15,6 +15,7 @@ errors ("whitened"), in which the set has a size of about ¼.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ from lensjax.refine.objective import Light, jacobian
 
 HALF = 0.5
 EXACT = 1e-6
-"""Slack [grey] allowed for a renderer in float64."""
+"""Slack [grey] of a renderer in float64."""
 LOOSE = 5e-3
 """Slack [grey] up to which an image counts as made by this model: rendered in float32, say."""
 _TRUST = 8.0  # how far along each axis, in least-squares errors, the first linearisation is trusted
@@ -38,13 +39,13 @@ _TIGHT = 4096  # pixels at which the linearisation is checked
 
 @dataclass(frozen=True)
 class Interval:
-    """Parameters that an 8-bit image allows.
+    """The parameters with which every pixel of an 8-bit image agrees.
 
     Attributes:
-        fit: mean of the allowed set (F,).
+        fit: mean of the set (F,).
         covariance: of a uniform distribution over it (F, F).
-        lowest, highest: extent of the set along each direction asked for (D,), relative to `fit`.
-        slack: what pixels were allowed beyond ½ [grey].
+        lowest, highest: extent of the set along each direction (D,), relative to `fit`.
+        slack: how far beyond ½ a pixel may be off [grey].
     """
 
     fit: np.ndarray
@@ -56,7 +57,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class _Constraints:
-    """rows @ z ≤ bounds, about a point and along whitened axes; `pixels` says which pixel each row is from."""
+    """rows @ z ≤ bounds, about a point and along whitened axes; `pixels` is the pixel each row is from."""
 
     rows: np.ndarray
     bounds: np.ndarray
@@ -73,20 +74,32 @@ def violated_pixels(grey: np.ndarray, inside: np.ndarray, image: np.ndarray, *, 
     return int(wrong.sum())
 
 
+class _Linear(NamedTuple):
+    """A model of M pixels about a point: grey levels (M,), distances inside the window (M,) and, along whitened axes, the Jacobians
+    (M, F) of both and the norms (M,) of their rows."""
+
+    grey: np.ndarray
+    inside: np.ndarray
+    jacobian: np.ndarray
+    edge_jacobian: np.ndarray
+    norm: np.ndarray
+    edge_norm: np.ndarray
+
+
 @partial(jax.jit, static_argnames="light")
 def _linearise(light: Light, fit: Array, whitener: Array, x: Array, y: Array) -> tuple[Array, ...]:
-    grey, inside, slopes, edge_slopes = jacobian(light, fit, x, y)
-    flat = (whitener.T @ slopes.reshape(fit.shape[0], -1)).T
-    edge = (whitener.T @ edge_slopes.reshape(fit.shape[0], -1)).T
-    norm = jnp.sqrt((flat * flat).sum(axis=1))
-    edge_norm = jnp.sqrt((edge * edge).sum(axis=1))
-    return grey.reshape(-1), inside.reshape(-1), flat, edge, norm, edge_norm
+    grey, inside, columns, edge_columns = jacobian(light, fit, x, y)
+    rows = (whitener.T @ columns.reshape(fit.shape[0], -1)).T
+    edge_rows = (whitener.T @ edge_columns.reshape(fit.shape[0], -1)).T
+    norm = jnp.sqrt((rows * rows).sum(axis=1))
+    edge_norm = jnp.sqrt((edge_rows * edge_rows).sum(axis=1))
+    return grey.reshape(-1), inside.reshape(-1), rows, edge_rows, norm, edge_norm
 
 
-def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, slack: float) -> _Constraints:
-    """The inequalities that matter within ±reach along each axis of the point at which `seen` was linearised."""
-    grey, inside, slopes, edge_slopes, norm, edge_norm = seen
-    reach = reach * np.sqrt(slopes.shape[1])  # from the middle of a cube to its corner
+def _constraints(linear: _Linear, image: np.ndarray, reach: float, slack: float) -> _Constraints:
+    """The inequalities that matter within ±reach along each axis of the point at which the model was linearised."""
+    grey, inside, rows_of, edge_rows_of, norm, edge_norm = linear
+    reach = reach * np.sqrt(rows_of.shape[1])  # from the middle of a cube to its corner
     dark = image == 0
     certainly_in = inside > reach * edge_norm
     certainly_out = inside < -reach * edge_norm
@@ -97,7 +110,7 @@ def _constraints(seen: tuple[np.ndarray, ...], image: np.ndarray, reach: float, 
     lower = ~dark & (below > -reach * norm)
     lit = ~dark & ~certainly_in
     unlit = dark & ~certainly_in & ~certainly_out & (above > reach * norm)
-    rows = [slopes[upper], -slopes[lower], -edge_slopes[lit], edge_slopes[unlit]]
+    rows = [rows_of[upper], -rows_of[lower], -edge_rows_of[lit], edge_rows_of[unlit]]
     bounds = [slack - above[upper], slack - below[lower], slack + inside[lit], slack - inside[unlit]]
     pixels = [np.flatnonzero(part) for part in (upper, lower, lit, unlit)]
     return _Constraints(np.concatenate(rows), np.concatenate(bounds), np.concatenate(pixels))
@@ -113,14 +126,14 @@ def _cutting_planes(
     box = np.stack([-limits, limits], axis=1)
     while True:
         active = np.flatnonzero(working)
-        answer = linprog(cost, A_ub=rows[active], b_ub=bounds[active], bounds=box, method="highs-ds")
-        if answer.x is None:
+        optimum = linprog(cost, A_ub=rows[active], b_ub=bounds[active], bounds=box, method="highs-ds")
+        if optimum.x is None:
             return None, working
-        excess = rows @ answer.x - bounds
+        excess = rows @ optimum.x - bounds
         worst = np.argpartition(-excess, min(24, len(excess) - 1))[:24]
         worst = worst[(excess[worst] > 1e-9) & ~working[worst]]
         if worst.size == 0:
-            return answer.x, working
+            return optimum.x, working
         working = working.copy()
         working[worst] = True
 
@@ -139,14 +152,14 @@ def _centre(limits: _Constraints, reach: float) -> tuple[np.ndarray, float, np.n
     cost[-1] = -1.0
     box = np.full(dimension + 1, reach)
     box[-1] = 1e3 * reach
-    answer, working = _cutting_planes(cost, lifted, distance, box, working)
-    if answer is None:
+    optimum, working = _cutting_planes(cost, lifted, distance, box, working)
+    if optimum is None:
         return np.zeros(dimension), -np.inf, working
-    return answer[:-1], float(answer[-1]), working
+    return optimum[:-1], float(optimum[-1]), working
 
 
 def _least_slack(limits: _Constraints, reach: float) -> float:
-    """The slack [grey] that every row must be given for the set to exist."""
+    """The slack [grey] that every row needs for the set to exist."""
     lifted = np.concatenate([limits.rows, -np.ones((len(limits.rows), 1))], axis=1)
     working = np.zeros(len(lifted), bool)
     working[np.argsort(limits.bounds)[:64]] = True
@@ -154,8 +167,8 @@ def _least_slack(limits: _Constraints, reach: float) -> float:
     cost[-1] = 1.0
     box = np.full(lifted.shape[1], reach)
     box[-1] = 1e3
-    answer, _ = _cutting_planes(cost, lifted, limits.bounds, box, working)
-    return np.inf if answer is None else float(answer[-1])
+    optimum, _ = _cutting_planes(cost, lifted, limits.bounds, box, working)
+    return np.inf if optimum is None else float(optimum[-1])
 
 
 def _sample(limits: _Constraints, start: np.ndarray, seed: int) -> np.ndarray:
@@ -204,7 +217,7 @@ def solve(
         x, y: their points (M,), float64.
         start: least-squares solution (F,).
         covariance: its covariance (F, F): the yardstick.
-        directions: fit (F,) → (D, F), the linear functions of the parameters whose extent is wanted.
+        directions: fit (F,) → (D, F), the linear functions of the parameters whose extent is returned.
         seed: of the sampling.
 
     Returns:
@@ -213,29 +226,29 @@ def solve(
     pixels = np.asarray(image, np.float64)
     whitener = np.linalg.cholesky(covariance + 1e-14 * np.diag(np.diag(covariance)))
 
-    def linearise(fit: np.ndarray) -> tuple[np.ndarray, ...]:
-        return tuple(np.asarray(part) for part in _linearise(light, fit, whitener, x, y))
+    def linearise(fit: np.ndarray) -> _Linear:
+        return _Linear(*(np.asarray(part) for part in _linearise(light, fit, whitener, x, y)))
 
-    found = _feasible(linearise, whitener, pixels, np.asarray(start, np.float64))
-    if found is None:
+    feasible = _feasible(linearise, whitener, pixels, np.asarray(start, np.float64))
+    if feasible is None:
         return None
-    fit, seen, trust, slack = found
-    limits = _constraints(seen, pixels, trust, slack)
+    fit, linear, trust, slack = feasible
+    limits = _constraints(linear, pixels, trust, slack)
     z, radius, working = _centre(limits, trust)
     if radius <= 0:
         return None
     points = _sample(_nearest(limits, z, trust), z, seed)
     mean = points.mean(axis=0)
-    for share in (1.0, 0.5, 0.25, 0.0):  # where the set is bent, its mean can lie outside it: come back towards its middle
-        final = fit + share * (whitener @ mean)
+    for fraction in (1.0, 0.5, 0.25, 0.0):  # where the set is bent, its mean can lie outside it: come back towards its middle
+        final = fit + fraction * (whitener @ mean)
         grey, inside = (np.asarray(part) for part in _values(light, final, x, y))
         if violated_pixels(grey, inside, pixels, slack=slack) == 0:
             break
-    wanted = directions(fit) @ whitener
-    both = np.concatenate([wanted, -wanted])
-    # What the linearisation leaves out, seen at the set's corners, is given to every row as room.
+    forward = directions(fit) @ whitener
+    both = np.concatenate([forward, -forward])
+    # What the linearisation neglects, measured at the set's corners, widens every row's bound.
     corners = mean + 1.25 * (points[np.argmax(points @ both.T, axis=0)] - mean)
-    limits = _with_bend(light, limits, seen, fit, whitener, corners, x, y)
+    limits = _with_bend(light, limits, linear, fit, whitener, corners, x, y)
     high, low = np.split(_extents(limits, both, 2.0 * trust, working), 2)
     offset = directions(fit) @ (final - fit)
     return Interval(
@@ -248,36 +261,36 @@ def solve(
 
 
 def _feasible(
-    linearise: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    linearise: Callable[[np.ndarray], _Linear],
     whitener: np.ndarray,
     pixels: np.ndarray,
     fit: np.ndarray,
-) -> tuple[np.ndarray, tuple[np.ndarray, ...], float, float] | None:
+) -> tuple[np.ndarray, _Linear, float, float] | None:
     """A point where no pixel is violated, its linearisation, the distance to which that holds, and the slack needed."""
     trust, slack = _TRUST, EXACT
-    seen = linearise(fit)
-    excess = _excess(seen[0], seen[1], pixels, slack)
+    linear = linearise(fit)
+    excess = _excess(linear.grey, linear.inside, pixels, slack)
     for _ in range(_ROUNDS):
-        limits = _constraints(seen, pixels, trust, slack)
+        limits = _constraints(linear, pixels, trust, slack)
         if len(limits.rows) == 0:
             return None
         z, radius, _ = _centre(limits, trust)
         if excess == 0 and (radius <= 0 or np.abs(z).max() < 0.1 * trust):
-            return fit, seen, trust, slack
+            return fit, linear, trust, slack
         trial = fit + whitener @ z
-        trial_seen = linearise(trial)
-        trial_excess = _excess(trial_seen[0], trial_seen[1], pixels, slack)
+        trial_linear = linearise(trial)
+        trial_excess = _excess(trial_linear.grey, trial_linear.inside, pixels, slack)
         if trial_excess < excess or trial_excess == 0:
             settled = excess == 0
-            fit, seen, excess = trial, trial_seen, trial_excess
+            fit, linear, excess = trial, trial_linear, trial_excess
             if settled:
-                return fit, seen, trust, slack
+                return fit, linear, trust, slack
             if excess == 0:
                 trust = max(2.0, 2.0 * np.abs(z).max())
         elif excess == 0:  # already a solution, whose surroundings bend more than its linearisation says
             trust *= 0.3
             if trust < 0.05:
-                return fit, seen, trust, slack
+                return fit, linear, trust, slack
         else:
             trust *= 0.3
             if trust < 0.05:
@@ -285,8 +298,8 @@ def _feasible(
                 if needed > LOOSE or slack > EXACT:
                     return None
                 slack, trust = max(1.5 * needed, 1e-4), _TRUST
-                excess = _excess(seen[0], seen[1], pixels, slack)
-    return (fit, seen, trust, slack) if excess == 0 else None
+                excess = _excess(linear.grey, linear.inside, pixels, slack)
+    return (fit, linear, trust, slack) if excess == 0 else None
 
 
 def _nearest(limits: _Constraints, z: np.ndarray, trust: float) -> _Constraints:
@@ -302,11 +315,11 @@ def _nearest(limits: _Constraints, z: np.ndarray, trust: float) -> _Constraints:
     )
 
 
-def _extents(limits: _Constraints, wanted: np.ndarray, trust: float, working: np.ndarray) -> np.ndarray:
-    """How far the set reaches along each of `wanted` (D, F), (D,)."""
-    box = np.full(wanted.shape[1], trust)
+def _extents(limits: _Constraints, directions: np.ndarray, trust: float, working: np.ndarray) -> np.ndarray:
+    """How far the set reaches along each of `directions` (D, F), (D,)."""
+    box = np.full(directions.shape[1], trust)
     extents = []
-    for row in wanted:
+    for row in directions:
         corner, working = _cutting_planes(-row, limits.rows, limits.bounds, box, working)
         extents.append(np.inf if corner is None else row @ corner)
     return np.asarray(extents)
@@ -315,7 +328,7 @@ def _extents(limits: _Constraints, wanted: np.ndarray, trust: float, working: np
 def _with_bend(
     light: Light,
     limits: _Constraints,
-    seen: tuple[np.ndarray, ...],
+    linear: _Linear,
     fit: np.ndarray,
     whitener: np.ndarray,
     corners: np.ndarray,
@@ -328,8 +341,8 @@ def _with_bend(
     chosen = np.resize(tight, _TIGHT)
     fits = fit + corners @ whitener.T
     grey = np.asarray(_values_at(light, fits, x[chosen], y[chosen]))
-    bend = np.zeros(len(seen[0]))
-    bend[chosen] = np.abs(grey - seen[0][chosen] - corners @ seen[2][chosen].T).max(axis=0)
+    bend = np.zeros(len(linear.grey))
+    bend[chosen] = np.abs(grey - linear.grey[chosen] - corners @ linear.jacobian[chosen].T).max(axis=0)
     return _Constraints(limits.rows, limits.bounds + bend[limits.pixels], limits.pixels)
 
 

@@ -31,30 +31,30 @@ def jacobian(light: Light, fit: Array, x: Array, y: Array) -> tuple[Array, Array
     One linearisation serves all directions, which are then unrolled: on a CPU this is many times quicker than `jacfwd`.
     """
 
-    def seen(at: Array) -> tuple[Array, Array]:
+    def values_at(at: Array) -> tuple[Array, Array]:
         grey, inside = light(at, x, y)
         return grey, jnp.broadcast_to(inside, grey.shape)
 
-    (grey, inside), push = jax.linearize(seen, fit)
+    (grey, inside), push = jax.linearize(values_at, fit)
     pushed = [push(unit) for unit in jnp.eye(fit.shape[0], dtype=fit.dtype)]
     return grey, inside, jnp.stack([p[0] for p in pushed]), jnp.stack([p[1] for p in pushed])
 
 
 def sharp(light: Light, fit: Array, image: Array, x: Array, y: Array) -> Normal:
     """Normal equations against the image itself; pixels within `EDGE` of the window's edge do not count."""
-    grey, inside, slopes, _ = jacobian(light, fit, x, y)
+    grey, inside, columns, _ = jacobian(light, fit, x, y)
     counts, kept = jnp.abs(inside) >= EDGE, inside >= 0
     residual = jnp.where(counts, jnp.where(kept, grey, 0.0) - image, 0.0)
-    return _normal(residual, jnp.where(counts & kept, slopes, 0.0))
+    return _normal(residual, jnp.where(counts & kept, columns, 0.0))
 
 
 def soft(light: Light, fit: Array, image: Array, x: Array, y: Array, *, width: float) -> Normal:
     """Normal equations with the window's edge spread over `width` px, so that it too has a derivative."""
-    grey, inside, slopes, edge_slopes = jacobian(light, fit, x, y)
+    grey, inside, columns, edge_columns = jacobian(light, fit, x, y)
     depth = inside / width + 0.5
     kept = jnp.clip(depth, 0.0, 1.0)
     on_edge = (depth > 0) & (depth < 1)
-    columns = slopes * kept + jnp.where(on_edge, grey * edge_slopes / width, 0.0)
+    columns = columns * kept + jnp.where(on_edge, grey * edge_columns / width, 0.0)
     return _normal(kept * grey - image, columns)
 
 

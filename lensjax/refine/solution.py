@@ -25,7 +25,7 @@ class Solution:
         shift: (N, 2) place seen from the lens that stands at the image's centre [px].
         chi2: (N,) mean squared residual over the noise variance: of the lit pixels where grey levels are rounded, else of all.
         violated: (N,) pixels that do not round to the observed value; NaN where there is no fit.
-        slack: (N,) what the interval fit allowed pixels beyond ½ [grey]; NaN where there is none.
+        slack: (N,) how far beyond ½ a pixel may be off in the interval fit [grey]; NaN where there is none.
         kind: "interval" or "least squares", for each image; empty where there is no fit.
         method: how the lens equation was solved, for each image; empty where there is no fit.
         success: (N,) whether the descent converged and the model explains the image.
@@ -53,20 +53,21 @@ class Solution:
     @staticmethod
     def failed(names: tuple[str, ...], reason: str, *, coordinates: int) -> "Solution":
         """One image without a fit: no success, no numbers, and the reason in words. `coordinates` is F."""
-        one, each, pairs = np.full(1, np.nan), np.full((1, len(names)), np.nan), np.full((1, len(names), len(names)), np.nan)
+        count = len(names)
+        number, row, square = np.full(1, np.nan), np.full((1, count), np.nan), np.full((1, count, count), np.nan)
         return Solution(
             names=names,
-            params=each,
-            errors=each,
-            covariance=pairs,
-            lowest=each,
-            highest=each,
-            bound=each,
+            params=row,
+            errors=row,
+            covariance=square,
+            lowest=row,
+            highest=row,
+            bound=row,
             fit=np.full((1, coordinates), np.nan),
             shift=np.full((1, 2), np.nan),
-            chi2=one,
-            violated=one,
-            slack=one,
+            chi2=number,
+            violated=number,
+            slack=number,
             kind=("",),
             method=("",),
             success=np.zeros(1, bool),

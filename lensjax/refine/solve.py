@@ -34,7 +34,7 @@ _SIZES = (24_576, 65_536)  # pixels that one compiled descent works on; more tha
 _MARGIN = 5  # px about the image's light that are looked at too
 _GLIMMER = 0.02  # grey level from which a model's pixel is looked at
 _FAR = 1e5  # px: where nothing is
-_EXPLAINED = 0.99  # share of the image's squared light that a success explains
+_EXPLAINED = 0.99  # part of the image's squared light that a success explains
 _ABOVE = 2.0  # chi² from which residuals are said to be above the noise
 _LONG = 30  # terms from which the coarse search takes the series for its limit
 _ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix is made again in float64
@@ -54,14 +54,14 @@ def _light(problem: Problem, method: str, free_shift: bool) -> Light:
 
 @partial(jax.jit, static_argnames=("light", "n", "field", "stride"))
 def _search(light: Light, n: int, field: int, stride: int, images: Array, starts: Array, count: Array) -> Descent:
-    """Descents (C, S) on every `stride`-th pixel of images (C, n, n) from starts (C, S, 8); the first `count` are wanted."""
+    """Descents (C, S) on every `stride`-th pixel of images (C, n, n) from starts (C, S, 8); only the first `count` are used."""
     x, y = pixel_points(n, field, dtype=images.dtype)
     x, y, thin = x[:, ::stride], y[::stride], images[:, ::stride, ::stride]
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
-    def one(image: Array, start: Array, wanted: Array) -> Descent:
+    def one(image: Array, start: Array, used: Array) -> Descent:
         evaluate = lambda fit: soft(light, fit, image, x, y, width=2.0 * stride * field / n)  # noqa: E731
-        steps = jnp.where(wanted, _COARSE_STEPS, 0)
+        steps = jnp.where(used, _COARSE_STEPS, 0)
         return descend(evaluate, start, *bounds, steps=steps, tolerance=_COARSE_TOLERANCE)
 
     def all_of(row: tuple[Array, Array, Array]) -> Descent:
@@ -75,7 +75,7 @@ def _search(light: Light, n: int, field: int, stride: int, images: Array, starts
 
 @partial(jax.jit, static_argnames="light")
 def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, count: Array) -> Descent:
-    """Descents (C,) on pixels (C, M) at points x, y (C, M), one start (C, 8) each; only the first `count` are wanted."""
+    """Descents (C,) on pixels (C, M) at points x, y (C, M), one start (C, 8) each; only the first `count` are used."""
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
     def one(image: Array, x: Array, y: Array, start: Array, index: Array) -> Descent:
@@ -165,7 +165,7 @@ def refine(
     An image that cannot be fitted (pixels or starts that are not finite, say) has a row whose `status` says why; it changes no other.
 
     Args:
-        problem: what is seen; its method says how the lens equation is solved.
+        problem: what the images show; its method says how the lens equation is solved.
         images: (N, n, n) grey levels 0…255, n the problem's image size.
         starts: (N, S, 8) fit coordinates, see `starts`.
         methods: ways of solving the lens equation to try, the likeliest first; by default the problem's own, and the whole image

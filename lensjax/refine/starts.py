@@ -44,7 +44,7 @@ def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def from_moments(image: np.ndarray, *, directions: int = 8) -> np.ndarray:
     """(6 · directions, 8): an ellipse with the image's moments, bent towards each direction, weakly and strongly, by lenses of
-    little and of much stretch. No network is asked: 48 starts for 8 directions."""
+    little and of much stretch, without a network: 48 starts for 8 directions."""
     mean, spread = moments(np.asarray(image, np.float64))
     eigenvalues, axes = np.linalg.eigh(spread)
     log_size = 0.25 * np.log(eigenvalues.prod())
