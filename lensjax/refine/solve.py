@@ -291,14 +291,14 @@ def _ranked(candidates: list[_Candidate], methods: Sequence[str]) -> list[_Candi
 
 
 def _descend_all(problem: Problem, images: np.ndarray, candidates: list[list[_Candidate]], free_shift: bool) -> list[list[_Optimum]]:
-    """Fine descents of every image's candidates, those of one method and size in one call."""
-    optima: list[list[_Optimum]] = [[] for _ in images]
-    jobs: dict[tuple[str, int], list[tuple[int, _Candidate, _Pixels]]] = {}
+    """Fine descents of every image's candidates, in their order; those of one method and size run in one call."""
+    optima: dict[tuple[int, int], _Optimum] = {}
+    jobs: dict[tuple[str, int], list[tuple[tuple[int, int], _Candidate, _Pixels]]] = {}
     for i, row in enumerate(candidates):
-        for c in row:
+        for rank, c in enumerate(row):
             grey, _ = _model(problem, c.fit.astype(np.float32), c.method, free_shift)
             pixels = _pixels(problem, images[i], grey)
-            jobs.setdefault((c.method, len(pixels.x)), []).append((i, c, pixels))
+            jobs.setdefault((c.method, len(pixels.x)), []).append(((i, rank), c, pixels))
     for (method, _), job in jobs.items():
         for first in range(0, len(job), CHUNK):
             part = job[first : first + CHUNK]
@@ -306,10 +306,10 @@ def _descend_all(problem: Problem, images: np.ndarray, candidates: list[list[_Ca
             starts = _padded(np.stack([c.fit for _, c, _ in part]).astype(np.float32))
             light = _light(problem, method, free_shift)
             descents = jax.tree.map(np.asarray, _polish(light, image, x, y, starts, np.int32(len(part))))
-            for k, (i, c, pixels) in enumerate(part):
+            for k, (place, c, pixels) in enumerate(part):
                 descent: Descent = jax.tree.map(lambda leaf, k=k: leaf[k], descents)
-                optima[i].append(_Optimum(c.method, pixels, descent))
-    return optima
+                optima[place] = _Optimum(c.method, pixels, descent)
+    return [[optima[i, rank] for rank in range(len(row))] for i, row in enumerate(candidates)]
 
 
 def _finish(

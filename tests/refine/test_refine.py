@@ -7,8 +7,10 @@ import pytest
 
 from lensjax import estimate, problems
 from lensjax.image.detector import quantise
-from lensjax.refine import cramer_rao, from_moments, model_image, refine
+from lensjax.refine import cramer_rao, from_moments, model_image, refine, solve
 from lensjax.refine.covariance import fisher
+from lensjax.refine.levenberg_marquardt import Descent
+from lensjax.refine.objective import Normal
 from lensjax.refine.starts import moments
 
 TRUTH = np.array(
@@ -47,15 +49,15 @@ def test_interval_fit_finds_the_truth(solution):
     assert (solution.violated == 0).all()
     bound = cramer_rao(problems.get("sis2023", method="raytrace"), TRUTH)
     error = np.abs(solution.params - CANONICAL)
-    told = np.isfinite(bound)
-    assert (error[told] < bound[told]).all()
-    assert np.median(error[told] / bound[told]) < 0.3 * 0.674
+    identified = np.isfinite(bound)
+    assert (error[identified] < bound[identified]).all()
+    assert np.median(error[identified] / bound[identified]) < 0.3 * 0.674
 
 
 def test_certified_bounds_hold_the_truth_and_are_tight(solution):
-    told = np.isfinite(solution.errors)
-    assert (CANONICAL >= solution.lowest - 1e-9)[told].all()
-    assert (CANONICAL <= solution.highest + 1e-9)[told].all()
+    identified = np.isfinite(solution.errors)
+    assert (CANONICAL >= solution.lowest - 1e-9)[identified].all()
+    assert (CANONICAL <= solution.highest + 1e-9)[identified].all()
     half = 0.5 * (solution.highest - solution.lowest)
     assert (half[:2] > solution.errors[:2]).all()  # a standard deviation lies within the set
     assert (half[:2, 0] < 0.5).all()
@@ -79,13 +81,13 @@ def test_noise_falls_back_on_least_squares_with_honest_errors(whole):
     """The first image is left out: light at the lens's very centre, where the exact map is not smooth, traps least squares."""
     noisy = whole[1:] + np.random.default_rng(0).normal(0.0, 3.0, whole[1:].shape)
     problem = problems.get("sis2023", method="raytrace")
-    found = estimate.solve(problem, noisy, TRUTH[1:], rounded=False, variance=9.0, search_on=False)
-    assert found.kind == ("least squares",) * 2
-    np.testing.assert_allclose(found.chi2, 1.0, atol=0.05)
-    told = np.isfinite(found.errors)
-    pull = (np.abs(found.params - CANONICAL[1:]) / found.errors)[told]
+    fit = estimate.solve(problem, noisy, TRUTH[1:], rounded=False, variance=9.0, search_on=False)
+    assert fit.kind == ("least squares",) * 2
+    np.testing.assert_allclose(fit.chi2, 1.0, atol=0.05)
+    identified = np.isfinite(fit.errors)
+    pull = (np.abs(fit.params - CANONICAL[1:]) / fit.errors)[identified]
     assert pull.max() < 4.5 and 0.2 < np.median(pull) < 1.5
-    assert np.isnan(found.lowest).all()
+    assert np.isnan(fit.lowest).all()
 
 
 def test_cramer_rao_against_finite_differences():
@@ -147,8 +149,22 @@ def test_from_moments_alone_the_thesis_images():
     """No network: 48 starts from image moments, on images with the roulette's cut and its spurious images."""
     problem = problems.get("sis2023")
     rounded = np.round(images("roulette"))
-    found = estimate.solve(problem, rounded, None)
-    assert found.kind == ("interval",) * 3
+    fit = estimate.solve(problem, rounded, None)
+    assert fit.kind == ("interval",) * 3
     bound = cramer_rao(problem, TRUTH)
-    told = np.isfinite(bound)
-    assert ((np.abs(found.params - CANONICAL) / bound)[told] < 1.0).all()
+    identified = np.isfinite(bound)
+    assert ((np.abs(fit.params - CANONICAL) / bound)[identified] < 1.0).all()
+
+
+def test_the_order_of_candidates_is_not_changed_by_its_neighbours(monkeypatch):
+    """Descents run in groups of one method: another image's first candidate settled which method came first."""
+    problem = problems.get("sis2023", image_size=100)
+    nothing = Normal(np.zeros(16), np.zeros((16, 8, 8)), np.zeros((16, 8)))
+    monkeypatch.setattr(solve, "_model", lambda problem, fit, *rest: (np.zeros((100, 100)), np.zeros((100, 100))))
+    monkeypatch.setattr(
+        solve, "_polish", lambda light, images, x, y, starts, count: Descent(starts, nothing, np.zeros(16, int), np.zeros(16, int))
+    )
+    first, second, third = (solve._Candidate(np.full(8, k), method, 0.0) for k, method in enumerate(("roulette", "raytrace", "roulette")))
+    optima = solve._descend_all(problem, np.zeros((2, 100, 100)), [[first], [second, third]], True)
+    assert [[optimum.method for optimum in row] for row in optima] == [["roulette"], ["raytrace", "roulette"]]
+    assert [[optimum.descent.fit[0] for optimum in row] for row in optima] == [[0], [1, 2]]
