@@ -1,18 +1,36 @@
-"""Image files: grey levels in and out."""
+"""Image files: the one reader of PNG, TIFF, JPEG, BMP, GIF, FITS and NPY, and the writers.
+
+Row 0 of an array is the top of the image, and y points up. FITS counts rows from the bottom: its rows are turned over when they are
+read, so that an image looks as in any viewer of FITS files. A FITS extension is named as FILE[EXT], by number or name; otherwise the
+first image with two axes is read. Values are those of the file: FITS and float files are not scaled.
+"""
 
 import io
+import re
 import warnings
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from lensjax._internal.numbers import whole
 from lensjax.errors import BadInput
+from lensjax.files.read import read_bytes
 from lensjax.files.whole import write_bytes
 
+KINDS = "an image file (PNG, TIFF, JPEG, BMP, FITS or NPY)"
+"""What the reader reads, in words."""
+
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
-_EIGHT_BIT = ("1", "L", "P", "LA", "PA", "La", "RGB", "RGBA", "RGBa", "RGBX")
+_GREY = ("1", "L", "LA", "La")
+_EIGHT_BIT = (*_GREY, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
+_SIDE = 8192  # px, of an image that is read
+_LARGEST = 2 << 30  # bytes of a compressed FITS file's content
 
 
 @dataclass(frozen=True)
@@ -20,89 +38,262 @@ class Picture:
     """An image file's content.
 
     Attributes:
-        grey: (n, n) float32 grey levels, row 0 at the top.
-        rounded: whether they were rounded to whole levels 0…255 and nothing else: 8 bit, lossless.
+        path: the file.
+        values: (H, W) or, of a colour image, (H, W, 3) float32; row 0 at the top.
+        kind: the format: "PNG", "TIFF", "JPEG", "FITS", "NPY", …
+        mode: Pillow's name of the pixel type, such as "L", "RGB", "I;16"; that of the numbers, such as "float32", in FITS and NPY.
+        bits: bits of one value.
+        floating: whether values are floating-point numbers.
+        lossy: whether the format changes values, as JPEG does.
+        transparent: whether any pixel is partly transparent.
+        frames: pictures in the file; the first was read.
     """
 
-    grey: np.ndarray
-    rounded: bool
+    path: str
+    values: np.ndarray
+    kind: str
+    mode: str
+    bits: int
+    floating: bool = False
+    lossy: bool = False
+    transparent: bool = False
+    frames: int = 1
+
+    @property
+    def rounded(self) -> bool:
+        """Whether values were rounded to whole levels 0…255 and nothing else."""
+        return self.bits == 8 and not self.lossy
+
+    @property
+    def coloured(self) -> bool:
+        """Whether red, green and blue differ anywhere."""
+        return self.values.ndim == 3 and bool((self.values != self.values[..., :1]).any())
+
+    @property
+    def shape_text(self) -> str:
+        """The size for messages: "400×400 pixels"."""
+        return _pixels(self.values.shape[1], self.values.shape[0])
 
 
-def read(path: str | Path, *, size: int) -> Picture:
-    """The grey image of `size`×`size` pixels in a file.
+def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Picture:
+    """An image file of any of the formats.
 
-    Accepted are 8-bit grey, the same stored as RGB or with a palette, and 32-bit float (TIFF), whose values are grey levels too.
+    Args:
+        path: the file; FILE[EXT] names an extension of a FITS file.
+        size: pixels on a side that it must have; None takes any up to 8192.
+        smallest: least pixels on a side.
 
     Raises:
-        BadInput: no such file, not an image, another size, colour, transparency, another depth, several pictures in one file,
-            the same value everywhere, or a float that is not finite.
+        BadInput: it cannot be read, is no image, or has another size.
     """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise BadInput(f"{path}: this is a folder; an image file is asked for")
-        if path.stat().st_size == 0:
-            raise BadInput(f"{path}: the file is empty (0 bytes)")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)
-            with Image.open(path) as image:
-                return _picture(path, image, size)
-    except BadInput:
-        raise
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except PermissionError:
-        raise BadInput(f"{path}: the file cannot be read: permission denied") from None
-    except UnidentifiedImageError:
-        raise BadInput(f"{path}: not an image file; PNG or TIFF is asked for") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadInput(f"{path}: far too many pixels; {size}×{size} is asked for") from None
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
-        raise BadInput(f"{path}: the image cannot be read: {' '.join(str(error).split())}") from None
+    file, extension = _extension(Path(path))
+    content = read_bytes(file, KINDS)
+    if not content:
+        raise BadInput("the file is empty (0 bytes)", path=path, expected=KINDS)
+    if content[:2] == b"\x1f\x8b":
+        content = _unzipped(content, path)
+    fits = content[:9] == b"SIMPLE  ="
+    if extension and not fits:
+        raise BadInput(f"[{extension}] names an extension, and this is no FITS file", path=path, expected="the name of the file alone")
+    with _decoding(path):
+        if fits:
+            return _fits(path, content, extension, size, smallest)
+        if content[:6] == b"\x93NUMPY":
+            return _of_array(path, np.load(io.BytesIO(content), allow_pickle=False), "NPY", size, smallest)
+        return _by_pillow(path, content, size, smallest)
 
 
-def _picture(path: Path, image: Image.Image, size: int) -> Picture:
-    if image.size != (size, size):
-        width, height = image.size
-        raise BadInput(f"{path}: the image has {width}×{height} pixels; {size}×{size} is asked for")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise BadInput(f"{path}: {frames} pictures in one file; one is asked for")
-    if image.mode == "F":
-        grey = np.asarray(image, np.float32)
-        _check_float(path, grey)
-    elif image.mode in _EIGHT_BIT:
-        grey = _eight_bit(path, image)
-    else:
-        deep = image.mode.startswith("I")
-        kind = "more than 8 bits a pixel" if deep else f"pixels of kind {image.mode}"
-        raise BadInput(f"{path}: {kind}; 8-bit grey or 32-bit float (TIFF) is asked for")
+def read_grey(path: str | Path, *, size: int) -> Picture:
+    """The grey image of `size`×`size` pixels that an estimate is made from, as `grey_of` has it.
+
+    Raises:
+        BadInput: what `read` and `grey_of` refuse.
+    """
+    return grey_of(read(path, size=size))
+
+
+def grey_of(picture: Picture) -> Picture:
+    """A picture whose `values` (H, W) are grey levels that an estimate can be made from.
+
+    Accepted are 8-bit grey, the same stored as RGB or with a palette, and floats, whose values are grey levels too.
+
+    Raises:
+        BadInput: colour, transparency, another depth, several pictures in one file, the same value everywhere, or a float that is
+            not finite.
+    """
+    path = picture.path
+    grey = picture.values if picture.values.ndim == 2 else picture.values[..., 0]
+    if picture.frames > 1:
+        raise BadInput(f"{picture.frames} pictures in one file", path=path, expected="one picture")
+    if picture.floating:
+        bad = np.argwhere(~np.isfinite(grey))
+        if len(bad):
+            row, column = bad[0]
+            place = f"pixel (row {row}, column {column})"
+            raise BadInput(f"the value is {grey[row, column]}", path=path, place=place, expected="finite grey levels")
+        if 0 < grey.max() <= 1:
+            raise BadInput(f"the brightest pixel is {grey.max():g}", path=path, expected="grey levels 0…255, not 0…1")
+    elif picture.bits > 8 or picture.mode not in (*_EIGHT_BIT, "uint8"):
+        problem = "more than 8 bits a pixel" if picture.bits > 8 else f"pixels of kind {picture.mode}"
+        raise BadInput(problem, path=path, expected="8-bit grey or 32-bit float (TIFF)")
+    if picture.transparent:
+        raise BadInput("the image is partly transparent", path=path, expected="opaque grey")
+    if picture.coloured:
+        raise BadInput("the image is in colour", path=path, expected="grey")
     if grey.min() == grey.max():
         dark = "black everywhere" if grey.max() == 0 else f"{grey.max():g} everywhere"
-        raise BadInput(f"{path}: the image is {dark}; it must show a source")
-    return Picture(grey=grey, rounded=image.mode in _EIGHT_BIT and image.format in _LOSSLESS)
+        raise BadInput(f"the image is {dark}", path=path, expected="an image that shows a source")
+    return replace(picture, values=np.ascontiguousarray(grey))
 
 
-def _check_float(path: Path, grey: np.ndarray) -> None:
-    bad = np.argwhere(~np.isfinite(grey))
-    if len(bad):
-        row, column = bad[0]
-        value = grey[row, column]
-        raise BadInput(f"{path}: pixel (row {row}, column {column}) is {value}; finite grey levels are asked for")
-    if 0 < grey.max() <= 1:
-        raise BadInput(f"{path}: the brightest pixel is {grey.max():g}; grey levels are 0…255, not 0…1")
+def read_colour(path: str | Path) -> np.ndarray:
+    """Any 8-bit picture's pixels, grey (h, w) or coloured (h, w, 3), float32 levels 0…255; transparency is dropped.
+
+    Raises:
+        BadInput: what `read` refuses, or not 8 bits a channel, or less than 2 pixels on a side.
+    """
+    return levels_of(read(path, smallest=2))
 
 
-def _eight_bit(path: Path, image: Image.Image) -> np.ndarray:
-    """Grey levels of any 8-bit mode whose pixels are grey and opaque."""
-    channels = np.asarray(image.convert("RGBA"))
-    if (channels[..., 3] < 255).any():
-        raise BadInput(f"{path}: the image is partly transparent; opaque grey is asked for")
-    grey = channels[..., 0]
-    if (channels[..., :3] != grey[..., None]).any():
-        raise BadInput(f"{path}: the image is in colour; grey is asked for")
-    return grey.astype(np.float32)
+def levels_of(picture: Picture) -> np.ndarray:
+    """The levels 0…255 of an 8-bit picture, (H, W) or (H, W, 3) float32.
+
+    Raises:
+        BadInput: not 8 bits a channel.
+    """
+    if picture.bits > 8 or picture.mode not in (*_EIGHT_BIT, "uint8"):
+        raise BadInput(f"its pixels are of kind {picture.mode}", path=picture.path, expected="8 bits a channel")
+    return picture.values
+
+
+@contextmanager
+def _decoding(path: str | Path) -> Iterator[None]:
+    """Turns what goes wrong with an image's content into a `BadInput`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except BadInput:
+        raise
+    except UnidentifiedImageError:
+        raise BadInput("not an image file", path=path, expected=KINDS) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadInput("far too many pixels", path=path, expected=f"up to {_SIDE} on a side") from None
+    except Exception as error:  # decoders raise many kinds on damaged files
+        raise BadInput(f"the image cannot be read: {ascii(' '.join(str(error).split())[:200])[1:-1]}", path=path) from None
+
+
+def _pixels(width: int, height: int) -> str:
+    return f"{width}×{height} pixels"
+
+
+def _check_size(path: str | Path, width: int, height: int, size: int | None, smallest: int) -> None:
+    if size is not None and (width, height) != (size, size):
+        raise BadInput(f"the image has {_pixels(width, height)}", path=path, value=(width, height), expected=f"{size}×{size}")
+    if max(width, height) > _SIDE or min(width, height) < smallest:
+        expected = f"{smallest} to {_SIDE} on a side"
+        raise BadInput(f"the image has {_pixels(width, height)}", path=path, value=(width, height), expected=expected)
+
+
+def _by_pillow(path: str | Path, content: bytes, size: int | None, smallest: int) -> Picture:
+    with Image.open(io.BytesIO(content)) as image:
+        mode, kind = image.mode, image.format or ""
+        _check_size(path, image.width, image.height, size, smallest)
+        frames = int(getattr(image, "n_frames", 1))
+        transparent, bits, floating = False, 8, mode == "F"
+        if floating or mode.startswith("I"):
+            values = np.asarray(image, np.float32)
+            bits = 16 if mode.startswith("I;16") else 32
+        elif mode in _EIGHT_BIT:
+            channels = np.asarray(image.convert("RGBA"))
+            transparent = bool((channels[..., 3] < 255).any())
+            values = channels[..., 0] if mode in _GREY else channels[..., :3]
+        else:
+            values = np.asarray(image.convert("RGB"))
+    return Picture(
+        path=str(path),
+        values=values.astype(np.float32),
+        kind=kind,
+        mode=mode,
+        bits=bits,
+        floating=floating,
+        lossy=kind not in _LOSSLESS,
+        transparent=transparent,
+        frames=frames,
+    )
+
+
+def _of_array(path: str | Path, array: np.ndarray, kind: str, size: int | None, smallest: int) -> Picture:
+    """An array (H, W), or (H, W, 3) of 8-bit colours."""
+    colours = array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8
+    if not (array.ndim == 2 or colours):
+        raise BadInput(f"an array of shape {array.shape}", path=path, expected="an image with two axes")
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"values of type {array.dtype.name}", path=path, expected="numbers")
+    _check_size(path, array.shape[1], array.shape[0], size, smallest)
+    with np.errstate(all="ignore"):
+        values = np.ascontiguousarray(array, np.float32)
+    floating = array.dtype.kind == "f"
+    eight = array.dtype.kind == "b" or array.dtype == np.uint8
+    return Picture(str(path), values, kind, array.dtype.name, 8 if eight else max(16, 8 * array.dtype.itemsize), floating)
+
+
+def _extension(path: Path) -> tuple[Path, str]:
+    """FILE[EXT] as the file and the name or number of an extension; "" where none is named."""
+    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path.name)
+    try:
+        if match is None or path.exists():
+            return path, ""
+    except (OSError, ValueError):
+        return path, ""
+    return path.with_name(match[1]), match[2].strip()
+
+
+def _unzipped(content: bytes, path: str | Path) -> bytes:
+    try:
+        unzipper = zlib.decompressobj(wbits=31)
+        unzipped = unzipper.decompress(content, _LARGEST)
+    except zlib.error as error:
+        raise BadInput(f"the file cannot be unzipped: {error}", path=path) from None
+    if not unzipper.eof:
+        raise BadInput("the zipped file is cut short or too large", path=path)
+    return unzipped
+
+
+def _fits(path: str | Path, content: bytes, extension: str, size: int | None, smallest: int) -> Picture:
+    try:
+        from astropy.io import fits
+    except ImportError:
+        raise BadInput("FITS files are read by astropy, which is not installed", path=path, hint="pip install 'lensjax[fits]'") from None
+    with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False) as file:
+        chosen = _chosen(path, file, extension)
+        if not chosen.is_image or not (2 <= len(chosen.shape) <= 4) or max(chosen.shape[:-2], default=1) > 1:
+            raise BadInput(f"[{extension}] is no image with two axes", path=path, expected="an image with two axes")
+        height, width = chosen.shape[-2:]
+        _check_size(path, width, height, size, smallest)
+        if chosen.data is None:
+            raise BadInput("the image has no data", path=path)
+        return _of_array(path, np.asarray(chosen.data).reshape(height, width)[::-1], "FITS", size, smallest)
+
+
+def _chosen(path: str | Path, file: Any, extension: str) -> Any:
+    """The part of a FITS file that is named; the first with an image of two axes where none is."""
+    if not extension:
+        for part in file:
+            if part.is_image and len(part.shape) >= 2 and max(part.shape[:-2], default=1) == 1:
+                return part
+        raise BadInput("no image with two axes in this file", path=path, expected="a FITS file with an image")
+    number = whole(extension, 0, len(file) - 1)
+    if number is not None:
+        return file[number]
+    name, _, version = extension.partition(",")
+    known = [(part.name.upper(), str(part.ver)) for part in file]
+    for part, (own, ver) in zip(file, known, strict=True):
+        if own and own == name.strip().upper() and version.strip() in ("", ver):
+            return part
+    names = [f"{k}" + (f" ({own})" if own else "") for k, (own, _) in enumerate(known)]
+    raise BadInput(f"no extension [{extension}] in this file", path=path, value=extension, expected=f"one of {', '.join(names[:20])}")
 
 
 def write_png(path: str | Path, grey: np.ndarray, *, seen: np.ndarray | None = None) -> None:
@@ -135,26 +326,3 @@ def _save(path: Path, image: Image.Image, kind: str) -> None:
     content = io.BytesIO()
     image.save(content, kind)
     write_bytes(path, content.getvalue())
-
-
-def read_colour(path: str | Path) -> np.ndarray:
-    """Any picture's pixels, grey (h, w) or coloured (h, w, 3), float32 levels 0…255; transparency is dropped.
-
-    Raises:
-        BadInput: no such file, or not an image of 8 bits a channel of up to 8192 pixels on a side.
-    """
-    path = Path(path)
-    try:
-        with Image.open(path) as image:
-            if max(image.size) > 8192 or min(image.size) < 2:
-                raise BadInput(f"{path}: {image.width}×{image.height} pixels; 2…8192 on a side are allowed")
-            if image.mode not in _EIGHT_BIT:
-                raise BadInput(f"{path}: its pixels are of kind {image.mode}; 8 bits a channel are asked for")
-            grey = image.mode in ("1", "L", "LA", "La")
-            return np.asarray(image.convert("L" if grey else "RGB"), np.float32)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise BadInput(f"{path}: this is a folder; a picture is asked for") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{path}: not a picture that can be read: {error}") from None

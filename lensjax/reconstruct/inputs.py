@@ -114,16 +114,11 @@ def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[
 
 def _channels(path: Path, size: int) -> tuple[np.ndarray, ...]:
     """The grey levels of an image (size, size): one array, or one for each colour."""
-    try:
-        return (images.read(path, size=size).grey,)
-    except BadInput as refusal:
-        try:
-            pixels = images.read_colour(path)
-        except BadInput:
-            raise refusal from None
-        if pixels.shape != (size, size, 3) or (pixels == pixels[..., :1]).all():
-            raise refusal from None
-        return tuple(pixels[..., k] for k in range(3))
+    picture = images.read(path, size=size)
+    if picture.bits == 8 and picture.coloured:
+        levels = images.levels_of(picture)
+        return tuple(levels[..., k] for k in range(3))
+    return (images.grey_of(picture).values,)
 
 
 def without_reference_lines(image: np.ndarray) -> np.ndarray:

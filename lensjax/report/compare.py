@@ -54,19 +54,13 @@ def found(folder: Path) -> dict[str, Path]:
 
 
 def pixels(path: Path) -> np.ndarray:
-    """Grey levels (n, m) or colours (n, m, 3), float32; those of a 32-bit float TIFF as they are.
+    """Grey levels (n, m) or colours (n, m, 3), float32; floats as they are.
 
     Raises:
         BadInput: it is not an image that can be read.
     """
-    if path.suffix.lower() in (".tif", ".tiff"):
-        try:
-            with Image.open(path) as image:
-                if image.mode == "F":
-                    return np.asarray(image, np.float32)
-        except OSError as error:
-            raise BadInput(f"{path}: not an image that can be read: {error}") from None
-    return images.read_colour(path)
+    picture = images.read(path)
+    return picture.values if picture.floating else images.levels_of(picture)
 
 
 def _same_shape(a: np.ndarray, b: np.ndarray, first: Path, second: Path) -> None:

@@ -1,17 +1,16 @@
 """A contact sheet: many images, small, on one."""
 
-import io
 import math
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from lensjax.errors import BadInput
+from lensjax.files import images
 
 MOST = 400
 """Images on a sheet, unless more are asked for."""
@@ -21,7 +20,6 @@ SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _PAPER, _INK, _MOUNT = 255, 60, 225
 _MARGIN = 6
 _PIXELS = 100_000_000  # of a sheet
-_SIDE = 8192  # of an image
 
 
 def contact_sheet(
@@ -91,40 +89,19 @@ def read(path: str | Path) -> np.ndarray:
     Raises:
         BadInput: no such file, not an image, of more than 8192 pixels on a side, or with pixels that are not finite.
     """
-    path = Path(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            with Image.open(io.BytesIO(path.read_bytes())) as image:
-                if max(image.size) > _SIDE:
-                    raise BadInput(f"{path}: {image.width}×{image.height} pixels; {_SIDE} on a side are allowed")
-                if image.mode == "F" or image.mode.startswith("I"):
-                    return _levels(path, np.asarray(image, np.float32), deep=image.mode.startswith("I;16"))
-                grey = image.mode in ("1", "L", "LA", "La")
-                pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except BadInput:
-        raise
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise BadInput(f"{path}: this is a folder; an image file is asked for") from None
-    except PermissionError:
-        raise BadInput(f"{path}: the file cannot be read: permission denied") from None
-    except UnidentifiedImageError:
-        raise BadInput(f"{path}: not an image file; PNG, TIFF or JPEG is asked for") from None
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
-        raise BadInput(f"{path}: the image cannot be read: {' '.join(str(error).split())}") from None
-    if not grey and (pixels == pixels[..., :1]).all():
-        pixels = pixels[..., 0]
-    return pixels.astype(np.float32)
+    picture = images.read(path)
+    if picture.floating or picture.bits > 8:
+        return _levels(picture)
+    return picture.values if picture.coloured or picture.values.ndim == 2 else picture.values[..., 0]
 
 
-def _levels(path: Path, values: np.ndarray, *, deep: bool) -> np.ndarray:
+def _levels(picture: images.Picture) -> np.ndarray:
+    values = picture.values
     if not np.isfinite(values).all():
-        raise BadInput(f"{path}: it has pixels that are not finite")
-    brightest = float(values.max())
-    if deep:
+        raise BadInput("it has pixels that are not finite", path=picture.path)
+    if picture.bits == 16 and not picture.floating:
         return values / np.float32(257.0)
+    brightest = float(values.max())
     factor = 255.0 if 0 < brightest <= 1 else 255.0 / max(brightest, 255.0)
     return np.clip(values * np.float32(factor), 0.0, 255.0)
 
