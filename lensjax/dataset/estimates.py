@@ -198,10 +198,10 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarr
 def _observation(path: Path, problem: Problem, noise: float | None) -> Observation | BadInput:
     """An image file's observation, or what is wrong with it."""
     try:
-        picture = images.read(path, size=problem.field)
+        picture = images.read_grey(path, size=problem.field)
     except BadInput as error:
         return error
-    return Observation(picture.grey, rounded=picture.rounded and noise is None, variance=None if noise is None else noise**2)
+    return Observation(picture.values, rounded=picture.rounded and noise is None, variance=None if noise is None else noise**2)
 
 
 def _with_one_that_can_be_read(observations: Iterator[Observation | BadInput]) -> Iterator[Observation | BadInput]:
