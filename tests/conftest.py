@@ -8,6 +8,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 from hypothesis import settings  # noqa: E402
 
+import lensjax  # noqa: E402, F401  sets XLA's flags, which count only before JAX looks for its devices
+
 # The first example of a test compiles, so there is no deadline; the same examples every time.
 settings.register_profile("lensjax", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("lensjax")

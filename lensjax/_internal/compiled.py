@@ -1,10 +1,43 @@
-"""How JAX compiles and keeps programs: the one place for its cache."""
+"""How JAX compiles and keeps programs: the one place for XLA's flags and for the cache."""
 
 import os
 import platform
 import sys
+import warnings
 import zlib
+from importlib import metadata
 from pathlib import Path
+
+_YNN = "--xla_cpu_experimental_ynn_fusion_type"
+
+
+def switch_off_unsafe_fusions() -> None:
+    """Switches off XLA's YNN fusions on CPUs, where jaxlib is older than 0.11.
+
+    There the fusion of a sum over one of seven axes writes beyond its memory on processors with AVX2 and without AVX-512: the
+    program gives NaN or crashes, at once or later. The setting costs no time. XLA reads it when JAX first looks for its devices,
+    and ends the process over a flag that it does not know, so other versions are left alone.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _YNN in flags or not (0, 10) <= _jaxlib() < (0, 11):
+        return
+    os.environ["XLA_FLAGS"] = f"{flags} {_YNN}=".strip()
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    if bridge is not None and getattr(bridge, "_backends", None) and "avx512f" not in _processor():
+        warnings.warn(
+            f"JAX was started before lensjax was imported, so it computes with fusions that are wrong in jaxlib 0.10 on this "
+            f"processor: import lensjax first, or set XLA_FLAGS='{_YNN}='",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _jaxlib() -> tuple[int, ...]:
+    """Major and minor version of jaxlib, without importing it."""
+    try:
+        return tuple(int(number) for number in metadata.version("jaxlib").split(".")[:2])
+    except (metadata.PackageNotFoundError, ValueError):
+        return ()
 
 
 def keep_compiled_programs() -> None:

@@ -1,6 +1,5 @@
 """Estimates of image files as a table: rows as they come, resumed after an interruption, and one bad image is one row."""
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -178,7 +177,7 @@ def run(
             if first + k == 0:
                 _write_rows(out, wanted.filenames, done, problem)
             else:
-                _append_row(out, wanted.filenames[first + k], answer, problem)
+                results.append(out, _row(wanted.filenames[first + k], answer, problem), names=problem.names)
             journal.add(_to_entry(answer))
             progress.update()
         journal.finished = True
@@ -234,22 +233,16 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _row(filename: str, answer: Estimate, problem: Problem) -> dict[str, str]:
-    if answer.error is not None:
-        return {"filename": filename, "success": "False", "status": f"failed: {answer.error}"}
-    return results.row(filename, names=problem.names, network=answer.network, solution=answer.solution)
+def _row(filename: str, answer: Estimate, problem: Problem) -> results.Result:
+    if answer.solution is not None:
+        return results.of_fit(filename, answer.solution, network=answer.network)
+    if answer.error is None and answer.network is not None:
+        return results.of_network(filename, answer.network)
+    return results.failed(filename, f"failed: {answer.error}", names=problem.names)
 
 
 def _write_rows(out: Path, filenames: Sequence[str], answers: Sequence[Estimate], problem: Problem) -> None:
     results.write(out, [_row(name, answer, problem) for name, answer in zip(filenames, answers, strict=False)], names=problem.names)
-
-
-def _append_row(out: Path, filename: str, answer: Estimate, problem: Problem) -> None:
-    try:
-        with out.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, results.columns(problem.names), restval="", lineterminator="\n").writerow(_row(filename, answer, problem))
-    except OSError as error:
-        raise BadInput(f"cannot be written: {error.strerror or error}", path=out) from None
 
 
 def _to_entry(answer: Estimate) -> dict[str, object]:

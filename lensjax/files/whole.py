@@ -1,6 +1,8 @@
 """Where files may go, and how they get there whole."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lensjax.errors import BadInput
@@ -8,7 +10,7 @@ from lensjax.errors import BadInput
 
 def write_text(path: Path, text: str) -> None:
     """`text`, as `write_bytes`."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -18,15 +20,23 @@ def write_bytes(path: Path, content: bytes) -> None:
         BadInput: it cannot be written there.
     """
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_bytes(content)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turns what the system says inside the block into a `BadInput`: the file cannot be written."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"cannot be written: {reason}", path=path) from None
 
 
 def make_folder(path: Path) -> None:
@@ -37,8 +47,8 @@ def make_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{path}: the folder cannot be made: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the folder cannot be made: {getattr(error, 'strerror', None) or error}", path=path) from None
 
 
 def check_file(path: Path) -> None:
@@ -48,7 +58,7 @@ def check_file(path: Path) -> None:
         BadInput: it is a folder, or its folder cannot be made or written to.
     """
     if not path.name or path.is_dir():
-        raise BadInput(f"{path}: this is a folder; the name of a file is asked for")
+        raise BadInput("this is a folder", path=path, expected="the name of a file")
     check_folder(path.parent)
 
 
@@ -60,9 +70,9 @@ def check_folder(path: Path) -> None:
     """
     try:
         nearest = next(folder for folder in (path, *path.parents) if folder.exists())
-    except (OSError, StopIteration) as error:
-        raise BadInput(f"{path}: cannot be written to: {error}") from None
+    except (OSError, ValueError, StopIteration) as error:
+        raise BadInput(f"cannot be written to: {error}", path=path) from None
     if not nearest.is_dir():
-        raise BadInput(f"{path}: {nearest} is a file; a folder is asked for")
+        raise BadInput(f"{nearest} is a file", path=path, expected="a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadInput(f"{path}: the folder {nearest} cannot be written to")
+        raise BadInput(f"the folder {nearest} cannot be written to", path=path)

@@ -105,9 +105,12 @@ def in_parts(x: Array, kernel: Array, groups: int, strides: Any, padding: Any, *
     while each < WIDE and joined < groups and groups % (2 * joined) == 0 and (joined * each < WIDE or groups > PARTS * joined):
         joined *= 2
     parts = groups // joined
-    kernels = jnp.moveaxis(kernel.reshape(*kernel.shape[:3], parts, joined, -1), 3, 0)
-    own = jnp.eye(joined, dtype=kernel.dtype)[:, None, :, None]
-    kernels = (kernels[:, :, :, None] * own).reshape(parts, *kernel.shape[:2], joined * each, -1)
+    kernels = kernel.reshape(*kernel.shape[:3], parts, joined, -1).transpose(4, 3, 0, 1, 2, 5)
+    apart = jnp.zeros((parts, *kernel.shape[:2], joined, each, joined, kernels.shape[-1]), kernel.dtype)
+    own = jnp.arange(joined)
+    # Set, not multiplied by a unit matrix: the gradient of that is a sum over one of seven axes, which jaxlib 0.10 gets wrong.
+    apart = apart.at[:, :, :, own, :, own].set(kernels, unique_indices=True)
+    kernels = apart.reshape(parts, *kernel.shape[:2], joined * each, -1)
     maps = jnp.split(x, parts, axis=-1)
     done = [jax.lax.conv_general_dilated(m, k, strides, padding, **options) for m, k in zip(maps, kernels, strict=True)]
     return jnp.concatenate(done, axis=-1)

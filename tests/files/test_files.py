@@ -22,5 +22,5 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "a").write_text("")
-    with pytest.raises(BadInput, match="a folder is asked for"):
+    with pytest.raises(BadInput, match="a is a file; expected a folder"):
         files.check_folder(tmp_path / "a" / "b")

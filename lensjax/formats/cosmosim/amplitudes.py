@@ -84,7 +84,7 @@ class Amplitudes:
     @property
     def nterms(self) -> int:
         """Order M of the series."""
-        return self.alpha.shape[0] - 1
+        return len(self.alpha) - 1
 
     def lights(self) -> tuple[Light, ...]:
         """The source's members, about its place (0, 0).

@@ -22,6 +22,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 from lensjax._internal.numbers import finite, whole, whole_expected
@@ -348,10 +349,14 @@ def _lens_name(row: _Cells) -> tuple[str, str, bool]:
     for cells in (row.settings, DEFAULTS):
         if cells is DEFAULTS and lens and model:
             break
-        more = _named(row, lambda column, cells=cells: cells.get(column, ""))
+        more = _named(row, partial(_cell, cells))
         sampled = sampled or (more[2] and not lens)
         lens, model = lens or more[0], model or more[1]
     return lens, model, sampled
+
+
+def _cell(cells: Mapping[str, str], column: str) -> str:
+    return cells.get(column, "")
 
 
 def _named(row: _Cells, text: Callable[[str], str]) -> tuple[str, str, bool]:

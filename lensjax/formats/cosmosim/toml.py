@@ -115,7 +115,7 @@ class Description:
     @property
     def size(self) -> int:
         """Rows that it asks for."""
-        return self.tables.get("simulator", {}).get("size", 10_000)
+        return int(self.tables.get("simulator", {}).get("size", 10_000))
 
     @property
     def drawmode(self) -> str | None:
