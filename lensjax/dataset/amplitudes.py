@@ -3,13 +3,15 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lensjax import roulette, simulate
-from lensjax.dataset import render
+from lensjax.dataset import render, systems
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.render import Rendered
 from lensjax.errors import BadInput
@@ -17,7 +19,7 @@ from lensjax.files import whole as files
 from lensjax.formats.cosmosim import amplitudes as tables
 from lensjax.formats.cosmosim.amplitudes import Amplitudes
 from lensjax.formats.scene import Light, Scene
-from lensjax.lens import Lens
+from lensjax.simulate import Camera, System
 
 JOURNAL = ".lensjax-amplitudes"
 
@@ -113,20 +115,18 @@ def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Co
     Raises:
         BadInput: an image that has pixels that are not finite.
     """
-    draw: dict[object, Callable[[Lens, render.Numbers, np.ndarray], jax.Array]] = {}
     for i, (record, scene) in enumerate(zip(records, scenes, strict=True)):
         if only is not None and i not in only:
             continue
-        kind = render.kind_of(scene)
         used = scene.nterms + 1
         xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
         alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
         lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=scale(alpha, beta, xi))
-        if kind not in draw:
-            draw[kind] = _drawer(kind)
-        numbers = render.numbers_of(scene)
+        zero = jnp.zeros(())
+        system = System(lens, systems.source_of(scene), zero, zero)
+        camera = replace(systems.camera_of(scene), centred=True)
         middle = -np.array(record.lens)
-        image = np.asarray(draw[kind](lens, jax.tree.map(np.float32, numbers), middle.astype(np.float32)))
+        image = np.asarray(_draw(system, jnp.asarray(middle), camera))
         if not np.isfinite(image).all():
             raise BadInput(f"{record.filename}: its image has pixels that are not finite; --nterms takes fewer amplitudes")
         yield Rendered(i, image, middle)
@@ -155,9 +155,6 @@ def scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> float
     return length
 
 
-def _drawer(kind: render.Kind) -> Callable[[Lens, render.Numbers, np.ndarray], jax.Array]:
-    def draw(lens: Lens, numbers: render.Numbers, middle: jax.Array) -> jax.Array:
-        system = render.source_alone(kind, numbers, lens)
-        return simulate.image_about(system, replace(kind.camera, centred=True), middle)
-
-    return jax.jit(draw)
+@partial(jax.jit, static_argnames="camera")
+def _draw(system: System, middle: jax.Array, camera: Camera) -> jax.Array:
+    return simulate.image_about(system, camera, middle)

@@ -1,74 +1,31 @@
-"""Scenes, as files describe them, to images.
+"""Scenes, as files describe them, to images and amplitudes.
 
-`lookup` says how the source is read: "exact" takes its light where the lens equation leads, "cosmosim" reproduces the pixels of
-CosmoSim 3.3 (see `lensjax.simulate.lattice`). Scenes of one kind are rendered together: all that differs between them are numbers.
+Scenes whose systems have the same tree and which are seen alike are rendered together: all that differs between them are numbers.
 """
 
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 
 from lensjax import roulette, simulate
-from lensjax._internal.tree import register
-from lensjax.files import images
+from lensjax.dataset import systems
 from lensjax.formats.scene import Scene
-from lensjax.image.grid import pixel_points
-from lensjax.lens import SIE, SIS, Lens, PointMass, cluster, sampled
+from lensjax.lens import Lens
 from lensjax.simulate import Camera, System, lattice
-from lensjax.source import Picture, Source, Triangle, constellation, sersic
-from lensjax.source.gaussian import elliptical, spherical
+from lensjax.source import Picture
 
-LOOKUPS = ("exact", "cosmosim")
 CHUNK = 16
 """Scenes rendered at once; a last chunk that is not full is filled up, so that nothing is compiled again for it."""
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What scenes that are rendered together have in common; hashable, static under jit.
-
-    Attributes:
-        masses: kind of each lens.
-        cluster: whether the lenses stand at places of their own.
-        lights: of each source its kind, and whether it is turned.
-        constellation: whether the sources stand at places of their own.
-        pictures: the files of sources that are pictures.
-        sampled: whether the lens is read from a grid of its potential.
-        camera: how they are seen.
-        double: whether they are rendered in float64 although nothing else asks for it.
-    """
-
-    masses: tuple[str, ...]
-    cluster: bool
-    lights: tuple[tuple[str, bool], ...]
-    constellation: bool
-    pictures: tuple[str, ...]
-    sampled: bool
-    camera: Camera
-    double: bool = False
-
-
-@register
-@dataclass(frozen=True)
-class Numbers:
-    """What differs between scenes of one kind; in files' units.
-
-    Attributes:
-        masses: (M, 5) einsteinradius, ellipseratio, orientation [degrees], x, y.
-        lights: (L, 7) sigma, sigma2, theta [degrees], n_sersic, luminosity, x, y, the place seen from the source's.
-        place: (2,) the source's x and y.
-    """
-
-    masses: np.ndarray
-    lights: np.ndarray
-    place: np.ndarray
+Tree = TypeVar("Tree")
 
 
 @dataclass(frozen=True)
@@ -104,207 +61,150 @@ class Amplitudes:
     beta: np.ndarray
 
 
-def kind_of(scene: Scene) -> Kind:
-    """The scene's kind."""
-    field = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
-    size = scene.size or field
-    camera = Camera(
-        method="ring" if (scene.model, scene.window) == ("Raytrace", "region") else scene.model.lower(),
-        terms=scene.nterms,
-        window=scene.window or ("circle" if scene.mask else "none"),
-        size=size,
-        field=field,
-        oversample=1 if size >= field else 2,
-        centred=scene.centred,
-        canvas=scene.imagesize,
-        samples=scene.samples,
-    )
-    return Kind(
-        masses=tuple(mass.kind for mass in scene.masses),
-        cluster=scene.lens == "Cluster",
-        lights=tuple((light.kind, light.theta != 0) for light in scene.lights),
-        constellation=scene.source == "Constellation",
-        pictures=tuple(light.picture for light in scene.lights if light.kind == "Image"),
-        sampled=scene.sampled,
-        camera=camera,
-        double=scene.double,
-    )
-
-
-def numbers_of(scene: Scene) -> Numbers:
-    """The scene's numbers, float64."""
-    return Numbers(
-        masses=np.array([(m.einsteinradius, m.ellipseratio, m.orientation, m.x, m.y) for m in scene.masses], float),
-        lights=np.array(
-            [(s.sigma, s.sigma2, s.theta, s.n_sersic, s.luminosity, s.x - scene.x, s.y - scene.y) for s in scene.lights], float
-        ),
-        place=np.array([scene.x, scene.y], float),
-    )
-
-
-def lens_of(kind: Kind, numbers: Numbers) -> Lens:
-    """The lens of a scene."""
-
-    def single(i: int) -> Lens:
-        radius, ratio, orientation = (jnp.asarray(numbers.masses[i, k]) for k in range(3))
-        if kind.masses[i] == "SIE":
-            return SIE(radius, ratio, jnp.deg2rad(orientation))
-        return (PointMass if kind.masses[i] == "PM" else SIS)(radius)
-
-    if not kind.cluster:
-        return single(0)
-    return cluster([(single(i), numbers.masses[i, 3], numbers.masses[i, 4]) for i in range(len(kind.masses))])
-
-
-def _source(kind: Kind, numbers: Numbers, pictures: Sequence[Array]) -> Source:
-    left = list(pictures)
-
-    def single(i: int) -> Source:
-        sigma, sigma2, theta, index, luminosity = (jnp.asarray(numbers.lights[i, k]) for k in range(5))
-        theta = jnp.deg2rad(theta)
-        name = kind.lights[i][0]
-        if name == "Spherical":
-            return spherical(sigma)
-        if name == "Ellipsoid":
-            return elliptical(sigma, sigma2, theta)
-        if name == "SersicSphere":
-            return sersic(sigma, sigma, jnp.zeros_like(theta), index, luminosity)
-        if name == "SersicEllipsoid":
-            return sersic(sigma, sigma2, theta, index, luminosity)
-        if name == "Triangle":
-            return Triangle(sigma, theta)
-        values = left.pop(0)
-        # As wide as four standard deviations of a Gaussian of that size would be.
-        return Picture(values, 4.0 * sigma / max(values.shape[:2]))
-
-    if not kind.constellation:
-        return single(0)
-    members = range(len(kind.lights))
-    return constellation([(single(i), numbers.lights[i, 5], numbers.lights[i, 6]) for i in members])
-
-
-def system_of(kind: Kind, numbers: Numbers, pictures: Sequence[Array] = ()) -> System:
-    """The system of a scene, in the numbers' dtype."""
-    lens = lens_of(kind, numbers)
-    if kind.sampled:
-        size = kind.camera.canvas
-        lens = sampled(lens.potential(*pixel_points(size, size, dtype=numbers.place.dtype)))
-    source = _source(kind, numbers, pictures)
-    return System(lens=lens, source=source, x=numbers.place[0], y=numbers.place[1])
-
-
-def source_alone(kind: Kind, numbers: Numbers, lens: Lens) -> System:
-    """The system of a scene behind another lens, its source in the middle."""
-    source = _source(kind, numbers, [jnp.asarray(_picture(path)) for path in kind.pictures])
-    zero = jnp.zeros((), numbers.place.dtype)
-    return System(lens=lens, source=source, x=zero, y=zero)
-
-
-def _picture(path: str) -> np.ndarray:
-    return _picture_of(path, os.stat(path).st_mtime_ns if os.path.exists(path) else 0)
-
-
-@lru_cache(maxsize=8)
-def _picture_of(path: str, changed: int) -> np.ndarray:
-    return images.read_colour(path) / np.float32(255.0)
-
-
 def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[int] | None = None) -> Iterator[Rendered]:
-    """The images of all scenes, kind by kind, in float32; "cosmosim" and sampled lenses in float64.
+    """The images of all scenes, group by group, in float32; "cosmosim" and sampled lenses in float64.
 
     Args:
         scenes: N scenes.
-        lookup: one of `LOOKUPS`.
-        only: numbers of the scenes that are wanted; all by default. Their pixels do not depend on it.
+        lookup: one of `systems.LOOKUPS`.
+        only: numbers of the scenes to render; all by default. Their pixels do not depend on it.
 
     Raises:
-        ValueError: another lookup than `LOOKUPS`.
+        ValueError: another lookup than `systems.LOOKUPS`.
         BadInput: a picture that cannot be read.
     """
-    if lookup not in LOOKUPS:
-        raise ValueError(f"lookup is {lookup!r}; known: {', '.join(LOOKUPS)}")
-    for kind, members in _kinds(scenes).items():
-        double = lookup == "cosmosim" or kind.sampled or kind.double
-        wanted = members if only is None else [i for i in members if i in only]
-        for chunk, numbers in _chunks(scenes, wanted, np.float64 if double else np.float32, full=len(members) > 1):
+    if lookup not in systems.LOOKUPS:
+        raise ValueError(f"lookup is {lookup!r}; known: {', '.join(systems.LOOKUPS)}")
+    structures: dict[Hashable, Hashable] = {}
+
+    def alike(scene: Scene) -> Hashable:
+        kinds = (scene.lens, *(mass.kind for mass in scene.masses), scene.source, *(light.kind for light in scene.lights))
+        if kinds not in structures:
+            structures[kinds] = jax.tree.structure(_exact(scene, lookup))
+        pictures = tuple(light.picture for light in scene.lights if light.kind == "Image")
+        return structures[kinds], pictures, scene.sampled, scene.double, systems.camera_of(scene)
+
+    for members in _groups(scenes, alike):
+        first = scenes[members[0]]
+        double = lookup == "cosmosim" or first.sampled or first.double
+        remaining = members if only is None else [i for i in members if i in only]
+        for chunk in _chunks(remaining):
+            filled = _filled(chunk) if len(members) > 1 else chunk
+            parts = [_apart(_exact(scenes[i], lookup)) for i in filled]
+            stacked = _stacked([numbers for numbers, _ in parts], np.float64 if double else np.float32)
             with jax.enable_x64(True) if double else nullcontext():
-                pictures = tuple(_picture(path) for path in kind.pictures)
-                drawn, centres = (np.asarray(a) for a in _draw(numbers, pictures, kind, lookup))
+                made = _draw(stacked, parts[0][1], systems.camera_of(first), lookup, first.imagesize if first.sampled else 0)
+                drawn, centres = (np.asarray(a) for a in made)
             for k, i in enumerate(chunk):
                 yield Rendered(i, drawn[k], centres[k])
 
 
-def _kinds(scenes: Sequence[Scene]) -> dict[Kind, list[int]]:
-    kinds: dict[Kind, list[int]] = {}
+def _exact(scene: Scene, lookup: str) -> System:
+    """The scene's system, its lens not sampled yet."""
+    return systems.system_of(replace(scene, sampled=False), lookup=lookup)
+
+
+def _groups(scenes: Sequence[Scene], alike: Callable[[Scene], Hashable]) -> list[list[int]]:
+    """Numbers of the scenes that `alike` makes the same of, in order."""
+    groups: dict[Hashable, list[int]] = {}
     for i, scene in enumerate(scenes):
-        kinds.setdefault(kind_of(scene), []).append(i)
-    return kinds
+        groups.setdefault(alike(scene), []).append(i)
+    return list(groups.values())
 
 
-def _chunks(scenes: Sequence[Scene], members: list[int], dtype: type, *, full: bool) -> Iterator[tuple[list[int], Numbers]]:
-    """Scenes' numbers a chunk at a time; where `full`, a chunk is filled up with its last scene."""
+def _chunks(members: list[int]) -> Iterator[list[int]]:
     for begin in range(0, len(members), CHUNK):
-        chunk = members[begin : begin + CHUNK]
-        filled = chunk + chunk[-1:] * (CHUNK - len(chunk)) if full else chunk
-        yield chunk, jax.tree.map(lambda *rows: np.stack(rows).astype(dtype), *(numbers_of(scenes[i]) for i in filled))
+        yield members[begin : begin + CHUNK]
 
 
-@partial(jax.jit, static_argnames=("kind", "lookup"))
-def _draw(numbers: Numbers, pictures: tuple[Array, ...], kind: Kind, lookup: str) -> tuple[Array, Array]:
-    def exact(numbers: Numbers) -> tuple[Array, Array]:
-        system = system_of(kind, numbers, pictures)
-        centre = simulate.shift(system, kind.camera)
-        return simulate.image_about(system, kind.camera, centre), centre
+def _filled(chunk: list[int]) -> list[int]:
+    """As many as a full chunk has, the last over and over."""
+    return chunk + chunk[-1:] * (CHUNK - len(chunk))
 
-    def as_cosmosim(numbers: Numbers) -> tuple[Array, Array]:
-        system = system_of(kind, numbers, pictures)
-        return lattice.image(system, numbers.lights, kind.lights, kind.camera)
+
+def _stacked(trees: Sequence[Tree], dtype: DTypeLike) -> Tree:
+    return cast(Tree, jax.tree.map(lambda *leaves: np.stack(leaves).astype(dtype), *trees))
+
+
+def _is_picture(part: Any) -> bool:
+    return isinstance(part, Picture)
+
+
+def _apart(system: System) -> tuple[System, tuple[np.ndarray, ...]]:
+    """A system without the values of its pictures, and these: scenes share them, and they are not stacked."""
+    pictures = tuple(part.values for part in jax.tree.leaves(system, is_leaf=_is_picture) if _is_picture(part))
+    return _with_pictures(system, (None,) * len(pictures)), pictures
+
+
+def _with_pictures(system: System, pictures: Sequence[Any]) -> System:
+    values = iter(pictures)
+
+    def put(part: Any) -> Any:
+        return replace(part, values=next(values)) if _is_picture(part) else part
+
+    return cast(System, jax.tree.map(put, system, is_leaf=_is_picture))
+
+
+@partial(jax.jit, static_argnames=("camera", "lookup", "grid"))
+def _draw(system: System, pictures: Sequence[Array], camera: Camera, lookup: str, grid: int) -> tuple[Array, Array]:
+    """Images and their middles of stacked systems; `grid` is the side of the grid that the lens is read from, 0 where it is not."""
+
+    def whole(numbers: System) -> System:
+        system = _with_pictures(numbers, pictures)
+        return replace(system, lens=systems.on_grid(system.lens, grid)) if grid else system
+
+    def exact(numbers: System) -> tuple[Array, Array]:
+        system = whole(numbers)
+        centre = simulate.shift(system, camera)
+        return simulate.image_about(system, camera, centre), centre
 
     if lookup == "cosmosim":
-        return jax.lax.map(as_cosmosim, numbers)  # one at a time: each has a lattice of its own to look in
-    return jax.vmap(exact)(numbers)
+        # One at a time: each has a lattice of its own to look in.
+        images, centres = jax.lax.map(lambda numbers: lattice.image(whole(numbers), camera), system)
+    else:
+        images, centres = jax.vmap(exact)(system)
+    return images, centres
 
 
 def expansions(scenes: Sequence[Scene], centres: np.ndarray, *, only: Collection[int] | None = None) -> Iterator[Amplitudes]:
-    """Reference point and amplitudes of each scene, in float64, kind by kind.
+    """Reference point and amplitudes of each scene, in float64, group by group.
 
     Args:
         scenes: N scenes.
         centres: (N, 2) where the middle of each image lies, seen from the lens [px]: the point that the amplitudes are about where a
             scene's `xireference` is off.
-        only: numbers of the scenes that are wanted; all by default.
+        only: numbers of the scenes to expand; all by default.
     """
-    bare = [replace(scene, lights=()) for scene in scenes]  # sources of any number have no part in it
-    kinds: dict[object, tuple[Kind, list[int]]] = {}
-    for i, scene in enumerate(scenes):
-        kind = kind_of(scene)
-        size = kind.camera.canvas if kind.sampled else 0
-        key = (kind.masses, kind.cluster, size, scene.nterms, scene.xireference)
-        kinds.setdefault(key, (kind, []))[1].append(i)
-    for kind, members in kinds.values():
+    structures: dict[Hashable, Hashable] = {}
+
+    def alike(scene: Scene) -> Hashable:
+        kinds = (scene.lens, *(mass.kind for mass in scene.masses))
+        if kinds not in structures:
+            structures[kinds] = jax.tree.structure(systems.lens_of(scene))
+        return structures[kinds], scene.imagesize if scene.sampled else 0, scene.nterms, scene.xireference
+
+    for members in _groups(scenes, alike):
         first = scenes[members[0]]
-        wanted = members if only is None else [i for i in members if i in only]
-        for chunk, numbers in _chunks(bare, wanted, np.float64, full=True):
-            about = centres[np.asarray(chunk + chunk[-1:] * (len(numbers.place) - len(chunk)))].astype(np.float64)
+        for chunk in _chunks(members if only is None else [i for i in members if i in only]):
+            filled = _filled(chunk)
+            lens = _stacked([systems.lens_of(scenes[i]) for i in filled], np.float64)
+            places = np.array([(scenes[i].x, scenes[i].y) for i in filled], np.float64)
+            about = None if first.xireference else centres[np.asarray(filled)].astype(np.float64)
             with jax.enable_x64(True):
-                found = _expanded(
-                    numbers, about, Kind(kind.masses, kind.cluster, (), False, (), kind.sampled, Camera(canvas=kind.camera.canvas)),
-                    first.nterms, first.xireference,
-                )  # fmt: skip
+                found = _expanded(lens, places, about, first.nterms, first.imagesize if first.sampled else 0)
                 parts = [np.asarray(a) for a in found]
             for k, i in enumerate(chunk):
                 yield Amplitudes(i, *(part[k] for part in parts))
 
 
-@partial(jax.jit, static_argnames=("kind", "terms", "at_xi"))
-def _expanded(numbers: Numbers, centres: Array, kind: Kind, terms: int, at_xi: bool) -> tuple[Array, ...]:
-    def one(numbers: Numbers, centre: Array) -> tuple[Array, ...]:
-        lens = lens_of(kind, numbers)
-        if kind.sampled:
-            lens = sampled(lens.potential(*pixel_points(kind.camera.canvas, kind.camera.canvas, dtype=centre.dtype)))
-        eta = numbers.place
-        xi = jnp.stack(lens.primary_image(eta[0], eta[1])) if at_xi else centre
-        alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=terms)
-        return xi, xi - jnp.stack(lens.deflection(xi[0], xi[1])) - eta, alpha, beta
+@partial(jax.jit, static_argnames=("terms", "grid"))
+def _expanded(lens: Lens, places: Array, points: Array | None, terms: int, grid: int) -> tuple[Array, ...]:
+    """(ξ, offset, α, β) of stacked lenses about `points` (N, 2), or about the images ξ of the sources' `places` where none are given."""
 
-    return jax.vmap(one)(numbers, centres)
+    def one(lens: Lens, place: Array, point: Array | None) -> tuple[Array, ...]:
+        lens = systems.on_grid(lens, grid) if grid else lens
+        xi = jnp.stack(lens.primary_image(place[0], place[1])) if point is None else point
+        alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=terms)
+        return xi, xi - jnp.stack(lens.deflection(xi[0], xi[1])) - place, alpha, beta
+
+    return jax.vmap(one)(lens, places, points)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from lensjax.doctor.cells import refused
 from lensjax.doctor.findings import Finding
 from lensjax.doctor.systems import HIGHEST_ORDER, Systems
 from lensjax.doctor.table import Table
@@ -13,7 +14,19 @@ from lensjax.formats.cosmosim import amplitudes
 
 
 def check_amplitudes(table: Table) -> Iterator[Finding]:
-    """All checks of a table of amplitudes."""
+    """All checks of a table of amplitudes, and what LensJAX refuses where they find no error."""
+    findings = list(_check(table))
+    yield from findings
+    if {"filename", "xiX", "xiY"} <= set(table.columns) and not any(finding.severity == "error" for finding in findings):
+        try:
+            amplitudes.read(table.path)
+        except BadInput as error:
+            if error.column != "filename":  # `check_filenames` reports those
+                yield refused(error, table.path, line=error.line)
+
+
+def _check(table: Table) -> Iterator[Finding]:
+    """Headings, amplitudes, and targets."""
     try:
         headings = amplitudes.headings(table.path, table.columns)
     except BadInput as error:

@@ -179,9 +179,9 @@ def _names(dataset: _Dataset) -> Iterator[Finding]:
     ):  # fmt: skip
         for name in values:
             if isinstance(name, str) and name not in NAMES[column] and "/" not in name:
-                hint, known = words.did_you_mean(name, NAMES[column]), ", ".join(NAMES[column])
-                values_ = {"value": words.shown(name), "known": known}
-                yield Finding("name-unknown", dataset.path, key=f"[{table}] {key}", values=values_, hint=hint)
+                hint = words.did_you_mean(name, NAMES[column])
+                details = {"value": words.shown(name), "known": ", ".join(NAMES[column])}
+                yield Finding("name-unknown", dataset.path, key=f"[{table}] {key}", values=details, hint=hint)
     if any("/" in name for name in sources if isinstance(name, str)):
         yield dataset.finding("source-constellation", "source", "mode")
     if "Image" in dataset.kinds:

@@ -157,8 +157,8 @@ class Systems:
         x, y = self.place
         distance, radius = np.hypot(x, y), self.einstein_radius
         outer = np.where(self.lens == "PM", distance / 2 + np.sqrt(distance**2 / 4 + radius**2), distance + radius)
-        share = np.where(distance > 0, np.maximum(np.abs(x), np.abs(y)) / np.where(distance > 0, distance, 1.0), 1.0)
-        reach: np.ndarray = outer * share
+        scale = np.where(distance > 0, np.maximum(np.abs(x), np.abs(y)) / np.where(distance > 0, distance, 1.0), 1.0)
+        reach: np.ndarray = outer * scale
         return reach
 
     @cached_property

@@ -36,14 +36,14 @@ def check_targets(systems: Systems) -> Iterator[Finding]:
     table = systems.table
     sigma, sigma2, theta = table.numbers("sigma", 20.0), table.numbers("sigma2", 10.0), table.numbers("theta", 45.0)
     single = ~np.isin(systems.source, ("", "Constellation"))
-    one_lens = ~np.isin(systems.lens, ("", "Cluster"))
+    single_lens = ~np.isin(systems.lens, ("", "Cluster"))
     unseen = {
         "sigma2": ("unseen-shape", single & ~systems.elliptical),
         "theta": ("unseen-shape", single & ~systems.elliptical & (systems.source != "Triangle")),
         "n_sersic": ("unseen-profile", single & ~systems.sersic),
         "luminosity": ("unseen-profile", single & ~systems.sersic),
-        "ellipseratio": ("unseen-lens", one_lens & ~systems.sie),
-        "orientation": ("unseen-lens", one_lens & ~systems.sie),
+        "ellipseratio": ("unseen-lens", single_lens & ~systems.sie),
+        "orientation": ("unseen-lens", single_lens & ~systems.sie),
     }
     for name, (code, rows) in unseen.items():
         values = table.numbers(name)[rows]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lensjax import problems, simulate
-from lensjax.dataset import amplitudes, render
+from lensjax.dataset import amplitudes, systems
 from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.formats.cosmosim import parameters, rows, table
@@ -89,15 +89,15 @@ def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | 
     scene = rows.scenes(row, settings=settings).scenes[0]
     shift = _place(row, ("centreX", "centreY"))
     scene, pictures = _with_picture(scene, picture, needed=scene.centred and shift is None)
-    kind = render.kind_of(scene)
-    channels = _channels(image, kind.camera.size)
+    camera = systems.camera_of(scene)
+    channels = _channels(image, camera.size)
     if scene.reflines:
         channels = tuple(without_reference_lines(channel) for channel in channels)
-    system = render.system_of(kind, render.numbers_of(scene), pictures)
+    system = systems.system_of(scene, pictures)
     if shift is None:
-        shift = np.asarray(jax.jit(simulate.shift, static_argnames="camera")(system, kind.camera))
-    field = field or field_of_light(np.max(channels, axis=0), system, shift=shift, camera=kind.camera)
-    return Inputs(channels, system, shift, kind.camera, field)
+        shift = np.asarray(jax.jit(simulate.shift, static_argnames="camera")(system, camera))
+    field = field or field_of_light(np.max(channels, axis=0), system, shift=shift, camera=camera)
+    return Inputs(channels, system, shift, camera, field)
 
 
 def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[Scene, list[jax.Array]]:

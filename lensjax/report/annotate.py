@@ -25,7 +25,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import IdentityTransform
 
 from lensjax._internal.tree import register
-from lensjax.dataset import render
+from lensjax.dataset import systems
 from lensjax.formats.scene import Mass, Scene
 from lensjax.lens import base, curves, point_mass, sie
 
@@ -223,7 +223,7 @@ def reference_point(scene: Scene) -> np.ndarray:
         place = jnp.asarray([scene.x, scene.y], jnp.float64)
         if scene.lens == "Cluster":
             return np.asarray(_primary_image(_Sum(jnp.asarray(_table(scene.masses))), place))
-        return np.asarray(_primary_image(render.lens_of(render.kind_of(scene), render.numbers_of(scene)), place))
+        return np.asarray(_primary_image(systems.lens_of(scene), place))
 
 
 @jax.jit

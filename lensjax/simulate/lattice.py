@@ -7,12 +7,14 @@ found in the rounded image, which is moved there (bilinear again, by OpenCV 5 wi
 a cluster is where a search ends once its step is below 0.02 px. Take float64: at float32 some pixels fall on the lattice's other side.
 """
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from lensjax import roulette
+from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
 from lensjax.image.centre import centroid
 from lensjax.image.detector import quantise
@@ -20,8 +22,9 @@ from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS, Cluster, Lens, PointMass
 from lensjax.lens.base import safe_norm
 from lensjax.lens.cluster import total
+from lensjax.lens.sie import turned
 from lensjax.simulate import Camera, System
-from lensjax.source import Constellation, Source
+from lensjax.source import Constellation, Source, Triangle
 
 _STEPS = 32.0  # OpenCV's positions between two pixels
 _FIXED = 1024.0  # and its fixed-point unit
@@ -32,17 +35,73 @@ _LINE_LEVEL = 192.0
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, where OpenCV makes grey of them
 
 
-def image(system: System, lights: Array | np.ndarray, kinds: tuple[tuple[str, bool], ...], camera: Camera) -> tuple[Array, Array]:
+@register
+@dataclass(frozen=True)
+class GaussianProfile:
+    """A Gaussian as CosmoSim draws it.
+
+    Attributes:
+        sigma, sigma2: standard deviations [px] along and across `theta`, scalars.
+        theta: direction [rad], scalar.
+    """
+
+    sigma: Array
+    sigma2: Array
+    theta: Array
+
+    def level(self, x: Array, y: Array) -> Array:
+        """Grey levels before the picture is turned, not rounded."""
+        return GREY_LEVELS * jnp.exp(-0.5 * ((x / self.sigma) ** 2 + (y / self.sigma2) ** 2))
+
+    def light(self, x: Array, y: Array) -> Array:
+        return self.level(*turned(x, y, self.theta)) / GREY_LEVELS
+
+    def extent(self, cos: Array, sin: Array) -> Array:
+        return 5.0 * jnp.maximum(self.sigma, self.sigma2)
+
+
+@register
+@dataclass(frozen=True)
+class SersicProfile:
+    """A Sérsic profile as CosmoSim draws it: its axes exchanged, its b_n = 1.992 n − 0.3271.
+
+    Attributes:
+        sigma, sigma2: half-light semi-axes [px], scalars.
+        theta: direction [rad], scalar.
+        n: index.
+        luminosity: CosmoSim's.
+    """
+
+    sigma: Array
+    sigma2: Array
+    theta: Array
+    n: Array
+    luminosity: Array
+
+    def level(self, x: Array, y: Array) -> Array:
+        """Grey levels before the picture is turned, not rounded."""
+        rho = jnp.sqrt((x / self.sigma2) ** 2 + (y / self.sigma) ** 2)
+        b = 1.992 * self.n - 0.3271
+        power = 2.0 * self.n * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * self.n)
+        peak = 1e3 * self.luminosity / (2.0 * 3.141592 * self.sigma * self.sigma2 * self.n) * jnp.exp(power)
+        return peak * jnp.exp(-b * (rho ** (1.0 / self.n) - 1.0))
+
+    def light(self, x: Array, y: Array) -> Array:
+        return self.level(*turned(x, y, self.theta)) / GREY_LEVELS
+
+    def extent(self, cos: Array, sin: Array) -> Array:
+        return 5.0 ** jnp.maximum(self.n, 1.0) * jnp.maximum(self.sigma, self.sigma2)
+
+
+def image(system: System, camera: Camera) -> tuple[Array, Array]:
     """(n, n[, 3]) whole grey levels, and (2,) where its middle lies, seen from the lens [px].
 
     Args:
-        system: lens and source.
-        lights: (L, 7), of each light sigma, sigma2 [px], theta [degrees], Sérsic index, luminosity and place, as files have them.
-        kinds: of each light its kind, and whether it is turned.
+        system: lens and source; a Gaussian or Sérsic source as `GaussianProfile` or `SersicProfile`.
         camera: how it is seen.
     """
-    raster = _raster(system.source, jnp.asarray(lights), camera.canvas, kinds)
     x, y = pixel_points(camera.canvas, camera.canvas, dtype=jnp.result_type(system.x))
+    raster = _raster(system.source, x, y)
     seen = _looked_up(system, raster, x, y, camera)
     grey = seen if seen.ndim == 2 else jnp.round(seen @ jnp.asarray(_LUMA, seen.dtype))
     centre = jnp.zeros(2, x.dtype)
@@ -103,34 +162,21 @@ def _off_centres(lens: Lens, x: Array, y: Array) -> Array:
     return nearest > 0
 
 
-def _raster(source: Source, lights: Array, n: int, kinds: tuple[tuple[str, bool], ...]) -> Array:
-    """The source on the lattice, whole grey levels (n, n[, 3])."""
+def _raster(source: Source, x: Array, y: Array) -> Array:
+    """The source on the lattice of the points x (1, n), y (n, 1): whole grey levels (n, n[, 3])."""
     if isinstance(source, Constellation):
-        parts = []
-        for k, member in enumerate(source.members):
-            part = _raster(member, lights[k : k + 1], n, kinds[k : k + 1])
-            parts.append(_moved(part, -jnp.stack([source.x[k], source.y[k]])))
+        parts = [_moved(_raster(member, x, y), -jnp.stack([source.x[k], source.y[k]])) for k, member in enumerate(source.members)]
         if any(part.ndim == 3 for part in parts):
             parts = [part if part.ndim == 3 else part[..., None] * jnp.ones(3) for part in parts]
         return jnp.minimum(sum(parts[1:], parts[0]), GREY_LEVELS)
-    x, y = jnp.broadcast_arrays(*pixel_points(n, n, dtype=lights.dtype))
-    ((kind, turned),) = kinds
-    sigma, sigma2, theta, index, luminosity = lights[0, :5]
-    if kind in ("Spherical", "Ellipsoid"):
-        across = sigma if kind == "Spherical" else sigma2
-        level = quantise(GREY_LEVELS * jnp.exp(-0.5 * ((x / sigma) ** 2 + (y / across) ** 2)))
-    elif kind in ("SersicSphere", "SersicEllipsoid"):
-        across = sigma if kind == "SersicSphere" else sigma2
-        rho = jnp.sqrt((x / across) ** 2 + (y / sigma) ** 2)  # the axes exchanged, as there
-        b = 1.992 * index - 0.3271
-        power = 2.0 * index * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * index)
-        peak = 1e3 * luminosity / (2.0 * 3.141592 * sigma * across * index) * jnp.exp(power)
-        level = quantise(peak * jnp.exp(-b * (rho ** (1.0 / index) - 1.0)))
-    elif kind == "Triangle":
-        level = _triangle(n, sigma)
+    if isinstance(source, Triangle):
+        level = _triangle(x.size, source.sigma)
+    elif isinstance(source, GaussianProfile | SersicProfile):
+        level = quantise(source.level(*jnp.broadcast_arrays(x, y)))
     else:
         return quantise(GREY_LEVELS * source.light(x, y))
-    return _turned(level, jnp.deg2rad(theta)) if turned else level
+    rotated: Array = jax.lax.cond(source.theta != 0.0, _turned, lambda level, theta: level, level, source.theta)
+    return rotated
 
 
 def _triangle(n: int, sigma: Array) -> Array:
@@ -173,4 +219,5 @@ def _between(level: Array, row: Array, column: Array) -> Array:
     """Bilinear (n, n[, 3]); dark beyond the edge."""
     if level.ndim == 3:
         return jnp.stack([_between(level[..., k], row, column) for k in range(level.shape[2])], axis=-1)
-    return jax.scipy.ndimage.map_coordinates(level, [row, column], order=1, mode="constant", cval=0.0)
+    value: Array = jax.scipy.ndimage.map_coordinates(level, [row, column], order=1, mode="constant", cval=0.0)
+    return value

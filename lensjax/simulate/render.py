@@ -211,7 +211,7 @@ def image_about(system: System, camera: Camera, centre: Array, *, reach: Array |
     x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
     if camera.centred:
         # The barrier keeps XLA from spreading what makes the centre and the system through the image's own loop.
-        system, centre = jax.lax.optimization_barrier((system, centre))
+        system, centre = jax.lax.optimization_barrier((system, centre))  # type: ignore[no-untyped-call]
         x, y = x + centre[0], y + centre[1]
     bright, inside = light(system, x, y, method=camera.method, terms=camera.terms, window=camera.window)
     kept = jnp.broadcast_to(inside + reach >= 0, (y.size, x.size))

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 from scipy.special import gamma, gammaincinv
 
-from lensjax.dataset import render
+from lensjax.dataset import render, systems
 from lensjax.formats.scene import Light, Mass, Scene
 
 SIZE = 96
@@ -204,7 +204,7 @@ def test_kinds_leave_nothing_with_each_other(mixed):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("lookup", render.LOOKUPS)
+@pytest.mark.parametrize("lookup", systems.LOOKUPS)
 def test_a_chunk_that_is_not_full(lookup):
     """Gives the same as a full one, and nothing is compiled again for it."""
     scenes = drawn("SIE", "Ellipsoid", render.CHUNK + 5, imagesize=32)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from contourpy import contour_generator
 
-from lensjax.dataset import render
+from lensjax.dataset import render, systems
 from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.report import annotate
 from lensjax.roulette import region
@@ -46,7 +46,7 @@ def contours(scene, half):
     along = np.linspace(-half, half, 700) + 1e-3
     h = 1e-3
     with jax.enable_x64(True):
-        lens = render.lens_of(render.kind_of(scene), render.numbers_of(scene))
+        lens = systems.lens_of(scene)
 
         def source(x, y):
             return np.stack([x, y]) - np.array(lens.deflection(jnp.asarray(x), jnp.asarray(y)))
@@ -131,7 +131,7 @@ def test_rim_of_convergence(masses):
     scene = make(masses, x=10.0, y=38.0)
     xi, rim = annotate.reference_point(scene), annotate.convergence_rim(scene)
     with jax.enable_x64(True):
-        lens = render.lens_of(render.kind_of(scene), render.numbers_of(scene))
+        lens = systems.lens_of(scene)
         inside = [
             np.asarray(region.inside(*jnp.asarray(scale * (rim - xi).T), jnp.asarray(xi[0]), jnp.asarray(xi[1]), lens))
             for scale in (1.0, 0.99, 1.01)
