@@ -20,7 +20,8 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from lensjax.errors import BadInput
+from lensjax.errors import BadInput, at
+from lensjax.files.read import readable
 
 _TYPES: dict[str, Any] = {
     "FloatStorage": np.float32, "DoubleStorage": np.float64, "HalfStorage": np.float16, "BFloat16Storage": ml_dtypes.bfloat16,
@@ -28,6 +29,8 @@ _TYPES: dict[str, Any] = {
     "BoolStorage": np.bool_,
 }  # fmt: skip
 _MAGIC = 0x1950A86A20F9469CFC6C
+_PREFIXES = ("module.", "_orig_mod.")
+_EXPECTED = "a .safetensors or .pth file of weights"
 _LARGEST = 16 << 30
 """Bytes of a file that is read at all."""
 
@@ -35,32 +38,49 @@ _LARGEST = 16 << 30
 def read(path: Path) -> dict[str, np.ndarray]:
     """Tensors by name, from a .safetensors file or a .pth file.
 
-    A dictionary that holds the weights under "state_dict", "model_state_dict" or "model" is opened; a leading "module." of every name
-    is dropped.
+    A dictionary that holds the weights under "state_dict", "model_state_dict" or "model" is opened. The prefixes that
+    torch.compile ("_orig_mod.") and data-parallel training ("module.") give to names are dropped.
 
     Raises:
         BadInput: no such file, not such a file, or one that holds more than weights.
     """
-    try:
-        if not path.is_file():
-            raise BadInput(f"{path}: no such file")
+    with readable(path, _EXPECTED), at(path=path):
+        if path.is_dir():
+            raise IsADirectoryError
         if path.stat().st_size > _LARGEST:
-            raise BadInput(f"{path}: larger than {_LARGEST >> 30} GiB")
+            raise BadInput(f"larger than {_LARGEST >> 30} GiB", expected=_EXPECTED)
+        return {_plain(name): value for name, value in _tensors(path).items()}
+
+
+def _tensors(path: Path) -> dict[str, np.ndarray]:
+    try:
         if path.suffix == ".safetensors":
             return safetensors.numpy.load_file(path)
-        found = _from_zip(path) if zipfile.is_zipfile(path) else _from_stream(path)
-    except BadInput:
+        content = _from_zip(path) if zipfile.is_zipfile(path) else _from_stream(path)
+        for name in ("state_dict", "model_state_dict", "model"):
+            if isinstance(content, dict) and isinstance(content.get(name), dict):
+                content = content[name]
+        named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(v, np.ndarray) for k, v in content.items())
+        if not named or not content:
+            raise BadInput("holds no dictionary of tensors by name", hint="of a whole model, save its state_dict")
+        return {name: np.array(value) for name, value in content.items()}
+    except (BadInput, FileNotFoundError, PermissionError):
         raise
     except (SafetensorError, OSError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
-    except Exception as error:  # a broken pickle can end in any of them
-        raise BadInput(f"{path}: not a file of PyTorch weights: {type(error).__name__}: {error}") from None
-    for name in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(name), dict):
-            found = found[name]
-    if not isinstance(found, dict) or not found or not all(isinstance(v, np.ndarray) and isinstance(k, str) for k, v in found.items()):
-        raise BadInput(f"{path}: holds no dictionary of tensors by name (a whole model? save its state_dict)")
-    return {name.removeprefix("module."): np.array(value) for name, value in found.items()}
+        raise BadInput(f"cannot be read: {_one_line(error)}", expected=_EXPECTED) from None
+    except Exception as error:  # a broken file can end in any of them
+        raise BadInput(f"not a file of PyTorch weights: {type(error).__name__}: {_one_line(error)}", expected=_EXPECTED) from None
+
+
+def _plain(name: str) -> str:
+    """A tensor's name without the prefixes of what wrapped the network."""
+    while name.startswith(_PREFIXES):
+        name = name.partition(".")[2]
+    return name
+
+
+def _one_line(error: Exception) -> str:
+    return ascii(" ".join(str(error).split())[:200])[1:-1]
 
 
 def located(path: Path) -> Path:
@@ -76,10 +96,10 @@ def located(path: Path) -> Path:
     folders = spec.submodule_search_locations if spec is not None else None
     if not folders:
         return path
-    found = [file for folder in folders for kind in ("*.pth", "*.safetensors") for file in sorted(Path(folder).rglob(kind))]
-    if len(found) != 1:
-        raise BadInput(f"{name}: the package of this name has {len(found)} files of weights; the path of one is asked for")
-    return found[0]
+    files = [file for folder in folders for kind in ("*.pth", "*.safetensors") for file in sorted(Path(folder).rglob(kind))]
+    if len(files) != 1:
+        raise BadInput(f"the package of this name has {len(files)} files of weights", path=name, expected="the path of one of them")
+    return files[0]
 
 
 @dataclass(frozen=True)
@@ -130,10 +150,10 @@ def _from_zip(path: Path) -> Any:
         names = archive.namelist()
         pickled = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickled) != 1:
-            raise BadInput(f"{path}: a ZIP archive, but not one of PyTorch weights")
+            raise BadInput("a ZIP archive, but not one of PyTorch weights")
         folder = pickled[0].removesuffix("data.pkl")
         if folder + "byteorder" in names and archive.read(folder + "byteorder") != b"little":
-            raise BadInput(f"{path}: written on a big-endian machine")
+            raise BadInput("written on a big-endian machine")
         known: dict[str, np.ndarray] = {}
 
         def storage(pid: Any) -> np.ndarray:
@@ -143,10 +163,7 @@ def _from_zip(path: Path) -> Any:
             return known[key]
 
         with archive.open(pickled[0]) as file:
-            try:
-                return _Reader(file, storage).load()
-            except BadInput as error:
-                raise BadInput(f"{path}: {error}") from None
+            return _Reader(file, storage).load()
 
 
 def _from_stream(path: Path) -> Any:
@@ -165,19 +182,16 @@ def _from_stream(path: Path) -> Any:
                 raise BadInput("a tensor reaches beyond the file")
             return known.setdefault(key, np.zeros(count, kind.kind))
 
-        try:
-            if _Reader(file, storage).load() != _MAGIC:
-                raise BadInput("not a file of PyTorch weights")
-            for _ in range(2):
-                _Reader(file, storage).load()
-            found = _Reader(file, storage).load()
-            for key in _Reader(file, storage).load():
-                (count,) = struct.unpack("<q", file.read(8))
-                memory = known[key]
-                content = file.read(memory.nbytes)
-                if count != len(memory) or len(content) != memory.nbytes:
-                    raise BadInput("cut short")
-                memory[:] = np.frombuffer(content, memory.dtype)
-        except BadInput as error:
-            raise BadInput(f"{path}: {error}") from None
-    return found
+        if _Reader(file, storage).load() != _MAGIC:
+            raise BadInput("not a file of PyTorch weights")
+        for _ in range(2):
+            _Reader(file, storage).load()
+        content = _Reader(file, storage).load()
+        for key in _Reader(file, storage).load():
+            (count,) = struct.unpack("<q", file.read(8))
+            memory = known[key]
+            stored = file.read(memory.nbytes)
+            if count != len(memory) or len(stored) != memory.nbytes:
+                raise BadInput("cut short")
+            memory[:] = np.frombuffer(stored, memory.dtype)
+    return content

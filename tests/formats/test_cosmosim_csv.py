@@ -206,3 +206,65 @@ def test_garbled_files_are_read_or_refused(tmp_path_factory, content):
     assert params.shape == (len(table), 6) and np.isfinite(params).all() and (params[:, 2:5] > 0).all()
     for name in table.filenames:
         assert (path.parent / name).resolve().is_relative_to(path.parent.resolve())
+
+
+PLAIN = "filename,x,y,sigma\na.png,1.5,-2,3\nb.png,1e1,20,4.25\n"
+
+
+def columns_of(tmp_path, content):
+    path = tmp_path / "dataset.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return dict(tables.read(path).columns)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.replace(",", ";"),
+        PLAIN.replace(",", "\t"),
+        PLAIN.replace(",", ";").replace(".5", ",5").replace(".25", ",25"),
+        "sep=;\n" + PLAIN.replace(",", ";"),
+        '"sep=,"\r\n' + PLAIN,
+        "sep=\t\n" + PLAIN.replace(",", "\t"),
+        PLAIN.encode("utf-16"),
+        PLAIN.replace("filename", "Filename"),
+        "﻿" + PLAIN,
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path, content):
+    assert columns_of(tmp_path, content) == columns_of(tmp_path, PLAIN)
+
+
+def test_lines_are_counted_from_the_first_of_the_file(tmp_path):
+    path = tmp_path / "dataset.csv"
+    path.write_text("sep=;\nfilename;x\n\na.png;1\n")
+    assert tables.read(path).lines == (4,)
+
+
+def test_latin_1_is_read_where_nothing_else_is_meant(tmp_path):
+    assert columns_of(tmp_path, "filename,note\na.png,größer\n".encode("latin-1"))["note"] == ("größer",)
+    refused(tmp_path, "filename,note\na.png,„größer“\n".encode("cp1252"), "UTF-8")
+
+
+def test_decimal_commas_beside_decimal_points_are_refused(tmp_path):
+    text = "filename;x;y\na.png;1,5;2\nb.png;1;2.5\n"
+    with pytest.raises(BadInput) as caught:
+        columns_of(tmp_path, text)
+    assert "line 2, column x: the value is '1,5'" in str(caught.value) and "line 3 (2.5)" in str(caught.value)
+
+
+def test_a_separator_that_is_none_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="line 1, sep|line 1, column sep"):
+        columns_of(tmp_path, "sep=|\nfilename|x\na.png|1\n")
+
+
+def test_a_missing_column_that_is_misspelt(tmp_path):
+    refused(tmp_path, HEADER.replace("einsteinR", "einstienR") + ROW, "column einsteinR: there is no such column; did you mean einstienR?")
+    refused(tmp_path, HEADER.replace("nterms", "nterm") + ROW, "line 1, column nterm: unknown column; did you mean nterms?")
+
+
+def test_models_of_2023(tmp_path):
+    text = "filename,source,chi,einsteinR,sigma,sigma2,theta,x,y,model\na.png,e,50,20,15,8,45,60,50,Point Mass (exact)\n"
+    table, _ = load(tmp_path, text, problem="pm2022", names=(*NAMES, "chi"))
+    assert parameters.methods(table, default="roulette") == ("raytrace",)
+    refused(tmp_path, text, "column model", "a lens SIS")

@@ -346,3 +346,45 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
         rows.scenes(tables.read(path), settings={})
     except BadInput as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [
+        ("einsteinradus", "einsteinradius"), ("sgima", "sigma"), ("Sigma2", "sigma2"), ("ellipsratio", "ellipseratio"),
+        ("centered", "centred"), ("orientaton", "orientation"), ("nterm", "nterms"), ("X", "x"), ("Lens", "lens"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_column_is_refused_as_a_key_of_a_toml_file_is(tmp_path, column, meant):
+    with pytest.raises(BadInput) as caught:
+        load(tmp_path, f"filename,y,{column}\na.png,2,1\n")
+    assert f"data.csv: line 1, column {column}: unknown column; did you mean {meant}?" in str(caught.value)
+    assert caught.value.column == column and caught.value.line == 1
+
+
+@pytest.mark.parametrize("column", ["note", "comment", "redshift", "mass", "psi", "theta_E", "magnitude", "z", "chi2", "sigma_err", "id"])
+def test_columns_of_ones_own_are_not(tmp_path, column):
+    made = load(tmp_path, f"filename,{column}\na.png,1\n")
+    assert len(made.scenes) == 1 and all("not read" in warning for warning in made.warnings)
+
+
+def test_a_column_is_no_misspelling_where_the_right_one_is_there(tmp_path):
+    assert len(load(tmp_path, "filename,sigma,sigmas\na.png,1,2\n").scenes) == 1
+
+
+def test_chi_beside_a_cluster_is_refused_since_it_could_mean_two_things(tmp_path):
+    single = "index,filename,source,chi,x,y,sigma,sigma2,theta,lens,einsteinR,ellipseratio,orientation\n"
+    scene = load(tmp_path, single + "1,a.png,e,50,20,35,12,8,40,SIE,48,0.7,0\n").scenes[0]
+    assert scene.masses == (Mass("SIE", 96, 0.7, 0),)
+    cluster = "index,filename,source,chi,x,y,sigma,sigma2,theta,cluster\n1,a.png,e,{},20,35,12,8,40,SIE/0/0/48/0.7/0\n"
+    with pytest.raises(BadInput, match="line 2, column chi: the value is '50'; expected with a cluster no chi, or 100"):
+        load(tmp_path, cluster.format(50))
+    for chi in ("", "100"):
+        assert load(tmp_path, cluster.format(chi)).scenes[0].masses == (Mass("SIE", 48, 0.7, 0),)
+
+
+def test_a_point_mass_of_cosmosims_own_tests(tmp_path):
+    scene = one(tmp_path, "index,source,chi,x,y,einsteinR,sigma,sigma2,theta,model", "1,s,50,10,5,20,15,8,0,Point Mass (exact)")
+    assert scene.lens == "PM" and scene.model == "Raytrace" and scene.masses == (Mass("PM", 40),)
+    scene = one(tmp_path, "model,einsteinradius", "SIS (rotated),20")
+    assert scene.lens == "SIS" and scene.model == "Roulette"

@@ -171,3 +171,49 @@ def test_any_table_is_read_or_refused(tmp_path_factory, names, cells):
             one.lights()
     except BadInput as error:
         assert "\n" not in str(error)
+
+
+PREDICTED = "filename,sigma,xiX,xiY,alpha[0][1],alpha[1][0]\na.png,4.7,-47,-23,37,-0.4\nb.png,1.6,0.1,-0.5,-20,-0.3\n"
+
+
+def predicted(tmp_path, text=PREDICTED, **settings):
+    path = tmp_path / "predicted.csv"
+    path.write_text(text)
+    return roulette_csv.read(path, settings=settings)
+
+
+def test_what_predictions_lack_comes_from_settings(tmp_path):
+    first, second = predicted(tmp_path, source="SersicSphere", luminosity=12, n_sersic="2", sigma=99)
+    assert first.lights() == (Light("SersicSphere", 0, 0, 4.7, 4.7, 0, 2, 12),) and second.sigma == 1.6
+    assert predicted(tmp_path, source="s")[0].lights()[0].kind == "Spherical"
+    assert predicted(tmp_path, source="s", lightprofile="Sersic", luminosity=1, n_sersic=1)[0].lights()[0].kind == "SersicSphere"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, ("line 2, column source", "empty", "-S")),
+        ({"source": "SersicSphere", "n_sersic": 2}, ("line 2, column luminosity", "empty", "SersicSphere needs it")),
+        ({"source": "SersicSphere", "luminosity": 2}, ("line 2, column n_sersic", "empty")),
+        ({"source": "SersicSphere", "luminosity": 2, "n_sersic": 0}, ("n_sersic, from the command line", "'0'", "from 0.1 to 20")),
+        ({"source": "Ellipsoid", "sigma2": 2}, ("column theta", "empty")),
+        ({"source": "Ellipsoid", "theta": 2}, ("column sigma2", "empty")),
+        ({"sorce": "s"}, ("sorce: unknown setting; did you mean source?",)),
+    ],
+)
+def test_what_nobody_says_of_a_source_is_named(tmp_path, settings, words):
+    with pytest.raises(BadInput) as caught:
+        for record in predicted(tmp_path, **settings):
+            record.lights()
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_our_own_table_without_redundant_columns_with_a_source(tmp_path):
+    roulette_csv.write(tmp_path / "r.csv", [record()], 3, ml=True)
+    assert roulette_csv.read(tmp_path / "r.csv", settings={"source": "SersicEllipsoid"})[0].lights() == record().lights()
+
+
+def test_a_misspelt_column_of_the_source_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="column sigmma: unknown column; did you mean sigma?"):
+        predicted(tmp_path, PREDICTED.replace("sigma", "sigmma"))

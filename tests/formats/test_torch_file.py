@@ -156,3 +156,10 @@ def test_weights_that_a_package_brings(tmp_path, monkeypatch):
     archive(package / "v.pth", {"a": tensor()})
     with pytest.raises(BadInput, match="has 2 files of weights"):
         torch_file.located(Path("some_weights"))
+
+
+def test_prefixes_of_what_wrapped_the_network_are_dropped(tmp_path):
+    content = {"_orig_mod.a": tensor(), "module._orig_mod.b.c": tensor(), "_orig_mod.module.d": tensor(), "module_e.module.f": tensor()}
+    assert list(torch_file.read(archive(tmp_path / "w.pth", content))) == ["a", "b.c", "d", "module_e.module.f"]
+    (tmp_path / "w.safetensors").write_bytes(safetensors.numpy.save({"_orig_mod.a": VALUES}))
+    assert list(torch_file.read(tmp_path / "w.safetensors")) == ["a"]

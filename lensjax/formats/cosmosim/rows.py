@@ -347,8 +347,8 @@ def _lens_name(row: _Cells) -> tuple[str, str, bool]:
     """
     lens, model, sampled = _named(row, row.own)
     for cells in (row.settings, DEFAULTS):
-        if cells is DEFAULTS and lens and model:
-            break
+        if not cells or (cells is DEFAULTS and lens and model):
+            continue
         more = _named(row, partial(_cell, cells))
         sampled = sampled or (more[2] and not lens)
         lens, model = lens or more[0], model or more[1]

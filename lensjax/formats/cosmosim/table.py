@@ -74,21 +74,21 @@ class Table:
         """The error of a column that is needed and not there."""
         return _missing(self.path, column, self.columns)
 
-    def check_spelling(self, known: Iterable[str], others: Iterable[str] = ()) -> None:
+    def check_spelling(self, known: Sequence[str], others: Iterable[str] = ()) -> None:
         """Refuses a heading that is a misspelt known one: its cells would be passed over in silence, and defaults used.
 
         Args:
-            known: headings that are read.
+            known: headings that are read; one that the table has is not misspelt.
             others: headings that are known, and not read.
 
         Raises:
             BadInput: there is one.
         """
-        absent = [name for name in known if name not in self.columns]
         accepted = {*known, *others}
         for name in self.columns:
-            meant = None if name in accepted else next((word for word in absent if _misspelt(name, word)), None)
-            if meant is not None:
+            near = [] if name in accepted else [word for word in known if _misspelt(name, word)]
+            meant = next(iter(near), None)
+            if meant is not None and not any(word in self.columns for word in near):
                 raise BadInput(
                     "unknown column", path=self.path, line=1, column=name, value=name, hint=f"did you mean {meant}? (otherwise rename it)"
                 )
