@@ -9,13 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 import safetensors.numpy
+from flax.linen import Module
 from safetensors import SafetensorError
 
 from lensjax.errors import BadInput
 from lensjax.files.whole import write_bytes, write_text
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
-from lensjax.train.state import Module, init_variables
+from lensjax.train.state import init_variables
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "config.json"

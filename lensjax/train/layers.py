@@ -18,7 +18,7 @@ def matched(params: Any, expression: str, *, field: str) -> Any:
         BadInput: no name begins so; it bears the name of the config's `field`.
     """
 
-    def name(path: tuple) -> str:
+    def name(path: tuple[Any, ...]) -> str:
         return ".".join(str(entry.key) for entry in path)
 
     found = jax.tree_util.tree_map_with_path(lambda path, _: bool(expression and re.match(expression, name(path))), params)

@@ -40,7 +40,8 @@ class TrainState:
     def variables(self) -> dict[str, Any]:
         """The network's variables for estimates: the moving average where one is kept."""
         if self.average is not None:
-            return self.average
+            average: dict[str, Any] = self.average
+            return average
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
@@ -72,7 +73,8 @@ def with_smaller_head(model: Module, variables: dict[str, Any], *, factor: float
     """Variables with the weights and biases of the last layers times `factor`: of those whose shape goes with the number of outputs."""
     more = model.clone(num_outputs=model.num_outputs + 1)
     other = jax.eval_shape(lambda key: init_variables(more, key, image_size=image_size), jax.random.key(0))
-    return jax.tree.map(lambda leaf, one: leaf if leaf.shape == one.shape else factor * leaf, variables, other)
+    smaller: dict[str, Any] = jax.tree.map(lambda leaf, one: leaf if leaf.shape == one.shape else factor * leaf, variables, other)
+    return smaller
 
 
 def init_state(
