@@ -11,6 +11,7 @@ DIR is the folder of a run of experiments.train. Written into it:
 Exit code 0: done; 2: bad input; 1: anything else.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     """
     if not workdir.is_dir():
         raise BadInput(f"{workdir}: no such folder; --workdir is the folder of a run of experiments.train")
-    run = restore_run(workdir)
+    run = restore_run(workdir, on_notice=lambda line: print(line, file=sys.stderr))
     history = read_history(workdir / "evaluation.csv", image_count=run.config.eval_size)
     key = jax.random.fold_in(jax.random.key(seed), FRESH)
 

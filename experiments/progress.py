@@ -21,12 +21,12 @@ class Watch:
         self._bar: tqdm | None = None
 
     def start(self, step: int) -> None:
-        """The run begins, or goes on, at `step`."""
+        """The run begins, or resumes, at `step`."""
         self._last = step
         if self._out.isatty() and not self._quiet:
             self._bar = tqdm(total=self._steps, initial=step, unit="step", file=self._out, dynamic_ncols=True)
         else:
-            self._say(f"step {step}/{self._steps}  {'goes on' if step else 'begins'}")
+            self._say(f"step {step}/{self._steps}  {'resumes' if step else 'begins'}")
 
     def log(self, progress: Progress) -> None:
         """A log step."""
@@ -46,6 +46,11 @@ class Watch:
             f"training {float(row['MAE (Training Set)']):.4g}, "
             f"test up to symmetry {float(row['Symmetric MAE (Test Set)']):.4g}"
         )
+
+    def notice(self, line: str) -> None:
+        """Something that the user should know."""
+        if not self._quiet:
+            tqdm.write(line, file=sys.stderr)
 
     def end(self) -> None:
         """The run is over, or broken off."""

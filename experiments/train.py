@@ -1,4 +1,4 @@
-"""Trains a network on endless images; started again, it goes on where it was.
+"""Trains a network on endless images; started again, it resumes.
 
     python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
 
@@ -35,7 +35,7 @@ def main() -> None:
     sharding.initialize()
     watch = Watch(config.steps, quiet=not sharding.is_first_process())
     try:
-        run = train(config, workdir, on_start=watch.start, on_log=watch.log, on_evaluation=watch.evaluation)
+        run = train(config, workdir, on_start=watch.start, on_log=watch.log, on_evaluation=watch.evaluation, on_notice=watch.notice)
     except Diverged as error:
         sys.exit(f"train: {error}")
     finally:

@@ -5,6 +5,7 @@ moment leaves whole checkpoints only; the next one clears away what it left unfi
 the checkpoint is whole, since the step after takes over the memory of the state.
 """
 
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,13 +14,18 @@ import jax
 import orbax.checkpoint as ocp
 
 
+class Damaged(ValueError):
+    """A checkpoint that cannot be read."""
+
+
 class Checkpoints:
     """The checkpoints of one folder; a context manager."""
 
     def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
         """Opens a folder of checkpoints and, unless `read_only`, makes it and clears away unfinished ones."""
+        self._folder = folder.absolute()
         self._manager = ocp.CheckpointManager(
-            folder.absolute(),
+            self._folder,
             options=ocp.CheckpointManagerOptions(
                 max_to_keep=None if read_only else keep,
                 create=not read_only,
@@ -48,6 +54,25 @@ class Checkpoints:
         self._manager.save(step, args=ocp.args.StandardSave(tree), force=True)
 
     def restore(self, step: int, like: Any) -> Any:
-        """The tree saved at `step`, in the structure, shapes, types and shardings of `like`."""
+        """The tree saved at `step`, in the structure, shapes, types and shardings of `like`.
+
+        Raises:
+            Damaged: it cannot be read, or is another tree.
+        """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        try:
+            return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        except (MemoryError, jax.errors.JaxRuntimeError):
+            raise
+        except Exception as error:  # Orbax raises bare ones where a file was cut
+            raise Damaged(f"{self._folder / str(step)}: the checkpoint is damaged, or not one of this run") from error
+
+    def set_aside(self, step: int) -> Path:
+        """Moves the checkpoint of `step` out of the way, to `damaged/` beside the folder, and returns where it is now."""
+        target = self._folder.with_name("damaged") / str(step)
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        (self._folder / str(step)).rename(target)
+        self._manager.reload()
+        return target

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax.linen import Module
 
 from lensjax import models, problems
 from lensjax.errors import BadInput
@@ -21,7 +22,6 @@ from lensjax.problems import Problem
 from lensjax.problems.base import METHODS
 from lensjax.train import optim
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
-from lensjax.train.state import Module
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 TARGETS = ("encoded", "raw")
@@ -68,6 +68,8 @@ class TrainConfig:
         checkpoint_every: steps from one checkpoint to the next.
         keep_checkpoints: newest checkpoints kept.
         log_every: steps from one report of progress to the next.
+        bitwise: whether images are equal to the last bit however many devices share a batch. Then each device renders the whole batch;
+            otherwise it renders its share, and the images of several devices differ from those of one by rounding.
     """
 
     model: str = "compact"
@@ -101,6 +103,7 @@ class TrainConfig:
     checkpoint_every: int = 10_000
     keep_checkpoints: int = 2
     log_every: int = 100
+    bitwise: bool = False
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

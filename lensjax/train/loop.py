@@ -10,16 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax.linen import Module
 from jax import Array
 
 from lensjax.errors import BadInput
+from lensjax.files import whole
 from lensjax.problems import Problem
 from lensjax.train import config as configs
 from lensjax.train import evaluation, sharding
-from lensjax.train.checkpoint import Checkpoints
+from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
 from lensjax.train.export import load_weights, read_config
-from lensjax.train.state import Module, TrainState, init_state, keys
+from lensjax.train.state import TrainState, init_state, keys
 from lensjax.train.step import make_predict, make_train_step
 
 EVALUATION_BATCH = 64
@@ -72,6 +74,7 @@ def train(
     on_start: Callable[[int], None] = lambda step: None,
     on_log: Callable[[Progress], None] = lambda progress: None,
     on_evaluation: Callable[[evaluation.Row], None] = lambda row: None,
+    on_notice: Callable[[str], None] = lambda line: None,
 ) -> Run:
     """Trains to the last step, from the newest checkpoint in `workdir` where there is one.
 
@@ -81,9 +84,10 @@ def train(
     Args:
         config: what to train.
         workdir: folder of the run: config.json, evaluation.csv, checkpoints/.
-        on_start: called with the step at which the run begins or goes on.
+        on_start: called with the step at which the run begins or resumes.
         on_log: called every `log_every` steps.
         on_evaluation: called with each new row of evaluation.csv.
+        on_notice: called with a line where the newest checkpoint is damaged and an older one is used.
 
     Raises:
         BadInput: the folder holds another run, or the config does not suit the machine.
@@ -96,8 +100,9 @@ def train(
     model = configs.make_model(config, problem)
     optimizer = configs.make_optimizer(config)
     first = sharding.is_first_process()
+    whole.check_folder(workdir)
     _check_folder(workdir, config)
-    weights = _first_weights(config, model, workdir / "checkpoints")
+    weights = _initial_weights(config, model, workdir / "checkpoints")
 
     initialise = _initializer(config, model, optimizer, mesh)
     # Layers that the network has not are named before anything is compiled or written.
@@ -109,7 +114,7 @@ def train(
     training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
-        state = _start(initialise, run_keys.init, mesh, checkpoints, weights)
+        state = _start(initialise, run_keys.init, mesh, checkpoints, weights, on_notice)
         step = int(state.step)
         if step > config.steps:
             raise BadInput(f"{workdir}: this run has done {step} steps; steps is {config.steps}")
@@ -172,8 +177,10 @@ def train(
     return Run(config, problem, model, state.variables, step)
 
 
-def restore_run(workdir: Path, *, step: int | None = None) -> Run:
-    """A run from its folder, at its newest checkpoint or at a given one; nothing is written.
+def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[str], None] = lambda line: None) -> Run:
+    """A run from its folder, at its newest whole checkpoint or at a given one; nothing is written.
+
+    `on_notice` is called with a line where the newest one is damaged and an older one is used.
 
     Raises:
         BadInput: no run there, or no such checkpoint.
@@ -190,12 +197,11 @@ def restore_run(workdir: Path, *, step: int | None = None) -> Run:
         steps = checkpoints.steps()
         if not steps:
             raise BadInput(f"{workdir}: no checkpoint yet")
-        step = steps[-1] if step is None else step
-        if step not in steps:
+        if step is not None and step not in steps:
             raise BadInput(f"{workdir}: no checkpoint of step {step}; there are those of {', '.join(map(str, steps))}")
         mesh = sharding.make_mesh()
         abstract = _abstract_state(_initializer(config, model, optimizer, mesh), keys(config.seed).init, mesh)
-        state = checkpoints.restore(step, abstract)
+        step, state = _newest_whole(checkpoints, steps if step is None else [step], abstract, on_notice)
     return Run(config, problem, model, state.variables, step)
 
 
@@ -220,10 +226,12 @@ def _initializer(
 def _abstract_state(initialise: Callable[[Array], TrainState], key: Array, mesh: jax.sharding.Mesh) -> TrainState:
     """Shapes, types and shardings of the state."""
     shapes = jax.eval_shape(initialise, key)
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding.replicated(mesh)), shapes)
+    where = sharding.replicated(mesh)
+    abstract: TrainState = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), shapes)
+    return abstract
 
 
-def _first_weights(config: TrainConfig, model: Module, folder: Path) -> dict[str, Any] | None:
+def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[str, Any] | None:
     """The weights of `config.init`, for a run that names them and has no checkpoint yet in `folder`."""
     if not config.init:
         return None
@@ -243,17 +251,43 @@ def _start(
     mesh: jax.sharding.Mesh,
     checkpoints: Checkpoints,
     weights: dict[str, Any] | None,
+    on_notice: Callable[[str], None],
 ) -> TrainState:
-    """The newest checkpoint's state; else a fresh one, with `weights` where there are any."""
-    latest = checkpoints.latest()
-    if latest is not None:
-        return checkpoints.restore(latest, _abstract_state(initialise, key, mesh))
+    """The newest whole checkpoint's state; else a fresh one, with `weights` where there are any. Damaged ones are set aside."""
+    steps = checkpoints.steps()
+    if steps:
+        step, state = _newest_whole(checkpoints, steps, _abstract_state(initialise, key, mesh), on_notice)
+        for damaged in steps[steps.index(step) + 1 :]:
+            if sharding.is_first_process():
+                checkpoints.set_aside(damaged)
+        return state
     state = initialise(key)
     if weights is None:
         return state
     weights = jax.device_put(weights, sharding.replicated(mesh))
     average = None if state.average is None else jax.tree.map(jnp.copy, weights)
     return replace(state, average=average, **weights)
+
+
+def _newest_whole(
+    checkpoints: Checkpoints, steps: list[int], abstract: TrainState, on_notice: Callable[[str], None]
+) -> tuple[int, TrainState]:
+    """The newest of `steps` whose checkpoint can be read, and its state.
+
+    Raises:
+        BadInput: none can.
+    """
+    damage: list[str] = []
+    for step in reversed(steps):
+        try:
+            state: TrainState = checkpoints.restore(step, abstract)
+        except Damaged as error:
+            damage.append(str(error))
+            continue
+        if damage:
+            on_notice(f"{damage[0]}; the checkpoint of step {step} is used instead")
+        return step, state
+    raise BadInput(f"{damage[0]}; there is no older one that can be read")
 
 
 def _is_evaluated(step: int, config: TrainConfig) -> bool:

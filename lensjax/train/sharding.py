@@ -1,12 +1,13 @@
 """How many devices, and hosts, share a batch: the only file that knows."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from lensjax._internal import numbers
 from lensjax.errors import BadInput
 
 AXIS = "batch"
@@ -24,8 +25,25 @@ def initialize() -> None:
         except (KeyError, ValueError):
             raise BadInput("JAX_COORDINATOR_ADDRESS is set: JAX_NUM_PROCESSES and JAX_PROCESS_ID must be whole numbers") from None
         jax.distributed.initialize(os.environ["JAX_COORDINATOR_ADDRESS"], num_processes=count, process_id=index)
-    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        jax.distributed.initialize()
+    elif _tasks() > 1:
+        try:
+            jax.distributed.initialize()
+        except (ValueError, RuntimeError, KeyError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BadInput(
+                f"the tasks of this SLURM step did not find each other: {reason}",
+                column="SLURM_STEP_NUM_TASKS",
+                hint="start the program with srun, or unset SLURM_STEP_NUM_TASKS",
+            ) from None
+
+
+def _tasks() -> int:
+    """Tasks of the SLURM step that this process belongs to."""
+    text = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    tasks = numbers.whole(text, 1, 10**6)
+    if tasks is None:
+        raise BadInput(column="SLURM_STEP_NUM_TASKS", value=text, expected=numbers.whole_expected(1, 10**6))
+    return tasks
 
 
 def is_first_process() -> bool:
@@ -49,14 +67,31 @@ def split(mesh: Mesh, size: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS)) if size % mesh.size == 0 else replicated(mesh)
 
 
-def share(tree: dict[str, Array], mesh: Mesh) -> dict[str, Array]:
-    """Inside jit: splits the leading axis of every array over the devices.
+def computed_apart(function: Callable[..., Array], mesh: Mesh, *arrays: Array) -> Array:
+    """Inside jit: `function` of arrays with one leading axis, each device computing its share of it.
 
-    What comes before is computed whole by every device. Split too, it would be compiled for other shapes,
-    which round otherwise: one device would see other last bits than eight.
+    Where the devices do not divide that axis, or there is one alone, it is computed whole.
+    """
+    if mesh.size == 1 or arrays[0].shape[0] % mesh.size:
+        return function(*arrays)
+    part = PartitionSpec(AXIS)
+    shared: Array = jax.shard_map(function, mesh=mesh, in_specs=(part,) * len(arrays), out_specs=part, check_vma=False)(*arrays)
+    return shared
+
+
+def share(tree: dict[str, Array], mesh: Mesh) -> dict[str, Array]:
+    """Inside jit: splits the leading axis of every array over the devices; what comes before is computed whole by every device.
+
+    Split too, it would be compiled for other shapes, which round otherwise: one device would see other last bits than eight.
     """
     whole = jax.lax.optimization_barrier(jax.lax.with_sharding_constraint(tree, replicated(mesh)))
-    return {name: jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0])) for name, array in whole.items()}
+    return {name: split_over(array, mesh) for name, array in whole.items()}
+
+
+def split_over(array: Array, mesh: Mesh) -> Array:
+    """Inside jit: `array` with its leading axis split over the devices, where they divide it."""
+    shared: Array = jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0]))
+    return shared
 
 
 def check_batch(batch_size: int, mesh: Mesh) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax.linen import Module
 from jax import Array
 from jax.sharding import Mesh
 
@@ -17,7 +18,7 @@ from lensjax.problems import Problem
 from lensjax.train import sharding, stream
 from lensjax.train.config import TrainConfig
 from lensjax.train.optim import LOSSES
-from lensjax.train.state import Keys, Module, TrainState
+from lensjax.train.state import Keys, TrainState
 
 AUXILIARY = 0.3
 """Weight of the loss of an auxiliary head (Szegedy et al. 2015, section 5)."""
@@ -40,10 +41,7 @@ def make_train_step(
     loss_of = LOSSES[config.loss]
 
     def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
-        batch = sharding.share(
-            stream.batch(problem, keys.stream, state.step, batch_size=config.batch_size, targets=config.targets),
-            mesh,
-        )
+        batch = _shared_batch(config, problem, keys.stream, state.step, mesh, batch_size=config.batch_size, targets=config.targets)
 
         def objective(params: Any) -> tuple[Array, Any]:
             output, updates = model.apply(
@@ -79,6 +77,18 @@ def make_train_step(
     return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
 
 
+def _shared_batch(
+    config: TrainConfig, problem: Problem, key: Array, step: Array, mesh: Mesh, *, batch_size: int, targets: str = "encoded"
+) -> dict[str, Array]:
+    """The batch of `stream.batch`, split over the devices: each renders its share, or all of it where the config says `bitwise`."""
+    if config.bitwise or mesh.size == 1:
+        return sharding.share(stream.batch(problem, key, step, batch_size=batch_size, targets=targets), mesh)
+    params, reach = stream.draw(problem, key, step, batch_size=batch_size)
+    image = sharding.computed_apart(lambda params, reach: stream.render(problem, params, reach), mesh, params, reach)
+    batch = stream.as_batch(problem, params, image, targets=targets)
+    return {name: sharding.split_over(array, mesh) for name, array in batch.items()}
+
+
 def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
     """The moving average one step on; its decay grows to `ema`, so that the start is soon forgotten."""
     decay = jnp.minimum(ema, (1.0 + step) / (10.0 + step))
@@ -89,7 +99,7 @@ def make_predict(config: TrainConfig, problem: Problem, model: Module, mesh: Mes
     """The function (variables, key, step) → (predicted, truth), each (batch_size, P) in file units."""
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
-        batch = sharding.share(stream.batch(problem, key, step, batch_size=batch_size), mesh)
+        batch = _shared_batch(config, problem, key, step, mesh, batch_size=batch_size)
         output: Any = model.apply(variables, batch["image"], train=False)
         return problem.decode(output) if config.targets == "encoded" else output, batch["params"]
 

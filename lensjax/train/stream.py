@@ -25,16 +25,28 @@ def batch(problem: Problem, key: Array, step: Array | int, *, batch_size: int, t
         {"image": (B, n, n, 1) in 0…1, "params": (B, P) in file units, "target": (B, E) or (B, P)}, all float32. Images at the
         field's own resolution are rounded to 8 bit; coarser ones are averages of many rounded pixels, and are not.
     """
+    params, reach = draw(problem, key, step, batch_size=batch_size)
+    return as_batch(problem, params, render(problem, params, reach), targets=targets)
+
+
+def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int) -> tuple[Array, Array]:
+    """What `batch` renders: parameters (B, P) in file units, and how far from its centre each roulette is rendered (B,)."""
     draw_key, window_key = jax.random.split(jax.random.fold_in(key, step))
     params = problem.sample(draw_key, batch_size)
     if problem.method == "mixed":
         whole = jax.random.bernoulli(window_key, shape=(batch_size,))
-        reach = jnp.where(whole, jnp.inf, 0.0).astype(params.dtype)
-    else:
-        reach = jnp.zeros((batch_size,), params.dtype)
+        return params, jnp.where(whole, jnp.inf, 0.0).astype(params.dtype)
+    return params, jnp.zeros((batch_size,), params.dtype)
+
+
+def render(problem: Problem, params: Array, reach: Array) -> Array:
+    """Images (B, n, n) in grey levels of what `draw` drew; each depends on its own row alone, but for rounding."""
     image = in_chunks(lambda row: problem.render(row[0], reach=row[1]), (params, reach))
-    if problem.image_size == problem.field:
-        image = quantise(image)
+    return quantise(image) if problem.image_size == problem.field else image
+
+
+def as_batch(problem: Problem, params: Array, image: Array, *, targets: str = "encoded") -> dict[str, Array]:
+    """The dictionary that `batch` returns."""
     target = problem.encode(params) if targets == "encoded" else params
     return {"image": image[..., None] / GREY_LEVELS, "params": params, "target": target}
 

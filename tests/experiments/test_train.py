@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_killed_while_it_wrote_and_started_again_it_ends_bit_identical(environme
 
     code, out, err = finish(start(environment, *arguments))
     assert code == 0, err
-    assert re.search(r"^step (25|20|10)/60  goes on$", out, re.M)
+    assert re.search(r"^step (25|20|10)/60  resumes$", out, re.M)
     assert table.read_bytes() == (folder / "run" / "evaluation.csv").read_bytes()
     weights = "weights.safetensors"
     assert (tmp_path / "weights" / weights).read_bytes() == (folder / "weights" / weights).read_bytes()
@@ -152,6 +153,34 @@ def test_layers_that_are_not_there_leave_no_folder(environment, tmp_path):
     code, out, err = finish(start(own_cache, "--config=smoke.py", "--config.frozen=nothing", f"--workdir={tmp_path}/run"))
     assert (code, out) == (2, "") and "frozen is 'nothing'" in err and err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(environment, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = finish(start(environment, "--config=smoke.py", f"--workdir={tmp_path}/file/run"))
+    assert (code, out) == (2, "") and f"{tmp_path}/file is a file" in err and err.count("\n") == 1
+
+
+def test_tasks_of_slurm_without_the_rest_are_named(environment, tmp_path):
+    lonely = {name: value for name, value in environment.items() if not name.startswith("SLURM_")} | {"SLURM_STEP_NUM_TASKS": "2"}
+    code, out, err = finish(start(lonely, "--config=smoke.py", f"--workdir={tmp_path}/run"))
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith("train: SLURM_STEP_NUM_TASKS: the tasks of this SLURM step did not find each other")
+
+
+@pytest.mark.slow
+def test_where_the_newest_checkpoint_is_damaged_the_older_one_is_used(environment, unbroken, tmp_path):
+    folder, _ = unbroken
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    large = max((path for path in (run / "checkpoints" / "60").rglob("d/*") if path.is_file()), key=lambda path: path.stat().st_size)
+    os.truncate(large, 1000)
+    code, out, err = finish(start(environment, "--config=smoke.py", f"--workdir={run}", f"--export={tmp_path}/weights"))
+    assert code == 0 and "step 50/60  resumes" in out
+    said = [line for line in err.splitlines() if "damaged" in line]
+    assert said == [f"{run}/checkpoints/60: the checkpoint is damaged, or not one of this run; the checkpoint of step 50 is used instead"]
+    assert (tmp_path / "weights" / "weights.safetensors").read_bytes() == (folder / "weights" / "weights.safetensors").read_bytes()
+    assert (run / "damaged" / "60").is_dir() and restore_run(run).step == 60
 
 
 def test_help(environment):
@@ -204,8 +233,8 @@ def test_a_terminal_gets_a_bar():
     assert "\r" in terminal.text
 
 
-def test_time_left_counts_from_where_the_run_goes_on(capsys):
+def test_time_left_counts_from_where_the_run_resumes(capsys):
     watch = Watch(100)
     watch.start(20)
     watch.log(Progress(step=60, loss=0.5, images=400, seconds=120.0))
-    assert capsys.readouterr().out == ("step 20/100  goes on\nstep 60/100  loss 0.5  3.3 images/s  0:02:00 left\n")
+    assert capsys.readouterr().out == ("step 20/100  resumes\nstep 60/100  loss 0.5  3.3 images/s  0:02:00 left\n")

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax.train.checkpoint import Checkpoints
+from lensjax.train.checkpoint import Checkpoints, Damaged
 
 
 def tree(value):
@@ -79,3 +79,20 @@ def test_one_killed_while_it_was_deleted_does_no_harm(folder, left):
             checkpoints.save(step, tree(float(step)))
         assert checkpoints.steps() == [40, 50]
     assert restored(folder, keep=2)[0] == 50
+
+
+def cut(folder, step):
+    """Cuts a checkpoint's numbers short, as a full disk does."""
+    large = max((path for path in (folder / str(step) / "default" / "d").iterdir()), key=lambda path: path.stat().st_size)
+    large.write_bytes(large.read_bytes()[:20])
+
+
+def test_a_damaged_one_is_named_and_set_aside(folder):
+    cut(folder, 30)
+    with Checkpoints(folder, keep=2) as checkpoints:
+        with pytest.raises(Damaged, match=r"checkpoints/30: the checkpoint is damaged"):
+            checkpoints.restore(30, tree(0.0))
+        assert checkpoints.set_aside(30) == folder.parent / "damaged" / "30"
+        assert checkpoints.steps() == [20]
+        checkpoints.save(30, tree(31.0))
+    np.testing.assert_array_equal(restored(folder, keep=2)[1]["a"], 31.0)
