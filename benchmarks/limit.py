@@ -106,16 +106,7 @@ def main() -> None:
             start = None if network is None else network[part]
             parts.append(estimate.solve(problem, images[part], start, rounded=rounded))
         seconds[label] = time.perf_counter() - began
-        return Solution(
-            names=problem.names,
-            **{
-                name: sum((getattr(p, name) for p in parts), ())
-                if isinstance(getattr(parts[0], name), tuple)
-                else np.concatenate([getattr(p, name) for p in parts])
-                for name in Solution.__dataclass_fields__
-                if name != "names"
-            },
-        )
+        return Solution.concatenate(parts)
 
     errors = {}
     if network is not None:

@@ -170,21 +170,7 @@ def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) ->
             part = slice(step * BATCH, min((step + 1) * BATCH, n))
             images = np.rint(np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS)
             solutions.append(estimate.solve(native, images, tried[part], progress=bar.update))
-    return joined(solutions)
-
-
-def joined(solutions: Sequence[Solution]) -> Solution:
-    """Solutions one after the other, as one."""
-    fields = {}
-    for name in Solution.__dataclass_fields__:
-        parts = [getattr(solution, name) for solution in solutions]
-        if name == "names":
-            fields[name] = parts[0]
-        elif isinstance(parts[0], tuple):
-            fields[name] = tuple(value for part in parts for value in part)
-        else:
-            fields[name] = np.concatenate(parts)
-    return Solution(**fields)
+    return Solution.concatenate(solutions)
 
 
 def predictions_table(problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> pd.DataFrame:

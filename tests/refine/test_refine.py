@@ -165,6 +165,7 @@ def test_the_order_of_candidates_is_not_changed_by_its_neighbours(monkeypatch):
         solve, "_polish", lambda light, images, x, y, starts, count: Descent(starts, nothing, np.zeros(16, int), np.zeros(16, int))
     )
     first, second, third = (solve._Candidate(np.full(8, k), method, 0.0) for k, method in enumerate(("roulette", "raytrace", "roulette")))
-    optima = solve._descend_all(problem, np.zeros((2, 100, 100)), [[first], [second, third]], True)
+    with jax.enable_x64(True):
+        optima = solve._descend_all(problem, np.zeros((2, 100, 100)), [[first], [second, third]], True)
     assert [[optimum.method for optimum in row] for row in optima] == [["roulette"], ["raytrace", "roulette"]]
     assert [[optimum.descent.fit[0] for optimum in row] for row in optima] == [[0], [1, 2]]
