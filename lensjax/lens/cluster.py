@@ -1,14 +1,18 @@
 """Any sum of lenses, each with its own place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax._internal.tree import register
 from lensjax.lens.base import Lens, fixed_point_image
+from lensjax.lens.point_mass import PointMass
+from lensjax.lens.sie import SIE
+from lensjax.lens.sis import SIS
 
 _UNROLLED = 16  # members of a kind written out one by one; more are looped over, which compiles in no time
 
@@ -38,9 +42,12 @@ class Cluster:
 
     Attributes:
         groups: the members, kind by kind.
+        vectorised: whether the members of a kind are worked on as arrays, instead of written out one by one: more memory, but
+            compiled sooner.
     """
 
     groups: tuple[Group, ...]
+    vectorised: bool = field(default=False, metadata={"static": True})
 
     def __len__(self) -> int:
         return sum(len(group) for group in self.groups)
@@ -78,6 +85,30 @@ def cluster(members: Sequence[tuple[Lens, Array | float, Array | float]]) -> Clu
     return Cluster(tuple(groups))
 
 
+def padded(lens: Cluster, *, least: int = 8) -> Cluster:
+    """The same sum with all SISs as SIEs, and with SIEs and point masses without mass, so many that there is a power of two of each
+    kind, and `least` or more: compiled programs are then shared by clusters of any of these, whatever the number of members."""
+    ellipsoids, points, others = np.zeros((0, 5)), np.zeros((0, 3)), []
+    for group in lens.groups:
+        member, place = group.lens, (np.asarray(group.x), np.asarray(group.y))
+        if isinstance(member, SIS | SIE):
+            shape = (member.f, member.orientation) if isinstance(member, SIE) else (np.ones(len(group)), np.zeros(len(group)))
+            ellipsoids = np.concatenate([ellipsoids, np.stack([member.theta_e, *shape, *place], axis=-1)])
+        elif isinstance(member, PointMass):
+            points = np.concatenate([points, np.stack([member.theta_e, *place], axis=-1)])
+        else:
+            others.append(group)
+
+    def columns(rows: np.ndarray, massless: Sequence[float]) -> list[Array]:
+        count = max(least, 1 << max(len(rows) - 1, 0).bit_length())
+        filled = np.concatenate([rows, np.tile(massless, (count - len(rows), 1))])
+        return [jnp.asarray(column) for column in filled.T]
+
+    theta_e, f, orientation, x, y = columns(ellipsoids, (0.0, 1.0, 0.0, 0.0, 0.0))
+    theta_p, x_p, y_p = columns(points, (0.0, 0.0, 0.0))
+    return Cluster((Group(SIE(theta_e, f, orientation), x, y), Group(PointMass(theta_p), x_p, y_p), *others), vectorised=True)
+
+
 def total(
     lens: Cluster,
     x: Array,
@@ -92,11 +123,14 @@ def total(
         def one(member: Group) -> tuple[Array, ...]:
             return part(member.lens, x - member.x, y - member.y)
 
-        members = [jax.tree.map(lambda leaf, i=i: leaf[i], group) for i in range(min(len(group), _UNROLLED))]
-        for member in members:
-            found = one(member)
+        if lens.vectorised:
+            stacked = jax.vmap(one)(group)
+            parts = [tuple(array[i] for array in stacked) for i in range(len(group))]
+        else:
+            parts = [one(jax.tree.map(lambda leaf, i=i: leaf[i], group)) for i in range(min(len(group), _UNROLLED))]
+        for found in parts:
             sums = found if sums is None else jax.tree.map(join, sums, found)
-        if len(group) > _UNROLLED:
+        if len(group) > len(parts):
             rest = jax.tree.map(lambda leaf: leaf[_UNROLLED:], group)
             sums, _ = jax.lax.scan(lambda carry, m: (jax.tree.map(join, carry, one(m)), None), sums, rest)
     assert sums is not None

@@ -10,12 +10,14 @@ import numpy as np
 from jax import Array
 
 from lensjax.lens.base import Lens, inverse_magnification
-from lensjax.lens.cluster import Cluster
+from lensjax.lens.cluster import Cluster, padded
+from lensjax.lens.point_mass import PointMass
 from lensjax.lens.sie import SIE
 from lensjax.lens.sis import SIS
 
 _BLOCK = 512  # points of a line that are worked on at once
 _CUT = 1e-3  # px: how near to an isothermal centre its cut is taken
+_GRIDS = (256, 512, 1024)  # points on a side that a search may take, so that programs are shared
 
 
 def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.ndarray]:
@@ -42,6 +44,40 @@ def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.nd
             step = np.hypot(*(nearer - line).T)
             found.append(np.where((step < 4.0 * half / points)[:, None], nearer, line))
     return found
+
+
+def critical_ellipse(lens: SIS | SIE | PointMass, *, points: int = 360) -> np.ndarray:
+    """The critical curve of a single lens (points + 1, 2) [px]: semi-axes θ_E √f along its orientation and θ_E/√f across it."""
+    f, orientation = (float(lens.f), float(lens.orientation)) if isinstance(lens, SIE) else (1.0, 0.0)
+    around = 2.0 * np.pi * np.arange(points + 1) / points
+    u, v = float(lens.theta_e) * np.sqrt(f) * np.cos(around), float(lens.theta_e) / np.sqrt(f) * np.sin(around)
+    cos, sin = np.cos(orientation), np.sin(orientation)
+    return np.stack([cos * u - sin * v, sin * u + cos * v], axis=-1)
+
+
+def all_critical_curves(lens: Lens) -> list[np.ndarray]:
+    """All critical curves of an SIS, SIE or point mass, or of a cluster of these, wherever they are; none of what has no mass.
+
+    Of a single lens in closed form. Of several `critical_curves` searches as far as need be: where det A = 0 the Hessian of ψ has a
+    norm of 1 or more. At a distance s that of an SIE is θ_E/(√f s) or less, that of a point mass θ_E²/s²: beyond the s at which these
+    add up to 1, from all members, nothing is critical.
+    """
+    if not isinstance(lens, Cluster):
+        assert isinstance(lens, SIS | SIE | PointMass)
+        return [critical_ellipse(lens)] if lens.theta_e > 0 else []
+    groups = jax.tree.map(np.asarray, lens).groups
+    members = [jax.tree.map(lambda leaf, i=i: leaf[i], group) for group in groups for i in range(len(group))]
+    members = [member for member in members if member.lens.theta_e > 0]
+    if len(members) < 2:
+        return [critical_ellipse(member.lens) + np.array([member.x, member.y]) for member in members]
+    roots = [float(np.sqrt(member.lens.f)) if isinstance(member.lens, SIE) else 1.0 for member in members]
+    isothermal = sum(float(m.lens.theta_e) / root for m, root in zip(members, roots, strict=True) if not isinstance(m.lens, PointMass))
+    squares = sum(float(m.lens.theta_e) ** 2 for m in members if isinstance(m.lens, PointMass))
+    farthest = max(float(np.hypot(m.x, m.y)) for m in members)
+    half = 1.02 * farthest + 0.51 * (isothermal + np.sqrt(isothermal**2 + 4.0 * squares))
+    step = min(2.0, min(float(m.lens.theta_e) * root for m, root in zip(members, roots, strict=True)) / 3.0)
+    points = next((points for points in _GRIDS if 2.0 * half <= points * step), _GRIDS[-1])
+    return critical_curves(padded(lens), half=half, points=points)
 
 
 def _in_blocks(function: Callable[[Lens, Array], Array], lens: Lens, points: np.ndarray) -> np.ndarray:
@@ -81,11 +117,13 @@ def cuts(lens: Lens, *, points: int = 400) -> list[np.ndarray]:
 
 def _isothermal_centres(lens: Lens) -> list[np.ndarray]:
     if isinstance(lens, SIS | SIE):
-        return [np.zeros(2)]
-    if isinstance(lens, Cluster):
-        groups = [group for group in lens.groups if isinstance(group.lens, SIS | SIE)]
-        return [np.array([x, y]) for group in groups for x, y in zip(np.asarray(group.x), np.asarray(group.y), strict=True)]
-    return []
+        return [np.zeros(2)] if lens.theta_e > 0 else []
+    places = []
+    for group in lens.groups if isinstance(lens, Cluster) else ():
+        if isinstance(group.lens, SIS | SIE):
+            massive = np.asarray(group.lens.theta_e) > 0
+            places += list(np.stack([group.x, group.y], axis=-1)[massive])
+    return places
 
 
 def _to_source(lens: Lens, curve: np.ndarray) -> np.ndarray:

@@ -13,24 +13,24 @@ is drawn as the lens that was sampled.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path
-from matplotlib.transforms import IdentityTransform
+from matplotlib.patheffects import Normal, Stroke
+from matplotlib.transforms import Affine2D
 
-from lensjax._internal.tree import register
 from lensjax.dataset import systems
-from lensjax.formats.scene import Mass, Scene
-from lensjax.lens import base, curves, point_mass, sie
-
-PARTS = ("critical curve", "caustic", "reference point", "convergence ring", "source")
-"""What can be drawn."""
+from lensjax.formats.scene import Scene
+from lensjax.lens import Cluster, Lens, curves
+from lensjax.lens.cluster import padded
+from lensjax.roulette import region
 
 COLOURS = {
     "critical curve": (86, 180, 233),
@@ -41,50 +41,15 @@ COLOURS = {
 }
 """Red, green and blue of each part, 0…255."""
 
+PARTS = tuple(COLOURS)
+"""What can be drawn."""
+
 _AROUND = np.linspace(0.0, 2.0 * np.pi, 361)
-_CIRCLE = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=-1)
-_CORE = 1e-3  # px: how near to an isothermal centre its cut is taken
-_BLOCK = 512  # points of a curve that are taken to the source plane at once: whatever its length, one compiled program
-_GRIDS = (256, 512, 1024)
+_DIRECTIONS = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=-1)
 _POINT = 0.5  # px: a caustic that is nowhere wider is drawn as a dot
 _EDGE = (0.0, 0.0, 0.0, 0.5)
 _FAR = 1e5  # image sides: what lies farther away is left out
-
-
-@register
-@dataclass(frozen=True)
-class _Sum:
-    """A cluster as one table, each row both an SIE (an SIS has f = 1) and a point mass, one of them without mass; rows without any
-    fill it up. So clusters of any kinds, and of as good as any number of members, share compiled programs.
-
-    Attributes:
-        members: (n, 6) θ_E as an SIE, f, orientation [rad], θ_E as a point mass, x, y.
-    """
-
-    members: Array
-
-    def deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
-        def one(row: Array) -> tuple[Array, Array]:
-            dx, dy = x - row[4], y - row[5]
-            ax, ay = sie.deflection(dx, dy, row[0], row[1], row[2])
-            bx, by = point_mass.deflection(dx, dy, row[3])
-            return ax + bx, ay + by
-
-        ax, ay = jax.vmap(one)(self.members)
-        return ax.sum(axis=0), ay.sum(axis=0)
-
-    def potential(self, x: Array, y: Array) -> Array:
-        def one(row: Array) -> Array:
-            dx, dy = x - row[4], y - row[5]
-            return sie.potential(dx, dy, row[0], row[1], row[2]) + point_mass.potential(dx, dy, row[3])
-
-        return jax.vmap(one)(self.members).sum(axis=0)
-
-    def convergence(self, x: Array, y: Array) -> Array:
-        return jax.vmap(lambda row: sie.convergence(x - row[4], y - row[5], row[0], row[1], row[2]))(self.members).sum(axis=0)
-
-    def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
-        return base.fixed_point_image(self, x, y)
+_DPI = 64  # a power of two: the canvas has exactly the image's size
 
 
 def scene(image: np.ndarray, scene: Scene, centre: np.ndarray, *, parts: Sequence[str] = PARTS) -> np.ndarray:
@@ -107,43 +72,46 @@ def scene(image: np.ndarray, scene: Scene, centre: np.ndarray, *, parts: Sequenc
         raise ValueError(f"part is {unknown[0]!r}; known: {', '.join(PARTS)}")
     shape = np.shape(image)
     if shape[:1] != shape[1:2] or shape[2:] not in ((), (3,)):
-        raise ValueError(f"the image has shape {shape}; (n, n) or (n, n, 3) is asked for")
+        raise ValueError(f"the image has shape {shape}; expected (n, n) or (n, n, 3)")
     picture = np.array(np.broadcast_to(image if len(shape) == 3 else np.asarray(image)[..., None], (*shape[:2], 3)), np.float32)
-    pen = _Pen(shape[0], centre)
+    sheet = _Sheet(shape[0], centre)
     for part, draw in _DRAWERS.items():
         if part in parts:
-            draw(pen, scene)
-    ink = pen.drawn()
-    share = ink[..., 3:] / np.float32(255.0)
-    return np.where(share > 0, picture + share * (ink[..., :3] - picture), picture)
+            draw(sheet, scene)
+    ink = sheet.pixels()
+    opacity = ink[..., 3:] / np.float32(255.0)
+    return np.where(opacity > 0, picture + opacity * (ink[..., :3] - picture), picture)
 
 
-class _Pen:
-    """Draws lines through points of the image plane, seen from the lens [px], on a transparent sheet; anti-aliased."""
+class _Sheet:
+    """A transparent sheet over an image, for lines through points of the image plane, seen from the lens [px]; anti-aliased."""
 
-    def __init__(self, size: int, centre: np.ndarray):
-        self._renderer = RendererAgg(size, size, 72)
-        self._size = size
+    def __init__(self, size: int, centre: np.ndarray) -> None:
+        self._figure = Figure(figsize=(size / _DPI, size / _DPI), dpi=_DPI, frameon=False)
+        self._canvas = FigureCanvasAgg(self._figure)
+        self._farthest = _FAR * size
         # The sheet's pixels are areas with y up from the lower edge, the image's are points: hence the half pixels.
-        self._origin = np.array([0.5, -0.5]) + size / 2 - np.asarray(centre, float)
+        self._to_sheet = Affine2D().translate(*(np.array([0.5, -0.5]) + size / 2 - np.asarray(centre, float)))
         self.width = float(np.clip(size / 300.0, 1.0, 4.0))
 
     def line(self, points: np.ndarray, part: str, *, dashed: bool = False) -> None:
         """A line through points (k, 2), without a seam where it comes back to its beginning."""
-        on_sheet = np.asarray(points, float) + self._origin
-        if not np.isfinite(on_sheet).all() or np.abs(on_sheet).max() > _FAR * self._size:
+        if not self._drawable(points):
             return
-        path = Path(on_sheet, closed=bool(np.allclose(points[0], points[-1], rtol=0.0, atol=1e-6)))
-        for colour, width in ((_EDGE, 2.2 * self.width), (_unit(COLOURS[part]), self.width)):
-            style = self._renderer.new_gc()
-            style.set_snap(False)
-            style.set_foreground(colour, isRGBA=True)
-            style.set_linewidth(width)
-            style.set_joinstyle("round")
-            style.set_capstyle("butt" if dashed else "round")
-            if dashed:
-                style.set_dashes(0.0, [5.0 * self.width, 3.0 * self.width])
-            self._renderer.draw_path(style, path, IdentityTransform())
+        width = 72.0 / _DPI * self.width
+        line = PathPatch(
+            Path(points, closed=bool(np.allclose(points[0], points[-1], rtol=0.0, atol=1e-6))),
+            fill=False,
+            edgecolor=_colour(part),
+            linewidth=width,
+            linestyle=(0.0, (5.0, 3.0)) if dashed else "solid",
+            capstyle="butt" if dashed else "round",
+            joinstyle="round",
+            snap=False,
+            path_effects=[Stroke(linewidth=2.2 * width, foreground=_EDGE), Normal()],
+            transform=self._to_sheet,
+        )
+        self._figure.add_artist(line)
 
     def cross(self, point: np.ndarray, part: str, *, diagonal: bool = False) -> None:
         """A cross of two lines at a point (2,)."""
@@ -153,61 +121,60 @@ class _Pen:
 
     def dot(self, point: np.ndarray, part: str) -> None:
         """A disc about a point (2,)."""
-        on_sheet = np.asarray(point, float) + self._origin
-        if not np.isfinite(on_sheet).all() or np.abs(on_sheet).max() > _FAR * self._size:
-            return
-        for colour, radius in ((_EDGE, 2.8 * self.width), (_unit(COLOURS[part]), 2.2 * self.width)):
-            style = self._renderer.new_gc()
-            style.set_snap(False)
-            style.set_linewidth(0.0)
-            path = Path(on_sheet + radius * _CIRCLE, closed=True)
-            self._renderer.draw_path(style, path, IdentityTransform(), rgbFace=colour)
+        if self._drawable(point):
+            for colour, radius in ((_EDGE, 2.8 * self.width), (_colour(part), 2.2 * self.width)):
+                disc = Circle(tuple(point), radius, facecolor=colour, linewidth=0.0, snap=False, transform=self._to_sheet)
+                self._figure.add_artist(disc)
 
-    def drawn(self) -> np.ndarray:
+    def pixels(self) -> np.ndarray:
         """(size, size, 4) float32: red, green, blue and opacity, 0…255; row 0 is the top."""
-        return np.asarray(self._renderer.buffer_rgba(), np.float32)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        return np.array(self._canvas.buffer_rgba(), np.float32)  # type: ignore[no-untyped-call]
+
+    def _drawable(self, points: np.ndarray) -> bool:
+        return bool(np.isfinite(points).all() and np.abs(points).max() <= self._farthest)
 
 
-def _unit(colour: tuple[int, int, int]) -> tuple[float, float, float, float]:
-    return colour[0] / 255.0, colour[1] / 255.0, colour[2] / 255.0, 1.0
+def _colour(part: str) -> tuple[float, float, float]:
+    red, green, blue = COLOURS[part]
+    return red / 255.0, green / 255.0, blue / 255.0
 
 
-def _draw_critical(pen: _Pen, scene: Scene) -> None:
-    for curve in _curves(scene.masses)[0]:
-        pen.line(curve, "critical curve")
+def _draw_critical(sheet: _Sheet, scene: Scene) -> None:
+    for curve in lines_of(scene)[0]:
+        sheet.line(curve, "critical curve")
 
 
-def _draw_caustics(pen: _Pen, scene: Scene) -> None:
-    _, caustics, cuts = _curves(scene.masses)
+def _draw_caustics(sheet: _Sheet, scene: Scene) -> None:
+    _, caustics, cuts = lines_of(scene)
     for cut in cuts:
-        pen.line(cut, "caustic", dashed=True)
+        sheet.line(cut, "caustic", dashed=True)
     for caustic in caustics:
         if np.ptp(caustic, axis=0).max() < _POINT:
-            pen.dot(caustic.mean(axis=0), "caustic")
+            sheet.dot(caustic.mean(axis=0), "caustic")
         else:
-            pen.line(caustic, "caustic")
+            sheet.line(caustic, "caustic")
 
 
-def _draw_reference(pen: _Pen, scene: Scene) -> None:
-    pen.cross(reference_point(scene), "reference point")
+def _draw_reference(sheet: _Sheet, scene: Scene) -> None:
+    sheet.cross(reference_point(scene), "reference point")
 
 
-def _draw_ring(pen: _Pen, scene: Scene) -> None:
-    xi = reference_point(scene)
-    rim = convergence_rim(scene)
-    pen.line(rim, "convergence ring")
-    circle = xi + np.hypot(*xi) * _CIRCLE
+def _draw_ring(sheet: _Sheet, scene: Scene) -> None:
+    xi, rim = reference_point(scene), convergence_rim(scene)
+    sheet.line(rim, "convergence ring")
+    circle = xi + np.hypot(*xi) * _DIRECTIONS
     if scene.model == "Roulette" and scene.mask and np.abs(circle - rim).max() > _POINT:
-        pen.line(circle, "convergence ring", dashed=True)
+        sheet.line(circle, "convergence ring", dashed=True)
 
 
-def _draw_source(pen: _Pen, scene: Scene) -> None:
+def _draw_source(sheet: _Sheet, scene: Scene) -> None:
     places = [(light.x, light.y) for light in scene.lights] if scene.source == "Constellation" else [(scene.x, scene.y)]
     for place in places:
-        pen.cross(np.array(place), "source", diagonal=True)
+        sheet.cross(np.array(place), "source", diagonal=True)
 
 
-_DRAWERS: dict[str, Callable[[_Pen, Scene], None]] = {
+_DRAWERS: dict[str, Callable[[_Sheet, Scene], None]] = {
     "convergence ring": _draw_ring,
     "critical curve": _draw_critical,
     "caustic": _draw_caustics,
@@ -220,94 +187,38 @@ _DRAWERS: dict[str, Callable[[_Pen, Scene], None]] = {
 def reference_point(scene: Scene) -> np.ndarray:
     """ξ (2,), seen from the lens [px]."""
     with jax.enable_x64(True):
-        place = jnp.asarray([scene.x, scene.y], jnp.float64)
-        if scene.lens == "Cluster":
-            return np.asarray(_primary_image(_Sum(jnp.asarray(_table(scene.masses))), place))
-        return np.asarray(_primary_image(systems.lens_of(scene), place))
+        return np.asarray(_primary_image(_shared(systems.lens_of(scene)), jnp.asarray([scene.x, scene.y], jnp.float64)))
 
 
 @jax.jit
-def _primary_image(lens: base.Lens, place: Array) -> Array:
+def _primary_image(lens: Lens, place: Array) -> Array:
     return jnp.stack(lens.primary_image(place[0], place[1]))
 
 
 def convergence_rim(scene: Scene) -> np.ndarray:
-    """The rim (361, 2) of the region in which the roulette series about ξ converges, seen from the lens [px].
-
-    In the direction d it lies at the smallest of |ξ| and, of an SIE, ω(ξ)/ω(d) over all members, ξ seen from each of them; see
-    `lensjax.roulette.region`.
-    """
+    """The rim (361, 2) of the region in which the roulette series about ξ converges, seen from the lens [px]."""
     xi = reference_point(scene)
-    reach = np.full(len(_CIRCLE), np.inf)
-    for mass in scene.masses:
-        seen = xi - (np.array([mass.x, mass.y]) if scene.lens == "Cluster" else 0.0)
-        reach = np.minimum(reach, np.hypot(*seen))
-        if mass.kind == "SIE":
-            turn = np.deg2rad(mass.orientation)
-            axes = np.array([[np.cos(turn), np.sin(turn)], [-mass.ellipseratio * np.sin(turn), mass.ellipseratio * np.cos(turn)]])
-            reach = np.minimum(reach, np.hypot(*axes @ seen) / np.hypot(*axes @ _CIRCLE.T))
-    return xi + reach[:, None] * _CIRCLE
+    with jax.enable_x64(True):
+        cos, sin, xi_x, xi_y = map(jnp.asarray, (*_DIRECTIONS.T, *xi))
+        distance = np.asarray(region.rim(cos, sin, xi_x, xi_y, systems.lens_of(scene)))
+    rim: np.ndarray = xi + distance[:, None] * _DIRECTIONS
+    return rim
 
 
-_Curves = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]
+def lines_of(scene: Scene) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Critical curves, caustics and cuts of a scene's lens, points (k, 2) each [px]."""
+    # Scenes of one lens share its lines, whatever else differs.
+    return _lines(Scene("", "", scene.lens, scene.masses, "", (), 0.0, 0.0))
 
 
 @lru_cache(maxsize=256)
-def _curves(masses: tuple[Mass, ...]) -> _Curves:
-    """Critical curves, caustics and cuts of a lens, points (k, 2) each [px]."""
-    masses = tuple(mass for mass in masses if mass.einsteinradius > 0)
-    if not masses:
-        return [], [], []
+def _lines(bare: Scene) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     with jax.enable_x64(True):
-        lens = _Sum(jnp.asarray(_table(masses)))
-        if len(masses) == 1:
-            critical = [_ellipse(masses[0])]
-        else:
-            half, points = _search(masses)
-            critical = curves.critical_curves(lens, half=half, points=points)
-        cores = [np.array([mass.x, mass.y]) + _CORE * _CIRCLE for mass in masses if mass.kind != "PM"]
-        return critical, [_to_source(lens, curve) for curve in critical], [_to_source(lens, core) for core in cores]
+        lens = systems.lens_of(bare)
+        critical = curves.all_critical_curves(lens)
+        return critical, curves.caustics(_shared(lens), critical), curves.cuts(_shared(lens))
 
 
-def _ellipse(mass: Mass) -> np.ndarray:
-    """The critical curve of a single lens: semi-axes θ_E √f along its orientation and θ_E/√f across it."""
-    f = mass.ellipseratio if mass.kind == "SIE" else 1.0
-    turn = np.deg2rad(mass.orientation)
-    u, v = mass.einsteinradius * np.array([[np.sqrt(f)], [1.0 / np.sqrt(f)]]) * _CIRCLE.T
-    return np.stack([mass.x + np.cos(turn) * u - np.sin(turn) * v, mass.y + np.sin(turn) * u + np.cos(turn) * v], axis=-1)
-
-
-def _table(masses: Sequence[Mass]) -> np.ndarray:
-    """The members of a `_Sum`: those given, and as many without mass as make a power of two of them, eight or more."""
-    rows = np.zeros((max(8, 1 << (len(masses) - 1).bit_length()) if len(masses) > 1 else 1, 6))
-    rows[:, 1] = 1.0
-    for row, mass in zip(rows, masses, strict=False):
-        f = mass.ellipseratio if mass.kind == "SIE" else 1.0
-        isothermal, point = (0.0, mass.einsteinradius) if mass.kind == "PM" else (mass.einsteinradius, 0.0)
-        row[:] = isothermal, f, np.deg2rad(mass.orientation), point, mass.x, mass.y
-    return rows
-
-
-def _search(masses: Sequence[Mass]) -> tuple[float, int]:
-    """(half the side [px] of a square about the lens that holds all critical curves, grid points on a side to find them with).
-
-    Where det A = 0 the Hessian of ψ has a norm of 1 or more. At a distance s that of an SIE is θ_E/(√f s) or less, that of a point
-    mass θ_E²/s²: beyond the s at which these add up to 1, from all members, nothing is critical.
-    """
-    first = sum(m.einsteinradius / np.sqrt(m.ellipseratio if m.kind == "SIE" else 1.0) for m in masses if m.kind != "PM")
-    second = sum(m.einsteinradius**2 for m in masses if m.kind == "PM")
-    half = 1.02 * max(np.hypot(m.x, m.y) for m in masses) + 0.51 * (first + np.sqrt(first**2 + 4.0 * second))
-    smallest = min(m.einsteinradius * np.sqrt(m.ellipseratio if m.kind == "SIE" else 1.0) for m in masses)
-    step = min(2.0, smallest / 3.0)
-    return float(half), next((points for points in _GRIDS if 2.0 * half <= points * step), _GRIDS[-1])
-
-
-def _to_source(lens: base.Lens, curve: np.ndarray) -> np.ndarray:
-    padded = np.concatenate([curve, np.repeat(curve[-1:], -len(curve) % _BLOCK, axis=0)])
-    blocks = [np.asarray(_source_points(lens, block)) for block in np.split(padded, len(padded) // _BLOCK)]
-    return np.concatenate(blocks)[: len(curve)]
-
-
-@jax.jit
-def _source_points(lens: base.Lens, points: Array) -> Array:
-    return points - jnp.stack(lens.deflection(points[:, 0], points[:, 1]), axis=-1)
+def _shared(lens: Lens) -> Lens:
+    """The lens in the form in which lenses of other numbers of members share its compiled programs."""
+    return padded(lens) if isinstance(lens, Cluster) else lens

@@ -42,3 +42,17 @@ def inside(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens) -> Array:
         # The smallest of all, by way of the sum's own loop over members.
         return -total(lens, xi_x, xi_y, lambda member, x, y: (-inside(dx, dy, x, y, member),), join=jnp.maximum)[0]
     return circle(dx, dy, xi_x, xi_y)
+
+
+def rim(cos: Array, sin: Array, xi_x: Array, xi_y: Array, lens: Lens) -> Array:
+    """Distance [px] from ξ to the rim of the region of convergence in the directions (cos, sin), any shape; the rest as in `inside`."""
+    if isinstance(lens, Shear | Sheet):
+        return jnp.full_like(cos + sin, jnp.inf)
+    if isinstance(lens, Cluster):
+        return total(lens, xi_x, xi_y, lambda member, x, y: (rim(cos, sin, x, y, member),), join=jnp.minimum)[0]
+    distance = jnp.full_like(cos + sin, jnp.hypot(xi_x, xi_y))
+    if isinstance(lens, SIE):
+        u, v = turned(xi_x, xi_y, lens.orientation)
+        along, across = turned(cos, sin, lens.orientation)
+        distance = jnp.minimum(distance, jnp.hypot(u, lens.f * v) / jnp.hypot(along, lens.f * across))
+    return distance
