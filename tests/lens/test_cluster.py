@@ -7,6 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 from lensjax.lens import SIE, SIS, PointMass, Shear, cluster, hessian, inverse_magnification
+from lensjax.lens.cluster import padded
 
 
 @pytest.fixture
@@ -137,3 +138,13 @@ def test_gradient_of_the_primary_image(x64):
 def test_no_members():
     with pytest.raises(ValueError, match="one member"):
         cluster([])
+
+
+def test_padded_clusters_are_the_same_sum_and_share_one_structure():
+    members = [(SIE(20.0, 0.6, 0.5), 5.0, -3.0), (SIS(12.0), -9.0, 4.0), (PointMass(7.0), 0.0, 11.0), (Shear(0.02, 0.01), 0.0, 0.0)]
+    x, y = jnp.linspace(-30.0, 30.0, 7)[None, :], jnp.linspace(-25.0, 35.0, 7)[:, None]
+    whole = cluster(members)
+    for part in ("potential", "convergence", "deflection"):
+        np.testing.assert_allclose(getattr(padded(whole), part)(x, y), getattr(whole, part)(x, y), rtol=1e-5, atol=1e-4)
+    shapes = [jax.tree.map(jnp.shape, padded(cluster(some))) for some in (members[:1], members[1:3], 3 * members[:2])]
+    assert shapes[0] == shapes[1] == shapes[2]

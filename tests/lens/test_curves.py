@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lensjax.lens import SIE, SIS, PointMass, Shear, cluster
-from lensjax.lens.curves import caustics, critical_curves, cuts
+from lensjax.lens.curves import all_critical_curves, caustics, critical_curves, cuts
 
 
 def area(curve: np.ndarray) -> float:
@@ -113,3 +113,15 @@ def test_two_critical_curves_of_two_lenses_far_apart():
 
 def test_nothing_is_critical_outside_the_square():
     assert critical_curves(SIS(40.0), half=20.0, points=100) == []
+
+
+def test_all_critical_curves_need_no_bounds():
+    """One lens in closed form, wherever it stands; none without mass; and none of a massless lens's cuts."""
+    lens = SIE(40.0, 0.5, 0.6)
+    (curve,) = all_critical_curves(lens)
+    np.testing.assert_allclose(determinant(lens, curve), 0.0, atol=1e-6)
+    massless = (SIS(0.0), 5.0, 5.0)
+    (moved,) = all_critical_curves(cluster([massless, (lens, 300.0, -200.0)]))
+    np.testing.assert_allclose(moved - [300.0, -200.0], curve, atol=1e-4)
+    assert all_critical_curves(cluster([massless])) == all_critical_curves(SIS(0.0)) == []
+    assert cuts(SIS(0.0)) == [] and len(cuts(cluster([massless, (lens, 300.0, -200.0)]))) == 1

@@ -90,8 +90,8 @@ def test_critical_curves_of_a_cluster_are_those_of_its_lens():
 def test_the_search_holds_all_of_a_cluster():
     """Members far apart and of all kinds: as long as what a search of twice the square finds."""
     masses = (Mass("SIE", 40.0, 0.3, 10.0, -150.0, 20.0), Mass("PM", 60.0, x=100.0, y=-80.0), Mass("SIS", 25.0, x=120.0, y=140.0))
-    expected = contours(make(masses), 2.0 * annotate._search(masses)[0])
-    found = annotate._curves(masses)[0]
+    found = annotate.lines_of(make(masses))[0]
+    expected = contours(make(masses), 634.0)
 
     def length(curves):
         return sum(np.hypot(*np.diff(curve, axis=0).T).sum() for curve in curves)
@@ -104,7 +104,7 @@ def test_the_search_holds_all_of_a_cluster():
 def test_caustic_of_an_sie_has_its_cusps_and_cut_where_kormann_says():
     """Kormann et al. (1994): cusps on the axes; the cut reaches θ_E √f/f' arsinh(f'/f) and θ_E √f/f' arcsin f'."""
     mass, f, flat = replace(SIE, einsteinradius=60.0), 0.6, 0.8
-    _, (caustic,), (cut,) = annotate._curves((mass,))
+    _, (caustic,), (cut,) = annotate.lines_of(make(mass))
     o = np.deg2rad(25.0)
     turn = np.array([[np.cos(o), np.sin(o)], [-np.sin(o), np.cos(o)]])
     cusps = 60.0 * np.abs([np.sqrt(f) * (1 - np.arcsinh(flat / f) / flat), (1 - f * np.arcsin(flat) / flat) / np.sqrt(f)])
@@ -230,7 +230,7 @@ def test_same_from_several_threads():
     scenes = [make(masses, x=float(x)) for masses in (SIS, SIE, GROUP) for x in (5, 15, 25, 35)]
     image = np.full((160, 160), 90.0, np.float32)
     alone = [annotate.scene(image, scene, np.zeros(2)) for scene in scenes]
-    annotate._curves.cache_clear()
+    annotate._lines.cache_clear()
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda scene: annotate.scene(image, scene, np.zeros(2)), scenes))
     np.testing.assert_array_equal(alone, together)
