@@ -35,7 +35,7 @@ from tqdm import tqdm
 from lensjax import problems, simulate
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace, chunks
 from lensjax.source.gaussian import elliptical
 
 matplotlib.use("Agg")
@@ -135,7 +135,7 @@ def gradients(name: str, image: Callable[[Array], Array], params: Array, target:
 
 def given_grid(method: str, terms: int = 50, *, size: int = SIZE) -> Camera:
     """A camera that looks at the lens."""
-    return Camera(method=method, terms=terms, size=size, field=size, canvas=size, centred=False)
+    return Camera(trace=Trace.named(method, terms=terms), size=size, field=size, canvas=size, centred=False)
 
 
 KINDS = (
@@ -171,7 +171,7 @@ def own_rows(batch: int, only: str) -> list[Row]:
             rows += one_and_many(f"{name} image", image_of(kind, camera), params, batches)
     for name, method in (("sis2023", "raytrace"), ("sis2023", "roulette"), ("pm2022", "roulette")):
         problem = problems.get(name, method=method)
-        terms = f" {problem.camera.terms}" * (method == "roulette")
+        terms = f" {problem.camera.trace.terms}" * (method == "roulette")
         if wanted(f"{name} {method}"):
             rows += one_and_many(f"{name} {method}{terms} image", problem.render, problem.sample(jax.random.key(0), 64), batches)
     if wanted("sis by hand"):
@@ -203,11 +203,11 @@ def peer_rows(batch: int, only: str) -> list[Row]:
                 rows.append(Row(f"{title} image", 1, lambda image=image: image(draw(1)[0])))
     if peers.installed("CosmoSim"):
         for name, kind, camera in KINDS:
-            model = camera.method.capitalize()
-            beyond = kind == "SIE" and model == "Roulette" and camera.terms > 5
+            model = camera.trace.name.capitalize()
+            beyond = kind == "SIE" and model == "Roulette" and camera.trace.terms > 5
             if kind != "cluster 3" and model != "Ring" and not beyond and only in (title := f"cosmosim {name}"):
-                image = peers.cosmosim(kind, model, camera.terms, SIZE)
-                slow = COSMOSIM_REPEATS if camera.terms == 50 and model == "Roulette" else 10**9
+                image = peers.cosmosim(kind, model, camera.trace.terms, SIZE)
+                slow = COSMOSIM_REPEATS if camera.trace.terms == 50 and model == "Roulette" else 10**9
                 rows.append(Row(f"{title} image", 1, lambda image=image: image(draw(1)[0]), repeats=slow))
     return rows
 
@@ -257,7 +257,7 @@ def report(rows: list[Row], taken: list[np.ndarray], *, as_json: bool) -> None:
     for row, times in zip(rows, taken, strict=True):
         each, best = np.median(times) / row.images, times.min() / row.images
         written = 4 * SIZE * SIZE / each / 1e9 if "gradient" not in row.name and row.work is not None else math.nan
-        flops = operations(row) / each / 1e9 if row.images <= simulate.CHUNK and "gradient" not in row.name else math.nan
+        flops = operations(row) / each / 1e9 if row.images <= chunks.IMAGES and "gradient" not in row.name else math.nan
         if as_json:
             numbers = {
                 "name": row.name, "batch": row.images, "ms": 1e3 * each, "images_per_s": 1 / each, "best_images_per_s": 1 / best,

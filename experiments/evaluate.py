@@ -99,7 +99,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     estimates = [Estimates("network", predicted)]
     table = predictions_table(run.problem, truth, predicted)
     if refine:
-        solution = refined(run.problem, key, predicted)
+        solution = refined(run.problem, key, predicted, mixed=run.config.method == stream.MIXED)
         estimates.append(Estimates("refined", solution.params, solution.bound))
         table = table.join(solution_table(solution))
 
@@ -156,11 +156,11 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
     return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
 
 
-def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64]) -> Solution:
-    """Solutions for the same images at the field's own resolution, from the network's answers (N, P) on."""
+def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:
+    """Solutions for the same images at the field's own resolution, from the network's answers (N, P) on; `mixed` as in `stream.batch`."""
     n = len(predicted)
-    native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.method)
-    draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH)["image"][..., 0])
+    native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.camera.trace.name)
+    draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH, mixed=mixed)["image"][..., 0])
     # An untrained network may say a negative size: the prior's bounds are where it can be tried.
     low, high = (np.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
     tried = np.clip(np.nan_to_num(predicted), low, high)

@@ -33,7 +33,7 @@ from lensjax.reconstruct.operator import lensing
 from lensjax.reconstruct.sample import field_of_light, sample
 from lensjax.report.figures import save
 from lensjax.report.tables import Table, text_table
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace
 from lensjax.source import Picture, Source, constellation, sersic
 from lensjax.source.gaussian import elliptical
 
@@ -123,7 +123,7 @@ def timed(function: Callable[[], Any]) -> tuple[Any, float]:
 
 def study(lens: str, source: str, noise: float, size: int, seed: int) -> Case:
     system = System(lenses()[lens], sources()[source], number(9.0), number(5.0))
-    camera = Camera(method="raytrace", size=size, field=size, centred=False)
+    camera = Camera(trace=Trace.named("raytrace"), size=size, field=size, centred=False)
     sharp = jnp.clip(simulate.image(system, camera), 0.0, 255.0)
     grains = np.random.default_rng(seed).normal(size=sharp.shape)
     image = np.asarray(quantise(sharp)) if noise == 0 else np.asarray(sharp) + noise * grains

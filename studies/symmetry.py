@@ -86,7 +86,7 @@ def by_cosmosim(problem: Problem, params: np.ndarray) -> np.ndarray:
         light = Light("Ellipsoid", x, y, sigma, sigma2, theta)
         scenes.append(
             Scene(
-                "", "", "SIS", (Mass("SIS", 2.0 * einstein_r),), "Ellipsoid", (light,), x, y, model="Roulette", nterms=camera.terms,
+                "", "", "SIS", (Mass("SIS", 2.0 * einstein_r),), "Ellipsoid", (light,), x, y, model="Roulette", nterms=camera.trace.terms,
                 imagesize=camera.canvas, cropsize=camera.size, centred=True, mask=True,
             )
         )  # fmt: skip

@@ -28,8 +28,7 @@ from lensjax.formats.cosmosim.table import Table
 from lensjax.formats.scene import Light, Mass, Origin, Scene
 from lensjax.lens import PointMass
 from lensjax.problems import Problem
-
-METHODS = ("roulette", "ring", "raytrace")
+from lensjax.simulate import METHODS
 
 _SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _CHI = 0.5  # at which einsteinR is stated where a problem has no chi
@@ -200,7 +199,7 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
         _refuse_draw(request, "--problem or --toml")
         filenames: Sequence[str] = rows_of_csv.filenames
         values = parameters.params(rows_of_csv, problem=name, names=problem.names)
-        terms = parameters.terms(rows_of_csv, default=problem.camera.terms)
+        terms = parameters.terms(rows_of_csv, default=problem.camera.trace.terms)
         methods = parameters.methods(rows_of_csv, default="roulette")
         methods = methods if method is None else (method,) * len(rows_of_csv)
         origins = [Origin(rows_of_csv.path, line) for line in rows_of_csv.lines]
@@ -210,7 +209,7 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
             raise BadInput("--n is missing: the number of images to draw")
         seed = request.seed if request.seed is not None else small.get("seed", 0)
         filenames, values, origins = [f"image-{i + 1:06}.png" for i in range(n)], sample(problem, seed, n), None
-        terms, methods = (problem.camera.terms,) * n, (method or "roulette",) * n
+        terms, methods = (problem.camera.trace.terms,) * n, (method or "roulette",) * n
     scenes = problem_scenes(
         problem, values, filenames, terms=terms, methods=methods, size=request.size, origins=origins, as_cosmosim=request.as_cosmosim
     )  # fmt: skip

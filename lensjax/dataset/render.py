@@ -20,10 +20,8 @@ from lensjax.dataset import systems
 from lensjax.formats.scene import Scene
 from lensjax.lens import Lens
 from lensjax.simulate import Camera, System, lattice
+from lensjax.simulate.chunks import SCENES
 from lensjax.source import Picture
-
-CHUNK = 16
-"""Scenes rendered at once; a last chunk that is not full is filled up, so that nothing is compiled again for it."""
 
 Tree = TypeVar("Tree")
 
@@ -113,13 +111,13 @@ def _groups(scenes: Sequence[Scene], alike: Callable[[Scene], Hashable]) -> list
 
 
 def _chunks(members: list[int]) -> Iterator[list[int]]:
-    for begin in range(0, len(members), CHUNK):
-        yield members[begin : begin + CHUNK]
+    for begin in range(0, len(members), SCENES):
+        yield members[begin : begin + SCENES]
 
 
 def _filled(chunk: list[int]) -> list[int]:
-    """As many as a full chunk has, the last over and over."""
-    return chunk + chunk[-1:] * (CHUNK - len(chunk))
+    """As many as a full chunk has, the last over and over: nothing is compiled again for a chunk that is not full."""
+    return chunk + chunk[-1:] * (SCENES - len(chunk))
 
 
 def _stacked(trees: Sequence[Tree], dtype: DTypeLike) -> Tree:

@@ -17,7 +17,7 @@ from lensjax.files import images
 from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster, sampled
-from lensjax.simulate import Camera, System, lattice
+from lensjax.simulate import Camera, System, Trace, lattice
 from lensjax.source import Gaussian, Picture, Sersic, Source, Triangle, constellation, sersic
 from lensjax.source.gaussian import elliptical, spherical
 
@@ -36,10 +36,10 @@ def camera_of(scene: Scene) -> Camera:
     """How a scene is seen."""
     field = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
     size = scene.size or field
+    series = scene.model == "Roulette"
+    window = scene.window or ("circle" if scene.mask and series else "none")
     return Camera(
-        method="ring" if (scene.model, scene.window) == ("Raytrace", "region") else scene.model.lower(),
-        terms=scene.nterms,
-        window=scene.window or ("circle" if scene.mask else "none"),
+        trace=Trace("series" if series else "exact", scene.nterms, window),
         size=size,
         field=field,
         oversample=1 if size >= field else 2,

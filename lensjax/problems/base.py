@@ -12,9 +12,7 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.lens import Lens
 from lensjax.problems import observables
-from lensjax.simulate import Camera, System
-
-METHODS = (*simulate.METHODS, "mixed")
+from lensjax.simulate import Camera, System, Trace
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,6 @@ class Problem:
         name: name it is looked up by.
         parameters: table of its parameters, in file order.
         camera: how its systems are seen.
-        method: "roulette", "ring", "raytrace" (see `simulate`), or "mixed": half of the stream within the ring, half whole.
         integer: whether the prior draws whole numbers, as the thesis did.
         draw: (key, integer) → parameters (P,), one draw from the prior.
         encode: parameters (..., P) → encoding (..., E).
@@ -56,7 +53,6 @@ class Problem:
     name: str
     parameters: tuple[Parameter, ...]
     camera: Camera
-    method: str
     integer: bool
     draw: Callable[[Array, bool], Array]
     encode: Callable[[Array], Array]
@@ -94,9 +90,9 @@ class Problem:
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
         return jax.vmap(lambda k: self.draw(k, self.integer))(keys)
 
-    def render(self, params: Array, *, reach: Array | float = 0.0) -> Array:
-        """Image (n, n) of one system (P,) in grey levels, not rounded; `reach` as in `simulate.image`."""
-        return simulate.image(self.to_system(self.encode(params)), self.camera, reach=reach)
+    def render(self, params: Array, *, whole: Array | bool = False) -> Array:
+        """Image (n, n) of one system (P,) in grey levels, not rounded; `whole` as in `simulate.image`."""
+        return simulate.image(self.to_system(self.encode(params)), self.camera, whole=whole)
 
     def render_batch(self, params: Array) -> Array:
         """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
@@ -114,12 +110,12 @@ class Problem:
         system, centre = observables.from_fit(fit, self.lens_of)
         if not free_shift:
             centre = self.centre(system, method=method)
-        bright, inside = simulate.light(system, x + centre[0], y + centre[1], method=method, terms=self.camera.terms)
+        bright, inside = simulate.light(system, x + centre[0], y + centre[1], trace=self.traced(method).trace)
         return GREY_LEVELS * bright, inside
 
     def centre(self, system: System, *, method: str) -> Array:
         """The place (2,), seen from the lens, that this problem's camera puts at the image's centre."""
-        return simulate.shift(system, replace(self.camera, method=method))
+        return simulate.shift(system, self.traced(method))
 
     def to_fit(self, params: Array, *, method: str) -> Array:
         """Parameters (P,) to fit coordinates (8,)."""
@@ -130,10 +126,9 @@ class Problem:
         """Fit coordinates (8,) to parameters (P,), the canonical set."""
         return self.from_system(observables.from_fit(fit, self.lens_of)[0])
 
-    def with_method(self, method: str) -> "Problem":
-        """The same problem seen by another method."""
-        camera = replace(self.camera, method="ring" if method == "mixed" else method)
-        return replace(self, method=method, camera=camera)
+    def traced(self, method: str) -> Camera:
+        """The problem's camera with light traced by another method, one of `simulate.METHODS`."""
+        return replace(self.camera, trace=Trace.named(method, terms=self.camera.trace.terms))
 
 
 def make_camera(name: str, camera: Camera, *, image_size: int, method: str, terms: int | None, centred: bool | None) -> Camera:
@@ -142,16 +137,15 @@ def make_camera(name: str, camera: Camera, *, image_size: int, method: str, term
     Raises:
         BadInput: an option out of range.
     """
-    if method not in METHODS:
-        raise BadInput(f"{name}: method is {method!r}; known: {', '.join(METHODS)}")
+    if method not in simulate.METHODS:
+        raise BadInput(f"{name}: method is {method!r}; known: {', '.join(simulate.METHODS)}")
     if image_size < 16:
         raise BadInput(f"{name}: image_size is {image_size}; it must be 16 or more")
     if terms is not None and terms < 2:
         raise BadInput(f"{name}: terms is {terms}; it must be 2 or more")
     return replace(
         camera,
-        method="ring" if method == "mixed" else method,
-        terms=camera.terms if terms is None else terms,
+        trace=Trace.named(method, terms=camera.trace.terms if terms is None else terms),
         size=image_size,
         oversample=1 if image_size >= camera.field else 2,
         centred=camera.centred if centred is None else centred,

@@ -16,7 +16,7 @@ from jax import Array
 from lensjax.lens import PointMass
 from lensjax.problems.base import Parameter, Problem, decode_ellipse, ellipse_is_round, encode_ellipse, make_camera, swapped_axes, uniform
 from lensjax.problems.observables import shape_of
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace
 from lensjax.source.gaussian import Gaussian, from_shape
 
 CHI = 0.5
@@ -116,12 +116,11 @@ def problem(
     centred: bool | None = None,
 ) -> Problem:
     """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
-    camera = Camera(terms=16, canvas=400, samples=None)
+    camera = Camera(Trace.named("roulette", terms=16), canvas=400, samples=None)
     return Problem(
         name="pm2022",
         parameters=PARAMETERS,
         camera=make_camera("pm2022", camera, image_size=image_size, method=method, terms=terms, centred=centred),
-        method=method,
         integer=integer,
         draw=draw,
         encode=encode,

@@ -138,7 +138,6 @@ def problem(
         name="sis2023",
         parameters=PARAMETERS,
         camera=make_camera("sis2023", Camera(), image_size=image_size, method=method, terms=terms, centred=centred),
-        method=method,
         integer=integer,
         draw=draw,
         encode=encode,

@@ -19,7 +19,7 @@ from lensjax.formats.cosmosim import parameters, rows, table
 from lensjax.formats.scene import Light, Scene
 from lensjax.problems import Problem
 from lensjax.reconstruct.sample import field_of_light, half_width
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace
 
 _WIDEST = 800  # px, of the source of a problem
 _SIZE = 20.0  # px, of the stand-in for a source that is a picture
@@ -72,7 +72,7 @@ def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | No
         raise BadInput(f"there is no column chi, which problem {problem.name} needs", path=row.path, line=1)
     params = parameters.params(row, problem=problem.name, names=problem.names)[0]
     method = _method(row, problem)
-    camera = replace(problem.camera, method=method, terms=parameters.terms(row, default=problem.camera.terms)[0])
+    camera = replace(problem.camera, trace=Trace.named(method, terms=parameters.terms(row, default=problem.camera.trace.terms)[0]))
     system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
     shift = _place(row, ("shift_x", "shift_y"))
     if shift is None:
@@ -136,7 +136,7 @@ def _method(row: table.Table, problem: Problem) -> str:
     if word and word not in simulate.METHODS:
         expected = ", ".join(simulate.METHODS)
         raise BadInput(path=row.path, line=row.lines[0], column="method", value=word, expected=f"one of {expected}")
-    return word or parameters.methods(row, default=problem.camera.method)[0]
+    return word or parameters.methods(row, default=problem.camera.trace.name)[0]
 
 
 def _place(row: table.Table, columns: Sequence[str]) -> np.ndarray | None:

@@ -86,7 +86,7 @@ def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free
     with jax.enable_x64(True):
         at = jnp.asarray(fit, jnp.float64)
         x, y = pixel_points(problem.image_size, problem.field, dtype=at.dtype)
-        method = method or problem.camera.method
+        method = method or problem.camera.trace.name
         return np.asarray(_information(problem, at, x, y, method=method, free_shift=free_shift))
 
 
@@ -142,7 +142,7 @@ def cramer_rao(
     Returns:
         (N, P) in file units: inf where an image does not identify the parameter.
     """
-    method = method or problem.camera.method
+    method = method or problem.camera.trace.name
     bounds = []
     with jax.enable_x64(True):
         to_fit = jax.jit(lambda p: problem.to_fit(p, method=method))

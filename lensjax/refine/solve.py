@@ -214,7 +214,7 @@ def refine_each(
     if starts.ndim != 3 or starts.shape[0] != len(images) or starts.shape[2] != len(LOWEST):
         raise ValueError(f"starts have shape {starts.shape}; expected ({len(images)}, S, {len(LOWEST)})")
     if methods is None:
-        methods = tuple(dict.fromkeys((problem.camera.method, "raytrace")))
+        methods = tuple(dict.fromkeys((problem.camera.trace.name, "raytrace")))
     for first in range(0, len(images), CHUNK):
         chunk = images[first : first + CHUNK]
         unusable = [_unusable(image, start) for image, start in zip(chunk, starts[first : first + CHUNK], strict=True)]
@@ -263,7 +263,7 @@ def _candidates(
     candidates: list[list[_Candidate]] = [[] for _ in images]
     for method in methods if len(images) else ():
         # A long series and its limit differ by little but near the window's edge; the limit is quicker.
-        long = method == "roulette" and problem.camera.terms >= _LONG
+        long = method == "roulette" and problem.camera.trace.terms >= _LONG
         light = _light(problem, "ring" if long else method, free_shift)
         single = _padded(starts.astype(np.float32))
         descent = _search(light, problem.image_size, problem.field, stride, _padded(images), single, np.int32(len(images)))

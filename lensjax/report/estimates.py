@@ -100,7 +100,7 @@ def _content(problem: Problem, record: Record) -> list[str | Illustration]:
         (method,), (status,) = record.solution.method, record.solution.status
         numbers = "; ".join(f"{name} {p:.6g} ± {e:.2g}" for name, p, e in zip(problem.names, params, errors, strict=True))
     elif record.network is not None:
-        params, shift, method, status = record.network, None, problem.camera.method, "network"
+        params, shift, method, status = record.network, None, problem.camera.trace.name, "network"
         numbers = "; ".join(f"{name} {value:.4g}" for name, value in zip(problem.names, params, strict=True))
     else:
         params, shift, method, status = np.full(len(problem.names), np.nan), None, "", f"failed: {record.error}"
@@ -121,7 +121,7 @@ def model_and_source(
 
     Where the place of the image's middle is not known, it is where the problem's camera puts it.
     """
-    camera = problem.with_method(method).camera
+    camera = problem.traced(method)
     with jax.enable_x64(True):
         system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
         middle = np.asarray(simulate.shift(system, camera) if shift is None else shift, np.float64)

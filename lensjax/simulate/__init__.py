@@ -1,26 +1,18 @@
 """Lens and source to image: differentiable, and quick for any number of images."""
 
-from lensjax.simulate.render import (
-    CHUNK,
-    METHODS,
-    WINDOWS,
-    Camera,
-    System,
-    centre_of_light,
-    image,
-    image_about,
-    in_chunks,
-    kept_where,
-    light,
-    shift,
-)
+from lensjax.simulate.camera import Camera
+from lensjax.simulate.chunks import in_chunks
+from lensjax.simulate.render import centre_of_light, image, image_about, kept_where, light, shift
+from lensjax.simulate.system import System
+from lensjax.simulate.trace import MAPS, METHODS, WINDOWS, Trace
 
 __all__ = [
-    "CHUNK",
+    "MAPS",
     "METHODS",
     "WINDOWS",
     "Camera",
     "System",
+    "Trace",
     "centre_of_light",
     "image",
     "image_about",

@@ -116,12 +116,12 @@ def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera
     """The lattice's value for every pixel."""
     n = camera.canvas
     kept = jnp.ones((n, n), bool)
-    if camera.method == "roulette":
+    if camera.trace.map == "series":
         xi_x, xi_y = _reference(system.lens, system.x, system.y)
         dx, dy = jnp.broadcast_arrays(x - xi_x, y - xi_y)
-        if camera.window != "none":
+        if camera.trace.window != "none":
             kept = roulette.circle(dx, dy, xi_x, xi_y) >= 0
-        bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=camera.terms)
+        bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=camera.trace.terms)
         last = n - 2
     else:
         ax, ay = system.lens.deflection(x, y)

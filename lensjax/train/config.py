@@ -19,9 +19,10 @@ from lensjax import models, problems
 from lensjax.errors import BadInput
 from lensjax.files.whole import write_text
 from lensjax.problems import Problem
-from lensjax.problems.base import METHODS
+from lensjax.simulate import METHODS
 from lensjax.train import optim
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
+from lensjax.train.stream import MIXED
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 TARGETS = ("encoded", "raw")
@@ -115,7 +116,7 @@ class TrainConfig:
                 raise BadInput(f"{field.name} is {value!r}; it must be of type {getattr(field.type, '__name__', field.type)}")
         for name, known in (
             ("problem", problems.names()),
-            ("method", METHODS),
+            ("method", (*METHODS, MIXED)),
             ("targets", TARGETS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
@@ -214,7 +215,8 @@ def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
 
 def make_problem(config: TrainConfig) -> Problem:
     """The problem that the config names."""
-    return problems.get(config.problem, image_size=config.image_size, integer=config.integer, method=config.method)
+    method = "ring" if config.method == MIXED else config.method
+    return problems.get(config.problem, image_size=config.image_size, integer=config.integer, method=method)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:

@@ -81,10 +81,11 @@ def _shared_batch(
     config: TrainConfig, problem: Problem, key: Array, step: Array, mesh: Mesh, *, batch_size: int, targets: str = "encoded"
 ) -> dict[str, Array]:
     """The batch of `stream.batch`, split over the devices: each renders its share, or all of it where the config says `bitwise`."""
+    mixed = config.method == stream.MIXED
     if config.bitwise or mesh.size == 1:
-        return sharding.share(stream.batch(problem, key, step, batch_size=batch_size, targets=targets), mesh)
-    params, reach = stream.draw(problem, key, step, batch_size=batch_size)
-    image = sharding.computed_apart(lambda params, reach: stream.render(problem, params, reach), mesh, params, reach)
+        return sharding.share(stream.batch(problem, key, step, batch_size=batch_size, targets=targets, mixed=mixed), mesh)
+    params, whole = stream.draw(problem, key, step, batch_size=batch_size, mixed=mixed)
+    image = sharding.computed_apart(lambda params, whole: stream.render(problem, params, whole), mesh, params, whole)
     batch = stream.as_batch(problem, params, image, targets=targets)
     return {name: sharding.split_over(array, mesh) for name, array in batch.items()}
 

@@ -10,8 +10,13 @@ from lensjax.image.detector import quantise
 from lensjax.problems import Problem
 from lensjax.simulate import in_chunks
 
+MIXED = "mixed"
+"""A config's method beside `simulate.METHODS`: half of the stream within the ring, half whole."""
 
-def batch(problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded") -> dict[str, Array]:
+
+def batch(
+    problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded", mixed: bool = False
+) -> dict[str, Array]:
     """The batch of one step; pure, and the same however many devices share the work.
 
     Args:
@@ -20,28 +25,27 @@ def batch(problem: Problem, key: Array, step: Array | int, *, batch_size: int, t
         step: step number, may be traced.
         batch_size: images in the batch, B.
         targets: "encoded" for the problem's encoding, "raw" for file units.
+        mixed: whether half of the images, drawn at random, are shown without the window that the problem's camera has.
 
     Returns:
         {"image": (B, n, n, 1) in 0…1, "params": (B, P) in file units, "target": (B, E) or (B, P)}, all float32. Images at the
         field's own resolution are rounded to 8 bit; coarser ones are averages of many rounded pixels, and are not.
     """
-    params, reach = draw(problem, key, step, batch_size=batch_size)
-    return as_batch(problem, params, render(problem, params, reach), targets=targets)
+    params, whole = draw(problem, key, step, batch_size=batch_size, mixed=mixed)
+    return as_batch(problem, params, render(problem, params, whole), targets=targets)
 
 
-def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int) -> tuple[Array, Array]:
-    """What `batch` renders: parameters (B, P) in file units, and how far from its centre each roulette is rendered (B,)."""
+def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int, mixed: bool = False) -> tuple[Array, Array]:
+    """What `batch` renders: parameters (B, P) in file units, and whether each image is shown without its window (B,)."""
     draw_key, window_key = jax.random.split(jax.random.fold_in(key, step))
     params = problem.sample(draw_key, batch_size)
-    if problem.method == "mixed":
-        whole = jax.random.bernoulli(window_key, shape=(batch_size,))
-        return params, jnp.where(whole, jnp.inf, 0.0).astype(params.dtype)
-    return params, jnp.zeros((batch_size,), params.dtype)
+    whole = jax.random.bernoulli(window_key, shape=(batch_size,)) if mixed else jnp.zeros(batch_size, bool)
+    return params, whole
 
 
-def render(problem: Problem, params: Array, reach: Array) -> Array:
+def render(problem: Problem, params: Array, whole: Array) -> Array:
     """Images (B, n, n) in grey levels of what `draw` drew; each depends on its own row alone, but for rounding."""
-    image = in_chunks(lambda row: problem.render(row[0], reach=row[1]), (params, reach))
+    image = in_chunks(lambda row: problem.render(row[0], whole=row[1]), (params, whole))
     return quantise(image) if problem.image_size == problem.field else image
 
 

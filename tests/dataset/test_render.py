@@ -12,6 +12,7 @@ from scipy.special import gamma, gammaincinv
 
 from lensjax.dataset import render, systems
 from lensjax.formats.scene import Light, Mass, Scene
+from lensjax.simulate.chunks import SCENES
 
 SIZE = 96
 ROUNDING = 0.51  # half a grey level, and a little for float32
@@ -207,7 +208,7 @@ def test_kinds_leave_nothing_with_each_other(mixed):
 @pytest.mark.parametrize("lookup", systems.LOOKUPS)
 def test_a_chunk_that_is_not_full(lookup):
     """Gives the same as a full one, and nothing is compiled again for it."""
-    scenes = drawn("SIE", "Ellipsoid", render.CHUNK + 5, imagesize=32)
+    scenes = drawn("SIE", "Ellipsoid", SCENES + 5, imagesize=32)
     before = render._draw._cache_size()
     every = images(scenes, lookup=lookup)
     assert render._draw._cache_size() == before + 1
@@ -221,7 +222,7 @@ def test_a_chunk_that_is_not_full(lookup):
 
 def test_scenes_are_rendered_as_they_are_asked_for():
     """A chunk at a time: a set of any size fits the memory."""
-    scenes = drawn("SIS", "Spherical", render.CHUNK + 1, imagesize=16)
+    scenes = drawn("SIS", "Spherical", SCENES + 1, imagesize=16)
     taken = render.render(scenes)
     assert next(taken).index == 0
     taken.close()
@@ -318,7 +319,7 @@ def test_expansions_against_closed_forms():
     jax.clear_caches()
     rng = np.random.default_rng(1)
     scenes = []
-    for k in range(2 * render.CHUNK + 6):
+    for k in range(2 * SCENES + 6):
         lens, (x, y) = ("SIS", "PM")[k % 2], rng.uniform(10, 40, 2)
         scenes.append(scene(lens, x=x, y=y, masses=(Mass(lens, rng.uniform(5, 40)),), nterms=(50, 6, 50)[k % 3]))
     for one, found in zip(scenes, expanded(scenes), strict=True):

@@ -1,5 +1,7 @@
 """Priors, encodings, symmetries and fit coordinates of the problems; the stream."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,8 +99,8 @@ def test_bad_options_are_named():
 
 @pytest.mark.parametrize("targets", ["encoded", "raw"])
 def test_stream(targets):
-    problem = problems.get("sis2023", image_size=50, method="mixed", integer=False)
-    draw = jax.jit(lambda step: stream.batch(problem, jax.random.key(1), step, batch_size=20, targets=targets))
+    problem = problems.get("sis2023", image_size=50, method="ring", integer=False)
+    draw = jax.jit(lambda step: stream.batch(problem, jax.random.key(1), step, batch_size=20, targets=targets, mixed=True))
     first, again, other = draw(0), draw(0), draw(1)
     assert first["image"].shape == (20, 50, 50, 1)
     np.testing.assert_array_equal(first["image"], again["image"])
@@ -106,6 +108,15 @@ def test_stream(targets):
     assert 0 <= first["image"].min() and first["image"].max() <= 1
     expected = problem.encode(first["params"]) if targets == "encoded" else first["params"]
     np.testing.assert_allclose(first["target"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sis2023", "pm2022"])
+def test_mixed_stream_stays_as_it_was(name):
+    """What networks were trained on: a batch made when "mixed" was a problem's method."""
+    problem = problems.get(name, image_size=16, method="ring", integer=False)
+    batch = jax.jit(lambda step: stream.batch(problem, jax.random.key(3), step, batch_size=6, mixed=True))(7)
+    with np.load(Path(__file__).parents[1] / "data" / "mixed_stream.npz") as stored:
+        np.testing.assert_allclose(batch["image"][..., 0], stored[name], atol=2e-5)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Shear, cluster, sampled
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.sample import field_of_light, half_width, noise_level, sample
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace
 from lensjax.source import constellation
 from lensjax.source.gaussian import elliptical, spherical
 
@@ -108,7 +108,7 @@ def several():
 @pytest.mark.parametrize("name", ["SIE", "cluster", "SIS and shear", "sampled"])
 def test_any_lens(name):
     system = System(lens(name), several(), number(6.0), number(3.0))
-    camera = Camera(method="raytrace", size=100, field=100, centred=False)
+    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
     image = np.asarray(quantise(simulate.image(system, camera)))
     source = sample(image, system, shift=np.zeros(2), camera=camera, grid=Grid(40, 40))
     truth = np.minimum(255.0 * np.asarray(system.source.light(*pixel_points(40, 40))), 255.0)
@@ -121,7 +121,7 @@ def test_any_lens(name):
 def test_a_short_series_is_followed_by_its_own_map(terms):
     """Off the exact lens by several pixels near the ring, and beyond it by anything."""
     system = System(SIS(number(18.0)), spherical(number(7.0)), number(14.0), number(3.0))
-    camera = Camera(method="roulette", terms=terms, window="none", size=100, field=100, centred=False)
+    camera = Camera(trace=Trace("series", terms), size=100, field=100, centred=False)
     image = np.asarray(quantise(simulate.image(system, camera)))
     grid = Grid(56, 56)
     truth = 255.0 * np.asarray(system.source.light(*pixel_points(56, 56)))
@@ -130,13 +130,13 @@ def test_a_short_series_is_followed_by_its_own_map(terms):
     assert source.mask[truth > 40].mean() > 0.9
     off = (source.grey - truth)[source.mask]
     assert np.sqrt(np.mean(off**2)) < 0.6 and np.abs(off).max() < 8.0
-    exact = sample(image, system, shift=np.zeros(2), camera=Camera(method="raytrace", size=100, field=100), grid=grid)
+    exact = sample(image, system, shift=np.zeros(2), camera=Camera(trace=Trace.named("raytrace"), size=100, field=100), grid=grid)
     assert np.abs(exact.grey - truth)[exact.mask].max() > 20.0
 
 
 def test_each_image_shows_the_source_by_itself():
     system = System(SIS(number(18.0)), spherical(number(3.0)), number(6.0), number(0.0))
-    camera = Camera(method="raytrace", size=100, field=100, centred=True)
+    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=True)
     truth = 255.0 * np.asarray(system.source.light(*pixel_points(20, 20)))
     for middle in (0.0, 50.0, -50.0):  # a frame of both images, of the primary one, of the one across the lens
         shift = jnp.array([middle, 0.0])
@@ -147,7 +147,7 @@ def test_each_image_shows_the_source_by_itself():
 
 def test_finer_and_coarser_grids_show_the_same():
     system = System(SIS(number(18.0)), spherical(number(6.0)), number(8.0), number(3.0))
-    camera = Camera(method="raytrace", size=100, field=100, centred=False)
+    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
     image = np.asarray(quantise(simulate.image(system, camera)))
     for size in (20, 80):
         source = sample(image, system, shift=np.zeros(2), camera=camera, grid=Grid(size, 40))
@@ -159,7 +159,7 @@ def test_finer_and_coarser_grids_show_the_same():
 
 def test_the_noise_level_of_an_image():
     system = System(SIS(number(18.0)), spherical(number(6.0)), number(8.0), number(3.0))
-    camera = Camera(method="raytrace", size=100, field=100, centred=False)
+    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
     sharp = np.asarray(simulate.image(system, camera))
     noisy = sharp + 6.0 * np.random.default_rng(0).normal(size=sharp.shape)
     assert noise_level(sharp) < 0.1 and noise_level(noisy) == pytest.approx(6.0, rel=0.05)

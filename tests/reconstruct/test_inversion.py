@@ -16,11 +16,11 @@ from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.invert import invert
 from lensjax.reconstruct.normal import PENALTIES, roughness
 from lensjax.reconstruct.operator import forward, lensing, transpose
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace
 from lensjax.source import constellation
 from lensjax.source.gaussian import elliptical, spherical
 
-CAMERA = Camera(method="raytrace", size=24, field=24, centred=False)
+CAMERA = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False)
 GRID = Grid(12, 12)
 RADIUS, PLACE, SHIFT = 5.0, (1.3, 0.6), np.array([0.4, -0.3])
 
@@ -113,7 +113,7 @@ PSF = np.outer([1.0, 4.0, 2.0], [2.0, 5.0, 1.0])
 @pytest.mark.parametrize("oversample", [1, 2])
 @pytest.mark.parametrize("psf", [None, PSF])
 def test_adjointness(oversample, psf):
-    camera = Camera(method="raytrace", size=24, field=24, centred=False, oversample=oversample)
+    camera = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False, oversample=oversample)
     operator = small_operator(camera=camera, psf=psf)
     rng = np.random.default_rng(1)
     s, d = jnp.asarray(rng.normal(size=(12, 12))), jnp.asarray(rng.normal(size=(24, 24)))
@@ -142,8 +142,8 @@ def test_blurring_is_convolution():
 
 
 def test_oversampling_is_the_mean_over_the_pixel():
-    fine = Camera(method="raytrace", size=48, field=24, centred=False)
-    coarse = Camera(method="raytrace", size=24, field=24, centred=False, oversample=2)
+    fine = Camera(trace=Trace.named("raytrace"), size=48, field=24, centred=False)
+    coarse = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False, oversample=2)
     s = jnp.asarray(np.random.default_rng(4).uniform(size=(12, 12)))
     image = np.asarray(forward(small_operator(camera=fine), s))
     mean = image.reshape(24, 2, 24, 2).mean((1, 3))
@@ -225,7 +225,7 @@ def test_much_lambda_leaves_a_flat_source(problem):
 
 
 def test_blurred_and_averaged_images_are_undone():
-    camera = Camera(method="raytrace", size=32, field=32, centred=False, oversample=2)
+    camera = Camera(trace=Trace.named("raytrace"), size=32, field=32, centred=False, oversample=2)
     operator = small_operator(camera=camera, psf=PSF)
     x, y = pixel_points(12, 12, dtype=jnp.float64)
     truth = 100.0 * jnp.exp(-(x * x + y * y) / 8.0)
@@ -255,7 +255,7 @@ def blobs():
 def test_known_sources_come_back(name, noise):
     with jax.enable_x64(False):  # float32, as on the way to any image
         system = System(lenses()[name], blobs(), number(5.0), number(3.0))
-        camera = Camera(method="raytrace", size=100, field=100, centred=False)
+        camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
         sharp = np.asarray(simulate.image(system, camera))
         image = np.rint(sharp) if noise == 0 else sharp + noise * np.random.default_rng(8).normal(size=sharp.shape)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
@@ -277,7 +277,7 @@ def test_known_sources_come_back(name, noise):
 def test_what_the_window_hides_is_not_used():
     with jax.enable_x64(False):
         system = System(SIS(number(18.0)), spherical(number(6.0)), number(14.0), number(0.0))
-        camera = Camera(method="ring", size=100, field=100, centred=False)
+        camera = Camera(trace=Trace.named("ring"), size=100, field=100, centred=False)
         operator = lensing(system, shift=np.zeros(2), camera=camera, grid=FINE)
         image = np.asarray(simulate.image(system, camera))
         found = invert(np.rint(image), operator, samples=8)
@@ -294,9 +294,9 @@ def test_the_far_side_of_a_frame_is_flagged():
     """A frame whose left edge goes through the middle of a source that is not lensed."""
     with jax.enable_x64(False):
         system = System(SIS(number(1e-3)), spherical(number(5.0)), number(0.0), number(0.0))
-        camera = Camera(method="raytrace", size=100, field=100, centred=False)
+        camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
         operator = lensing(system, shift=np.array([50.0, 0.0]), camera=camera, grid=FINE)
-        image = np.asarray(simulate.image_about(system, Camera(method="raytrace", size=100, field=100), jnp.array([50.0, 0.0])))
+        image = np.asarray(simulate.image_about(system, Camera(trace=Trace.named("raytrace"), size=100, field=100), jnp.array([50.0, 0.0])))
         found = invert(image, operator)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
     assert not found.mask[:, :37].any() and found.mask[1:-1, 42:-1].all() and not found.grey[:, :37].any()

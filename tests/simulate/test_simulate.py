@@ -11,7 +11,7 @@ from lensjax import problems, simulate
 from lensjax.image.detector import quantise
 from lensjax.image.grid import block_mean, pixel_points
 from lensjax.lens import SIS, PointMass
-from lensjax.simulate import Camera, System
+from lensjax.simulate import Camera, System, Trace
 from lensjax.source.gaussian import elliptical
 
 
@@ -58,7 +58,7 @@ def test_centre_of_light_is_that_of_the_whole_canvas(lens, method):
 
     def centre(row, *, samples):
         source = elliptical(row[3], row[4], row[5])
-        camera = Camera(method=method, terms=12, canvas=500, samples=samples)
+        camera = Camera(trace=Trace.named(method, terms=12), canvas=500, samples=samples)
         return jnp.stack(simulate.centre_of_light(System(lens(row[2]), source, row[0], row[1]), camera))
 
     rows = np.array([
@@ -78,9 +78,9 @@ def test_roulette_agrees_with_the_exact_equation_where_it_converges():
 
 def test_window_is_the_ring():
     system = System(SIS(jnp.float32(80.0)), elliptical(*map(jnp.float32, (40.0, 40.0, 0.0))), jnp.float32(30.0), jnp.float32(0.0))
-    camera = Camera(method="ring", centred=False)
+    camera = Camera(trace=Trace.named("ring"), centred=False)
     masked = np.asarray(simulate.image(system, camera))
-    whole = np.asarray(simulate.image(system, camera, reach=jnp.inf))
+    whole = np.asarray(simulate.image(system, camera, whole=True))
     x, y = (np.asarray(part) for part in pixel_points(400, 400))
     within = np.hypot(x - 110.0, y) <= 110.0
     np.testing.assert_array_equal(masked[~within], 0.0)

@@ -10,7 +10,7 @@ from scipy.special import gammainc, gammaincinv
 from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS
-from lensjax.simulate import Camera, System, image
+from lensjax.simulate import Camera, System, Trace, image
 from lensjax.source import Picture, Triangle, constellation, is_coloured, sersic
 from lensjax.source.gaussian import elliptical, spherical
 from lensjax.source.sersic import half_light
@@ -142,7 +142,7 @@ def test_picture_in_an_image_without_a_lens(x64):
     """An image shows it upright, row for row: pixel (i, j) is the point (j − n/2, n/2 − i)."""
     values = np.random.default_rng(1).uniform(0, 1, (7, 7))
     system = System(SIS(jnp.asarray(0.0)), Picture(jnp.asarray(values), jnp.asarray(1.0)), jnp.asarray(2.0), jnp.asarray(1.0))
-    drawn = np.asarray(image(system, Camera(method="raytrace", size=16, field=16, centred=False)))
+    drawn = np.asarray(image(system, Camera(trace=Trace.named("raytrace"), size=16, field=16, centred=False)))
     np.testing.assert_allclose(drawn[4:11, 7:14], 255.0 * values, atol=1e-9)  # its middle at (2, 1): row 8 − 1, column 8 + 2
 
 
@@ -171,7 +171,7 @@ def test_saturation_is_left_to_the_detector(x64):
     """Two sources in one place are twice as bright; only an 8-bit file cannot say so."""
     source = constellation([(spherical(jnp.asarray(8.0)), 0.0, 0.0)] * 2)
     system = System(SIS(jnp.asarray(0.0)), source, jnp.asarray(0.0), jnp.asarray(0.0))
-    drawn = image(system, Camera(method="raytrace", size=64, field=64, centred=False))
+    drawn = image(system, Camera(trace=Trace.named("raytrace"), size=64, field=64, centred=False))
     x, y = pixel_points(64, 64, dtype=jnp.float64)
     np.testing.assert_allclose(drawn, 510.0 * np.exp(-0.5 * (np.asarray(x) ** 2 + np.asarray(y) ** 2) / 64.0), rtol=1e-9)
     assert float(quantise(drawn).max()) == 255.0

@@ -1,0 +1,64 @@
+"""How light is traced: names, windows, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax import simulate
+from lensjax.lens import SIS
+from lensjax.simulate import METHODS, Camera, System, Trace
+from lensjax.source.gaussian import spherical
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_names_there_and_back(name):
+    trace = Trace.named(name, terms=7)
+    assert trace.name == name and trace.terms == 7
+    assert hash(trace) == hash(Trace.named(name, terms=7))
+    assert (trace.map == "series") == (name == "roulette") and (trace.window == "none") == (name == "raytrace")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"), [({"map": "near"}, "near.*exact, series"), ({"window": "disc"}, "disc.*none, region"), ({"terms": 0}, "1")]
+)
+def test_other_traces_are_refused(how, message):
+    with pytest.raises(ValueError, match=message):
+        Trace(**how)
+    with pytest.raises(ValueError, match="rings.*roulette, ring, raytrace"):
+        Trace.named("rings")
+
+
+def system(x=12.0, y=3.0) -> System:
+    return System(SIS(jnp.float32(14.0)), spherical(jnp.float32(9.0)), jnp.float32(x), jnp.float32(y))
+
+
+@pytest.mark.parametrize("window", ["region", "circle"])
+@pytest.mark.parametrize("which", ["exact", "series"])
+def test_a_window_is_never_passed_over(which, window):
+    """Dark outside the circle about ξ through the lens's centre, with either map; inside, what there is without a window."""
+    cut, whole = (
+        np.asarray(simulate.image(system(), Camera(Trace(which, 12, w), size=64, field=64, canvas=64, centred=False)))
+        for w in (window, "none")
+    )
+    along = np.arange(64) - 32.0
+    xi = complex(12.0, 3.0) * (1 + 14.0 / abs(complex(12.0, 3.0)))
+    away = np.abs(along[None] - 1j * along[:, None] - xi) - abs(xi)
+    assert (cut[away > 0.01] == 0).all() and whole[away > 1.0].max() > 50
+    np.testing.assert_allclose(cut[away < -0.01], whole[away < -0.01], atol=1e-3)
+
+
+def test_whole_shows_what_the_window_hides():
+    """Also where it is traced."""
+    camera = Camera(Trace.named("ring"), size=32, field=64, oversample=2)
+    draw = jax.jit(jax.vmap(lambda whole: simulate.image(system(), camera, whole=whole)))
+    shown, hidden = np.asarray(draw(jnp.array([True, False])))
+    np.testing.assert_allclose(shown, simulate.image(system(), Camera(Trace(), size=32, field=64, oversample=2)), atol=1e-3)
+    np.testing.assert_allclose(hidden, simulate.image(system(), camera), atol=1e-3)
+
+
+@pytest.mark.parametrize("function", [simulate.image, simulate.shift])
+def test_a_batch_without_vmap_is_refused(function):
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), system(), system())
+    with pytest.raises(ValueError, match=r"\(2,\).*jax\.vmap"):
+        function(batch, Camera())
