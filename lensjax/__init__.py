@@ -1,7 +1,67 @@
-"""LensJAX: differentiable gravitational lensing, from images of lensed galaxies to the lens and source behind them."""
+"""LensJAX: differentiable gravitational lensing, from images of lensed galaxies to the lens and source behind them.
+
+The names in `__all__` are the public ones. Each is imported when it is first used, so that `import lensjax` takes no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from lensjax._internal import compiled
+
+if TYPE_CHECKING:
+    from lensjax import conventions, estimate, lens, metrics, models, problems, roulette, simulate, source, train
+    from lensjax.errors import BadInput
+    from lensjax.estimate import Estimator, Observation
+    from lensjax.lens import SIE, SIS, Cluster, PointMass, Sampled, Shear, Sheet, cluster, sampled
+    from lensjax.lens.curves import caustics, critical_curves
+    from lensjax.problems import Problem
+    from lensjax.refine import Solution
+    from lensjax.roulette import amplitudes, expansion
+    from lensjax.simulate import Camera, System
+    from lensjax.source import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
+    from lensjax.source.gaussian import elliptical, spherical
+    from lensjax.train import TrainConfig
 
 __version__ = "0.1.0"
 
-from lensjax._internal import compiled
+_MODULES = ("conventions", "estimate", "lens", "metrics", "models", "problems", "roulette", "simulate", "source", "train")
+_PLACES = {
+    "lensjax.errors": ("BadInput",),
+    "lensjax.estimate": ("Estimator", "Observation"),
+    "lensjax.lens": ("SIE", "SIS", "Cluster", "PointMass", "Sampled", "Shear", "Sheet", "cluster", "sampled"),
+    "lensjax.lens.curves": ("caustics", "critical_curves"),
+    "lensjax.problems": ("Problem",),
+    "lensjax.refine": ("Solution",),
+    "lensjax.roulette": ("amplitudes", "expansion"),
+    "lensjax.simulate": ("Camera", "System"),
+    "lensjax.source": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
+    "lensjax.source.gaussian": ("elliptical", "spherical"),
+    "lensjax.train": ("TrainConfig",),
+}
+"""In which module each public name stands, besides the modules themselves."""
+_PLACE = {name: place for place, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Observation", "Picture", "PointMass",
+    "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "TrainConfig", "Triangle", "__version__", "amplitudes",
+    "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate", "expansion", "lens", "metrics",
+    "models", "problems", "roulette", "sampled", "sersic", "simulate", "source", "spherical", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """A public name that has not been used yet (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f"lensjax.{name}")
+    if name not in _PLACE:
+        raise AttributeError(f"module 'lensjax' has no attribute {name!r}")
+    value = getattr(import_module(_PLACE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 compiled.switch_off_unsafe_fusions()

@@ -1,0 +1,36 @@
+"""The Python in README.md and docs/, run as it stands: what a reader copies works."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lensjax
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(page: Path) -> list[tuple[int, str]]:
+    """(line, code) of each Python block of a page."""
+    text = page.read_text()
+    return [(text[: found.start()].count("\n") + 1, found[1]) for found in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S)]
+
+
+def test_there_are_blocks():
+    assert blocks(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+def test_python_of_a_page_runs(page):
+    """All blocks of a page in one namespace; `images` is one image of the packaged problem, as the text around them says."""
+    problem = lensjax.problems.get("sis2023")
+    params = np.array([[20.0, 10.0, 25.0, 30.0, 15.0, 40.0]], np.float32)
+    namespace = {"images": np.rint(np.asarray(problem.render_batch(params)))}
+    for line, code in blocks(page):
+        exec(compile("\n" * line + code, str(page), "exec"), namespace)
+    if page.name == "README.md":
+        assert namespace["solution"].success.all()
+        np.testing.assert_allclose(namespace["solution"].params, params, atol=1.0)
+        assert namespace["image"].shape == (400, 400) and np.isfinite(namespace["alpha"]).all()
