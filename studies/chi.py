@@ -256,7 +256,7 @@ def compared(made: list[np.ndarray], folder: Path) -> list[compare.Pair]:
     """All pairs among images, by way of PNG files."""
     for k, image in enumerate(made):
         images.write_png(folder / f"image-{k + 1:06d}.png", image)
-    return compare.among(compare.found(folder))
+    return compare.all_pairs(compare.images_in(folder))
 
 
 Odd = tuple[np.ndarray, np.ndarray, compare.Pair, tuple[float, float]]

@@ -42,7 +42,6 @@ def add(parser: arguments.Parser) -> None:
 
 def run(options: Options) -> None:
     """The command."""
-    import numpy as np
     from tqdm import tqdm
 
     from lensjax.files import whole as files
@@ -50,28 +49,20 @@ def run(options: Options) -> None:
 
     if options.out is not None:
         files.check_folder(options.out)
-    a = compare.found(options.first)
-    b = a if options.second is None else compare.found(options.second)
+    a = compare.images_in(options.first)
+    b = a if options.second is None else compare.images_in(options.second)
     only_a: list[str] = []
     only_b: list[str] = []
     total = len(a) * (len(a) - 1) // 2 if options.second is None else min(len(a), len(b))
     with tqdm(total=total, unit="pair", disable=None, leave=False, delay=2) as bar:
         if options.second is None:
-            pairs = compare.among(a, on_pair=lambda pair: bar.update())
+            pairs = compare.all_pairs(a, on_pair=lambda pair: bar.update())
         else:
-            pairs, only_a, only_b = compare.folders(a, b, on_pair=lambda pair: bar.update())
-    rows = compare.table(pairs, options.tolerance)
-    unequal = rows[~rows["equal"]].sort_values("rms", ascending=False)
-    if len(unequal) and options.limit > 0:
-        print(unequal.head(options.limit).drop(columns="equal").to_string(index=False, float_format=lambda value: f"{value:.4g}"))
-        if len(unequal) > options.limit:
-            print(f"... and {len(unequal) - options.limit} more")
+            pairs, only_a, only_b = compare.matching_pairs(a, b, on_pair=lambda pair: bar.update())
     for names, here, there in ((only_a, options.first, options.second), (only_b, options.second, options.first)):
         if names:
             print(f"only in {here}, not in {there}: {', '.join(names[:10])}" + (f" and {len(names) - 10} more" if len(names) > 10 else ""))
-    same = int(rows["equal"].sum())
-    print(f"{same} of {len(rows)} pairs equal" + (f" (to {options.tolerance:g} grey levels)" if options.tolerance else ""))
-    print(f"mean |difference| {rows['mean'].mean():.4g}, median rms {np.median(rows['rms']):.4g}, largest {rows['largest'].max():.4g}")
+    print(compare.summary(pairs, tolerance=options.tolerance, limit=options.limit))
     if options.out is not None:
         pictures = compare.write(options.out, pairs, a, b, tolerance=options.tolerance, worst=options.worst)
         print(f"compare.csv and {pictures} picture{'s' * (pictures != 1)} in {options.out}")

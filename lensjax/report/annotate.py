@@ -128,8 +128,8 @@ class _Sheet:
 
     def pixels(self) -> np.ndarray:
         """(size, size, 4) float32: red, green, blue and opacity, 0…255; row 0 is the top."""
-        self._canvas.draw()  # type: ignore[no-untyped-call]
-        return np.array(self._canvas.buffer_rgba(), np.float32)  # type: ignore[no-untyped-call]
+        self._canvas.draw()
+        return np.array(self._canvas.buffer_rgba(), np.float32)
 
     def _drawable(self, points: np.ndarray) -> bool:
         return bool(np.isfinite(points).all() and np.abs(points).max() <= self._farthest)

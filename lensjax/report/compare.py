@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.files import whole as files
+from lensjax.report.tables import Table, text_table
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 _AT_ONCE = 1 << 25
@@ -37,7 +38,7 @@ class Pair:
     largest: float
 
 
-def found(folder: Path) -> dict[str, Path]:
+def images_in(folder: Path) -> dict[str, Path]:
     """The images in a folder and those below, by their names relative to it, sorted.
 
     Raises:
@@ -78,7 +79,7 @@ def _pair(first: str, second: str, one: np.ndarray, other: np.ndarray) -> Pair:
     return Pair(first, second, float(size.mean(dtype=np.float64)), float(np.sqrt(squares / size.size)), float(size.max()))
 
 
-def folders(
+def matching_pairs(
     a: dict[str, Path], b: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda pair: None
 ) -> tuple[list[Pair], list[str], list[str]]:
     """(pairs of the same name, names only in a, names only in b); two single files are a pair whatever their names.
@@ -103,7 +104,7 @@ def folders(
     return pairs, [name for name in a if name not in in_pairs], [name for name in b if name not in in_pairs]
 
 
-def among(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda pair: None) -> list[Pair]:
+def all_pairs(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda pair: None) -> list[Pair]:
     """All pairs among images: n (n − 1)/2 of them, block by block, so that few images are in memory.
 
     Args:
@@ -115,7 +116,7 @@ def among(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda p
     """
     names, paths = list(listed), list(listed.values())
     if len(names) < 2:
-        raise BadInput(f"{paths[0]}: the only image; two or more are asked for")
+        raise BadInput(f"{paths[0]}: the only image; expected two or more")
     if len(names) > _MOST:
         raise BadInput(f"{paths[0].parent}: {len(names)} images; up to {_MOST} can be compared among themselves")
     shown = pixels(paths[0])
@@ -145,6 +146,26 @@ def table(pairs: Sequence[Pair], tolerance: float) -> pd.DataFrame:
     """The pairs as a table; `equal` where no pixel differs by more than `tolerance`."""
     rows = [(p.first, p.second, p.largest <= tolerance, p.mean, p.rms, p.largest) for p in pairs]
     return pd.DataFrame(rows, columns=["first", "second", "equal", "mean", "rms", "largest"])
+
+
+def summary(pairs: Sequence[Pair], *, tolerance: float, limit: int) -> str:
+    """How alike the pairs are, in plain text: the `limit` that differ most, and numbers of all."""
+    unequal = _unequal(pairs, tolerance)
+    lines = []
+    if unequal and limit > 0:
+        rows = tuple((p.first, p.second, p.mean, p.rms, p.largest) for p in unequal[:limit])
+        lines.append(text_table(Table(("first", "second", "mean", "rms", "largest"), rows)))
+    if len(unequal) > limit > 0:
+        lines.append(f"... and {len(unequal) - limit} more")
+    lines.append(f"{len(pairs) - len(unequal)} of {len(pairs)} pairs equal" + (f" (to {tolerance:g} grey levels)" if tolerance else ""))
+    mean, rms, largest = np.array([(p.mean, p.rms, p.largest) for p in pairs]).T
+    lines.append(f"mean |difference| {mean.mean():.4g}, median rms {np.median(rms):.4g}, largest {largest.max():.4g}")
+    return "\n".join(lines)
+
+
+def _unequal(pairs: Sequence[Pair], tolerance: float) -> list[Pair]:
+    """The pairs with a pixel that differs by more than `tolerance`, those that differ most first."""
+    return sorted((p for p in pairs if p.largest > tolerance), key=lambda p: -p.rms)
 
 
 def difference(a: np.ndarray, b: np.ndarray, *, scale: float) -> np.ndarray:
@@ -180,7 +201,7 @@ def write(out: Path, pairs: Sequence[Pair], a: dict[str, Path], b: dict[str, Pat
         BadInput: they cannot be written there.
     """
     files.write_text(out / "compare.csv", table(pairs, tolerance).to_csv(index=False, float_format="%.6g"))
-    unequal = sorted((p for p in pairs if p.largest > tolerance), key=lambda p: -p.rms)[:worst]
+    unequal = _unequal(pairs, tolerance)[:worst]
     for k, pair in enumerate(unequal):
         images.write_png(out / f"{k + 1:04}.png", side_by_side(pixels(a[pair.first]), pixels(b[pair.second]), pair))
     return len(unequal)

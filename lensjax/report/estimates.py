@@ -92,7 +92,8 @@ def errors_table(problem: Problem, truth: np.ndarray, *, network: np.ndarray | N
 def _content(problem: Problem, record: Record) -> list[str | Illustration]:
     """The pictures of one image, and a line of numbers."""
     if record.image is None:
-        return [f"{record.filename}: {record.error}"]
+        error = record.error or "no image"
+        return [error if record.filename in error else f"{record.filename}: {error}"]
     image = np.asarray(record.image, np.float64)
     shift: np.ndarray | None
     if record.solution is not None:
@@ -110,8 +111,10 @@ def _content(problem: Problem, record: Record) -> list[str | Illustration]:
     else:
         model, source, line = np.full_like(image, np.nan), np.full((_EMPTY, _EMPTY), np.nan), status
     figure = model_comparison(image[None], model[None], source[None], titles=[f"{record.filename}: {status}"])
-    caption = f"{record.filename}: image, model, their difference, and the source read from the image."
-    return [Illustration(figure, caption, wide=True), line]
+    shows = (
+        "image, model, their difference, and the source read from the image" if np.isfinite(params).all() else "image without an estimate"
+    )
+    return [Illustration(figure, f"{record.filename}: {shows}.", wide=True), line]
 
 
 def model_and_source(

@@ -13,7 +13,7 @@ from lensjax.errors import BadInput
 from lensjax.files import images
 
 MOST = 400
-"""Images on a sheet, unless more are asked for."""
+"""Images on a sheet, by default."""
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
@@ -66,7 +66,7 @@ def contact_sheet(
     foot = line + _MARGIN if len(chosen) < len(files) else 0
     size = (columns * wide + _MARGIN, rows * high + _MARGIN + foot)
     if size[0] * size[1] > _PIXELS:
-        raise BadInput(f"contact sheet: it would have {size[0]}×{size[1]} pixels; fewer or smaller thumbnails are asked for")
+        raise BadInput(f"contact sheet: it would have {size[0]}×{size[1]} pixels; expected fewer or smaller thumbnails")
     thumbnails = [_thumbnail(read(files[i]), thumbnail) for i in chosen]
     mode = "RGB" if any(one.mode == "RGB" for one in thumbnails) else "L"
     sheet = Image.new(mode, size, _grey(_PAPER, mode))
@@ -119,11 +119,12 @@ def _thumbnail(pixels: np.ndarray, side: int) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _areas(before: int, after: int) -> np.ndarray:
-    """(after, before): the share that each of `before` pixels has in each of the `after` that cover the same length."""
+    """(after, before): what part of each of the `after` pixels each of the `before` covers, over the same length."""
     step = before / after
     begin, pixel = step * np.arange(after)[:, None], np.arange(before)
     overlap = np.minimum(begin + step, pixel + 1) - np.maximum(begin, pixel)
-    return (np.clip(overlap, 0.0, None) / step).astype(np.float32)
+    shares: np.ndarray = (np.clip(overlap, 0.0, None) / step).astype(np.float32)
+    return shares
 
 
 def _grey(level: int, mode: str) -> int | tuple[int, int, int]:

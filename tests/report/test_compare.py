@@ -28,8 +28,8 @@ def grey():
 def test_two_folders(tmp_path, grey):
     other = {**grey, "b": np.clip(grey["b"] + 3, 0, 255), "e": grey["a"]}
     del other["d"]
-    a, b = compare.found(make(tmp_path / "A", grey)), compare.found(make(tmp_path / "B", other))
-    pairs, only_a, only_b = compare.folders(a, b)
+    a, b = compare.images_in(make(tmp_path / "A", grey)), compare.images_in(make(tmp_path / "B", other))
+    pairs, only_a, only_b = compare.matching_pairs(a, b)
     assert [p.first for p in pairs] == ["a.png", "b.png", "c.png"] and only_a == ["d.png"] and only_b == ["e.png"]
     gap = other["b"] - grey["b"]
     assert pairs[1].mean == pytest.approx(np.abs(gap).mean()) and pairs[1].rms == pytest.approx(np.sqrt((gap**2).mean()))
@@ -40,7 +40,7 @@ def test_two_folders(tmp_path, grey):
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_all_pairs_of_one_folder(tmp_path, grey, suffix):
     values = {**grey, "e": grey["a"]} if suffix == ".png" else {k: v + 0.25 for k, v in {**grey, "e": grey["a"]}.items()}
-    pairs = compare.among(compare.found(make(tmp_path / "A", values, suffix)))
+    pairs = compare.all_pairs(compare.images_in(make(tmp_path / "A", values, suffix)))
     assert len(pairs) == 10 and sum(p.largest == 0 for p in pairs) == 1
     for pair in pairs:
         gap = values[pair.first[0]] - values[pair.second[0]]
@@ -48,14 +48,14 @@ def test_all_pairs_of_one_folder(tmp_path, grey, suffix):
 
 
 def test_in_blocks_as_at_once(tmp_path, grey, monkeypatch):
-    listed = compare.found(make(tmp_path / "A", grey))
-    whole = compare.among(listed)
+    listed = compare.images_in(make(tmp_path / "A", grey))
+    whole = compare.all_pairs(listed)
     monkeypatch.setattr(compare, "_AT_ONCE", 370)  # three images of 120 pixels
-    blocks = compare.among(listed)
+    blocks = compare.all_pairs(listed)
     assert len(blocks) == len(whole) == 6 and set(blocks) == set(whole)
     monkeypatch.setattr(compare, "_MOST", 3)
     with pytest.raises(BadInput, match="4 images; up to 3"):
-        compare.among(listed)
+        compare.all_pairs(listed)
 
 
 def test_colours_of_a_difference():
@@ -69,7 +69,8 @@ def test_command(tmp_path, grey, capsys):
     make(tmp_path / "B", {**grey, "c": 255 - grey["c"]})
     assert cli.main(["compare", str(tmp_path / "A"), str(tmp_path / "B"), "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "3 of 4 pairs equal" in said and "c.png" in said
+    assert "3 of 4 pairs equal" in said and said.splitlines()[0].split() == ["first", "second", "mean", "rms", "largest"]
+    assert said.splitlines()[2].startswith("c.png") and "b.png" not in said
     table = pd.read_csv(tmp_path / "out" / "compare.csv")
     assert table["equal"].tolist() == [True, True, False, True]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0001.png", "compare.csv"]
@@ -97,7 +98,7 @@ def test_bad_input(tmp_path, grey, capsys):
         assert word in said and said.count("\n") == 1
     assert not (tmp_path / "out").exists()
     with pytest.raises(BadInput, match="only image"):
-        compare.among(compare.found(tmp_path / "small"))
+        compare.all_pairs(compare.images_in(tmp_path / "small"))
     for flag, value, word in (("--tolerance", "-1", "from 0"), ("--tolerance", "x", "grey levels"), ("--worst", "-2", "0 or more")):
         assert cli.main(["compare", str(a), flag, value]) == 2
         assert word in capsys.readouterr().err

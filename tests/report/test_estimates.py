@@ -1,4 +1,4 @@
-"""The report of estimates: what it shows is what the problem's own camera makes, and failures are told in words."""
+"""The report of estimates: what it shows is what the problem's own camera makes, and failures are in words."""
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +65,7 @@ def test_every_image_is_shown_and_failures_say_why(report):
     assert report.count("data:image/png;base64,") == 2
     for text in ("network &lt;1&gt;.png", "x 90; y -60;", "failed: the descent did not converge", "text.png: not an image file"):
         assert text in report
+    assert "text.png: text.png" not in report and "failed.png: image without an estimate." in report
     assert f"The first {SHOWN} of {SHOWN + 1} images" in report and "results.csv has them all" in report
 
 
