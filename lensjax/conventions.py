@@ -13,5 +13,8 @@
 GREY_LEVELS = 255.0
 """Grey level of a source's centre, and of a saturated pixel."""
 
+METHODS = ("roulette", "ring", "raytrace")
+"""Ways to solve the lens equation: the roulette series, ray tracing that is dark where it does not converge, and ray tracing."""
+
 ROUNDING_VARIANCE = 1.0 / 12.0
 """Variance, in squared grey levels, of a value rounded to whole levels, were rounding white noise."""

@@ -14,7 +14,6 @@ from lensjax.errors import BadInput
 T = TypeVar("T")
 
 PROBLEMS = ("sis2023", "pm2022")
-METHODS = ("roulette", "ring", "raytrace")
 
 
 class Unfit(argparse.ArgumentTypeError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lensjax._internal.words import counted
 from lensjax.cli import arguments
+from lensjax.conventions import METHODS
 from lensjax.errors import BadInput
 
 _EPILOG = """examples:
@@ -53,7 +54,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image's moments, without a network")
     method = "how the image was made (auto: try all)"
-    command.choice("--method", ("auto", *arguments.METHODS), default="auto", help=method)
+    command.choice("--method", ("auto", *METHODS), default="auto", help=method)
     shift = "fit the position of the image in its frame too (default), or keep it where the problem puts it"
     command.add_argument("--shift", action=argparse.BooleanOptionalAction, default=True, help=shift)
     noise = "noise of a pixel [grey levels], instead of rounding"

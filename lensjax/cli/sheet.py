@@ -56,11 +56,11 @@ def run(options: Options) -> None:
 
 def _paths(place: Path, out: Path) -> list[Path]:
     """The images that a table names, or those in a folder, numbers in their order; an earlier sheet is left out."""
+    from lensjax.files.images import SUFFIXES
     from lensjax.formats.cosmosim import table as tables
-    from lensjax.report import sheet
 
     if not place.is_dir():
-        if place.exists() and place.suffix.lower() in sheet.SUFFIXES:
+        if place.exists() and place.suffix.lower() in SUFFIXES:
             raise BadInput("this is an image", path=place, expected="a folder or a table")
         table = tables.read(place)
         paths = [place.parent / name for name in table.filenames]
@@ -72,7 +72,7 @@ def _paths(place: Path, out: Path) -> list[Path]:
         inside = list(place.iterdir())
     except OSError as error:
         raise BadInput(f"the folder cannot be read: {error.strerror or error}", path=place) from None
-    images = [path for path in inside if path.suffix.lower() in sheet.SUFFIXES and path.resolve() != out.resolve()]
+    images = [path for path in inside if path.suffix.lower() in SUFFIXES and path.resolve() != out.resolve()]
     if not images:
-        raise BadInput("no images in this folder", path=place, expected=f"files that end in {', '.join(sheet.SUFFIXES)}")
+        raise BadInput("no images in this folder", path=place, expected=f"files that end in {', '.join(SUFFIXES)}")
     return sorted(images, key=lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.name)])

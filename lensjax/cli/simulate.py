@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensjax._internal.words import counted
-from lensjax.cli import arguments, cosmosim_flags
+from lensjax.cli import arguments
+from lensjax.conventions import METHODS, cosmosim_flags
 from lensjax.errors import BadInput
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--seed", type=arguments.SEED, metavar="S", help="seed of the draw (0)")
     quantise = "8-bit PNG (default), or 32-bit float TIFF"
     command.add_argument("--quantise", action=argparse.BooleanOptionalAction, default=True, help=quantise)
-    command.choice("--method", arguments.METHODS, help="how a problem's light is traced (roulette, or the table's column model)")
+    command.choice("--method", METHODS, help="how a problem's light is traced (roulette, or the table's column model)")
     command.add_argument("--size", type=arguments.SIZE, metavar="N", help="pixels on a side of a problem's image, same field (400)")
     lookup = "exact light, or CosmoSim's own pixels to compare with (exact)"
     command.choice("--lookup", ("exact", "cosmosim"), default="exact", help=lookup)

@@ -26,6 +26,9 @@ from lensjax.files.whole import write_bytes
 KINDS = "an image file (PNG, TIFF, JPEG, BMP, FITS or NPY)"
 """What the reader reads, in words."""
 
+SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+"""Endings of the files in a folder that are taken for pictures."""
+
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
 _GREY = ("1", "L", "LA", "La")
 _EIGHT_BIT = (*_GREY, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX")

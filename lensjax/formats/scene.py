@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from lensjax.errors import BadInput
 
-LENSES = ("PM", "SIS", "SIE", "Cluster")
 MODELS = ("Raytrace", "Roulette")
-SOURCES = ("Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle", "Image", "Constellation")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Light:
     """One source: a member of a constellation, or the only one.
 
     Attributes:
-        kind: one of `SOURCES` but for "Constellation".
+        kind: "Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle" or "Image".
         x, y: where it stands in the source plane [px], y up, seen from the lens as a scene's x and y are.
         sigma, sigma2: sizes [px] along and across `theta`.
         theta: direction [degrees].
@@ -80,9 +78,9 @@ class Scene:
     Attributes:
         filename: where it goes, relative to the output folder.
         index: its number, as in the file.
-        lens: name in files: one of `LENSES`.
+        lens: name in files: "PM", "SIS", "SIE" or "Cluster".
         masses: the lens's members; one unless `lens` is "Cluster".
-        source: name in files: one of `SOURCES`.
+        source: kind of source, "Constellation" for several.
         lights: the source's members; one unless `source` is "Constellation".
         x, y: the source's place [px]; a constellation's members stand about it.
         model: one of `MODELS`.

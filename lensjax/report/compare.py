@@ -13,7 +13,6 @@ from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.report.tables import Table, text_table
 
-SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 _AT_ONCE = 1 << 25
 """Pixels of a block of images; two blocks are held in memory at once."""
 _MOST = 3000
@@ -48,9 +47,9 @@ def images_in(folder: Path) -> dict[str, Path]:
         raise BadInput(f"{folder}: no such file or folder")
     if folder.is_file():
         return {folder.name: folder}
-    listed = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    listed = sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES and path.is_file())
     if not listed:
-        raise BadInput(f"{folder}: no images in it ({', '.join(SUFFIXES)})")
+        raise BadInput(f"{folder}: no images in it ({', '.join(images.SUFFIXES)})")
     return {path.relative_to(folder).as_posix(): path for path in listed}
 
 

@@ -15,8 +15,6 @@ from lensjax.files import images
 MOST = 400
 """Images on a sheet, by default."""
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
-
 _PAPER, _INK, _MOUNT = 255, 60, 225
 _MARGIN = 6
 _PIXELS = 100_000_000  # of a sheet

@@ -25,6 +25,7 @@ import numpy as np
 
 from lensjax._internal.numbers import shortest as number
 from lensjax._internal.words import did_you_mean
+from lensjax.conventions import METHODS
 from lensjax.files.whole import write_bytes
 from lensjax.formats.cosmosim.names import OF_2023
 from lensjax.formats.cosmosim.ranges import Range
@@ -40,9 +41,6 @@ PERCENT = ("chi",)
 
 NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
 """Columns that tables of 2023 have not: a table with one of them is CosmoSim 3's."""
-
-METHODS = ("roulette", "ring", "raytrace")
-"""Ways to solve the lens equation, as the column model names them."""
 
 _READ = (*COLUMNS, "model", "einsteinradius", "lightprofile", "cluster")
 _CHI = Range(lambda v: 1.0 <= v <= 100.0, "a number from 1 to 100 (percent)")
