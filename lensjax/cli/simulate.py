@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensjax._internal.words import counted
-from lensjax.cli import arguments
-from lensjax.conventions import METHODS, cosmosim_flags
+from lensjax.cli import arguments, cosmosim_flags
+from lensjax.conventions import METHODS
 from lensjax.errors import BadInput
 
 if TYPE_CHECKING:

@@ -30,7 +30,6 @@ from lensjax.lens import PointMass
 from lensjax.problems import Problem
 from lensjax.simulate import METHODS
 
-_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _CHI = 0.5  # at which einsteinR is stated where a problem has no chi
 _KEYS = {"problem": str, "n": int, "seed": int, "method": str}  # of a small TOML file
 _PLACES = ("x", "y", "R", "phi")
@@ -343,7 +342,7 @@ def _named(scenes: Sequence[Scene], suffix: str) -> tuple[Scene, ...]:
     taken: dict[str, Scene] = {}
     for scene in scenes:
         own = PurePosixPath(scene.filename)
-        name = str(own.with_suffix(suffix)) if own.suffix.lower() in _SUFFIXES else f"{own}{suffix}"
+        name = str(own.with_suffix(suffix)) if own.suffix.lower() in images.SUFFIXES else f"{own}{suffix}"
         if name in taken:
             other = taken[name]
             at = "" if other.origin is None else f" of line {other.origin.line}"

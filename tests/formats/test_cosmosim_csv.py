@@ -268,3 +268,9 @@ def test_models_of_2023(tmp_path):
     table, _ = load(tmp_path, text, problem="pm2022", names=(*NAMES, "chi"))
     assert parameters.methods(table, default="roulette") == ("raytrace",)
     refused(tmp_path, text, "column model", "a lens SIS")
+
+
+def test_the_methods_that_files_name_are_those_of_the_simulator():
+    from lensjax import conventions, simulate
+
+    assert set(conventions.METHODS) == set(simulate.METHODS)
