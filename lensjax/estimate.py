@@ -1,4 +1,4 @@
-"""Images to parameters: a network's answer, and the descent from it."""
+"""Images to parameters: a network's prediction, and the descent from it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ PACKAGED = Path(__file__).parent / "weights"
 """Folder of the networks that ship with the package, one a problem."""
 
 _BATCH = 16
-_DOUBTFUL = 1.5  # chi² from which an answer without an interval fit is searched for once more
+_DOUBTFUL = 1.5  # chi² from which an image without an interval fit is searched once more
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Estimate:
     """What is known of one image.
 
     Attributes:
-        network: (P,) the network's answer in file units; None without a network.
+        network: (P,) the network's prediction in file units; None without a network.
         solution: the refined parameters, one image; None without refinement.
         error: why the image could not be used at all; then there is nothing else.
     """
@@ -125,10 +125,10 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
 
 
 def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """Starts (5, 8) from a network's answer.
+    """Starts (5, 8) from a network's prediction.
 
-    The answer and its mirror, centred on the light within the convergence ring; the answer, centred on all its light; and answer and
-    mirror with place and shape taken from the image's moments.
+    The prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light; and
+    prediction and mirror with place and shape taken from the image's moments.
     """
     row = jnp.asarray(params, jnp.float32)
     within, whole = (np.asarray(_starts(problem, row, method), np.float64) for method in ("ring", "raytrace"))
@@ -160,8 +160,8 @@ def solve_each(
     Args:
         problem: at native resolution.
         observations: the images, taken a few at a time as they are needed; in place of one that could not be read, the error.
-        estimator: the network whose answers the refinement starts from; None starts from moments.
-        refined: whether to refine; False stops at the network's answers.
+        estimator: the network whose predictions the refinement starts from; None starts from moments.
+        refined: whether to refine; False stops at the network's predictions.
         search_on, methods, free_shift, seed: as in `solve`.
 
     Yields:
@@ -181,10 +181,10 @@ def solve_each(
         solutions = iter(
             _refined(problem, valid, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed) if refined else ()
         )
-        answers = iter(() if network is None else network)
+        predictions = iter(() if network is None else network)
         for observation in checked:
             if isinstance(observation, Observation):
-                yield done, Estimate(next(answers, None), next(solutions, None), None)
+                yield done, Estimate(next(predictions, None), next(solutions, None), None)
             else:
                 yield done, Estimate(None, None, observation)
             done += 1
@@ -203,13 +203,13 @@ def solve(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Solution:
-    """Refines images from a network's answers, or from their moments alone.
+    """Refines images from a network's predictions, or from their moments alone.
 
     Args:
         problem: at native resolution.
         images: (N, n, n) grey levels.
-        network: (N, P) a network's answers; None starts from moments.
-        search_on: whether images for which the network's starts lead to no sure answer (no success, no interval, or without an
+        network: (N, P) a network's predictions; None starts from moments.
+        search_on: whether images for which the network's starts lead to no sure fit (no success, no interval, or without an
             interval fit residuals above the noise) are tried again from moments.
         methods, free_shift, rounded, variance, seed: as in `refine.refine`.
         progress: called with the number of images done since the last call.
@@ -278,14 +278,14 @@ def _refined(
 
 
 def _doubtful(solution: Solution, *, rounded: bool) -> bool:
-    """Whether one image's answer is to be searched for once more."""
+    """Whether one image is to be searched once more."""
     if not solution.success[0]:
         return True
     return solution.kind != ("interval",) if rounded else bool(solution.chi2[0] > _DOUBTFUL)
 
 
 def _better(again: Solution, before: Solution) -> np.ndarray:
-    """Whether the answer of a second search is preferred, (N,)."""
+    """Whether the fit of a second search is preferred, (N,)."""
     certified = np.array([kind == "interval" for kind in again.kind])
     nearer = (again.chi2 < before.chi2) | (np.isfinite(again.chi2) & ~np.isfinite(before.chi2))
     return np.asarray(certified | (again.success & ~before.success) | nearer)

@@ -81,7 +81,7 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem)
     """Error to the nearest of the parameter sets that show the true image, (N, P), signed.
 
     Nearest is the least sum over parameters of (error / width of the prior)², periodic parameters wrapped.
-    Numbers that no image tells are brought to the problem's convention on both sides. NaN, and not counted,
+    Numbers that no image identifies are brought to the problem's convention on both sides. NaN, and not counted,
     are theta of a round source and a parameter that is convention alone (chi of pm2022).
 
     Args:
@@ -102,7 +102,7 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem)
     periodic = np.array([period is not None for period in problem.period])
     error[:, round_source[:, None] & periodic] = np.nan
     distance = np.nansum((error / width) ** 2, axis=-1)
-    nearest = np.take_along_axis(error, np.argmin(distance, axis=0)[None, :, None], axis=0)[0]
+    nearest: NDArray[np.float64] = np.take_along_axis(error, np.argmin(distance, axis=0)[None, :, None], axis=0)[0]
     nearest[:, _convention_alone(problem)] = np.nan
     return nearest
 
@@ -175,10 +175,10 @@ def _convention_alone(problem: Problem) -> NDArray[np.bool_]:
     """Which parameters (P,) the problem's convention sets to one value, whatever they were."""
     ends = jnp.asarray([[p.low for p in problem.parameters], [p.high for p in problem.parameters]])
     low, high = np.asarray(problem.canonical(ends))
-    return low == high
+    return np.asarray(low == high)
 
 
-def _over_rows(statistic: Callable, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _over_rows(statistic: Callable[[NDArray[np.float64]], np.floating], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """`statistic` of each column's numbers, without NaN; NaN, and no warning, for a column that has none."""
     kept = [column[~np.isnan(column)] for column in values.T]
     return np.array([statistic(column) if column.size else np.nan for column in kept])
