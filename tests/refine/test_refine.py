@@ -7,7 +7,7 @@ import pytest
 
 from lensjax import estimate, problems
 from lensjax.image.detector import quantise
-from lensjax.refine import cramer_rao, from_moments, model_image, refine, solve
+from lensjax.refine import cramer_rao, from_moments, model_image, multistart, refine
 from lensjax.refine.covariance import fisher
 from lensjax.refine.levenberg_marquardt import Descent
 from lensjax.refine.objective import Normal
@@ -160,12 +160,14 @@ def test_the_order_of_candidates_is_not_changed_by_its_neighbours(monkeypatch):
     """Descents run in groups of one method: another image's first candidate settled which method came first."""
     problem = problems.get("sis2023", image_size=100)
     nothing = Normal(np.zeros(16), np.zeros((16, 8, 8)), np.zeros((16, 8)))
-    monkeypatch.setattr(solve, "_model", lambda problem, fit, *rest: (np.zeros((100, 100)), np.zeros((100, 100))))
+    monkeypatch.setattr(multistart, "model_of", lambda problem, fit, *rest: (np.zeros((100, 100)), np.zeros((100, 100))))
     monkeypatch.setattr(
-        solve, "_polish", lambda light, images, x, y, starts, count: Descent(starts, nothing, np.zeros(16, int), np.zeros(16, int))
+        multistart, "_polish", lambda light, images, x, y, starts, count: Descent(starts, nothing, np.zeros(16, int), np.zeros(16, int))
     )
-    first, second, third = (solve._Candidate(np.full(8, k), method, 0.0) for k, method in enumerate(("roulette", "raytrace", "roulette")))
+    first, second, third = (
+        multistart.Candidate(np.full(8, k), method, 0.0) for k, method in enumerate(("roulette", "raytrace", "roulette"))
+    )
     with jax.enable_x64(True):
-        optima = solve._descend_all(problem, np.zeros((2, 100, 100)), [[first], [second, third]], True)
+        optima = multistart.descend(problem, np.zeros((2, 100, 100)), [[first], [second, third]], True)
     assert [[optimum.method for optimum in row] for row in optima] == [["roulette"], ["raytrace", "roulette"]]
     assert [[optimum.descent.fit[0] for optimum in row] for row in optima] == [[0], [1, 2]]
