@@ -17,7 +17,8 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.image.grid import block_mean
 from lensjax.problems import Problem
-from lensjax.refine import CHUNK, Solution, from_moments, from_params, refine_each
+from lensjax.refine import Solution, from_moments, from_params, refine_each
+from lensjax.simulate.chunks import FITS, PREDICTIONS
 from lensjax.train.config import from_mapping, make_model, make_problem
 from lensjax.train.export import load_weights
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 PACKAGED = Path(__file__).parent / "weights"
 """Folder of the networks that ship with the package, one a problem."""
 
-_BATCH = 16
 _DOUBTFUL = 1.5  # chi² from which an image without an interval fit is searched once more
 
 
@@ -82,9 +82,9 @@ class Estimator:
         """Parameters (N, P) in file units of images (N, n, n) in grey levels, n the problem's native size."""
         images = np.asarray(images, np.float32)
         outputs = []
-        for first in range(0, len(images), _BATCH):
-            batch = images[first : first + _BATCH]
-            missing = _BATCH - len(batch)
+        for first in range(0, len(images), PREDICTIONS):
+            batch = images[first : first + PREDICTIONS]
+            missing = PREDICTIONS - len(batch)
             padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
             outputs.append(np.asarray(_predict(self.model, self.image_size, self.variables, padded))[: len(batch)])
         output = np.concatenate(outputs)
@@ -174,7 +174,7 @@ def solve_each(
         raise ValueError("no estimator and refined=False; expected one of the two")
     rest = iter(observations)
     done = 0
-    while chunk := list(islice(rest, CHUNK)):
+    while chunk := list(islice(rest, FITS)):
         checked = [_checked(problem, observation) for observation in chunk]
         valid = [observation for observation in checked if isinstance(observation, Observation)]
         network = None if estimator is None or not valid else estimator.predict(np.stack([observation.data for observation in valid]))
@@ -216,8 +216,8 @@ def solve(
     """
     observations = [Observation(image, rounded=rounded, variance=variance) for image in images]
     parts = []
-    for first in range(0, len(observations), CHUNK):
-        chunk = slice(first, first + CHUNK)
+    for first in range(0, len(observations), FITS):
+        chunk = slice(first, first + FITS)
         guess = None if network is None else network[chunk]
         for solution in _refined(
             problem, observations[chunk], guess, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed

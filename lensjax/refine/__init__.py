@@ -1,9 +1,8 @@
 """Refinement: descend through the renderer to the parameters of an image, and say how sure they are."""
 
 from lensjax.refine.covariance import cramer_rao
-from lensjax.refine.multistart import CHUNK
 from lensjax.refine.solution import Solution
 from lensjax.refine.solve import model_image, refine, refine_each
 from lensjax.refine.starts import from_moments, from_params
 
-__all__ = ["CHUNK", "Solution", "cramer_rao", "from_moments", "from_params", "model_image", "refine", "refine_each"]
+__all__ = ["Solution", "cramer_rao", "from_moments", "from_params", "model_image", "refine", "refine_each"]

@@ -17,9 +17,7 @@ from lensjax.problems.observables import HIGHEST, LOWEST
 from lensjax.refine import levenberg_marquardt
 from lensjax.refine.levenberg_marquardt import Descent
 from lensjax.refine.objective import Light, sharp, soft
-
-CHUNK = 16
-"""Images in one call; few enough for the memory of a small machine."""
+from lensjax.simulate.chunks import FITS
 
 _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
@@ -133,7 +131,7 @@ def model_of(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -
 
 def _padded(array: np.ndarray) -> Array:
     """Filled up to a whole chunk with copies of the last row, so that one compilation serves all."""
-    missing = CHUNK - len(array)
+    missing = FITS - len(array)
     return jnp.asarray(np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array)
 
 
@@ -180,8 +178,8 @@ def descend(problem: Problem, images: np.ndarray, candidates: list[list[Candidat
             pixels = pixels_of(problem, images[i], grey)
             jobs.setdefault((c.method, len(pixels.x)), []).append(((i, rank), c, pixels))
     for (method, _), job in jobs.items():
-        for first in range(0, len(job), CHUNK):
-            part = job[first : first + CHUNK]
+        for first in range(0, len(job), FITS):
+            part = job[first : first + FITS]
             image, x, y = (_padded(np.stack(arrays).astype(np.float32)) for arrays in zip(*(p for _, _, p in part), strict=True))
             starts = _padded(np.stack([c.fit for _, c, _ in part]).astype(np.float32))
             light = light_of(problem, method, free_shift)

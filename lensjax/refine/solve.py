@@ -13,9 +13,10 @@ from lensjax.problems.observables import LOWEST, from_fit
 from lensjax.refine import interval, multistart
 from lensjax.refine.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
 from lensjax.refine.levenberg_marquardt import CONVERGED, STATUS
-from lensjax.refine.multistart import CHUNK, Optimum, light_of, model_of, pixels_of
+from lensjax.refine.multistart import Optimum, light_of, model_of, pixels_of
 from lensjax.refine.objective import EDGE
 from lensjax.refine.solution import Solution
+from lensjax.simulate.chunks import FITS
 
 _log = logging.getLogger(__name__)
 
@@ -99,12 +100,12 @@ def refine_each(
         raise ValueError(f"starts have shape {starts.shape}; expected ({len(images)}, S, {len(LOWEST)})")
     if methods is None:
         methods = tuple(dict.fromkeys((problem.camera.trace.name, "raytrace")))
-    for first in range(0, len(images), CHUNK):
-        chunk = images[first : first + CHUNK]
-        unusable = [_unusable(image, start) for image, start in zip(chunk, starts[first : first + CHUNK], strict=True)]
+    for first in range(0, len(images), FITS):
+        chunk = images[first : first + FITS]
+        unusable = [_unusable(image, start) for image, start in zip(chunk, starts[first : first + FITS], strict=True)]
         usable = np.array([reason is None for reason in unusable])
         with jax.enable_x64(True):
-            candidates = multistart.search(problem, chunk[usable], starts[first : first + CHUNK][usable], methods, free_shift)
+            candidates = multistart.search(problem, chunk[usable], starts[first : first + FITS][usable], methods, free_shift)
             optima = iter(multistart.descend(problem, chunk[usable], candidates, free_shift))
         for image, reason in zip(chunk, unusable, strict=True):
             if reason is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from lensjax import problems
 from lensjax._internal.fence import fenced
-from lensjax.simulate import CHUNK, in_chunks
+from lensjax.simulate import chunks
 
 BAD = (jnp.nan, jnp.inf, -jnp.inf)
 
@@ -30,7 +30,7 @@ def test_a_first_number_that_is_not_finite_changes_no_other(bad):
 
 def test_one_bad_system_changes_no_other_image_of_its_chunk():
     problem = problems.get("sis2023", image_size=16, method="raytrace", centred=False)
-    params = np.array(problem.sample(jax.random.key(0), CHUNK + 2))
+    params = np.array(problem.sample(jax.random.key(0), chunks.IMAGES + 2))
     render = jax.jit(problem.render_batch)
     expected = np.array(render(params))
     params[0] = np.nan
@@ -39,7 +39,7 @@ def test_one_bad_system_changes_no_other_image_of_its_chunk():
 
 def test_gradients_beside_a_bad_row_stay_exact():
     rows = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-    slope = jax.jit(jax.grad(lambda rows: in_chunks(lambda row: jnp.sin(row).sum(), rows, chunk=2).sum()))
+    slope = jax.jit(jax.grad(lambda rows: chunks.in_chunks(lambda row: jnp.sin(row).sum(), rows, chunk=2).sum()))
     expected = np.array(slope(rows))
     rows[2, 0] = np.nan
     np.testing.assert_array_equal(np.delete(slope(rows), 6, axis=None), np.delete(expected, 6, axis=None))
