@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lensjax.cli import arguments
 
@@ -15,7 +16,7 @@ _EPILOG = """examples:
 FILE is a .safetensors file, or a .pth file of PyTorch's: a dictionary of tensors as `torch.save(net.state_dict(), FILE)` writes it;
 or the name of an installed package that contains one. Nothing in the file is executed. Three colours become one channel by summing
 the first layer's kernels; --first fresh initialises that layer, as the 2023 thesis did. The last layer is initialised, with one
-output for each target of the problem."""
+output for each target of the problem. The head of droulette's model.pth is recognised and kept but for its last layer."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Options:
     targets: str
     image_size: int
     extra_layers: bool
-    first: str
+    first: Literal["sum", "fresh"]
     seed: int
 
 
@@ -67,18 +68,21 @@ def run(options: Options) -> None:
         "image_size": options.image_size,
         "extra_layers": options.extra_layers,
     }
+    file = torch_file.located(options.file)
+    tensors = torch_file.read(file)
+    configs.from_mapping(fields)
+    if not options.extra_layers:
+        fields["hidden"] = ",".join(map(str, torch_weights.droulettes_widths(tensors, options.model)))
     config = configs.from_mapping(fields)
     net = configs.make_model(config, configs.make_problem(config))
     files.check_folder(options.out)
-    file = torch_file.located(options.file)
-    tensors = torch_file.read(file)
     try:
         variables = torch_weights.convert(
             tensors,
             config.model,
             num_outputs=net.num_outputs,
             image_size=config.image_size,
-            extra_layers=config.extra_layers,
+            extra_layers=configs.widths(config.hidden) or config.extra_layers,
             first=options.first,
             seed=options.seed,
         )

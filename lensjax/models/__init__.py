@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,9 @@ FAMILIES: tuple[ModuleType, ...] = (
     efficientnet_lite, convnext, vit, swin,
 )  # fmt: skip
 
+_USUAL_WIDTHS_ONLY = (compact, squeezenet, vit)
+"""Families whose extra layers are more than a row of fully connected ones."""
+
 _FAMILY: dict[str, ModuleType] = {name: family for family in FAMILIES for name in family.VARIANTS}
 
 
@@ -53,7 +57,7 @@ def create(
     *,
     num_outputs: int,
     in_channels: int = 1,
-    extra_layers: bool = False,
+    extra_layers: bool | tuple[int, ...] = False,
     image_size: int = 400,
     dtype: DTypeLike = jnp.float32,
     remat: bool = False,
@@ -66,7 +70,7 @@ def create(
         name: one of `names()`, as in torchvision.
         num_outputs: numbers to regress.
         in_channels: channels of the images.
-        extra_layers: two more fully connected layers before the output.
+        extra_layers: two more fully connected layers before the output, of the network's usual widths, or layers of the widths named.
         image_size: side of the images in pixels.
         dtype: type of the arithmetic; parameters and outputs stay float32.
         remat: in training, what a block computes is computed again for the gradient instead of kept: less memory, more time. On a CPU
@@ -90,9 +94,18 @@ def create(
     wrong = family.check_size(name, image_size) if hasattr(family, "check_size") else None
     if wrong:
         raise BadInput(f"model {name}: image_size is {image_size} pixels; {wrong} is allowed")
-    net = make(num_outputs=num_outputs, extra_layers=extra_layers, dtype=dtype)
+    if isinstance(extra_layers, tuple) and (family in _USUAL_WIDTHS_ONLY or not extra_layers or min(extra_layers) < 1):
+        raise BadInput(f"model {name}: takes no layers of widths {extra_layers} before its output")
+    net: nn.Module = make(num_outputs=num_outputs, extra_layers=extra_layers, dtype=dtype)
     if not remat:
         return net
     if not any(field.name == "remat" for field in dataclasses.fields(net)):
         raise BadInput(f"model {name}: has no blocks to rematerialise; remat is for the deeper networks")
     return net.clone(remat=True)
+
+
+def head_names(net: nn.Module) -> tuple[str, ...]:
+    """Names of the layers with one output for each number to regress: the last one, and those of auxiliary heads."""
+    family: Any = sys.modules[type(net).__module__]
+    extra: Any = getattr(net, "extra_layers", False)
+    return (*(getattr(family, "HEADS_AFTER_EXTRA", family.HEADS) if extra else family.HEADS), "output")

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense, uniform_bias, uniform_kernel
+from lensjax.models.layers import adaptive_average_pool, answer, dense, extra_widths, uniform_bias, uniform_kernel
 
+HEADS = ("classifier.6",)
 SMALLEST = 63
 """Side of the smallest image that leaves every layer a pixel."""
 
@@ -29,7 +30,7 @@ class AlexNet(nn.Module):
     """
 
     num_outputs: int
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     dropout: float = 0.5
     dtype: DTypeLike = jnp.float32
 
@@ -48,7 +49,7 @@ class AlexNet(nn.Module):
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
         for name in ("classifier.1", "classifier.4"):
             x = nn.relu(dense(drop(x), 4096, name=name, dtype=self.dtype))
-        return answer(x, self.num_outputs, name="classifier.6", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
+        return answer(x, self.num_outputs, name="classifier.6", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"alexnet": AlexNet}

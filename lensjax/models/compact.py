@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+HEADS = ("Dense_1",)
+HEADS_AFTER_EXTRA = ("Dense_3",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads."""
 

@@ -9,8 +9,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer
+from lensjax.models.layers import answer, extra_widths
 
+HEADS = ("classifier.2",)
 SMALLEST = 32
 """Side of the smallest image: the stem divides it by 4, three more layers by 2."""
 
@@ -70,7 +71,7 @@ class ConvNeXt(nn.Module):
     channels: int = 96
     blocks: tuple[int, ...] = (3, 3, 9, 3)
     drop_path: float = 0.1
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -92,7 +93,7 @@ class ConvNeXt(nn.Module):
                 x = block(drop=self.drop_path * number / (sum(self.blocks) - 1), name=f"features.{2 * stage + 1}.{index}")(x)
                 number += 1
         x = norm(name="classifier.0")(jnp.mean(x, axis=(1, 2)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier.2", hidden=hidden, dtype=self.dtype, **_inits)
 
 

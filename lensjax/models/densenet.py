@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer
+from lensjax.models.layers import answer, extra_widths
 
+HEADS = ("classifier",)
 SMALLEST = 29
 """Side of the smallest image: of 8 pixels after the first maximum, the three transitions leave one."""
 
@@ -67,7 +68,7 @@ class DenseNet(nn.Module):
     depths: tuple[int, int, int, int]
     growth: int = 32
     stem: int = 64
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -93,7 +94,7 @@ class DenseNet(nn.Module):
             x = jnp.concatenate(parts, axis=-1)
         x = nn.relu(norm(name="features.norm5")(x))
         x = jnp.mean(x, axis=(1, 2))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier", hidden=hidden, dtype=self.dtype, bias_init=nn.initializers.zeros)
 
 

@@ -14,8 +14,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, extra_widths, make_divisible
 
+HEADS = ("classifier.1",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -163,7 +164,7 @@ class EfficientNet(nn.Module):
     drop_path: float = 0.2
     norm_epsilon: float = 1e-5
     norm_momentum: float = 0.9
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -193,7 +194,7 @@ class EfficientNet(nn.Module):
                 number += 1
         x = part(self.head or 4 * x.shape[-1], 1, name=f"features.{len(self.stages) + 1}")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 

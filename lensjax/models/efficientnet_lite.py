@@ -14,8 +14,9 @@ from jax.typing import DTypeLike
 
 from lensjax.models.efficientnet import STAGES, Stage
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, uniform_kernel
+from lensjax.models.layers import answer, extra_widths, uniform_kernel
 
+HEADS = ("_fc",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -72,7 +73,7 @@ class EfficientNetLite(nn.Module):
     stages: tuple[Stage, ...] = STAGES
     dropout: float = 0.2
     drop_path: float = 0.2
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -92,7 +93,7 @@ class EfficientNetLite(nn.Module):
         x = conv(1280, (1, 1), name="_conv_head")(x)
         x = nn.relu6(norm(name="_bn1")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        return answer(x, self.num_outputs, name="_fc", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
+        return answer(x, self.num_outputs, name="_fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"efficientnet_lite0": EfficientNetLite}

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense, in_tensorflow_range
+from lensjax.models.layers import adaptive_average_pool, answer, dense, extra_widths, in_tensorflow_range
 
+HEADS = ("fc", "aux1.fc2", "aux2.fc2")
 SMALLEST = 15
 """Side of the smallest image, as in torchvision."""
 
@@ -104,7 +105,7 @@ class GoogLeNet(nn.Module):
     """
 
     num_outputs: int
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     transform_input: bool = False
     remat: bool = False
     dropout: float = 0.2
@@ -130,7 +131,7 @@ class GoogLeNet(nn.Module):
                 head = _Auxiliary(self.num_outputs, conv, train, self.dtype, name=_AUXILIARY[name])
                 self.sow("auxiliary", "aux", head(x).astype(jnp.float32))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_init)
 
 

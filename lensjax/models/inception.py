@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer, dense, in_tensorflow_range
+from lensjax.models.layers import answer, dense, extra_widths, in_tensorflow_range
 
+HEADS = ("fc", "AuxLogits.fc")
 SMALLEST = 75
 """Side of the smallest image that leaves every layer a pixel."""
 
@@ -158,7 +159,7 @@ class Inception(nn.Module):
     """
 
     num_outputs: int
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     transform_input: bool = False
     remat: bool = False
     dropout: float = 0.5
@@ -187,7 +188,7 @@ class Inception(nn.Module):
                 elif train and min(x.shape[1:3]) >= _AUXILIARY:
                     self.sow("auxiliary", "aux", auxiliary(x).astype(jnp.float32))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_drawn(0.1))
 
 

@@ -55,11 +55,11 @@ def make_divisible(channels: float, divisor: int) -> int:
 
 
 uniform_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-"""First weights of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
+"""Initial weights of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
 
 
 def uniform_bias(fan_in: int) -> Callable[..., Array]:
-    """First biases of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
+    """Initial biases of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
 
     def init(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         return jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
@@ -84,6 +84,13 @@ def dense(
     return nn.Dense(features, kernel_init=kernel_init, bias_init=bias_init, dtype=dtype, name=name)(x)
 
 
+def extra_widths(extra_layers: bool | tuple[int, ...], usual: tuple[int, ...]) -> tuple[int, ...]:
+    """Widths of the fully connected layers before the output: none, a network's `usual` ones, or those that are named."""
+    if isinstance(extra_layers, tuple):
+        return extra_layers
+    return usual if extra_layers else ()
+
+
 def hidden_layers(x: Array, widths: tuple[int, ...], *, dtype: DTypeLike, **inits: Any) -> Array:
     """Adds a dense layer with ReLU of each width, "extra0", "extra1", …: (batch, values) → (batch, last width)."""
     for index, width in enumerate(widths):
@@ -94,7 +101,7 @@ def hidden_layers(x: Array, widths: tuple[int, ...], *, dtype: DTypeLike, **init
 def answer(x: Array, num_outputs: int, *, name: str, hidden: tuple[int, ...] = (), dtype: DTypeLike, **inits: Any) -> Array:
     """Adds what a network ends in: (batch, values) → (batch, num_outputs) float32.
 
-    A dense layer `name`; where there are `hidden` widths, a layer with ReLU of each and the last one, "output", take its place. First
+    A dense layer `name`; where there are `hidden` widths, a layer with ReLU of each and the last one, "output", take its place. Initial
     weights `inits`, as `dense` takes them, are those of all.
     """
     x = hidden_layers(x, hidden, dtype=dtype, **inits)
@@ -107,7 +114,7 @@ class ConvNorm(nn.Module):
     Attributes:
         features: channels out.
         kernel: side of the kernel, odd.
-        conv: nn.Conv with its type and first weights.
+        conv: nn.Conv with its type and initial weights.
         norm: nn.BatchNorm with its options.
         stride: of the convolution.
         groups: of channels that the convolution keeps apart.
@@ -143,7 +150,7 @@ class SqueezeExcite(nn.Module):
 
     Attributes:
         squeezed: width of the first layer.
-        conv: nn.Conv with its type and first weights.
+        conv: nn.Conv with its type and initial weights.
         activation: between the two.
         gate: makes the second layer's values scales of 0…1.
         even_bias: first biases are `uniform_bias`; else zero.

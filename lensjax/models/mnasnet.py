@@ -13,8 +13,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, make_divisible
+from lensjax.models.layers import answer, extra_widths, make_divisible
 
+HEADS = ("classifier.1",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -81,7 +82,7 @@ class MnasNet(nn.Module):
     width: float = 1.0
     dropout: float = 0.2
     norm_momentum: float = 0.9997
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -106,7 +107,7 @@ class MnasNet(nn.Module):
         x = conv(1280, (1, 1), name="layers.14")(x)
         x = nn.relu(norm(name="layers.15")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 

@@ -12,8 +12,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, dense, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, dense, extra_widths, make_divisible
 
+HEADS = ("classifier.1", "classifier.3")
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -137,7 +138,7 @@ class MobileNetV2(nn.Module):
 
     num_outputs: int
     dropout: float = 0.2
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -156,7 +157,7 @@ class MobileNetV2(nn.Module):
                 position += 1
         x = ConvNorm(1280, 1, conv, norm, activation=nn.relu6, name=f"features.{position}")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
@@ -179,7 +180,7 @@ class MobileNetV3(nn.Module):
     blocks: tuple[Bottleneck, ...]
     hidden: int
     dropout: float = 0.2
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -197,7 +198,7 @@ class MobileNetV3(nn.Module):
         x = part(6 * x.shape[-1], 1, name=f"features.{len(self.blocks) + 1}")(x)
         x = nn.hard_swish(dense(jnp.mean(x, axis=(1, 2)), self.hidden, name="classifier.0", dtype=self.dtype, **_inits))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier.3", hidden=hidden, dtype=self.dtype, **_inits)
 
 

@@ -11,8 +11,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, extra_widths, make_divisible
 
+HEADS = ("fc",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -95,7 +96,7 @@ class RegNet(nn.Module):
     step: float
     group_width: int
     squeeze: float = 0.0
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -113,7 +114,7 @@ class RegNet(nn.Module):
                 name = f"trunk_output.block{stage}.block{stage}-{index}"
                 x = block(features, group_width, 2 if index == 0 else 1, name=name)(x)
         x = jnp.mean(x, axis=(1, 2))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, **_inits)
 
 

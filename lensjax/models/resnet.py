@@ -13,8 +13,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer
+from lensjax.models.layers import answer, extra_widths
 
+HEADS = ("fc",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -96,7 +97,7 @@ class ResNet(nn.Module):
     bottleneck: bool = True
     groups: int = 1
     group_width: int = 64
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -119,7 +120,7 @@ class ResNet(nn.Module):
                     name=f"layer{stage}.{index}",
                 )(x)
         x = jnp.mean(x, axis=(1, 2))
-        return answer(x, self.num_outputs, name="fc", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
+        return answer(x, self.num_outputs, name="fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

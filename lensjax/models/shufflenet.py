@@ -12,8 +12,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, uniform_kernel
+from lensjax.models.layers import answer, extra_widths, uniform_kernel
 
+HEADS = ("fc",)
 SMALLEST = 1
 """Side of the smallest image: every layer pads, so that a pixel is left."""
 
@@ -80,7 +81,7 @@ class ShuffleNet(nn.Module):
     num_outputs: int
     widths: tuple[int, int, int]
     last: int = 1024
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -100,7 +101,7 @@ class ShuffleNet(nn.Module):
         x = conv(self.last, (1, 1), name="conv5.0")(x)
         x = nn.relu(norm(name="conv5.1")(x))
         x = jnp.mean(x, axis=(1, 2))
-        return answer(x, self.num_outputs, name="fc", hidden=_EXTRA if self.extra_layers else (), dtype=self.dtype)
+        return answer(x, self.num_outputs, name="fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -15,6 +15,7 @@ from jax.typing import DTypeLike
 
 from lensjax.models.layers import answer
 
+HEADS = ("classifier.1",)
 SMALLEST = 17
 """Side of the smallest image that leaves every layer of 1.1 a pixel."""
 _SMALLEST_1_0 = 21

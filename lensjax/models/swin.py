@@ -14,8 +14,9 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer, uniform_bias, uniform_kernel
+from lensjax.models.layers import answer, extra_widths, uniform_bias, uniform_kernel
 
+HEADS = ("head",)
 SMALLEST = 4
 """Side of the smallest image: one patch; all later layers pad."""
 
@@ -220,7 +221,7 @@ class Swin(nn.Module):
     window: int = 7
     version: int = 1
     drop_path: float = 0.2
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -254,7 +255,7 @@ class Swin(nn.Module):
                 )(x)
                 number += 1
         x = jnp.mean(norm(name="norm")(x), axis=(1, 2))
-        hidden = (x.shape[-1] // 2, x.shape[-1] // 4) if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, (x.shape[-1] // 2, x.shape[-1] // 4))
         inits = {"kernel_init": _init, "bias_init": nn.initializers.zeros}
         return answer(x, self.num_outputs, name="head", hidden=hidden, dtype=self.dtype, **inits)
 

@@ -69,6 +69,29 @@ def _with_extra_layers(tensors: Mapping[str, np.ndarray], name: str) -> Mapping[
     return renamed
 
 
+def droulettes_widths(tensors: Mapping[str, np.ndarray], name: str) -> tuple[int, ...]:
+    """Widths of the fully connected layers that droulette puts before a network's output; empty where the head is not droulette's.
+
+    Its head takes the place of the last layer: linear, ReLU, dropout, linear, ReLU, dropout, linear.
+    """
+    heads = models.head_names(models.create(name, num_outputs=1, image_size=448))
+    for head in heads:
+        names = [f"{head}.{index}.weight" for index in (0, 3, 6)]
+        if all(name in tensors and np.ndim(tensors[name]) == 2 for name in names):
+            return tuple(len(tensors[name]) for name in names[:2])
+    return ()
+
+
+def _with_droulettes_head(tensors: Mapping[str, np.ndarray], heads: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Tensors with our names for the layers of droulette's head."""
+    ours = {f"{head}.{index}": layer for head in heads for index, layer in ((0, "extra0"), (3, "extra1"), (6, "output"))}
+    renamed = {}
+    for key, value in tensors.items():
+        layer, _, leaf = key.rpartition(".")
+        renamed[f"{ours.get(layer, layer)}.{leaf}"] = value
+    return renamed
+
+
 def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
     """A tensor with its axes in our order."""
     if leaf != "kernel":
@@ -88,7 +111,7 @@ def _torch_shape(shape: tuple[int, ...], leaf: str) -> list[int]:
 
 
 def shapes(
-    name: str, *, num_outputs: int, in_channels: int, image_size: int, extra_layers: bool = False
+    name: str, *, num_outputs: int, in_channels: int, image_size: int, extra_layers: bool | tuple[int, ...] = False
 ) -> dict[tuple[str, ...], jax.ShapeDtypeStruct]:
     """Of each leaf of a network's variables, by its path, the shape; nothing is computed."""
     net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
@@ -113,7 +136,7 @@ def convert(
     num_outputs: int,
     in_channels: int = 1,
     image_size: int | None = None,
-    extra_layers: bool = False,
+    extra_layers: bool | tuple[int, ...] = False,
     first: First = "sum",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -121,8 +144,9 @@ def convert(
 
     The last layer (and those of auxiliary heads) is fresh where it has another number of outputs, or where there are extra layers. A
     first convolution of three channels is summed over colour for `in_channels` = 1, so that a grey image gives what it gave in
-    three equal channels. A position embedding of another number of tokens is interpolated. Networks of the 2023 thesis's code, of one
-    channel and with extra layers or without, are taken over whole.
+    three equal channels (the mean and deviation of ImageNet's colours, by which droulette and torchvision scale images, stay with
+    the image). A position embedding of another number of tokens is interpolated. Networks of the 2023 thesis's code, of one
+    channel and with extra layers or without, are taken over whole, and so is the head of droulette's networks.
 
     Args:
         tensors: PyTorch's state_dict: name → array.
@@ -130,7 +154,7 @@ def convert(
         num_outputs: numbers to regress.
         in_channels: channels of the images.
         image_size: side of the images in pixels; None keeps a position embedding as it is, and the network interpolates it.
-        extra_layers: as in `models.create`.
+        extra_layers: as in `models.create`; the widths of `droulettes_widths` for a head of droulette's.
         first: of a first convolution for another number of channels: "sum" over colour, or "fresh" as in the 2023 thesis.
         seed: of fresh weights.
 
@@ -138,11 +162,16 @@ def convert(
         BadInput: tensors are missing, surplus or of wrong shape: another network's.
     """
     if first not in ("sum", "fresh"):
-        raise BadInput(f"first is {first!r}; sum or fresh is allowed")
+        raise BadInput(column="first", value=first, expected="sum or fresh")
     image_size = image_size or _side(tensors)
     wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
     given = {_todays_name(key): np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
-    given = dict(_with_extra_layers(given, name)) if extra_layers else given
+    net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
+    heads = models.head_names(net)
+    if isinstance(extra_layers, tuple):
+        given = _with_droulettes_head(given, heads)
+    elif extra_layers:
+        given = dict(_with_extra_layers(given, name))
     missing, wrong, untyped, found, fresh = [], [], [], {}, []
     left = set(given)
     outputs = _outputs(given, wanted, num_outputs)
@@ -177,7 +206,7 @@ def convert(
             continue
         found[path] = np.asarray(tensor, leaf.dtype)
     if extra_layers:
-        left -= {key for key in left if key.rpartition(".")[0] in _last_layers(given, name)}
+        left -= {key for key in left if key.rpartition(".")[0] in heads}
     problems = [
         f"{what} {_listed(which)}"
         for what, which in (
@@ -191,7 +220,6 @@ def convert(
     if problems:
         raise BadInput(f"not the weights of {name}: {'; '.join(problems)}")
     if fresh:
-        net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
 
         def some(key: jax.Array) -> list[jax.Array]:
             every = _flat(_init(net, key, image_size, in_channels))
@@ -243,12 +271,6 @@ def _outputs(given: Mapping[str, np.ndarray], wanted: Mapping[tuple[str, ...], A
         if _turned(weight, theirs, "kernel").shape[:-1] == ours.shape[:-1] and theirs.shape[0] == given[key].shape[0]:
             found |= {key, weight}
     return found
-
-
-def _last_layers(given: Mapping[str, np.ndarray], name: str) -> set[str]:
-    """PyTorch's names of the layers that extra layers stand in for: the last of the network without them."""
-    plain = shapes(name, num_outputs=7919, in_channels=3, image_size=224)  # a number of outputs that no other layer has
-    return {torch_name(path[1:]).rpartition(".")[0] for path, leaf in plain.items() if leaf.shape[-1:] == (7919,)}
 
 
 def _nested(flat: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense
+from lensjax.models.layers import adaptive_average_pool, answer, dense, extra_widths
 
+HEADS = ("classifier.6",)
 SMALLEST = 32
 """Side of the smallest image: five layers halve it."""
 
@@ -45,7 +46,7 @@ class VGG(nn.Module):
     depths: tuple[int, ...]
     batch_norm: bool = False
     hidden: int = 4096
-    extra_layers: bool = False
+    extra_layers: bool | tuple[int, ...] = False
     remat: bool = False
     dropout: float = 0.5
     dtype: DTypeLike = jnp.float32
@@ -80,7 +81,7 @@ class VGG(nn.Module):
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
         for name in ("classifier.0", "classifier.3"):
             x = drop(nn.relu(dense(x, self.hidden, name=name, dtype=self.dtype, **_inits)))
-        hidden = _EXTRA if self.extra_layers else ()
+        hidden = extra_widths(self.extra_layers, _EXTRA)
         return answer(x, self.num_outputs, name="classifier.6", hidden=hidden, dtype=self.dtype, **_inits)
 
 

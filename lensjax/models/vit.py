@@ -16,6 +16,7 @@ from jax.typing import DTypeLike
 from lensjax.errors import BadInput
 from lensjax.models.layers import answer, hidden_layers, uniform_kernel
 
+HEADS = ("heads.head",)
 SMALLEST = 14
 """Side of the smallest image: one patch of the smallest size."""
 

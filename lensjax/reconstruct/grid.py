@@ -92,9 +92,7 @@ def rays(system: System, shift: Array, *, camera: Camera, split: int = 1) -> Ray
     dtype = jnp.result_type(system.x)
     shift = jnp.asarray(shift, dtype)
     x, y = pixel_points(camera.size, camera.field, oversample=split, dtype=dtype)
-    shown, inside = light(
-        replace(system, source=_Place()), x + shift[0], y + shift[1], trace=camera.trace
-    )
+    shown, inside = light(replace(system, source=_Place()), x + shift[0], y + shift[1], trace=camera.trace)
     beta_x, beta_y, lit = (shown[..., k] for k in range(3))
     pixel = camera.field / camera.size
     stretch = _stretch(beta_x, beta_y, split) / pixel

@@ -61,6 +61,7 @@ class TrainConfig:
         clip_norm: gradients are scaled down to this global norm; 0 for never.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
+        hidden: widths of fully connected layers before the output, such as "128,64"; empty for none. Not with `extra_layers`.
         remat: whether blocks are computed again for the gradient instead of kept: less memory, more time; of no use on a CPU.
         dtype: type of the network's arithmetic; its parameters are float32 always.
         seed: seed of everything random.
@@ -96,6 +97,7 @@ class TrainConfig:
     clip_norm: float = 0.0
     ema: float = 0.0
     extra_layers: bool = False
+    hidden: str = ""
     remat: bool = False
     dtype: str = "float32"
     seed: int = 0
@@ -139,6 +141,8 @@ class TrainConfig:
         for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if self.hidden and (self.extra_layers or not re.fullmatch(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*", self.hidden)):
+            raise BadInput(column="hidden", value=self.hidden, expected='widths such as "128,64", and extra_layers False')
         if not 0 < self.learning_rate < math.inf:
             raise BadInput(f"learning_rate is {self.learning_rate}; it must be a positive number")
         if not 0 < self.head_scale < math.inf:
@@ -213,6 +217,11 @@ def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
             raise BadInput(f"{path}: this run has {field.name} {before!r}, not {now!r}; give another --workdir{why}")
 
 
+def widths(hidden: str) -> tuple[int, ...]:
+    """The field `hidden` as numbers."""
+    return tuple(int(width) for width in hidden.split(",") if width)
+
+
 def make_problem(config: TrainConfig) -> Problem:
     """The problem that the config names."""
     method = "ring" if config.method == MIXED else config.method
@@ -234,7 +243,7 @@ def make_model(config: TrainConfig, problem: Problem) -> Module:
     return models.create(
         config.model,
         num_outputs=targets.shape[-1],
-        extra_layers=config.extra_layers,
+        extra_layers=widths(config.hidden) or config.extra_layers,
         image_size=config.image_size,
         dtype=DTYPES[config.dtype],
         remat=config.remat,

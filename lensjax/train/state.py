@@ -9,6 +9,7 @@ import optax
 from flax.linen import Module
 from jax import Array
 
+from lensjax import models
 from lensjax._internal.tree import register
 from lensjax.train import layers
 
@@ -69,12 +70,14 @@ def init_variables(model: Module, key: Array, *, image_size: int, in_channels: i
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
-def with_smaller_head(model: Module, variables: dict[str, Any], *, factor: float, image_size: int) -> dict[str, Any]:
-    """Variables with the weights and biases of the last layers times `factor`: of those whose shape goes with the number of outputs."""
-    more = model.clone(num_outputs=model.num_outputs + 1)
-    other = jax.eval_shape(lambda key: init_variables(more, key, image_size=image_size), jax.random.key(0))
-    smaller: dict[str, Any] = jax.tree.map(lambda leaf, one: leaf if leaf.shape == one.shape else factor * leaf, variables, other)
-    return smaller
+def with_smaller_head(model: Module, variables: dict[str, Any], *, factor: float) -> dict[str, Any]:
+    """Variables with the weights and biases of the last layers times `factor`."""
+    heads = models.head_names(model)
+
+    def scaled(path: tuple[Any, ...], leaf: Array) -> Array:
+        return factor * leaf if ".".join(str(entry.key) for entry in path[:-1]) in heads else leaf
+
+    return {**variables, "params": jax.tree_util.tree_map_with_path(scaled, variables["params"])}
 
 
 def init_state(
@@ -90,7 +93,7 @@ def init_state(
     """The state before the first step; the arguments are the fields of a `TrainConfig`."""
     variables = init_variables(model, key, image_size=image_size)
     if head_scale != 1:
-        variables = with_smaller_head(model, variables, factor=head_scale, image_size=image_size)
+        variables = with_smaller_head(model, variables, factor=head_scale)
     variables["params"] = layers.zeroed(variables["params"], zeroed)
     return TrainState(
         step=jnp.int32(0),

@@ -83,3 +83,25 @@ def test_out_that_is_a_file(file, tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     assert run(file, "--model", NAME, "--image-size", SIDE, "--out", tmp_path / "taken") == 2
     assert "taken is a file; a folder is asked for" in capsys.readouterr().err and (tmp_path / "taken").read_text() == "mine"
+
+
+def test_droulettes_head_is_recognised(tmp_path):
+    """Three layers in place of the last one, after a network of three colours."""
+    name, random = "shufflenet_v2_x0_5", np.random.default_rng(0)
+    tensors = {}
+    for path, leaf in torch_weights.shapes(name, num_outputs=1000, in_channels=3, image_size=SIDE).items():
+        value = random.standard_normal(leaf.shape, np.float32)
+        tensors[torch_weights.torch_name(path[1:])] = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+    width = len(tensors.pop("fc.weight"))
+    del tensors["fc.bias"]
+    for index, (rows, columns) in zip((0, 3, 6), ((128, width), (64, 128), (40, 64)), strict=True):
+        tensors |= {f"fc.{index}.weight": np.ones((rows, columns), np.float32), f"fc.{index}.bias": np.full(rows, index, np.float32)}
+    safetensors.numpy.save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, tmp_path / "model.safetensors")
+    out = tmp_path / "out"
+    assert run(tmp_path / "model.safetensors", "--model", name, "--image-size", SIDE, "--out", out) == 0
+    variables, config = load_weights(
+        out, model=models.create(name, num_outputs=6, extra_layers=(128, 64), image_size=SIDE), image_size=SIDE
+    )
+    assert config["hidden"] == "128,64"
+    np.testing.assert_array_equal(variables["params"]["extra1"]["bias"], 3.0)
+    assert variables["params"]["output"]["kernel"].shape == (64, 6)

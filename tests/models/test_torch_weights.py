@@ -136,3 +136,52 @@ def test_position_embedding_is_interpolated_where_it_is_used():
     kept["params"]["heads.head"] = changed["params"]["heads.head"] = {"kernel": jnp.ones((768, 6)), "bias": jnp.zeros(6)}
     answers = [net.apply(v, image, train=False) for v in (kept, changed)]
     np.testing.assert_allclose(*answers, rtol=1e-5)
+
+
+def droulettes(name, outputs, side=64):
+    """A state_dict as droulette saves it: three colours, and three layers in place of the last one."""
+    tensors = state_dict(name, side)
+    rng = np.random.default_rng(0)
+    width = tensors.pop("fc.weight").shape[1]
+    del tensors["fc.bias"]
+    for index, (rows, columns) in zip((0, 3, 6), ((128, width), (64, 128), (outputs, 64)), strict=True):
+        tensors[f"fc.{index}.weight"] = rng.normal(size=(rows, columns)).astype(np.float32) / columns**0.5
+        tensors[f"fc.{index}.bias"] = rng.normal(size=rows).astype(np.float32)
+    return tensors
+
+
+def test_droulettes_head_is_kept():
+    name, side = "shufflenet_v2_x0_5", 64
+    tensors = droulettes(name, 6)
+    widths = torch_weights.droulettes_widths(tensors, name)
+    assert widths == (128, 64) and torch_weights.droulettes_widths(state_dict(name, side), name) == ()
+    options = {"num_outputs": 6, "image_size": side}
+    found = torch_weights.convert(tensors, name, extra_layers=widths, **options)
+    image = jax.random.uniform(jax.random.key(0), (1, side, side, 1))
+    net = models.create(name, extra_layers=widths, **options)
+    ours = np.asarray(jax.jit(lambda v, x: net.apply(v, x, train=False))(found, image))[0]
+
+    # What goes into the head, by a last layer that passes it on.
+    width = tensors["fc.0.weight"].shape[1]
+    plain = {key: value for key, value in tensors.items() if not key.startswith("fc.")}
+    plain |= {"fc.weight": np.eye(width, dtype=np.float32), "fc.bias": np.zeros(width, np.float32)}
+    passed = torch_weights.convert(plain, name, num_outputs=width, image_size=side)
+    body = models.create(name, num_outputs=width, image_size=side)
+    x = np.asarray(jax.jit(lambda v, x: body.apply(v, x, train=False))(passed, image))[0]
+    for index in (0, 3):
+        x = np.maximum(tensors[f"fc.{index}.weight"] @ x + tensors[f"fc.{index}.bias"], 0)
+    np.testing.assert_allclose(ours, tensors["fc.6.weight"] @ x + tensors["fc.6.bias"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_heads_are_named():
+    """By each family, for `head_scale` and conversion: the layers whose size goes with the number of outputs."""
+    for family in models.FAMILIES:
+        name = next(iter(family.VARIANTS))
+        for extra in (False, True):
+            options = {"in_channels": 1, "image_size": 299 if name == "inception_v3" else 224, "extra_layers": extra}
+            leaves = torch_weights.shapes(name, num_outputs=7919, **options)
+            sized = {".".join(path[1:-1]) for path, leaf in leaves.items() if leaf.shape[-1:] == (7919,)}
+            heads = set(models.head_names(models.create(name, num_outputs=7919, **options)))
+            layers = {".".join(path[1:-1]) for path in leaves}
+            assert heads & layers == sized, name

@@ -17,7 +17,7 @@ def test_only_the_layers_that_answer_begin_smaller(name, heads, num_outputs):
     model = models.create(name, num_outputs=num_outputs, image_size=64)
     shapes = jax.eval_shape(lambda key: init_variables(model, key, image_size=64), jax.random.key(0))
     ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, np.float32), shapes)
-    smaller = with_smaller_head(model, ones, factor=0.02, image_size=64)
+    smaller = with_smaller_head(model, ones, factor=0.02)
     changed = {
         ".".join(entry.key for entry in path[1:-1])
         for path, leaf in jax.tree_util.tree_leaves_with_path(smaller)

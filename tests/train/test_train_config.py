@@ -73,7 +73,7 @@ def test_missing_file_is_named(tmp_path):
 
 OTHER = {"problem": "pm2022", "method": "raytrace", "targets": "raw", "optimizer": "sgd", "loss": "l2",
          "schedule": "cosine", "dtype": "bfloat16", "model": "vgg19_bn", "init": "weights",
-         "zeroed": "features", "frozen": "features", "slowed": "features"}  # fmt: skip
+         "zeroed": "features", "frozen": "features", "slowed": "features", "hidden": "128,64"}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TrainConfig)])
@@ -109,3 +109,9 @@ def test_one_output_for_each_target(problem, targets):
         assert outputs == len(task.parameters)
     else:
         assert outputs >= len(task.parameters) - len(task.without_image)
+
+
+@pytest.mark.parametrize(("hidden", "extra"), [("128;64", False), ("0", False), (",", False), ("128,64", True)])
+def test_widths_before_the_output_are_checked(hidden, extra):
+    with pytest.raises(BadInput, match=f"^hidden: the value is '{hidden}'; expected widths such as"):
+        TrainConfig(hidden=hidden, extra_layers=extra)
