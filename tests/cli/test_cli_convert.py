@@ -82,7 +82,7 @@ def test_what_is_no_file_of_weights(tmp_path, capsys, content):
 def test_out_that_is_a_file(file, tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     assert run(file, "--model", NAME, "--image-size", SIDE, "--out", tmp_path / "taken") == 2
-    assert "taken is a file; a folder is asked for" in capsys.readouterr().err and (tmp_path / "taken").read_text() == "mine"
+    assert "taken is a file; expected a folder" in capsys.readouterr().err and (tmp_path / "taken").read_text() == "mine"
 
 
 def test_droulettes_head_is_recognised(tmp_path):
