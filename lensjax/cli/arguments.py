@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import NoReturn, TypeVar
@@ -124,14 +125,6 @@ def number(low: float, high: float, expected: str) -> Callable[[str], float]:
     return check
 
 
-def positive(text: str) -> float:
-    """A positive number."""
-    value = finite(text)
-    if not value > 0.0:
-        raise Unfit(text, "a positive number")
-    return value
-
-
 def one_of(known: Iterable[str]) -> Callable[[str], str]:
     """One of some words."""
     names = tuple(known)
@@ -144,6 +137,7 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
     return check
 
 
+positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
 COUNT = whole(1, 1_000_000)
 SEED = whole(0, 2**32 - 1)
 SIZE = whole(16, 2000)

@@ -86,29 +86,20 @@ def run(options: Options) -> None:
     from lensjax.files import images
 
     request = draw.Request(
-        csv=options.csv,
-        toml=options.toml,
-        roulette=options.roulette,
-        problem=options.problem,
-        n=options.n,
-        seed=options.seed,
-        method=options.method,
-        size=options.size,
-        settings=options.settings,
-        picture=options.picture,
-        skip_bad=options.skip_bad,
-        quantise=options.quantise,
-        as_cosmosim=options.lookup == "cosmosim" or options.roulette_csv is not None,
-    )
+        csv=options.csv, toml=options.toml, roulette=options.roulette, problem=options.problem, n=options.n, seed=options.seed,
+        method=options.method, size=options.size, settings=options.settings, picture=options.picture, skip_bad=options.skip_bad,
+        quantise=options.quantise, as_cosmosim=options.lookup == "cosmosim" or options.roulette_csv is not None,
+    )  # fmt: skip
     if options.mldata and options.roulette_csv is None:
         flag = "does not go with --roulette" if options.roulette is not None else "goes with --roulette-csv"
         raise BadInput(f"--mldata: {flag}")
-    drawn = draw.draw(request)
+    drawn = draw.draw(request, on_many=_say)
     if options.annotate and (drawn.records or drawn.of_problem):
         raise BadInput(f"--annotate: does not go with {'--roulette' if drawn.records else '--problem'}")
-    write.check(drawn, options.out, tuple(path for path in (options.roulette_csv, options.sheet) if path is not None))
+    others = [path for path in (options.roulette_csv, options.sheet) if path is not None]
+    write.check(drawn, options.out, others)
     for warning in drawn.warnings:
-        print(f"lensjax: {warning}", file=sys.stderr)
+        _say(warning)
 
     def write_sheet() -> None:
         if options.sheet is not None:
@@ -127,9 +118,12 @@ def run(options: Options) -> None:
         ml=options.mldata,
         afterwards=write_sheet,
     )
-    written = [counted(len(drawn.scenes), "image"), *(str(path) for path in (options.roulette_csv,) if path is not None)]
-    written += [] if options.sheet is None else [str(options.sheet)]
+    written = [counted(len(drawn.scenes), "image"), *map(str, others)]
     print(f"{', '.join(written)}{' and dataset.csv' if drawn.write_table else ''} in {options.out}")
+
+
+def _say(line: str) -> None:
+    print(f"lensjax: {line}", file=sys.stderr, flush=True)
 
 
 def _annotator(drawn: "Drawn", everything: bool) -> "Finish | None":

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from lensjax.files import whole as files
 from lensjax.formats.cosmosim import amplitudes as tables
 from lensjax.formats.cosmosim.amplitudes import Amplitudes
 from lensjax.formats.scene import Light, Scene
+from lensjax.lens import Lens
 from lensjax.simulate import Camera, System
 
 JOURNAL = ".lensjax-amplitudes"
@@ -121,7 +123,8 @@ def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Co
         used = scene.nterms + 1
         xi = (record.xi[0] - record.lens[0], record.xi[1] - record.lens[1])
         alpha, beta = (table[:used, : used + 1] for table in (record.alpha, record.beta))
-        lens = roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=scale(alpha, beta, xi))
+        # A series takes the place of the lens: roulette images use no more of one.
+        lens = cast(Lens, roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=scale(alpha, beta, xi)))
         zero = jnp.zeros(())
         system = System(lens, systems.source_of(scene), zero, zero)
         camera = replace(systems.camera_of(scene), centred=True)

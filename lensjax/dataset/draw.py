@@ -4,6 +4,7 @@ A table in CosmoSim's columns, a table in the columns of 2023, CosmoSim's datase
 problem's prior, or a table of amplitudes. Each file is read once; its content decides what it is.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,7 @@ from lensjax.lens import PointMass
 from lensjax.problems import Problem
 from lensjax.simulate import METHODS
 
+_MANY = 10_000  # rows that take long
 _CHI = 0.5  # at which einsteinR is stated where a problem has no chi
 _KEYS = {"problem": str, "n": int, "seed": int, "method": str}  # of a small TOML file
 _PLACES = ("x", "y", "R", "phi")
@@ -85,8 +87,12 @@ class Drawn:
     of_problem: bool = False
 
 
-def draw(request: Request) -> Drawn:
+def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None) -> Drawn:
     """The scenes of a request, with the file names that images will have.
+
+    Args:
+        request: what to draw.
+        on_many: called with a line on progress where a table has so many rows that reading them takes long.
 
     Raises:
         BadInput: a file that cannot be read or used, or parts of the request that contradict each other.
@@ -96,6 +102,8 @@ def draw(request: Request) -> Drawn:
     else:
         loaded = None if request.toml is None else read_toml(request.toml)
         rows_of_csv = None if request.csv is None else table.read(request.csv)
+        if rows_of_csv is not None and len(rows_of_csv) >= _MANY:
+            on_many(f"{request.csv}: {len(rows_of_csv)} rows; they are checked before the first image")
         of_problem = _is_of_problem(request, rows_of_csv, loaded)
         drawn = (_of_problem if of_problem else _of_cosmosim)(request, rows_of_csv, loaded)
     scenes = _named(drawn.scenes, ".png" if request.quantise else ".tif")
@@ -338,22 +346,22 @@ def _varies(description: toml.Description) -> bool:
 
 def _named(scenes: Sequence[Scene], suffix: str) -> tuple[Scene, ...]:
     """The scenes with the suffix of what is written; refuses two images in one place, and an image where another needs a folder."""
-    written: list[Scene] = []
     taken: dict[str, Scene] = {}
     for scene in scenes:
-        own = PurePosixPath(scene.filename)
-        name = str(own.with_suffix(suffix)) if own.suffix.lower() in images.SUFFIXES else f"{own}{suffix}"
+        stem, own = os.path.splitext(scene.filename)
+        name = (stem if own.lower() in images.SUFFIXES else scene.filename) + suffix
         if name in taken:
             other = taken[name]
             at = "" if other.origin is None else f" of line {other.origin.line}"
-            raise scene.error(f"{scene.filename!r} and {other.filename!r}{at} would both be written to {name}", column="filename")
+            problem = f"{scene.filename!r} and {other.filename!r}{at} would both be written to {name}"
+            raise scene.error(problem, column="filename")
         taken[name] = scene
-        written.append(replace(scene, filename=name))
     for name, scene in taken.items():
-        above = next((str(folder) for folder in PurePosixPath(name).parents if str(folder) in taken), None)
+        above = next((str(folder) for folder in PurePosixPath(name).parents if str(folder) in taken), None) if "/" in name else None
         if above is not None:
-            raise scene.error(f"{scene.filename!r} would be written in {above}, which is an image's name too", column="filename")
-    return tuple(written)
+            problem = f"{scene.filename!r} would be written in {above}, which is an image's name too"
+            raise scene.error(problem, column="filename")
+    return tuple(scene if scene.filename == name else replace(scene, filename=name) for name, scene in taken.items())
 
 
 def _check_pictures(scenes: Sequence[Scene], quantise: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -262,7 +263,7 @@ def _from_entry(entry: object, problem: Problem) -> Estimate | None:
             restored = None
             if isinstance(solution, dict):
                 kinds = {field.name: getattr(example, field.name) for field in fields(Solution)}
-                values = {
+                values: dict[str, Any] = {
                     name: tuple(solution[name]) if isinstance(kind, tuple) else np.array(solution[name], kind.dtype)
                     for name, kind in kinds.items()
                 }

@@ -3,7 +3,7 @@
 A run that was interrupted resumes: a journal in the folder says which images of which task are there.
 """
 
-import sys
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -29,7 +29,6 @@ WAITING = 64
 """Images that may wait for being compressed and written while the next are rendered."""
 
 _WRITERS = 2  # threads
-_MANY = 10_000  # images, of which a log has a line before the first is there
 
 Finish = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
 """(scene's number, image, centre) → image, before it is written."""
@@ -158,8 +157,6 @@ def dataset(
     Raises:
         BadInput: something cannot be written, or an image has pixels that are not finite.
     """
-    if len(drawn.scenes) >= _MANY and not sys.stderr.isatty():
-        print(f"{len(drawn.scenes)} images to write in {out}", file=sys.stderr, flush=True)
     images_of = partial(amplitude_tables.resimulated, drawn.records, drawn.scenes) if drawn.records else None
     variant = f"{variant} {amplitude_tables.identity(drawn.records)}" if drawn.records else variant
     with Progress(len(drawn.scenes), "image") as progress:
@@ -188,12 +185,12 @@ def dataset(
 
 def _check_places(scenes: Sequence[Scene], out: Path) -> None:
     """Refuses, before hours of work, images that cannot be written where they should go."""
-    paths = [out / scene.filename for scene in scenes]
-    for folder in dict.fromkeys(path.parent for path in paths):
-        files.check_folder(folder)
-    for path in paths:
-        if path.is_dir():
-            files.check_file(path)
+    for folder in dict.fromkeys(os.path.dirname(scene.filename) for scene in scenes):
+        files.check_folder(out / folder)
+    if out.is_dir():
+        for scene in scenes:
+            if os.path.isdir(os.path.join(out, scene.filename)):
+                files.check_file(out / scene.filename)
 
 
 def _save(path: Path, rendered: Rendered, scene: Scene, quantise: bool, finish: Finish | None) -> None:
