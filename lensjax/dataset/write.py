@@ -163,7 +163,7 @@ def dataset(
 
         def finished(centres: np.ndarray) -> None:
             if amplitudes is not None:
-                with Progress(len(drawn.scenes), "row of amplitudes") as bar:
+                with Progress(len(drawn.scenes), "amplitude row") as bar:
                     journal = out / amplitude_tables.JOURNAL
                     amplitude_tables.write(drawn.scenes, centres, amplitudes, ml=ml, journal=journal, on_row=bar.reach)
             if drawn.write_table is not None:
