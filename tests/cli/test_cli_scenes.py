@@ -288,7 +288,7 @@ def test_a_picture_as_source(capsys):
     refused(capsys, *words, "--out", "o", says=("test.png", "--picture"))
     refused(capsys, *words, "--picture", "none.png", "--out", "o", says="none.png: no such file")
     Path("text.png").write_text("no picture")
-    refused(capsys, *words, "--picture", "text.png", "--out", "o", says="text.png: not a picture")
+    refused(capsys, *words, "--picture", "text.png", "--out", "o", says="text.png: not an image file")
     refused(capsys, *words, "--picture", "p.png", "--no-quantise", "--out", "o", says="PNG only")
     # Also where other images would be made before it.
     table("filename,source,x,y\na.png,s,1,1\nb.png,Image,1,1\n")
