@@ -1,6 +1,11 @@
 """Tests of BadInput: fields in, one line out."""
 
-from lensjax.errors import BadInput
+import pickle
+
+import pytest
+
+from lensjax.errors import BadInput, at
+from lensjax.files.read import read_bytes
 
 
 def test_a_cell_of_a_table():
@@ -30,3 +35,22 @@ def test_an_empty_cell_and_a_flag():
 def test_within_fills_what_is_missing_and_keeps_what_is_known():
     error = BadInput(line=3, column="x", value=None, expected="a number").within(path="a.csv", line=9)
     assert (error.path, error.line, error.value, error.has_value) == ("a.csv", 3, None, True)
+
+
+def test_a_block_says_where_its_errors_stand():
+    with pytest.raises(BadInput) as caught, at(path="a.csv", line=3, column="x"), at(line=9, place="member 2"):
+        raise BadInput(value="-1", expected="a length")
+    assert str(caught.value) == "a.csv: line 9, column x, member 2: the value is '-1'; expected a length"
+
+
+def test_an_error_goes_to_another_process_whole():
+    error = pickle.loads(pickle.dumps(BadInput(path="a.csv", line=3, column="x", value="-1", expected="a length")))
+    assert str(error) == "a.csv: line 3, column x: the value is '-1'; expected a length" and error.value == "-1"
+
+
+def test_one_ladder_for_files(tmp_path):
+    (tmp_path / "file").write_text("")
+    expected = {"none": "no such file", "file/below": "part of this path is a file", "": "this is a folder; expected a table"}
+    for name, words in {**expected, "a\0b": "zero byte"}.items():
+        with pytest.raises(BadInput, match=words):
+            read_bytes(f"{tmp_path}/{name}", "a table")

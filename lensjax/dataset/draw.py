@@ -25,6 +25,7 @@ from lensjax.formats.cosmosim import amplitudes as amplitude_tables
 from lensjax.formats.cosmosim import draw as cosmosim_draw
 from lensjax.formats.cosmosim import names, parameters, rows, table, toml
 from lensjax.formats.cosmosim.amplitudes import Amplitudes
+from lensjax.formats.cosmosim.overlaid import as_cells
 from lensjax.formats.cosmosim.table import Table
 from lensjax.formats.scene import Light, Mass, Origin, Scene
 from lensjax.lens import PointMass
@@ -301,7 +302,7 @@ def _of_amplitudes(request: Request, path: Path) -> Drawn:
         flag = {"as_cosmosim": "lookup or --roulette-csv"}.get(unfit[0], unfit[0]).replace("_", "-")
         raise BadInput(f"--{flag}: does not go with --roulette, whose table describes the lenses")
     below = {} if request.toml is None else toml.settings(toml.read(request.toml))
-    settings = rows.as_cells({**{name: value for name, value in below.items() if name in _OF_AMPLITUDES}, **request.settings})
+    settings = as_cells({**{name: value for name, value in below.items() if name in _OF_AMPLITUDES}, **request.settings}, rows.SETTINGS)
     records = tuple(amplitude_tables.read(path, settings={name: settings[name] for name in _OF_SOURCE if name in settings}))
     limits = {"imagesize": (16, 8192), "cropsize": (16, 8192), "nterms": (1, 200)}
     numbers = {name: _whole(name, settings[name], *ends) for name, ends in limits.items() if name in settings}

@@ -39,6 +39,8 @@ def read_bytes(path: str | Path, expected: str) -> bytes:
     Raises:
         BadInput: it cannot be read.
     """
+    if "\0" in str(path):
+        raise BadInput("a name with a zero byte", value=str(path), expected=expected)
     with readable(path, expected):
         return Path(path).read_bytes()
 

@@ -27,6 +27,7 @@ from lensjax._internal.words import did_you_mean, listed, one_of
 from lensjax.errors import BadInput, at
 from lensjax.formats.cosmosim import names, rows, strings
 from lensjax.formats.cosmosim import table as tables
+from lensjax.formats.cosmosim.overlaid import as_cells
 from lensjax.formats.cosmosim.ranges import RANGES
 from lensjax.formats.cosmosim.table import Row, Table
 from lensjax.formats.scene import Light, Origin, Scene
@@ -255,15 +256,15 @@ def read(path: str | Path, *, settings: Mapping[str, object] | None = None) -> l
             finite number, or a source that lacks one of its numbers.
     """
     table = tables.read(path)
-    given = rows.as_cells(settings or {})
-    found = headings(table.path, table.columns)
-    nterms = max(m for _, m, _ in found.values())
+    given = as_cells(settings or {}, rows.SETTINGS)
+    places = headings(table.path, table.columns)
+    nterms = max(m for _, m, _ in places.values())
     for column in ("xiX", "xiY"):
         if column not in table.columns:
             raise table.missing(column)
     table.check_spelling(("source", *_SHAPE), rows.READ)
     values = np.zeros((2, len(table), nterms + 1, nterms + 2))
-    for column, (kind, m, s) in found.items():
+    for column, (kind, m, s) in places.items():
         values[kind, :, m, s] = _numbers(table, column)
     return [_record(Row(table, i), given, values[0, i], values[1, i]) for i in range(len(table))]
 
@@ -278,7 +279,7 @@ def headings(path: str, columns: Iterable[str]) -> dict[str, tuple[int, int, int
     Raises:
         BadInput: there are none, or one has an unknown m or s.
     """
-    found: dict[str, tuple[int, int, int]] = {}
+    places: dict[str, tuple[int, int, int]] = {}
     taken: dict[tuple[int, int, int], str] = {}
     for column in columns:
         if not column.startswith(("alpha[", "beta[")):
@@ -297,12 +298,12 @@ def headings(path: str, columns: Iterable[str]) -> dict[str, tuple[int, int, int
             raise error(f"s is {s}", f"{one_of(map(str, range((m + 1) % 2, m + 2, 2)))} with m = {m}")
         if (kind, m, s) in taken:
             raise error(f"it is there as {taken[kind, m, s]} too", "each amplitude once")
-        found[column] = (kind, m, s)
+        places[column] = (kind, m, s)
         taken[kind, m, s] = column
-    if not found:
+    if not places:
         hint = f"the columns are {listed(columns)}"
         raise BadInput("there are no columns alpha[m][s]", path=path, line=1, expected="roulette amplitudes", hint=hint)
-    return found
+    return places
 
 
 def _numbers(table: Table, column: str) -> np.ndarray:

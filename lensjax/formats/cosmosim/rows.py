@@ -20,18 +20,18 @@ import csv
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
-from lensjax._internal.numbers import finite, whole, whole_expected
+from lensjax._internal.numbers import finite
 from lensjax._internal.numbers import shortest as number
-from lensjax._internal.words import did_you_mean, name, one_of
-from lensjax.errors import BadInput, at
+from lensjax._internal.words import did_you_mean, name
+from lensjax.errors import BadInput
 from lensjax.files.whole import write_text
 from lensjax.formats.cosmosim import names, strings
-from lensjax.formats.cosmosim.ranges import LENGTH, PLACE, RANGES, RATIO, Range
+from lensjax.formats.cosmosim.overlaid import Overlaid, as_cells
+from lensjax.formats.cosmosim.ranges import LENGTH, PLACE, RATIO, Range
 from lensjax.formats.cosmosim.table import Table, checked_filename
 from lensjax.formats.scene import Light, Mass, Origin, Scene
 
@@ -103,15 +103,15 @@ def scenes(table: Table, *, settings: Mapping[str, object], skip_bad: bool = Fal
         BadInput: a setting of an unknown name, or a column whose name is a misspelt one; or, unless `skip_bad`, a row with an
             unknown name or a value out of range.
     """
-    given = as_cells(settings)
+    given = as_cells(settings, SETTINGS)
     table.check_spelling(_columns_that_matter(table), (*READ, *_NOT_IN_ROWS, *_WRITTEN, *_RESULTS))
     columns = {column: tuple(cell.strip() for cell in cells) for column, cells in table.columns.items() if column in READ}
-    found: list[Scene] = []
+    described: list[Scene] = []
     refused: list[BadInput] = []
     warnings = dict.fromkeys(_column_warnings(table))
     places: dict[str, int] = {}
     for i, line in enumerate(table.lines):
-        row = _Cells(table, i, columns, given, {**DEFAULTS, **given})
+        row = Overlaid(table, i, columns, given, {**DEFAULTS, **given})
         try:
             scene = _scene(row, warnings)
             if scene.filename in places:
@@ -123,8 +123,8 @@ def scenes(table: Table, *, settings: Mapping[str, object], skip_bad: bool = Fal
             refused.append(error)
             continue
         places[scene.filename] = line
-        found.append(scene)
-    return Scenes(tuple(found), tuple(refused), tuple(warnings))
+        described.append(scene)
+    return Scenes(tuple(described), tuple(refused), tuple(warnings))
 
 
 def single(settings: Mapping[str, object], *, filename: str = "test.png", origin: str = "settings") -> Scenes:
@@ -176,108 +176,6 @@ def write(path: str | Path, scenes: Sequence[Scene], origin: Table | None = None
     write_text(Path(path), content.getvalue())
 
 
-def as_cells(settings: Mapping[str, object]) -> dict[str, str]:
-    """Settings as the text of cells, without those that are None or empty.
-
-    Raises:
-        BadInput: a setting of an unknown name.
-    """
-    given: dict[str, str] = {}
-    for key, value in settings.items():
-        if key not in SETTINGS:
-            raise BadInput("unknown setting", column=name(str(key)), value=str(key), hint=did_you_mean(str(key), SETTINGS))
-        if value is None or value == "":
-            continue
-        if isinstance(value, bool):
-            given[key] = str(value).lower()
-        elif isinstance(value, int | float):
-            given[key] = number(value) if isinstance(value, float) or abs(value) < 1e300 else "inf"
-        else:
-            given[key] = str(value).strip()
-    if "ratio" in given:
-        given.setdefault("ellipseratio", given["ratio"])
-    return given
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """A row over settings over defaults."""
-
-    table: Table
-    index: int
-    columns: Mapping[str, Sequence[str]]
-    settings: Mapping[str, str]
-    otherwise: Mapping[str, str]
-
-    def own(self, column: str) -> str:
-        """The row's cell, without what stands in its place."""
-        cells = self.columns.get(column)
-        return "" if cells is None else cells[self.index]
-
-    def text(self, column: str) -> str:
-        cells = self.columns.get(column)
-        return (cells[self.index] if cells is not None else "") or self.otherwise.get(column, "")
-
-    @property
-    def origin(self) -> Origin:
-        return Origin(self.table.path, self.table.lines[self.index])
-
-    def place(self, column: str) -> str:
-        """Where a value that is not the row's comes from, for messages."""
-        of_file = self.own(column) or column not in self.settings or not self.table.lines[self.index]
-        return "" if of_file else "from the command line or the TOML file"
-
-    def cell(self, column: str) -> AbstractContextManager[None]:
-        """Errors from inside the block are this cell's."""
-        return at(path=self.table.path, line=self.table.lines[self.index] or None, column=column, place=self.place(column))
-
-    def error(self, column: str, expected: str, *, hint: str = "") -> BadInput:
-        path, line, place = self.table.path, self.table.lines[self.index] or None, self.place(column)
-        return BadInput(path=path, line=line, column=column, place=place, value=self.text(column), expected=expected, hint=hint)
-
-    def number(self, column: str, *, default: float | None = None) -> float:
-        text = self.text(column)
-        if not text and default is not None:
-            return default
-        value = finite(text)
-        if value != value:
-            raise self.error(column, "a finite number")
-        return value
-
-    def inside(self, column: str, allowed: Range | None = None, *, default: float | None = None) -> float:
-        """The number, in the range of its column."""
-        value = self.number(column, default=default)
-        allowed = allowed or RANGES[column]
-        if not allowed.contains(value):
-            raise self.error(column, allowed.expected)
-        return value
-
-    def unused(self, column: str, default: float) -> float:
-        """The number, where it is one; what nothing depends on is not refused."""
-        value = finite(self.text(column))
-        return value if RANGES[column].contains(value) else default
-
-    def whole(self, column: str, low: int, high: int, *, default: int) -> int:
-        text = self.text(column)
-        if not text:
-            return default
-        value = whole(text.removesuffix(".0"), low, high)
-        if value is None:
-            raise self.error(column, whole_expected(low, high))
-        return value
-
-    def flag(self, column: str, default: bool) -> bool:
-        word = self.text(column).lower()
-        if not word:
-            return default
-        if word not in names.YES and word not in names.NO:
-            raise self.error(column, "0, 1, true, false, yes or no")
-        return word in names.YES
-
-    def unknown(self, column: str, known: Sequence[str]) -> BadInput:
-        return self.error(column, one_of(known), hint=did_you_mean(self.text(column), known))
-
-
 def _columns_that_matter(table: Table) -> list[str]:
     """Columns that would change what is rendered, were they there."""
     has = table.columns
@@ -302,7 +200,7 @@ def _column_warnings(table: Table) -> list[str]:
     return warnings
 
 
-def _scene(row: _Cells, warnings: dict[str, None]) -> Scene:
+def _scene(row: Overlaid, warnings: dict[str, None]) -> Scene:
     lens, model, sampled = _lens_name(row)
     masses = _masses(row, lens, warnings)
     x, y = _place(row)
@@ -332,7 +230,7 @@ def _scene(row: _Cells, warnings: dict[str, None]) -> Scene:
     )
 
 
-def _filename(row: _Cells) -> str:
+def _filename(row: Overlaid) -> str:
     filename = row.table.filenames[row.index]
     folder = row.own("directory")
     if not folder:
@@ -340,7 +238,7 @@ def _filename(row: _Cells) -> str:
     return checked_filename(f"{folder.rstrip('/') or '/'}/{filename}", path=row.origin.path, line=row.origin.line or None)
 
 
-def _lens_name(row: _Cells) -> tuple[str, str, bool]:
+def _lens_name(row: Overlaid) -> tuple[str, str, bool]:
     """Lens, model, and whether it is sampled where no column says so.
 
     A row's own letter of 2023 or `config` says more than a setting's model.
@@ -359,7 +257,7 @@ def _cell(cells: Mapping[str, str], column: str) -> str:
     return cells.get(column, "")
 
 
-def _named(row: _Cells, text: Callable[[str], str]) -> tuple[str, str, bool]:
+def _named(row: Overlaid, text: Callable[[str], str]) -> tuple[str, str, bool]:
     """What cells say of lens, model and sampling; "" for what they do not."""
     lens, model, sampled = "", "", False
     word = text("lens").lower()
@@ -384,7 +282,7 @@ def _named(row: _Cells, text: Callable[[str], str]) -> tuple[str, str, bool]:
     return ("Cluster" if text("cluster") else lens), model, sampled
 
 
-def _masses(row: _Cells, lens: str, warnings: dict[str, None]) -> tuple[Mass, ...]:
+def _masses(row: Overlaid, lens: str, warnings: dict[str, None]) -> tuple[Mass, ...]:
     if lens == "Cluster":
         text = row.text("cluster")
         if not text:
@@ -405,7 +303,7 @@ def _masses(row: _Cells, lens: str, warnings: dict[str, None]) -> tuple[Mass, ..
     return (Mass(lens, radius, row.inside(ratio, RATIO), row.inside("orientation")),)
 
 
-def _einstein_radius(row: _Cells, warnings: dict[str, None]) -> float:
+def _einstein_radius(row: Overlaid, warnings: dict[str, None]) -> float:
     old = row.own("einsteinR")
     if row.own("einsteinradius") or not old:
         if old:
@@ -421,7 +319,7 @@ def _einstein_radius(row: _Cells, warnings: dict[str, None]) -> float:
     return radius
 
 
-def _place(row: _Cells) -> tuple[float, float]:
+def _place(row: Overlaid) -> tuple[float, float]:
     """Where the source is: Cartesian where there is a y, polar where there is none; a row that has all of either is heard alone."""
     radius = "x" if row.own("x") else "R"
     polar = bool(row.own("phi") and row.own(radius)) and not row.own("y")
@@ -436,7 +334,7 @@ def _place(row: _Cells) -> tuple[float, float]:
     return row.inside("x", default=0.0), row.inside("y", default=0.0)
 
 
-def _lights(row: _Cells, x: float, y: float) -> tuple[tuple[Light, ...], str]:
+def _lights(row: Overlaid, x: float, y: float) -> tuple[tuple[Light, ...], str]:
     text = row.text("source")
     if "/" in text:
         with row.cell("source"):
@@ -455,7 +353,7 @@ def _lights(row: _Cells, x: float, y: float) -> tuple[tuple[Light, ...], str]:
     return (strings.shaped(kind, x, y, (sigma, sigma2, theta), index, bright),), kind
 
 
-def _source_kind(row: _Cells, text: str) -> str:
+def _source_kind(row: Overlaid, text: str) -> str:
     kind = names.LIGHTS.get(text.lower())
     if kind is None:
         raise row.unknown("source", names.SOURCES)

@@ -181,7 +181,7 @@ def settings(description: Description) -> dict[str, object]:
 
     What is drawn for each row (a range, a list of several) is not among them.
     """
-    found: dict[str, object] = {}
+    fixed: dict[str, object] = {}
     for table, values in description.tables.items():
         for key, value in values.items():
             if table in ("cluster", "resimulation") or key in _NOT_SETTINGS or key.endswith(("-min", "-max")):
@@ -193,8 +193,8 @@ def settings(description: Description) -> dict[str, object]:
                     continue
                 value = value[0]
             if (table, key) != ("lens", "einstein") or "einsteinradius" not in values:
-                found[_COLUMN_OF.get((table, key), key)] = value
-    return found
+                fixed[_COLUMN_OF.get((table, key), key)] = value
+    return fixed
 
 
 def ends(table: Mapping[str, Any], key: str, default: tuple[float, float]) -> tuple[float, float]:
