@@ -171,3 +171,19 @@ def test_the_order_of_candidates_is_not_changed_by_its_neighbours(monkeypatch):
         optima = multistart.descend(problem, np.zeros((2, 100, 100)), [[first], [second, third]], True)
     assert [[optimum.method for optimum in row] for row in optima] == [["roulette"], ["raytrace", "roulette"]]
     assert [[optimum.descent.fit[0] for optimum in row] for row in optima] == [[0], [1, 2]]
+
+
+@pytest.mark.slow
+def test_a_ring_and_a_dark_image_have_no_error_of_zero():
+    """A source on the axis, and nothing at all: the information matrix is singular or nearly so."""
+    truth = np.array([[0.05, 0.05, 25.0, 9.0, 7.0, 20.0], [0.0, 0.0, 20.0, 15.0, 15.0, 0.0]])
+    with jax.enable_x64(True):
+        problem = problems.get("sis2023", method="raytrace")
+        rings = np.round(np.asarray(jax.jit(problem.render_batch)(jnp.asarray(truth))))
+    guess = truth + np.array([1.0, -1.0, 0.5, 0.5, 0.2, 3.0])
+    fit = estimate.solve(problem, np.concatenate([rings, 0.0 * rings[:1]]), np.concatenate([guess, guess[:1]]), search_on=False)
+    assert (fit.errors > 0).all() and (fit.bound > 0).all()
+    for i in range(3):
+        unidentified = [name for name, error in zip(fit.names, fit.errors[i], strict=True) if np.isinf(error)]
+        assert ("not identifiable: " + " ".join(unidentified) in fit.status[i]) == bool(unidentified)
+        assert np.isnan(fit.covariance[i][np.isinf(fit.errors[i])]).all()
