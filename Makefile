@@ -5,6 +5,7 @@
 # make test-matrix  the quick tests on Python 3.11, 3.12 and 3.13 (pyenv's), each in a virtual environment of its own
 # make api        docs/api.md and tests/public_api.txt, from the code
 # make venv       .venv with the exact versions of requirements.lock (the other targets make it when it is missing)
+# make help       this list
 # make clean      remove .venv, caches and demo/
 #
 # Another Python than python3:  make PYTHON=python3.12 test
@@ -20,7 +21,7 @@ CPU := $(shell grep -m 1 ^flags /proc/cpuinfo 2>/dev/null | cksum | cut -d ' ' -
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax_cache/$(CPU)
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 
-.PHONY: demo test test-all test-matrix quick lint api venv clean
+.PHONY: demo test test-all test-matrix quick lint api venv clean help
 
 demo: venv
 	@$(PY) -m experiments.demo
@@ -65,6 +66,9 @@ $(VENV)/packages.stamp: requirements.lock
 $(VENV)/lensjax.stamp: $(VENV)/packages.stamp pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' $(firstword $(MAKEFILE_LIST))
 
 clean:
 	rm -rf .venv .venv-3.* .jax_cache demo build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

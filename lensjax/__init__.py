@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lensjax.problems import Problem
     from lensjax.refine import Solution
     from lensjax.roulette import amplitudes, expansion
-    from lensjax.simulate import Camera, System
+    from lensjax.simulate import Camera, System, Trace
     from lensjax.source import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
     from lensjax.source.gaussian import elliptical, spherical
     from lensjax.train import TrainConfig
@@ -33,7 +33,7 @@ _PLACES = {
     "lensjax.problems": ("Problem",),
     "lensjax.refine": ("Solution",),
     "lensjax.roulette": ("amplitudes", "expansion"),
-    "lensjax.simulate": ("Camera", "System"),
+    "lensjax.simulate": ("Camera", "System", "Trace"),
     "lensjax.source": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
     "lensjax.source.gaussian": ("elliptical", "spherical"),
     "lensjax.train": ("TrainConfig",),
@@ -43,7 +43,7 @@ _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
     "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Observation", "Picture", "PointMass",
-    "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "TrainConfig", "Triangle", "__version__", "amplitudes",
+    "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__", "amplitudes",
     "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate", "expansion", "lens", "metrics",
     "models", "problems", "roulette", "sampled", "sersic", "simulate", "source", "spherical", "train",
 ]  # fmt: skip

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import lensjax
+from lensjax.files import images
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -23,11 +25,14 @@ def test_there_are_blocks():
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
-def test_python_of_a_page_runs(page):
-    """All blocks of a page in one namespace; `images` is one image of the packaged problem, as the text around them says."""
+def test_python_of_a_page_runs(page, tmp_path, monkeypatch):
+    """All blocks of a page in one namespace, in a folder with two images of the packaged problem, as the text around them makes them."""
     problem = lensjax.problems.get("sis2023")
-    params = np.array([[20.0, 10.0, 25.0, 30.0, 15.0, 40.0]], np.float32)
-    namespace = {"images": np.rint(np.asarray(problem.render_batch(params)))}
+    params = np.array([[20.0, 10.0, 25.0, 30.0, 15.0, 40.0], [-35.0, 22.0, 18.0, 20.0, 12.0, 110.0]], np.float32)
+    for k, image in enumerate(np.asarray(problem.render_batch(params)), start=1):
+        images.write_png(tmp_path / "data" / f"image-{k:06}.png", image)
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {}
     for line, code in blocks(page):
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
     if page.name == "README.md":
