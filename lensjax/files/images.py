@@ -299,20 +299,20 @@ def _chosen(path: str | Path, file: Any, extension: str) -> Any:
     raise BadInput(f"no extension [{extension}] in this file", path=path, value=extension, expected=f"one of {', '.join(names[:20])}")
 
 
-def write_png(path: str | Path, grey: np.ndarray, *, seen: np.ndarray | None = None) -> None:
+def write_png(path: str | Path, grey: np.ndarray, *, mask: np.ndarray | None = None) -> None:
     """Writes grey levels (n, m), rounded and kept within 0…255, as an 8-bit PNG.
 
     Args:
         path: where; the file is there whole or not at all.
         grey: grey levels.
-        seen: (n, m) bool; where false, pixels are transparent.
+        mask: (n, m) bool; where false, pixels are transparent.
 
     Raises:
         BadInput: it cannot be written there.
     """
     pixels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-    if seen is not None and not seen.all():
-        pixels = np.stack([np.where(seen, pixels, 0), np.where(seen, 255, 0).astype(np.uint8)], axis=-1)
+    if mask is not None and not mask.all():
+        pixels = np.stack([np.where(mask, pixels, 0), np.where(mask, 255, 0).astype(np.uint8)], axis=-1)
     _save(Path(path), Image.fromarray(pixels), "PNG")
 
 

@@ -93,7 +93,7 @@ def write_source(path: Path, levels: np.ndarray, mask: np.ndarray) -> None:
         BadInput: it cannot be written there.
     """
     if levels.shape[-1] == 1:
-        images.write_png(path, levels[..., 0], seen=mask)
+        images.write_png(path, levels[..., 0], mask=mask)
         return
     colours = np.where(mask[..., None], np.clip(np.rint(levels), 0, 255), 0)
     opacity = np.where(mask, 255, 0)[..., None]

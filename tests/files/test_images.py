@@ -117,7 +117,7 @@ def test_a_place_that_cannot_be_written_to(tmp_path):
 def test_unseen_pixels_are_transparent(tmp_path):
     seen = np.ones((SIZE, SIZE), bool)
     seen[0, 0] = False
-    images.write_png(tmp_path / "a.png", GREY + 1, seen=seen)
+    images.write_png(tmp_path / "a.png", GREY + 1, mask=seen)
     with Image.open(tmp_path / "a.png") as image:
         pixels = np.asarray(image)
     assert image.mode == "LA" and tuple(pixels[0, 0]) == (0, 0) and pixels[0, 1, 1] == 255

@@ -244,7 +244,7 @@ def read(path: str | Path, *, settings: Mapping[str, object] | None = None) -> l
     """The rows of a table, with amplitudes up to the highest m that it has.
 
     Headings may be alpha[m][s] or alpha[m,s]; amplitudes that are missing are 0, as are points and a source's place; other columns
-    are passed over.
+    are not read.
 
     Args:
         path: the file.
@@ -277,7 +277,7 @@ def headings(path: str, columns: Iterable[str]) -> dict[str, tuple[int, int, int
         columns: the headings of the table.
 
     Raises:
-        BadInput: there are none, or one has an unknown m or s.
+        BadInput: no column of amplitudes, or one with an unknown m or s.
     """
     places: dict[str, tuple[int, int, int]] = {}
     taken: dict[tuple[int, int, int], str] = {}

@@ -136,7 +136,7 @@ def _polar(radius: float, phi: float) -> tuple[float, float]:
 
 
 def _uniform(table: Mapping[str, Any], key: str, default: tuple[float, float] | None, rng: np.random.Generator) -> float | None:
-    """A fixed value, one of a list, or one of a range; None where nothing is said and there is no default."""
+    """A fixed value, one of a list, or one of a range; None where the file has nothing and there is no default."""
     if key in table:
         fixed = table[key]
         return float(fixed[int(rng.integers(len(fixed)))] if isinstance(fixed, list) else fixed)

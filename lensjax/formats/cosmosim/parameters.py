@@ -5,8 +5,8 @@
 Lengths are pixels, angles degrees, `chi` = D_L/D_S in percent, `einsteinR` the lens-plane radius. What is read of a row:
 
     filename                image, within the table's folder
-    x, y                    place of the source; where there are none, R and phi
-    einsteinR               or, where there is none, CosmoSim 3.3's einsteinradius = θ_E = einsteinR / chi
+    x, y                    place of the source; without them, R and phi
+    einsteinR               without it, CosmoSim 3.3's einsteinradius = θ_E = einsteinR / chi
     chi                     50 where it is missing
     sigma, sigma2, theta    the ellipse; a spherical source ("s") needs sigma alone
     source, lens            "e" or "s"; a lens of the problem's kind

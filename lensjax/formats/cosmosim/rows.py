@@ -13,7 +13,7 @@ What is read of a row; a cell that is empty is as good as no column, and then a 
     x, y                    place of the source; where there is no y, x (or R) and phi are polar
     imagesize, cropsize, centred, mask, xireference, reflines, criticalcurves
 
-Columns of what CosmoSim writes (R, phi beside y, alpha[m][s], …) are passed over. What else is passed over is said in the warnings.
+Columns of what CosmoSim writes (R, phi beside y, alpha[m][s], …) are not read. The warnings name other columns that are not read.
 """
 
 import csv
@@ -47,7 +47,7 @@ DEFAULTS: dict[str, str] = {
     "theta": "45",
     "n_sersic": "4",
 }
-"""What stands where nothing is said, as on CosmoSim's command line; for the rest, what `Scene` says."""
+"""Values of empty cells, as on CosmoSim's command line; for other columns, the defaults of `Scene`."""
 
 READ = (
     "filename", "index", "lens", "model", "sampled", "nterms", "imagesize", "cropsize", "xireference", "centred", "source",
@@ -83,7 +83,7 @@ class Scenes:
     Attributes:
         scenes: the images, in the table's order.
         refused: the error of each row that was left out.
-        warnings: what was passed over, or read as something else; once for the whole table.
+        warnings: columns that were not read, or were read as something else; once for the whole table.
     """
 
     scenes: tuple[Scene, ...]
@@ -320,7 +320,7 @@ def _einstein_radius(row: Overlaid, warnings: dict[str, None]) -> float:
 
 
 def _place(row: Overlaid) -> tuple[float, float]:
-    """Where the source is: Cartesian where there is a y, polar where there is none; a row that has all of either is heard alone."""
+    """Where the source is: Cartesian where there is a y, polar otherwise; a row with both coordinates of either kind needs no settings."""
     radius = "x" if row.own("x") else "R"
     polar = bool(row.own("phi") and row.own(radius)) and not row.own("y")
     if not polar and not row.text("y") and row.text("phi"):

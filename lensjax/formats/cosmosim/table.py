@@ -75,7 +75,7 @@ class Table:
         return _missing(self.path, column, self.columns)
 
     def check_spelling(self, known: Sequence[str], others: Iterable[str] = ()) -> None:
-        """Refuses a heading that is a misspelt known one: its cells would be passed over in silence, and defaults used.
+        """Refuses a heading that is a misspelt known one: its cells would not be read, and defaults used instead.
 
         Args:
             known: headings that are read; one that the table has is not misspelt.

@@ -105,7 +105,7 @@ class Description:
     Attributes:
         path: the file, for messages.
         tables: keys and values of every table that is used.
-        warnings: what is passed over, or read otherwise than CosmoSim reads it.
+        warnings: keys that are not used, or read otherwise than by CosmoSim.
     """
 
     path: str
