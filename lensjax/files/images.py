@@ -180,7 +180,7 @@ def _decoding(path: str | Path) -> Iterator[None]:
     except BadInput:
         raise
     except UnidentifiedImageError:
-        raise BadInput("not an image file", path=path, expected=KINDS) from None
+        raise BadInput("not an image file", path=path, expected="PNG, TIFF, JPEG, BMP, FITS or NPY") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadInput("far too many pixels", path=path, expected=f"up to {_SIDE} on a side") from None
     except Exception as error:  # decoders raise many kinds on damaged files
