@@ -76,12 +76,12 @@ def run(options: Options) -> None:
         files.check_file(options.report / "report.html")
     problem = problems.get(options.problem)
     if options.csv is not None:
-        wanted = estimates.of_table(options.csv, options.images, problem)
+        inputs = estimates.of_table(options.csv, options.images, problem)
     else:
-        wanted = estimates.of_paths(options.image)
+        inputs = estimates.of_paths(options.image)
     rows = estimates.run(
         problem,
-        wanted,
+        inputs,
         options.out,
         estimator=None if options.no_network else estimates.network(options.weights, options.problem),
         refined=not options.no_refine,
@@ -100,9 +100,9 @@ def run(options: Options) -> None:
     how = "by the network alone" if options.no_refine else f"{sum(bool(one.success[0]) for one in solutions)} refined with success"
     note = f"; {unusable} could not be used" if unusable else ""
     print(f"{counted(len(rows), 'image')}{' ' if options.no_refine else ', '}{how}{note}; {options.out}")
-    if wanted.truth is not None:
+    if inputs.truth is not None:
         network, refined = estimates.parameters_of(rows, problem)
-        print(report.errors_table(problem, wanted.truth, network=network, refined=refined))
+        print(report.errors_table(problem, inputs.truth, network=network, refined=refined))
 
 
 def _check(options: Options) -> None:

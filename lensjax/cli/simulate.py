@@ -14,11 +14,11 @@ from lensjax.errors import BadInput
 if TYPE_CHECKING:
     import numpy as np
 
-    from lensjax.dataset.draw import Drawn
+    from lensjax.dataset.draw import Plan
     from lensjax.dataset.write import Finish
 
 _EPILOG = """examples:
-  lensjax simulate --problem sis2023 --n 100 --out images          systems drawn from the thesis's prior
+  lensjax simulate --problem sis2023 --n 100 --out images          systems plan from the thesis's prior
   lensjax simulate --csv dataset.csv --out images                  the systems of a table, in CosmoSim's columns
   lensjax simulate --toml dataset.toml --n 20 --out images         a CosmoSim dataset.toml, or keys problem, n, seed, method
   lensjax simulate --csv dataset.csv --toml defaults.toml -C -Z 600 -z 400 --roulette-csv roulette.csv --out images
@@ -93,47 +93,47 @@ def run(options: Options) -> None:
     if options.mldata and options.roulette_csv is None:
         flag = "does not go with --roulette" if options.roulette is not None else "goes with --roulette-csv"
         raise BadInput(f"--mldata: {flag}")
-    drawn = draw.draw(request, on_many=_say)
-    if options.annotate and (drawn.records or drawn.of_problem):
-        raise BadInput(f"--annotate: does not go with {'--roulette' if drawn.records else '--problem'}")
+    plan = draw.draw(request, on_many=_say)
+    if options.annotate and (plan.records or plan.of_problem):
+        raise BadInput(f"--annotate: does not go with {'--roulette' if plan.records else '--problem'}")
     others = [path for path in (options.roulette_csv, options.sheet) if path is not None]
-    write.check(drawn, options.out, others)
-    for warning in drawn.warnings:
+    write.check(plan, options.out, others)
+    for warning in plan.warnings:
         _say(warning)
 
     def write_sheet() -> None:
         if options.sheet is not None:
             from lensjax.report import sheet
 
-            images.write_png(options.sheet, sheet.contact_sheet([options.out / scene.filename for scene in drawn.scenes]))
+            images.write_png(options.sheet, sheet.contact_sheet([options.out / scene.filename for scene in plan.scenes]))
 
     write.dataset(
-        drawn,
+        plan,
         options.out,
         lookup=options.lookup,
         quantise=options.quantise,
-        finish=_annotator(drawn, options.annotate),
+        finish=_annotator(plan, options.annotate),
         variant="annotated" if options.annotate else "",
         amplitudes=options.roulette_csv,
         ml=options.mldata,
         afterwards=write_sheet,
     )
-    written = [counted(len(drawn.scenes), "image"), *map(str, others)]
-    print(f"{', '.join(written)}{' and dataset.csv' if drawn.write_table else ''} in {options.out}")
+    written = [counted(len(plan.scenes), "image"), *map(str, others)]
+    print(f"{', '.join(written)}{' and dataset.csv' if plan.write_table else ''} in {options.out}")
 
 
 def _say(line: str) -> None:
     print(f"lensjax: {line}", file=sys.stderr, flush=True)
 
 
-def _annotator(drawn: "Drawn", everything: bool) -> "Finish | None":
+def _annotator(plan: "Plan", everything: bool) -> "Finish | None":
     """Draws curves into the images; None where no scene has any."""
-    if not everything and not any(scene.criticalcurves for scene in drawn.scenes):
+    if not everything and not any(scene.criticalcurves for scene in plan.scenes):
         return None
     from lensjax.report import annotate
 
     def finish(i: int, image: "np.ndarray", centre: "np.ndarray") -> "np.ndarray":
-        scene = drawn.scenes[i]
+        scene = plan.scenes[i]
         if everything:
             return annotate.scene(image, scene, centre)
         return annotate.scene(image, scene, centre, parts=("critical curve",)) if scene.criticalcurves else image

@@ -70,7 +70,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Plan:
     """What a request asks for.
 
     Attributes:
@@ -88,7 +88,7 @@ class Drawn:
     of_problem: bool = False
 
 
-def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None) -> Drawn:
+def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None) -> Plan:
     """The scenes of a request, with the file names that images will have.
 
     Args:
@@ -99,20 +99,20 @@ def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None
         BadInput: a file that cannot be read or used, or parts of the request that contradict each other.
     """
     if request.roulette is not None:
-        drawn = _of_amplitudes(request, request.roulette)
+        plan = _of_amplitudes(request, request.roulette)
     else:
         loaded = None if request.toml is None else read_toml(request.toml)
         rows_of_csv = None if request.csv is None else table.read(request.csv)
         if rows_of_csv is not None and len(rows_of_csv) >= _MANY:
             on_many(f"{request.csv}: {len(rows_of_csv)} rows; they are checked before the first image")
         of_problem = _is_of_problem(request, rows_of_csv, loaded)
-        drawn = (_of_problem if of_problem else _of_cosmosim)(request, rows_of_csv, loaded)
-    scenes = _named(drawn.scenes, ".png" if request.quantise else ".tif")
+        plan = (_of_problem if of_problem else _of_cosmosim)(request, rows_of_csv, loaded)
+    scenes = _named(plan.scenes, ".png" if request.quantise else ".tif")
     if request.picture is not None:
         pictures = [tuple(amplitudes.pictured(light, str(request.picture)) for light in scene.lights) for scene in scenes]
         scenes = tuple(replace(scene, lights=lights) for scene, lights in zip(scenes, pictures, strict=True))
     _check_pictures(scenes, request.quantise)
-    return replace(drawn, scenes=scenes)
+    return replace(plan, scenes=scenes)
 
 
 def sample(problem: Problem, seed: int, n: int) -> np.ndarray:
@@ -188,7 +188,7 @@ def _is_of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[
     return not request.settings and not request.as_cosmosim
 
 
-def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str, Any] | None) -> Drawn:
+def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str, Any] | None) -> Plan:
     unfit = ["--picture"] * (request.picture is not None) + [f"--{name}" for name in request.settings]
     if unfit:
         raise BadInput(f"{unfit[0]}: goes with CosmoSim's files, not with --problem")
@@ -231,7 +231,7 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
             path, written, values, problem=name, names=problem.names, nterms=terms, methods=methods, origin=rows_of_csv
         )  # fmt: skip
 
-    return Drawn(scenes, write_table=write_table, of_problem=not request.as_cosmosim)
+    return Plan(scenes, write_table=write_table, of_problem=not request.as_cosmosim)
 
 
 def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,35 +257,39 @@ def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
     return dict(loaded)
 
 
-def _of_cosmosim(request: Request, rows_of_csv: Table | None, loaded: Mapping[str, Any] | None) -> Drawn:
+def _of_cosmosim(request: Request, rows_of_csv: Table | None, loaded: Mapping[str, Any] | None) -> Plan:
     """Scenes of CosmoSim's files: CSV cell > command line > TOML > default."""
     for flag, value in (("--method", request.method), ("--size", request.size)):
         if value is not None:
             raise BadInput(f"{flag}: goes with a problem, not with CosmoSim's files; there use -L and -Z")
-    given = request.settings
+    flags = request.settings
     with at(path=request.toml):
         description = None if loaded is None else toml.described(str(request.toml), loaded)
     below = {} if description is None else toml.settings(description)
-    settings = {**{name: value for name, value in below.items() if name not in _replaced(given)}, **given}
+    settings = {**{name: value for name, value in below.items() if name not in _replaced(flags)}, **flags}
     if rows_of_csv is not None:
         _refuse_draw(request, "--toml")
-        made = rows.scenes(rows_of_csv, settings=settings, skip_bad=request.skip_bad)
+        parsed = rows.scenes(rows_of_csv, settings=settings, skip_bad=request.skip_bad)
     elif description is not None and (request.n is not None or _varies(description)):
         random = cosmosim_draw.draw(description, n=request.n, seed=request.seed or 0)
-        columns = {name: cells for name, cells in random.columns.items() if name not in _replaced(given)}
-        columns |= {name: (given[name],) * len(random) for name in ("lens", "cluster", "model") if name in given}
-        made = rows.scenes(replace(random, columns=columns), settings=settings, skip_bad=request.skip_bad)
+        columns = {name: cells for name, cells in random.columns.items() if name not in _replaced(flags)}
+        columns |= {name: (flags[name],) * len(random) for name in ("lens", "cluster", "model") if name in flags}
+        parsed = rows.scenes(replace(random, columns=columns), settings=settings, skip_bad=request.skip_bad)
     else:
         for flag, value in (("--n", request.n), ("--seed", request.seed)):
             if value is not None:
                 raise BadInput(f"{flag} goes with --problem, or with --toml and a file with ranges")
         where = str(request.toml or "command line")
         filename = table.checked_filename(str(settings.pop("filename", "test.png")), path=where)
-        made = rows.single(settings, filename=filename, origin=where)
-    if not made.scenes:
-        raise BadInput(f"no row can be used; the first: {made.refused[0]}")
-    warnings = [*(() if description is None else description.warnings), *made.warnings, *(f"left out: {error}" for error in made.refused)]
-    return Drawn(made.scenes, tuple(warnings), lambda path, scenes: rows.write(path, scenes, rows_of_csv))
+        parsed = rows.single(settings, filename=filename, origin=where)
+    if not parsed.scenes:
+        raise BadInput(f"no row can be used; the first: {parsed.refused[0]}")
+    warnings = [
+        *(() if description is None else description.warnings),
+        *parsed.warnings,
+        *(f"left out: {error}" for error in parsed.refused),
+    ]
+    return Plan(parsed.scenes, tuple(warnings), lambda path, scenes: rows.write(path, scenes, rows_of_csv))
 
 
 def _refuse_draw(request: Request, others: str) -> None:
@@ -294,7 +298,7 @@ def _refuse_draw(request: Request, others: str) -> None:
             raise BadInput(f"{flag} goes with {others}; the rows of --csv are the images")
 
 
-def _of_amplitudes(request: Request, path: Path) -> Drawn:
+def _of_amplitudes(request: Request, path: Path) -> Plan:
     flags = ("csv", "n", "seed", "problem", "method", "size", "skip_bad", "as_cosmosim")
     unfit = [name for name in request.settings if name not in _OF_AMPLITUDES]
     unfit += [name for name in flags if getattr(request, name) not in (None, False)]
@@ -313,7 +317,7 @@ def _of_amplitudes(request: Request, path: Path) -> Drawn:
         terms=numbers.get("nterms"),
         picture=str(request.picture or ""),
     )
-    return Drawn(scenes, records=records)
+    return Plan(scenes, records=records)
 
 
 def _whole(name: str, text: str, low: int, high: int) -> int:
@@ -323,12 +327,12 @@ def _whole(name: str, text: str, low: int, high: int) -> int:
     return value
 
 
-def _replaced(given: Mapping[str, str]) -> set[str]:
+def _replaced(flags: Mapping[str, str]) -> set[str]:
     """Settings of a TOML file that words of the command line replace: their own, all of a place, and a cluster where they name a lens."""
-    replaced = set(given)
+    replaced = set(flags)
     if replaced & {*_PLACES}:
         replaced |= {"R", "phi"} if "y" in replaced or "phi" not in replaced else {*_PLACES}
-    if "lens" in replaced and given["lens"].lower() != "cluster":
+    if "lens" in replaced and flags["lens"].lower() != "cluster":
         replaced.add("cluster")
     return replaced
 

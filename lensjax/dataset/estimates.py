@@ -103,7 +103,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
 
 def run(
     problem: Problem,
-    wanted: ImageFiles,
+    inputs: ImageFiles,
     out: Path,
     *,
     estimator: Estimator | None,
@@ -121,7 +121,7 @@ def run(
 
     Args:
         problem: at native resolution.
-        wanted: the images.
+        inputs: the images.
         out: the table of results.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
         noise: noise of a pixel [grey levels], in place of rounding.
@@ -134,18 +134,18 @@ def run(
     Raises:
         BadInput: no image can be read, or the table cannot be written.
     """
-    if not wanted.paths:
+    if not inputs.paths:
         raise BadInput("no images: give IMAGE..., or --csv FILE with --images DIR")
     files.check_file(out)
     kept: dict[int, np.ndarray] = {}
     done: list[Estimate] = []
     options = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator))
-    task = fingerprint([options, *zip(wanted.filenames, wanted.paths, map(_stamp, wanted.paths), strict=True)])
+    task = fingerprint([options, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observations(first: int) -> Iterator[Observation | BadInput]:
-        for i in range(first, len(wanted.paths)):
-            observation = _observation(wanted.paths[i], problem, noise)
+        for i in range(first, len(inputs.paths)):
+            observation = _observation(inputs.paths[i], problem, noise)
             if i < keep and isinstance(observation, Observation):
                 kept[i] = observation.data
             yield observation
@@ -153,36 +153,36 @@ def run(
     resumed = path.is_file()
     source = None if resumed else _with_one_that_can_be_read(observations(0))
     files.make_folder(out.parent)
-    with Journal(path, task) as journal, Progress(len(wanted.paths), "image") as progress:
+    with Journal(path, task) as journal, Progress(len(inputs.paths), "image") as progress:
         for _, entry in journal:
             row = _from_entry(entry, problem)
-            if row is not None and len(done) < len(wanted.paths):
+            if row is not None and len(done) < len(inputs.paths):
                 done.append(row)
         for i in range(min(keep, len(done))):
-            observation = _observation(wanted.paths[i], problem, noise)
+            observation = _observation(inputs.paths[i], problem, noise)
             if isinstance(observation, Observation):
                 kept[i] = observation.data
         if done:
-            _write_rows(out, wanted.filenames, done, problem)
+            _write_rows(out, inputs.filenames, done, problem)
             progress.resume(len(done))
         if source is None:
             source = observations(len(done)) if done else _with_one_that_can_be_read(observations(0))
-        answers = estimate.solve_each(
+        outcomes = estimate.solve_each(
             problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
         )  # fmt: skip
         first = len(done)
-        for k, answer in answers:
-            if answer.error is not None:
-                on_error(answer.error)
-            done.append(answer)
+        for k, outcome in outcomes:
+            if outcome.error is not None:
+                on_error(outcome.error)
+            done.append(outcome)
             if first + k == 0:
-                _write_rows(out, wanted.filenames, done, problem)
+                _write_rows(out, inputs.filenames, done, problem)
             else:
-                results.append(out, _row(wanted.filenames[first + k], answer, problem), names=problem.names)
-            journal.add(_to_entry(answer))
+                results.append(out, _row(inputs.filenames[first + k], outcome, problem), names=problem.names)
+            journal.add(_to_entry(outcome))
             progress.update()
         journal.finished = True
-    return [Estimated(name, answer, kept.get(i)) for i, (name, answer) in enumerate(zip(wanted.filenames, done, strict=True))]
+    return [Estimated(name, outcome, kept.get(i)) for i, (name, outcome) in enumerate(zip(inputs.filenames, done, strict=True))]
 
 
 def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -234,25 +234,25 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _row(filename: str, answer: Estimate, problem: Problem) -> results.Result:
-    if answer.solution is not None:
-        return results.of_fit(filename, answer.solution, network=answer.network)
-    if answer.error is None and answer.network is not None:
-        return results.of_network(filename, answer.network)
-    return results.failed(filename, f"failed: {answer.error}", names=problem.names)
+def _row(filename: str, outcome: Estimate, problem: Problem) -> results.Result:
+    if outcome.solution is not None:
+        return results.of_fit(filename, outcome.solution, network=outcome.network)
+    if outcome.error is None and outcome.network is not None:
+        return results.of_network(filename, outcome.network)
+    return results.failed(filename, f"failed: {outcome.error}", names=problem.names)
 
 
-def _write_rows(out: Path, filenames: Sequence[str], answers: Sequence[Estimate], problem: Problem) -> None:
-    results.write(out, [_row(name, answer, problem) for name, answer in zip(filenames, answers, strict=False)], names=problem.names)
+def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem) -> None:
+    results.write(out, [_row(name, outcome, problem) for name, outcome in zip(filenames, outcomes, strict=False)], names=problem.names)
 
 
-def _to_entry(answer: Estimate) -> dict[str, object]:
+def _to_entry(outcome: Estimate) -> dict[str, object]:
     """An estimate as JSON has it."""
     solution: dict[str, object] | None = None
-    if answer.solution is not None:
-        values = {field.name: getattr(answer.solution, field.name) for field in fields(Solution)}
+    if outcome.solution is not None:
+        values = {field.name: getattr(outcome.solution, field.name) for field in fields(Solution)}
         solution = {name: value.tolist() if isinstance(value, np.ndarray) else list(value) for name, value in values.items()}
-    return {"network": None if answer.network is None else answer.network.tolist(), "solution": solution, "error": answer.error}
+    return {"network": None if outcome.network is None else outcome.network.tolist(), "solution": solution, "error": outcome.error}
 
 
 def _from_entry(entry: object, problem: Problem) -> Estimate | None:

@@ -14,7 +14,7 @@ import numpy as np
 from lensjax._internal.progress import Progress
 from lensjax.dataset import amplitudes as amplitude_tables
 from lensjax.dataset import render
-from lensjax.dataset.draw import Drawn
+from lensjax.dataset.draw import Plan
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.render import Rendered
 from lensjax.errors import BadInput
@@ -113,18 +113,18 @@ def write(
     return centres
 
 
-def check(drawn: Drawn, out: Path, others: Sequence[Path] = ()) -> None:
+def check(plan: Plan, out: Path, others: Sequence[Path] = ()) -> None:
     """Refuses, before anything is written, a place where a file of a dataset cannot be written.
 
     Args:
-        drawn: what is to be written.
+        plan: what is to be written.
         out: the folder.
         others: further files that belong to the dataset: amplitudes, a contact sheet.
 
     Raises:
         BadInput: names the place.
     """
-    _check_places(drawn.scenes, out)
+    _check_places(plan.scenes, out)
     files.check_file(out / TABLE)
     for path in others:
         files.check_file(path)
@@ -133,7 +133,7 @@ def check(drawn: Drawn, out: Path, others: Sequence[Path] = ()) -> None:
 
 
 def dataset(
-    drawn: Drawn,
+    plan: Plan,
     out: Path,
     *,
     lookup: str = "exact",
@@ -147,7 +147,7 @@ def dataset(
     """Writes a dataset: its images, its table of amplitudes where one is asked for, and its own table. An interrupted run resumes.
 
     Args:
-        drawn: what is to be written.
+        plan: what is to be written.
         out: the folder.
         lookup, quantise, finish, variant: as in `write`.
         amplitudes: where the table of amplitudes goes; None writes none.
@@ -157,21 +157,21 @@ def dataset(
     Raises:
         BadInput: something cannot be written, or an image has pixels that are not finite.
     """
-    images_of = partial(amplitude_tables.resimulated, drawn.records, drawn.scenes) if drawn.records else None
-    variant = f"{variant} {amplitude_tables.identity(drawn.records)}" if drawn.records else variant
-    with Progress(len(drawn.scenes), "image") as progress:
+    images_of = partial(amplitude_tables.resimulated, plan.records, plan.scenes) if plan.records else None
+    variant = f"{variant} {amplitude_tables.identity(plan.records)}" if plan.records else variant
+    with Progress(len(plan.scenes), "image") as progress:
 
         def finished(centres: np.ndarray) -> None:
             if amplitudes is not None:
-                with Progress(len(drawn.scenes), "amplitude row") as bar:
+                with Progress(len(plan.scenes), "amplitude row") as bar:
                     journal = out / amplitude_tables.JOURNAL
-                    amplitude_tables.write(drawn.scenes, centres, amplitudes, ml=ml, journal=journal, on_row=bar.reach)
-            if drawn.write_table is not None:
-                drawn.write_table(out / TABLE, drawn.scenes)
+                    amplitude_tables.write(plan.scenes, centres, amplitudes, ml=ml, journal=journal, on_row=bar.reach)
+            if plan.write_table is not None:
+                plan.write_table(out / TABLE, plan.scenes)
             afterwards()
 
         write(
-            drawn.scenes,
+            plan.scenes,
             out,
             lookup=lookup,
             quantise=quantise,

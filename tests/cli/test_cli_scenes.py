@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lensjax import conventions, problems
+from lensjax.cli import arguments
 from lensjax.cli.main import main
 from lensjax.dataset import render, write
 from lensjax.files import images
 from lensjax.formats.cosmosim import amplitudes as roulette_csv
+from lensjax.simulate import METHODS
 
 SMALL = ("-Z", "32", "-E", "6", "-s", "2.5")
 
@@ -399,6 +402,16 @@ def test_lookup_cosmosim():
     assert run(*SMALL, "-x", 3.2, "--no-quantise", "--out", "ours") == 0
     theirs, ours = (pixels(f"{out}/test.tif") for out in ("theirs", "ours"))
     assert (theirs == np.round(theirs)).all() and 0.5 < np.abs(theirs - ours)[ours > 1].mean() < 20
+
+
+def test_flags_know_every_problem_and_method():
+    """They are written once more in the command line, which answers --help before JAX is imported."""
+    assert sorted(arguments.PROBLEMS) == sorted(problems.names()) and conventions.METHODS == METHODS
+
+
+def test_a_contact_sheet_of_a_problems_images():
+    words = ("--problem", "sis2023", "--n", 6, "--size", 16)
+    assert run(*words, "--sheet", "s.png", "--out", "out") == 0 and files("out")[0] == "dataset.csv" and pixels("s.png").size > 1000
 
 
 # What is refused
