@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax._internal.tree import register
-from lensjax.lens.base import direction, safe_norm
+from lensjax.lens.base import CENTRE, direction, safe_norm
 
 
 def potential(x: Array, y: Array, theta_e: Array) -> Array:
@@ -16,10 +16,10 @@ def potential(x: Array, y: Array, theta_e: Array) -> Array:
 
 
 def deflection(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
-    """α = θ_E² ν/|ν|² [px]; zero at the centre, where it diverges."""
+    """α = θ_E² ν/|ν|² [px]; 1e4 θ_E² along +x at the centre, where it diverges: no light comes from that far."""
     inverse = safe_norm(x, y)[1]
     scale = (theta_e * inverse) ** 2
-    return scale * x, scale * y
+    return jnp.where(inverse > 0, scale * x, theta_e**2 / CENTRE**0.5), scale * y
 
 
 def convergence(x: Array, y: Array, theta_e: Array) -> Array:

@@ -90,7 +90,8 @@ def _profile_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 
 def deflection(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> tuple[Array, Array]:
-    """α [px]; zero at the centre, where it has no direction."""
+    """α [px]; at the centre, where it has no direction, that of the points to the right."""
+    x = jnp.where(x * x + y * y > CENTRE, x, 2.0 * CENTRE**0.5)
     along, across = _profile(*turned(x, y, orientation), f)
     strength = theta_e * jnp.sqrt(f)
     return turned(strength * along, strength * across, -orientation)

@@ -15,7 +15,7 @@ def potential(x: Array, y: Array, theta_e: Array) -> Array:
 
 
 def deflection(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
-    """α = θ_E ν/|ν| [px]; zero at the centre, where it has no direction."""
+    """α = θ_E ν/|ν| [px]; along +x at the centre, where it has no direction."""
     ux, uy = unit(x, y)
     return theta_e * ux, theta_e * uy
 
