@@ -28,7 +28,12 @@ def register(cls: type[T]) -> type[T]:
         return tuple(zip(keys, parts, strict=True)), rest
 
     def unflatten(rest: tuple[Any, ...], parts: Any) -> T:
-        return cls(**dict(zip(branches, parts, strict=True)), **dict(zip(static, rest, strict=True)))
+        # Not by the constructor: its checks are of numbers, while JAX puts anything in their places.
+        tree = object.__new__(cls)
+        for names, values in ((branches, parts), (static, rest)):
+            for name, value in zip(names, values, strict=True):
+                object.__setattr__(tree, name, value)
+        return tree
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     return cls

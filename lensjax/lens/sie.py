@@ -19,10 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.checks import check_range
 from lensjax._internal.fence import fenced
 from lensjax._internal.tree import register
 from lensjax.lens.base import CENTRE, fixed_point_image, safe_norm
 
+_ROUNDEST = 1.0 + 1e-3  # values and gradients are smooth through f = 1, for differences and rounding a little beyond it
 _SMALL = 0.01  # of z², below which eight terms of a series are exact to rounding, in float64 too
 
 
@@ -118,11 +120,17 @@ class SIE:
         theta_e: Einstein radius [px], scalar.
         f: axis ratio in (0, 1], scalar.
         orientation: direction of the critical curve's shorter axis [rad], scalar.
+
+    Raises:
+        ValueError: f out of range.
     """
 
     theta_e: Array
     f: Array
     orientation: Array
+
+    def __post_init__(self) -> None:
+        check_range("SIE", "f", self.f, above=0.0, most=_ROUNDEST, expected="an axis ratio above 0 and up to 1")
 
     def potential(self, x: Array, y: Array) -> Array:
         return potential(x, y, self.theta_e, self.f, self.orientation)

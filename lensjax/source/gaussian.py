@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax._internal.checks import check_range
 from lensjax._internal.tree import register
 
 
@@ -39,12 +40,23 @@ def width_of(xx: Array, xy: Array, yy: Array, cos: Array, sin: Array) -> Array:
 
 
 def spherical(sigma: Array) -> Gaussian:
-    """Round source of standard deviation `sigma` [px]."""
+    """Round source of standard deviation `sigma` [px].
+
+    Raises:
+        ValueError: sigma is not above 0.
+    """
+    check_range("spherical", "sigma", sigma, above=0.0, expected="a length above 0")
     return Gaussian(xx=1.0 / sigma**2, xy=jnp.zeros_like(sigma), yy=1.0 / sigma**2)
 
 
 def elliptical(sigma: Array, sigma2: Array, theta: Array) -> Gaussian:
-    """Standard deviation `sigma` [px] along the direction `theta` [rad, counter-clockwise from +x], `sigma2` across it."""
+    """Standard deviation `sigma` [px] along the direction `theta` [rad, counter-clockwise from +x], `sigma2` across it.
+
+    Raises:
+        ValueError: a size that is not above 0.
+    """
+    check_range("elliptical", "sigma", sigma, above=0.0, expected="a length above 0")
+    check_range("elliptical", "sigma2", sigma2, above=0.0, expected="a length above 0")
     along, across = 1.0 / sigma**2, 1.0 / sigma2**2
     cosine, sine = jnp.cos(theta), jnp.sin(theta)
     return Gaussian(

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax._internal.checks import check_range
 from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
 from lensjax.source.gaussian import width_of
@@ -63,7 +64,14 @@ class Sersic:
 
 
 def sersic(sigma: Array, sigma2: Array, theta: Array, n: Array, luminosity: Array) -> Sersic:
-    """From half-light semi-axes `sigma` along `theta` [rad] and `sigma2` across it [px], index and CosmoSim's luminosity."""
+    """From half-light semi-axes `sigma` along `theta` [rad] and `sigma2` across it [px], index and CosmoSim's luminosity.
+
+    Raises:
+        ValueError: a size or an index that is not above 0, or a negative luminosity.
+    """
+    for name, value in (("sigma", sigma), ("sigma2", sigma2), ("n", n)):
+        check_range("sersic", name, value, above=0.0, expected="a number above 0")
+    check_range("sersic", "luminosity", luminosity, least=0.0, expected="a number not below 0")
     b = half_light(n)
     logarithm = jnp.log(1e3 * luminosity / (2.0 * jnp.pi * sigma * sigma2 * n)) + 2.0 * n * jnp.log(b)
     peak = jnp.exp(logarithm - b - jax.scipy.special.gammaln(2.0 * n)) / GREY_LEVELS

@@ -34,9 +34,9 @@ def deflection(masses, x, y) -> tuple[np.ndarray, np.ndarray]:
     """The lens's deflection; of an SIE as Kormann, Schneider & Bartelmann 1994 write it, by arcsin and arsinh of f'/r."""
     ax, ay = np.zeros(np.broadcast(x, y).shape), np.zeros(np.broadcast(x, y).shape)
     for mass in masses:
-        dx, dy = x - mass.x, y - mass.y
+        dx, dy = np.broadcast_arrays(x - mass.x, y - mass.y)
+        dx = np.where(np.hypot(dx, dy) > 1e-4, dx, 1e-4)  # at a lens's centre a limit from the right
         r = np.hypot(dx, dy)
-        r = np.where(r > 0, r, np.inf)
         if mass.kind == "PM":
             u, v = mass.einsteinradius**2 * dx / r**2, mass.einsteinradius**2 * dy / r**2
         elif mass.kind == "SIS" or mass.ellipseratio == 1.0:
@@ -144,9 +144,7 @@ def test_exact_pixels_round_to_the_reference(lens, source):
     for one, image in zip(scenes, images(scenes), strict=True):
         assert image.dtype == np.float32
         expected = reference(one)
-        # At the very centre of a lens light has no direction.
         off = np.abs(np.clip(np.rint(image), 0, 255) - expected)
-        off[SIZE // 2, SIZE // 2] = 0.0
         assert expected.max() > 200 and off.max() <= ROUNDING
 
 
@@ -192,7 +190,6 @@ def test_mixed_kinds_come_back_under_their_own_number(mixed, k):
         elif scenes[i].source.startswith("Sersic"):  # whose b_n is a series, and whose cusp is steep
             assert np.abs(image - expected).max() <= 0.2
         else:
-            close[SIZE // 2, SIZE // 2] = True  # the lens's centre
             assert close.all(), np.abs(image - expected).max()
 
 
