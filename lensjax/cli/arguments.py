@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import NoReturn, TypeVar
 
+from lensjax import problems
 from lensjax._internal import words
 from lensjax._internal.numbers import finite, whole_expected
 from lensjax._internal.numbers import whole as whole_number
@@ -14,7 +15,7 @@ from lensjax.errors import BadInput
 
 T = TypeVar("T")
 
-PROBLEMS = ("sis2023", "pm2022")
+PROBLEMS = tuple(problems.names())
 
 
 class Unfit(argparse.ArgumentTypeError):

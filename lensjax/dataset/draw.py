@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lensjax import problems
@@ -28,12 +27,10 @@ from lensjax.formats.cosmosim.amplitudes import Amplitudes
 from lensjax.formats.cosmosim.overlaid import as_cells
 from lensjax.formats.cosmosim.table import Table
 from lensjax.formats.scene import Light, Mass, Origin, Scene
-from lensjax.lens import PointMass
 from lensjax.problems import Problem
 from lensjax.simulate import METHODS
 
 _MANY = 10_000  # rows that take long
-_CHI = 0.5  # at which einsteinR is stated where a problem has no chi
 _KEYS = {"problem": str, "n": int, "seed": int, "method": str}  # of a small TOML file
 _PLACES = ("x", "y", "R", "phi")
 _OF_SOURCE = ("source", "lightprofile", "sigma", "sigma2", "theta", "luminosity", "n_sersic")
@@ -143,11 +140,12 @@ def problem_scenes(
         as_cosmosim: whether they are seen as CosmoSim sees such systems: masked by a circle, centred over the pixels of the canvas.
     """
     camera = problem.camera
-    kind = "PM" if isinstance(problem.lens_of(jnp.ones(()), jnp.ones(())), PointMass) else "SIS"
+    kind = problems.lens_kind(problem.name)
+    radii = np.asarray(problem.theta_e(values), float)
     scenes = []
     for i, row in enumerate(values):
         p = dict(zip(problem.names, map(float, row), strict=True))
-        radius = p["einsteinR"] / p.get("chi", _CHI)
+        radius = float(radii[i])
         x, y, sigma, sigma2, theta = (p[name] for name in ("x", "y", "sigma", "sigma2", "theta"))
         if as_cosmosim:
             x, y, radius, sigma, sigma2, theta = (float(f"{value:.9g}") for value in (x, y, radius, sigma, sigma2, theta))

@@ -1,15 +1,18 @@
-"""Inference problems: one a file, looked up by name here."""
+"""Inference problems: one a file, looked up by name here. Their names and lenses are known without JAX."""
 
-import difflib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
-from lensjax.problems import pm2022, sis2023
-from lensjax.problems.base import Parameter, Problem
 
-__all__ = ["Parameter", "Problem", "get", "names"]
+if TYPE_CHECKING:
+    from lensjax.problems.base import Parameter, Problem
 
-_PROBLEMS = {"sis2023": sis2023.problem, "pm2022": pm2022.problem}
+__all__ = ["Parameter", "Problem", "get", "lens_kind", "names"]
+
+_PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
+"""Modules of the problems, and what files call the lens of each."""
 
 
 def names() -> list[str]:
@@ -17,13 +20,29 @@ def names() -> list[str]:
     return sorted(_PROBLEMS)
 
 
-def get(name: str, **options: Any) -> Problem:
+def lens_kind(name: str) -> str:
+    """What files call the lens of the problem `name`, one of `formats.scene.LENSES`.
+
+    Raises:
+        BadInput: no such problem.
+    """
+    if name not in _PROBLEMS:
+        raise BadInput(column="problem", value=name, expected=f"one of {listed(names())}", hint=did_you_mean(name, names()))
+    return _PROBLEMS[name]
+
+
+def get(name: str, **options: Any) -> "Problem":
     """The problem called `name`; options as in its file: image_size, integer, method, terms, centred.
 
     Raises:
         BadInput: no such problem, or an option out of range.
     """
-    if name not in _PROBLEMS:
-        near = difflib.get_close_matches(name, _PROBLEMS, n=1) or names()
-        raise BadInput(f"problem is {name!r}; did you mean {near[0]!r}? Known: {', '.join(names())}")
-    return _PROBLEMS[name](**options)
+    lens_kind(name)
+    problem: Problem = import_module(f"lensjax.problems.{name}").problem(**options)
+    return problem
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Parameter", "Problem"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("lensjax.problems.base"), name)

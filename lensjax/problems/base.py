@@ -48,6 +48,7 @@ class Problem:
         without_image: names of the parameters that no image of this problem can tell.
         from_system: System → parameters (P,), the canonical set.
         lens_of: (g, |ξ|) → lens, see `observables`.
+        theta_e: parameters (..., P) → Einstein radius in the image [px].
     """
 
     name: str
@@ -63,6 +64,7 @@ class Problem:
     is_round: Callable[[Array], Array]
     from_system: Callable[[System], Array]
     lens_of: Callable[[Array, Array], Lens]
+    theta_e: Callable[[Array], Array]
     without_image: tuple[str, ...] = ()
 
     @property

@@ -55,6 +55,11 @@ def draw(key: Array, integer: bool) -> Array:
     )
 
 
+def theta_e(params: Array) -> Array:
+    """(..., 7) → θ_E = einsteinR/chi [px]."""
+    return params[..., 2] / params[..., 6]
+
+
 def encode(params: Array) -> Array:
     """(x, y, log θ_E, log √(σσ₂), e cos 2θ, e sin 2θ), each about its middle and of order one; (..., 7) → (..., 6)."""
     x, y, einstein_r, sigma, sigma2, theta, chi = jnp.moveaxis(params, -1, 0)
@@ -131,5 +136,6 @@ def problem(
         is_round=is_round,
         from_system=from_system,
         lens_of=lens_of,
+        theta_e=theta_e,
         without_image=("einsteinR", "chi"),
     )

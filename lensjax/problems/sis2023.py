@@ -80,6 +80,11 @@ def draw(key: Array, integer: bool) -> Array:
     )
 
 
+def theta_e(params: Array) -> Array:
+    """(..., 6) → θ_E = einsteinR/χ [px]."""
+    return params[..., 2] / CHI
+
+
 def encode(params: Array) -> Array:
     """(x/100, y/100, log θ_E, log √(σσ₂), e cos 2θ, e sin 2θ), each about its middle and of order one; (..., 6) → (..., 6)."""
     x, y, einstein_r, sigma, sigma2, theta = jnp.moveaxis(params, -1, 0)
@@ -148,4 +153,5 @@ def problem(
         is_round=is_round,
         from_system=from_system,
         lens_of=lens_of,
+        theta_e=theta_e,
     )

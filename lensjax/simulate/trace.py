@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
+from lensjax.conventions import METHODS
+
 MAPS = ("exact", "series")
 WINDOWS = ("none", "region", "circle")
 
-_NAMES = {"roulette": ("series", "region"), "ring": ("exact", "region"), "raytrace": ("exact", "none")}
-
-METHODS = tuple(_NAMES)
-"""Names of traces on the command line and in files: `Trace.named` reads them, `Trace.name` gives them."""
+_NAMES = dict(zip(METHODS, (("series", "region"), ("exact", "region"), ("exact", "none")), strict=True))  # map and window of each
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lensjax import problems
 from lensjax._internal.numbers import shortest as number
 from lensjax._internal.words import did_you_mean
 from lensjax.conventions import METHODS
@@ -44,10 +45,7 @@ NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize"
 
 _READ = (*COLUMNS, "model", "einsteinradius", "lightprofile", "cluster")
 _CHI = Range(lambda v: 1.0 <= v <= 100.0, "a number from 1 to 100 (percent)")
-_LENSES = {
-    "sis2023": ("SIS", ("sis", "s", "ss", "fs", "rs", "pss")),
-    "pm2022": ("PM", ("pm", "pointmass", "point mass", "p", "r")),
-}
+_ALIASES = {"SIS": ("sis", "s", "ss", "fs", "rs", "pss"), "PM": ("pm", "pointmass", "point mass", "p", "r")}
 _ELLIPTICAL = ("e", "ellipsoid")
 _SPHERICAL = ("s", "spherical")
 
@@ -59,7 +57,7 @@ def params(table: Table, *, problem: str, names: Sequence[str]) -> np.ndarray:
 
     Args:
         table: the table.
-        problem: "sis2023" or "pm2022".
+        problem: name of the problem.
         names: names of the P parameters, among x, y, einsteinR, sigma, sigma2, theta, chi.
 
     Raises:
@@ -142,7 +140,7 @@ def write(
         path: where; the file is there whole or not at all.
         filenames: name of each image.
         values: parameters (N, P) in the problem's units.
-        problem: "sis2023" or "pm2022".
+        problem: name of the problem.
         names: names of the P parameters.
         nterms: terms of the series, for each row.
         methods: how each row's lens equation was solved; a column `model` says so where one is not "roulette".
@@ -164,7 +162,7 @@ def write(
         cells = {
             "index": str(i + 1),
             "source": "e",
-            "lens": _LENSES[problem][0],
+            "lens": problems.lens_kind(problem),
             "chi": "50",
             "R": number(round(math.hypot(x, y), 6)),
             "phi": number(round(math.degrees(math.atan2(y, x)) % 360.0, 6)),
@@ -210,7 +208,8 @@ def _params(row: Row, problem: str, names: Sequence[str]) -> list[float]:
 def _check_kind(row: Row, problem: str) -> None:
     """Refuses rows whose lens or source is of another kind than the problem's."""
     source, lens, model = (row.text(column).lower() for column in ("source", "lens", "model"))
-    kind, known = _LENSES[problem]
+    kind = problems.lens_kind(problem)
+    known = _ALIASES[kind]
     if source and source not in (*_ELLIPTICAL, *_SPHERICAL):
         raise row.error("source", 'an elliptical ("e") or spherical ("s") Gaussian')
     if lens and lens not in known:
