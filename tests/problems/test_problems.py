@@ -89,7 +89,7 @@ def test_fit_coordinates_invert(name):
 
 
 def test_bad_options_are_named():
-    with pytest.raises(BadInput, match="did you mean 'sis2023'"):
+    with pytest.raises(BadInput, match="did you mean sis2023"):
         problems.get("sis2032")
     with pytest.raises(BadInput, match="method is 'exact'"):
         problems.get("sis2023", method="exact")
