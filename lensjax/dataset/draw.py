@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
+from jax import Array
 
 from lensjax import problems
 from lensjax._internal.numbers import whole, whole_expected
@@ -141,7 +142,7 @@ def problem_scenes(
     """
     camera = problem.camera
     kind = problems.lens_kind(problem.name)
-    radii = np.asarray(problem.theta_e(values), float)
+    radii = np.asarray(problem.theta_e(cast(Array, values)))  # of NumPy's numbers: in float64
     scenes = []
     for i, row in enumerate(values):
         p = dict(zip(problem.names, map(float, row), strict=True))
