@@ -28,7 +28,12 @@ class Options:
 
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    command = parser.command("compare", "how alike images are", _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
+    command = parser.command(
+        "compare",
+        "Compare the images of two folders, or all pairs of one.",
+        _EPILOG,
+        lambda flags: run(arguments.options_of(Options, flags)),
+    )
     command.add_argument("first", type=Path, metavar="A", help="a folder of images, or an image")
     command.add_argument("second", type=Path, nargs="?", metavar="B", help="another; without it all pairs within A")
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and pictures of differences")

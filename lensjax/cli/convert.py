@@ -36,7 +36,7 @@ class Options:
 
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    line = "PyTorch weights to a folder to train from"
+    line = "Convert PyTorch weights to a folder to train from."
     command = parser.command("convert", line, _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
     command.add_argument("file", type=Path, metavar="FILE", help="the weights, .safetensors or .pth")
     command.add_argument("--model", required=True, metavar="NAME", help="the network, by torchvision's name")

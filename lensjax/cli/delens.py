@@ -22,7 +22,7 @@ Points that the image does not show are transparent. The centre of the source is
 
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    command = parser.command("delens", "image and lens to the undistorted source", _EPILOG, run)
+    command = parser.command("delens", "Reconstruct the undistorted source of an image.", _EPILOG, run)
     command.add_argument("image", type=Path, metavar="IMAGE", help="the image")
     command.add_argument("--params", type=Path, required=True, metavar="FILE", help="results.csv of estimate, or dataset.csv")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the source, a PNG file")

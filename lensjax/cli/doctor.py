@@ -29,7 +29,7 @@ class Options:
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
     command = parser.command(
-        "doctor", "what is wrong with a table or a TOML file", _EPILOG, lambda flags: run(arguments.options_of(Options, flags))
+        "doctor", "Check a table or a TOML file before it is used.", _EPILOG, lambda flags: run(arguments.options_of(Options, flags))
     )
     command.add_argument("file", nargs="+", type=Path, metavar="FILE", help="a CSV or TOML file of CosmoSim, droulette or Cosmo-ML")
     command.add_argument("--labels", type=Path, metavar="FILE", help="the true values for a table of predictions")

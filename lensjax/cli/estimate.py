@@ -43,7 +43,7 @@ class Options:
 
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    line = "images to parameters, with errors"
+    line = "Estimate the parameters of images, with errors."
     command = parser.command("estimate", line, _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
     command.add_argument("image", nargs="*", type=Path, metavar="IMAGE", help="400×400 grey images")
     command.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")

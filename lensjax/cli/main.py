@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> arguments.Parser:
     """The parser of all commands."""
-    top = arguments.Parser("lensjax", "From images of lensed galaxies to the lens and the source behind it.", _EPILOG)
+    top = arguments.Parser("lensjax", "Infer the lens and the source from images of lensed galaxies, and simulate such images.", _EPILOG)
     top.usage = "lensjax [-h] [--version] COMMAND ..."
     top.add_argument("--version", action="version", version=f"lensjax {__version__}")
     for command in (simulate, estimate, delens, compare, sheet, doctor, convert):

@@ -28,7 +28,9 @@ class Options:
 
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    command = parser.command("sheet", "a contact sheet of many images", _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
+    command = parser.command(
+        "sheet", "Put many images on one contact sheet.", _EPILOG, lambda flags: run(arguments.options_of(Options, flags))
+    )
     command.add_argument("images", type=Path, metavar="DIR_OR_CSV", help="a folder, or a table with a column filename")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sheet, a PNG file")
     columns = "images in a row (by default as many as make the sheet about 4:3)"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lensjax.dataset.write import Finish
 
 _EPILOG = """examples:
-  lensjax simulate --problem sis2023 --n 100 --out images          systems plan from the thesis's prior
+  lensjax simulate --problem sis2023 --n 100 --out images          systems drawn from the thesis's prior
   lensjax simulate --csv dataset.csv --out images                  the systems of a table, in CosmoSim's columns
   lensjax simulate --toml dataset.toml --n 20 --out images         a CosmoSim dataset.toml, or keys problem, n, seed, method
   lensjax simulate --csv dataset.csv --toml defaults.toml -C -Z 600 -z 400 --roulette-csv roulette.csv --out images
@@ -57,7 +57,7 @@ class Options:
 
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
-    command = parser.command("simulate", "parameters to images", _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
+    command = parser.command("simulate", "Render images of lens systems.", _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
     command.add_argument("--csv", type=Path, metavar="FILE", help="table of systems, one a row")
     command.add_argument("--toml", type=Path, metavar="FILE", help="CosmoSim's dataset.toml; or problem, n, seed and method")
     command.choice("--problem", arguments.PROBLEMS, help="kind of system; with --csv by default sis2023")
