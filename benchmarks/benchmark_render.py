@@ -1,6 +1,7 @@
 """How many images a second are rendered, beside a kernel written by hand and beside other simulators, in one run.
 
     python benchmarks/benchmark_render.py [--json] [--repeats 15] [--batch 16] [--only sie] [--no-peers]
+    python benchmarks/benchmark_render.py --against DIR [--repeats 5]
     python benchmarks/benchmark_render.py --scaling [--out docs/scaling.png]
 
 Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. The rows take turns, so
@@ -12,12 +13,17 @@ sis2023, pm2022      as the data sets are made: the centre of light of a 1000×1
 
 Other simulators (benchmarks/peers.py) are measured too where they are installed. GB/s: what must at least be written, the images;
 GFLOP/s: XLA's own count of operations, without those of exp, log and roots; both as shares of what the machine does in a copy and
-in a matrix product of the same run. --scaling: how the cost grows with terms, image size, members of a cluster and batch.
+in a matrix product of the same run. --against: this checkout's rows beside those of another one, such as the commit before
+(`git worktree add DIR HEAD~1`), each in a process of its own; rounds of the two alternate. --scaling: how the cost grows with terms,
+image size, members of a cluster and batch. Rates differ from run to run: state the range of three runs.
 """
 
 import argparse
 import json
 import math
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -337,6 +343,86 @@ def scaling(repeats: int, out: Path) -> None:
     print(f"\n{out}")
 
 
+_WORKER = """
+import importlib.util, json, sys, time
+path, batch, only = sys.argv[1:]
+sys.path.insert(0, path.rpartition("/")[0])
+spec = importlib.util.spec_from_file_location("benchmark", path)
+module = sys.modules["benchmark"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+rows = module.own_rows(int(batch), only)
+for row in rows:
+    row.call()
+print(json.dumps([[row.name, row.images] for row in rows]), flush=True)
+for _ in sys.stdin:
+    taken = []
+    for row in rows:
+        row.call()  # what ran before has filled caches and freed memory
+        began = time.perf_counter()
+        row.call()
+        taken.append(time.perf_counter() - began)
+    print(json.dumps(taken), flush=True)
+"""
+
+
+class Worker:
+    """The rows of a checkout, timed a round at a time in a process of its own.
+
+    Attributes:
+        rows: (name, images in one call) of each row.
+        times: (rounds, rows) times of a call [s].
+    """
+
+    def __init__(self, checkout: Path, batch: int, only: str):
+        checkout = checkout.resolve()
+        places = [checkout / folder / "benchmark_render.py" for folder in ("benchmarks", "scripts")]
+        script = next(place for place in places if place.is_file())
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _WORKER, str(script), str(batch), only],
+            env=os.environ | {"PYTHONPATH": str(checkout)}, cwd=checkout, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self.rows = [(str(name), int(images)) for name, images in self._answer()]
+        self.times: list[list[float]] = []
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def round(self) -> None:
+        """Times every row once."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self.times.append(self._answer())
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.communicate()
+
+
+def against(checkout: Path, *, batch: int, only: str, repeats: int) -> None:
+    """A table of this checkout's rows beside another's: how many times its rate."""
+    workers = [Worker(Path(__file__).parents[1], batch, only), Worker(checkout, batch, only)]
+    for repeat in tqdm(range(repeats), unit="round", disable=None, leave=False):
+        for worker in workers if repeat % 2 == 0 else workers[::-1]:
+            worker.round()
+    here, there = (dict(zip(worker.rows, np.array(worker.times).T, strict=True)) for worker in workers)
+    for worker in workers:
+        worker.close()
+    print(f"{SIZE}×{SIZE} float32, {repeats} rounds; {checkout} = 1\n")
+    print(f"{'':44}{'batch':>6}{'ms/image':>10}{'there':>10}{'median':>9}{'best':>8}")
+    slower = 0
+    for key in here:
+        if key not in there:
+            continue
+        name, images = key
+        ratio, best = np.median(there[key]) / np.median(here[key]), there[key].min() / here[key].min()
+        slower += max(ratio, best) < 0.95
+        each = (1e3 * np.median(times[key]) / images for times in (here, there))
+        print(f"{name:44}{images:6d}" + "".join(f"{value:10.3f}" for value in each) + f"{ratio:8.2f}×{best:7.2f}×", flush=True)
+    print(f"\n{slower} rows below 0.95 × by median and best")
+
+
 def main() -> None:
     """The program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -345,11 +431,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="images in a batch (default 16)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the rows whose name has this in it")
     parser.add_argument("--no-peers", action="store_true", help="leaves other simulators out")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="beside the rows of another checkout, in place of other simulators")
     parser.add_argument("--scaling", action="store_true", help="how the cost grows, in place of the table")
     parser.add_argument("--out", type=Path, default=Path("results/scaling.png"), help="figure of --scaling")
     options = parser.parse_args()
     if options.scaling:
         scaling(options.repeats, options.out)
+        return
+    if options.against is not None:
+        against(options.against, batch=options.batch, only=options.only, repeats=options.repeats)
         return
     rows = own_rows(options.batch, options.only)
     if not options.no_peers:
