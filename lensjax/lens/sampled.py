@@ -102,7 +102,8 @@ class Sampled:
         one, zero = jnp.ones_like(x), jnp.zeros_like(x)
         _, (xx, _) = jax.jvp(self.deflection, (x, y), (one, zero))
         _, (_, yy) = jax.jvp(self.deflection, (x, y), (zero, one))
-        return 0.5 * (xx + yy)
+        kappa: Array = 0.5 * (xx + yy)
+        return kappa
 
     def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
         return fixed_point_image(self, x, y)

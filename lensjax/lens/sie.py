@@ -50,7 +50,8 @@ def _atan_over(square: Array) -> Array:
 def _atan_polynomial(degree: int) -> list[float]:
     """Coefficients, the highest first, of the polynomial in t that is atan(√t)/√t at the Chebyshev points of 0 ≤ t ≤ 1."""
     chebyshev = np.polynomial.Chebyshev.interpolate(lambda t: np.arctan(np.sqrt(t)) / np.sqrt(t), degree, domain=[0.0, 1.0])
-    return chebyshev.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist()
+    coefficients: list[float] = chebyshev.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist()
+    return coefficients
 
 
 def turned(x: Array, y: Array, orientation: Array) -> tuple[Array, Array]:
@@ -77,7 +78,7 @@ def _profile(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
 
 
 @_profile.defjvp
-def _profile_jvp(primals: tuple, tangents: tuple) -> tuple:
+def _profile_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Slopes in u and v are those of 2κ ν⊥ν⊥ᵀ/r², the Hessian of any potential that is homogeneous of degree 1."""
     (u, v, f), (du, dv, df) = primals, tangents
     square = u * u + v * v

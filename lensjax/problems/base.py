@@ -98,7 +98,8 @@ class Problem:
 
     def render_batch(self, params: Array) -> Array:
         """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
-        return simulate.in_chunks(self.render, params)
+        images: Array = simulate.in_chunks(self.render, params)
+        return images
 
     def light(self, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> tuple[Array, Array]:
         """What fit coordinates show at points of the image [px]: (grey levels, distance inside the window), as `simulate.light`.

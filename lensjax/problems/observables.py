@@ -33,8 +33,8 @@ HIGHEST = (2000.0, 2000.0, 7.0, 4.0, 4.0, 50.0, 50.0, 8.0)
 
 def _jacobian(lens: Lens, x: Array, y: Array) -> Array:
     """A = ∂β/∂ν (2, 2) at one point."""
-    slopes = jax.jacfwd(lambda at: jnp.stack(lens.deflection(at[0], at[1])))(jnp.stack([x, y]))
-    return jnp.eye(2, dtype=slopes.dtype) - slopes
+    jacobian: Array = jax.jacfwd(lambda at: jnp.stack(lens.deflection(at[0], at[1])))(jnp.stack([x, y]))
+    return jnp.eye(2, dtype=jacobian.dtype) - jacobian
 
 
 def _form(source: Gaussian) -> Array:

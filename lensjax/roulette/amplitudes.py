@@ -9,6 +9,7 @@ along lines through the point. The lenses of `lensjax.lens` have these in closed
 by `jax.experimental.jet`.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -66,7 +67,17 @@ def _of_point_mass(lens: PointMass, x: Array, y: Array, nx: Array, ny: Array, or
     return jnp.concatenate([lens.potential(x, y)[..., None], terms], axis=-1)
 
 
-def _of_isothermal(u, v, nu, nv, theta_e, f, potential, deflection, order: int) -> Array:
+def _of_isothermal(
+    u: Array,
+    v: Array,
+    nu: Array,
+    nv: Array,
+    theta_e: Array,
+    f: Array,
+    potential: Callable[[Array, Array], Array],
+    deflection: Callable[[Array, Array], tuple[Array, Array]],
+    order: int,
+) -> Array:
     """ψ'' = θ_E √f (ξ × n)²/(ω |ν|²) along the line, a product of two quadratics' powers."""
     f2 = f * f
     a0, a1, a2 = u * u + f2 * v * v, 2.0 * (u * nu + f2 * v * nv), nu * nu + f2 * nv * nv
@@ -132,7 +143,8 @@ def _by_jet(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, order: int) ->
             found.append(derivative / factorial)
         return jnp.stack(found)
 
-    return jnp.vectorize(line, signature="(),(),(),()->(k)")(x, y, nx, ny)
+    coefficients: Array = jnp.vectorize(line, signature="(),(),(),()->(k)")(x, y, nx, ny)
+    return coefficients
 
 
 def directions(terms: int) -> np.ndarray:

@@ -17,6 +17,7 @@ are stable inside the ring, |w| ≤ 1.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,10 @@ from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Shear, Sheet
 from lensjax.lens.cluster import total
 from lensjax.lens.sie import turned
 from lensjax.roulette.expansion import Expansion, expansion, expansion_change
+
+_Pair = tuple[Array, Array]
+_Change = Callable[[Any, Array, Array, Array, Array, int], _Pair]
+"""(lens, δ, ξ, terms) → change of its deflection; of one kind of lens."""
 
 
 def _at_once(function: Callable[[Array, Array], tuple[Array, Array]], a: Array, b: Array) -> tuple[Array, Array]:
@@ -68,7 +73,9 @@ def isothermal_sum(u: Array, h: Array, terms: int) -> tuple[Array, Array]:
 
 
 @isothermal_sum.defjvp
-def _isothermal_sum_jvp(terms: int, primals: tuple, tangents: tuple) -> tuple:
+def _isothermal_sum_jvp(
+    terms: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     u, h = primals
     du, dh = tangents
     total, shorter = _at_once(lambda u, h: _legendre_sums(u, u * u + h * h, terms), u, h)
@@ -101,7 +108,9 @@ def geometric_sum(a: Array, b: Array, terms: int) -> tuple[Array, Array]:
 
 
 @geometric_sum.defjvp
-def _geometric_sum_jvp(terms: int, primals: tuple, tangents: tuple) -> tuple:
+def _geometric_sum_jvp(
+    terms: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     a, b = primals
     da, db = tangents
     value = _at_once(lambda a, b: _geometric(a, b, terms), a, b)
@@ -123,7 +132,7 @@ def elliptical_sums(a1: Array, a2: Array, b1: Array, b2: Array, terms: int) -> t
     return first, second
 
 
-def _from_series(series: Callable, strength: Callable) -> Callable:
+def _from_series(series: Callable[[Array, Array, int], tuple[Array, Array]], strength: Callable[[Any, Array], Array]) -> _Change:
     """A lens whose deflection is c ξ · series(w), c = strength(lens, |ξ|²)."""
 
     def change(lens: Lens, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:
@@ -164,7 +173,7 @@ def _of_cluster(lens: Cluster, dx: Array, dy: Array, xi_x: Array, xi_y: Array, t
 
 
 # The change of the deflection from ξ to ξ + δ, to order N in δ, of each lens that has it in closed form.
-_CHANGES: dict[type, Callable] = {
+_CHANGES: dict[type, _Change] = {
     SIS: _from_series(isothermal_sum, lambda lens, square: lens.theta_e / jnp.sqrt(square)),
     PointMass: _from_series(lambda u, h, terms: geometric_sum(-u, h, terms), lambda lens, square: lens.theta_e**2 / square),
     SIE: _of_sie,

@@ -1,10 +1,11 @@
 """Lens and source to image: differentiable, and quick for any number of images."""
 
+from lensjax.conventions import METHODS
 from lensjax.simulate.camera import Camera
 from lensjax.simulate.chunks import in_chunks
 from lensjax.simulate.render import centre_of_light, image, image_about, kept_where, light, shift
 from lensjax.simulate.system import System
-from lensjax.simulate.trace import MAPS, METHODS, WINDOWS, Trace
+from lensjax.simulate.trace import MAPS, WINDOWS, Trace
 
 __all__ = [
     "MAPS",

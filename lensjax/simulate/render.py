@@ -148,7 +148,7 @@ def image_about(system: System, camera: Camera, centre: Array, *, whole: Array |
     x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
     if camera.centred:
         # The barrier keeps XLA from spreading what makes the centre and the system through the image's own loop.
-        system, centre = jax.lax.optimization_barrier((system, centre))  # type: ignore[no-untyped-call]
+        system, centre = jax.lax.optimization_barrier((system, centre))
         x, y = x + centre[0], y + centre[1]
     bright, inside = light(system, x, y, trace=camera.trace)
     kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, (y.size, x.size))

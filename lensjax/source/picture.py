@@ -29,7 +29,8 @@ class Picture:
         at = [(height - 1) / 2 - y / self.pixel, x / self.pixel + (width - 1) / 2]
 
         def look(channel: Array) -> Array:
-            return map_coordinates(channel, at, order=1, mode="constant", cval=0.0)
+            value: Array = map_coordinates(channel, at, order=1, mode="constant", cval=0.0)
+            return value
 
         if self.values.ndim == 2:
             return look(self.values)
