@@ -15,6 +15,8 @@ from lensjax.simulate.system import System
 from lensjax.simulate.trace import Trace
 from lensjax.source import Source, is_coloured
 
+_LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
+
 _STEEPEST = 1e30
 """Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
 
@@ -64,6 +66,24 @@ def kept_where(kept: Array, bright: Array) -> Array:
 def _reach(whole: Array | bool, like: Array) -> Array:
     """How far outside the window pixels are shown [px]: not at all, or without end."""
     return jnp.where(whole, jnp.inf, 0.0).astype(like.dtype)
+
+
+def _points(system: System, camera: Camera) -> tuple[Array, Array]:
+    """The points of an image, x (1, m) or (m, m), y (m, 1) or (m, m).
+
+    About an axisymmetric lens all images without a centre of their own have the same radii. XLA takes their roots once, when it
+    compiles, where the points are whole arrays of constants: images of SIS and point mass take half the time.
+    """
+
+    def points() -> tuple[Array, Array]:
+        return pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
+
+    same_radii = isinstance(system.lens, Axisymmetric) and camera.trace.map == "exact" and not camera.centred
+    if not same_radii or camera.size * camera.oversample > _LARGEST_CONSTANT:
+        return points()
+    with jax.ensure_compile_time_eval():
+        x, y = jnp.broadcast_arrays(*points())
+    return x, y
 
 
 def _check_single(system: System) -> None:
@@ -145,13 +165,13 @@ def shift(system: System, camera: Camera, *, whole: Array | bool = False) -> Arr
 def image_about(system: System, camera: Camera, centre: Array, *, whole: Array | bool = False) -> Array:
     """As `image`, with `centre` (2,), seen from the lens [px], in the middle."""
     _check_single(system)
-    x, y = pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
+    x, y = _points(system, camera)
     if camera.centred:
         # The barrier keeps XLA from spreading what makes the centre and the system through the image's own loop.
         system, centre = jax.lax.optimization_barrier((system, centre))
         x, y = x + centre[0], y + centre[1]
     bright, inside = light(system, x, y, trace=camera.trace)
-    kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, (y.size, x.size))
+    kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, (y.shape[0], x.shape[1]))
     bright = kept_where(kept, bright)
     if bright.ndim == 3:
         colours = [block_mean(bright[..., k], camera.oversample) for k in range(3)]
