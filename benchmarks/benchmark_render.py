@@ -279,18 +279,26 @@ def report(rows: list[Row], taken: list[np.ndarray], *, as_json: bool) -> None:
 
 
 def compared(rows: list[Row], taken: list[np.ndarray]) -> None:
-    """How many times the other simulators' rate."""
-    rate: dict[str, float] = {}
-    for row, times in zip(rows, taken, strict=True):
-        rate[row.name] = max(rate.get(row.name, 0.0), row.images / float(np.median(times)))
+    """How many times the other simulators' rate: the range over three parts of the run."""
+
+    def rates(part: int) -> dict[str, float]:
+        rate: dict[str, float] = {}
+        for row, times in zip(rows, taken, strict=True):
+            some = np.array_split(times, 3)[part] if len(times) >= 3 else times
+            rate[row.name] = max(rate.get(row.name, 0.0), row.images / float(np.median(some)))
+        return rate
+
+    parts = [rates(part) for part in range(3)]
     lines = []
-    for name, value in rate.items():
+    for name in parts[0]:
         for peer in ("cosmosim", "lenstronomy", "jaxtronomy", "caustics"):
-            other = rate.get(f"{peer} {name}")
-            if other:
-                lines.append(f"  {name:34}{value:10.4g}{value / other:10.3g} × {peer} ({other:.4g})")
+            other = f"{peer} {name}"
+            if other in parts[0]:
+                ratios = [rate[name] / rate[other] for rate in parts]
+                own, their = (float(np.median([rate[key] for rate in parts])) for key in (name, other))
+                lines.append(f"  {name:34}{own:10.4g}   {min(ratios):.3g} … {max(ratios):.3g} × {peer} ({their:.4g})")
     if lines:
-        print("\nbest of the batch sizes, images/s\n" + "\n".join(lines))
+        print("\nbest of the batch sizes, images/s; ranges over three parts of the run\n" + "\n".join(lines))
 
 
 def scaling(repeats: int, out: Path) -> None:

@@ -91,8 +91,8 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[i
             parts = [_apart(_exact(scenes[i], lookup)) for i in filled]
             stacked = _stacked([numbers for numbers, _ in parts], np.float64 if double else np.float32)
             with jax.enable_x64(True) if double else nullcontext():
-                made = _draw(stacked, parts[0][1], systems.camera_of(first), lookup, first.imagesize if first.sampled else 0)
-                drawn, centres = (np.asarray(a) for a in made)
+                result = _draw(stacked, parts[0][1], systems.camera_of(first), lookup, first.imagesize if first.sampled else 0)
+                drawn, centres = (np.asarray(a) for a in result)
             for k, i in enumerate(chunk):
                 yield Rendered(i, drawn[k], centres[k])
 
@@ -189,8 +189,8 @@ def expansions(scenes: Sequence[Scene], centres: np.ndarray, *, only: Collection
             places = np.array([(scenes[i].x, scenes[i].y) for i in filled], np.float64)
             about = None if first.xireference else centres[np.asarray(filled)].astype(np.float64)
             with jax.enable_x64(True):
-                found = _expanded(lens, places, about, first.nterms, first.imagesize if first.sampled else 0)
-                parts = [np.asarray(a) for a in found]
+                result = _expanded(lens, places, about, first.nterms, first.imagesize if first.sampled else 0)
+                parts = [np.asarray(a) for a in result]
             for k, i in enumerate(chunk):
                 yield Amplitudes(i, *(part[k] for part in parts))
 

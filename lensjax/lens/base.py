@@ -68,11 +68,11 @@ def unit(x: Array, y: Array) -> tuple[Array, Array]:
 
 @unit.defjvp
 def _unit_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    def told_apart(x: Array, y: Array) -> tuple[Array, Array]:
+    def by_cases(x: Array, y: Array) -> tuple[Array, Array]:
         inverse = safe_norm(x, y)[1]
         return x * inverse, y * inverse
 
-    return jax.jvp(told_apart, primals, tangents)
+    return jax.jvp(by_cases, primals, tangents)
 
 
 def hessian(lens: Lens, x: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -63,7 +63,7 @@ class Sampled:
 
     def cell(self, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
         """(row, column) of the cell that holds a point, and the place (down, along) in it, 0…1; beyond the grid the outermost
-        cell's polynomial goes on."""
+        cell's polynomial continues."""
         step = 2.0 * self.half / self.n
         along, down = (x + self.half) / step, (self.half - y) / step
         column = jax.lax.stop_gradient(jnp.clip(jnp.floor(along), 0, self.n - 2))

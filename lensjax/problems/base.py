@@ -43,9 +43,9 @@ class Problem:
         decode: encoding (..., E) → parameters (..., P), the canonical one of the equivalent sets.
         to_system: encoding (E,) → System.
         equivalents: parameters (..., P) → (K, ..., P), all discrete sets of parameters with the same image.
-        canonical: parameters (..., P) → (..., P), with the numbers that no image can tell set to their convention.
+        canonical: parameters (..., P) → (..., P), with the numbers that no image identifies set to their convention.
         is_round: parameters (..., P) → (...,) whether the source is round, so that theta means nothing.
-        without_image: names of the parameters that no image of this problem can tell.
+        without_image: names of the parameters that no image of this problem identifies.
         from_system: System → parameters (P,), the canonical set.
         lens_of: (g, |ξ|) → lens, see `observables`.
         theta_e: parameters (..., P) → Einstein radius in the image [px].
@@ -197,5 +197,5 @@ def decode_ellipse(log_size: Array, e1: Array, e2: Array) -> tuple[Array, Array,
 
 
 def identity(params: Array) -> Array:
-    """The parameters as they are: an image tells them all."""
+    """The parameters as they are: an image identifies all."""
     return params

@@ -5,7 +5,7 @@ Its prior, uniform with both ends included, whole numbers in the original:
     chi 30…70 (percent);  sigma 1…60 px;  sigma2 1…40 px;  theta 0…179°
     einsteinR 10…50 px;  phi 0…359°;  R einsteinR…100 px;  x = R cos phi, y = R sin phi
 
-The image depends on einsteinR and chi through θ_E = einsteinR / chi alone: neither can be told from it. Estimates state them for
+The image depends on einsteinR and chi through θ_E = einsteinR / chi alone: no image identifies either. Estimates state them for
 chi = ½, with infinite errors, and are compared after einsteinR has been brought to chi = ½.
 """
 

@@ -40,16 +40,16 @@ def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: i
         return _of_isothermal(u, v, nu, nv, lens.theta_e, lens.f, level.potential, level.deflection, order)
     if isinstance(lens, Shear | Sheet):
         ax, ay = lens.deflection(x, y)
-        found = [lens.potential(x, y), nx * ax + ny * ay, lens.potential(nx, ny)]
-        return _stacked(found, order)
+        coefficients = [lens.potential(x, y), nx * ax + ny * ay, lens.potential(nx, ny)]
+        return _stacked(coefficients, order)
     if isinstance(lens, Sampled):
         return _of_sampled(lens, x, y, nx, ny, order)
     return _by_jet(lens, x, y, nx, ny, order)
 
 
-def _stacked(found: list[Array], order: int) -> Array:
-    found = found[: order + 1]
-    return jnp.stack(found + [jnp.zeros_like(found[0])] * (order + 1 - len(found)), axis=-1)
+def _stacked(coefficients: list[Array], order: int) -> Array:
+    coefficients = coefficients[: order + 1]
+    return jnp.stack(coefficients + [jnp.zeros_like(coefficients[0])] * (order + 1 - len(coefficients)), axis=-1)
 
 
 def _of_point_mass(lens: PointMass, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
@@ -83,7 +83,7 @@ def _of_isothermal(
     a0, a1, a2 = u * u + f2 * v * v, 2.0 * (u * nu + f2 * v * nv), nu * nu + f2 * nv * nv
     b0, b1, b2 = u * u + v * v, 2.0 * (u * nu + v * nv), nu * nu + nv * nv
     au, av = deflection(u, v)
-    found = [potential(u, v), nu * au + nv * av]
+    coefficients = [potential(u, v), nu * au + nv * av]
     strength = theta_e * jnp.sqrt(f) * (u * nv - v * nu) ** 2
     root = 1.0 / jnp.sqrt(a0)
     first = root / b0
@@ -100,7 +100,7 @@ def _of_isothermal(
     k = jnp.arange(2, order + 1, dtype=a0.dtype)
     curved = jnp.concatenate([first[None], rest])[: order - 1]
     curved = strength[..., None] * jnp.moveaxis(curved, 0, -1) / (k * (k - 1.0))
-    return jnp.concatenate([jnp.stack(found, axis=-1), curved], axis=-1)[..., : order + 1]
+    return jnp.concatenate([jnp.stack(coefficients, axis=-1), curved], axis=-1)[..., : order + 1]
 
 
 def _of_sampled(lens: Sampled, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
@@ -137,14 +137,14 @@ def _by_jet(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, order: int) ->
             (jnp.zeros_like(x),),
             ([jnp.ones_like(x)] + [jnp.zeros_like(x)] * (order - 1),),
         )
-        found, factorial = [value], 1.0
+        coefficients, factorial = [value], 1.0
         for k, derivative in enumerate(derivatives, start=1):
             factorial *= k
-            found.append(derivative / factorial)
-        return jnp.stack(found)
+            coefficients.append(derivative / factorial)
+        return jnp.stack(coefficients)
 
-    coefficients: Array = jnp.vectorize(line, signature="(),(),(),()->(k)")(x, y, nx, ny)
-    return coefficients
+    line_coefficients: Array = jnp.vectorize(line, signature="(),(),(),()->(k)")(x, y, nx, ny)
+    return line_coefficients
 
 
 def directions(terms: int) -> np.ndarray:

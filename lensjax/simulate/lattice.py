@@ -131,8 +131,8 @@ def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera
     row, column = jnp.floor(n / 2 - by), jnp.floor(bx + n / 2)
     kept = kept & (row >= 0) & (row <= last) & (column >= 0) & (column <= last)
     at = [jnp.where(kept, number, 0).astype(jnp.int32) for number in (row, column)]
-    found = raster[at[0], at[1]]
-    return jnp.where(kept[..., None] if found.ndim == 3 else kept, found, 0.0)
+    level = raster[at[0], at[1]]
+    return jnp.where(kept[..., None] if level.ndim == 3 else kept, level, 0.0)
 
 
 def _reference(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
@@ -149,8 +149,8 @@ def _reference(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
         return (count < _PATIENCE) & (safe_norm(*(at - before))[0] >= _NEAR)
 
     count = jnp.int32(1)
-    _, _, found = jax.lax.while_loop(moving, lambda state: (state[0] + 1, state[2], mapped(state[2])), (count, eta, mapped(eta)))
-    return found[0], found[1]
+    _, _, xi = jax.lax.while_loop(moving, lambda state: (state[0] + 1, state[2], mapped(state[2])), (count, eta, mapped(eta)))
+    return xi[0], xi[1]
 
 
 def _off_centres(lens: Lens, x: Array, y: Array) -> Array:
