@@ -6,6 +6,8 @@ import os
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import jax  # noqa: E402
+import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 import lensjax  # noqa: E402, F401  sets XLA's flags, which count only before JAX looks for its devices
@@ -13,3 +15,16 @@ import lensjax  # noqa: E402, F401  sets XLA's flags, which count only before JA
 # The first example of a test compiles, so there is no deadline; the same examples every time.
 settings.register_profile("lensjax", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("lensjax")
+
+STRICT = ("lens", "source")
+"""Folders of tests that run without implicit promotion of types."""
+
+
+@pytest.fixture(autouse=True)
+def strict_types(request):
+    """Mixed types, such as float32 with float64, are an error where the folder's code is free of them."""
+    if request.path.parent.name not in STRICT:
+        yield
+        return
+    with jax.numpy_dtype_promotion("strict"):
+        yield

@@ -72,7 +72,7 @@ class Sampled:
 
     def polynomial(self, row: Array, column: Array) -> Array:
         """(..., 6, 6): coefficients of ψ in a cell, of down^i along^j."""
-        window = jnp.arange(6)
+        window = jnp.arange(6, dtype=row.dtype)
         local = self.coefficients[row[..., None, None] + window[:, None], column[..., None, None] + window]
         basis = jnp.asarray(_BASIS, self.coefficients.dtype)
         return jnp.einsum("ia,...ab,jb->...ij", basis, local, basis, precision="highest")

@@ -211,7 +211,7 @@ def _turned(level: Array, theta: Array) -> Array:
 def _moved(level: Array, by: Array) -> Array:
     """The picture with the point `by` (x, y) [px] in its middle."""
     n = level.shape[0]
-    row, column = jnp.meshgrid(jnp.arange(n) - by[1], jnp.arange(n) + by[0], indexing="ij")
+    row, column = jnp.meshgrid(jnp.arange(n, dtype=by.dtype) - by[1], jnp.arange(n, dtype=by.dtype) + by[0], indexing="ij")
     return jnp.round(_between(level, row, column))
 
 

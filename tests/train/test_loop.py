@@ -34,7 +34,7 @@ class Small(nn.Module):
         return nn.Dense(self.num_outputs)(x)
 
 
-def cheap_batch(problem, key, step, *, batch_size, targets="encoded"):
+def cheap_batch(problem, key, step, *, batch_size, targets="encoded", mixed=False):
     low, high = (jnp.array([getattr(p, end) for p in problem.parameters]) for end in ("low", "high"))
     draw = jax.random.uniform(jax.random.fold_in(key, step), (batch_size, len(problem.parameters)))
     params = jnp.abs(low + (high - low) * draw)
