@@ -51,7 +51,11 @@ def logits(name: str, side: int) -> np.ndarray:
     return np.asarray(jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image))[0]
 
 
-@pytest.mark.parametrize("name", REFERENCE)
+FIRST = {next((name for name in family.VARIANTS if name in REFERENCE), "") for family in models.FAMILIES}
+"""A network of each family, whose size the quick suite compares."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in FIRST else pytest.mark.slow) for n in REFERENCE])
 def test_as_many_parameters_as_torchvision(name):
     found = torch_weights.shapes(name, num_outputs=1000, in_channels=3, image_size=REFERENCE[name]["side"])
     assert sum(leaf.size for path, leaf in found.items() if path[0] == "params") == REFERENCE[name]["parameters"]
