@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -19,7 +20,8 @@ def deflection(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
     """α = θ_E² ν/|ν|² [px]; 1e4 θ_E² along +x at the centre, where it diverges: no light comes from that far."""
     inverse = safe_norm(x, y)[1]
     scale = (theta_e * inverse) ** 2
-    return jnp.where(inverse > 0, scale * x, theta_e**2 / CENTRE**0.5), scale * y
+    far = jax.lax.stop_gradient(theta_e) ** 2 / CENTRE**0.5  # derivatives there are of no use, and a sum over all pixels
+    return jnp.where(inverse > 0, scale * x, far), scale * y
 
 
 def convergence(x: Array, y: Array, theta_e: Array) -> Array:
