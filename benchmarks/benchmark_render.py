@@ -1,19 +1,19 @@
-"""How many images a second are rendered, beside a kernel written by hand and beside other simulators, in one run.
+"""Rendering rates in images a second, beside those of a kernel written by hand and of other simulators, in one run.
 
     python benchmarks/benchmark_render.py [--json] [--repeats 15] [--batch 16] [--only sie] [--no-peers]
     python benchmarks/benchmark_render.py --against DIR [--repeats 5]
     python benchmarks/benchmark_render.py --scaling [--out docs/scaling.png]
 
-Every row is the median of `repeats` calls after two to warm up, each waited for (block_until_ready); float32. The rows take turns, so
-that what else the machine does meets all alike; "best" is the quickest call. The source is an elliptical Gaussian.
+Every row is the median of `repeats` calls after two to warm up, each complete (block_until_ready); float32. The rows take turns, so
+that other load on the machine affects all of them; "best" is the quickest call. The source is an elliptical Gaussian.
 
 image                the whole grid about the lens; roulettes are dark outside their region of convergence
 gradient             value and gradient of a mean squared residual by all parameters, `jax.lax.map` over the batch (by `vmap` where named)
-sis2023, pm2022      as the data sets are made: the centre of light of a 1000×1000 canvas comes to the middle
+sis2023, pm2022      as in the data sets: the centre of light of a 1000×1000 canvas is moved to the middle
 
-Other simulators (benchmarks/peers.py) are measured too where they are installed. GB/s: what must at least be written, the images;
-GFLOP/s: XLA's own count of operations, without those of exp, log and roots; both as shares of what the machine does in a copy and
-in a matrix product of the same run. --against: this checkout's rows beside those of another one, such as the commit before
+Other simulators (benchmarks/peers.py) are measured too where they are installed. GB/s: the rate of writing the images;
+GFLOP/s: XLA's own count of operations, without those of exp, log and roots. Both are also fractions of the rates of a copy and of a
+matrix product in the same run. --against: this checkout's rows beside those of another one, such as the commit before
 (`git worktree add DIR HEAD~1`), each in a process of its own; rounds of the two alternate. --scaling: how the cost grows with terms,
 image size, members of a cluster and batch. Rates differ from run to run: state the range of three runs.
 """
@@ -53,13 +53,13 @@ COSMOSIM_REPEATS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """What is timed.
+    """One timed function.
 
     Attributes:
-        name: what it is called.
-        images: in one call.
+        name: name in the table.
+        images: images of one call.
         call: a function of no arguments.
-        work: the compiled program, of which XLA counts the operations; None where there is none.
+        work: the compiled program, whose operations XLA counts; None for other simulators.
         repeats: calls at most.
     """
 
@@ -71,7 +71,7 @@ class Row:
 
 
 def by_hand(params: Array, x: Array, y: Array) -> Array:
-    """The least that an SIS and an elliptical Gaussian take: (x, y, θ_E, ·, ·, σ, σ₂/σ, θ) on full grids x, y (n, n)."""
+    """An SIS and an elliptical Gaussian with the least operations: (x, y, θ_E, ·, ·, σ, σ₂/σ, θ) on full grids x, y (n, n)."""
     sx, sy, theta_e, _, _, sigma, narrow, theta = params
     scale = theta_e / jnp.sqrt(x * x + y * y + 1e-12)
     bx, by = x - scale * x - sx, y - scale * y - sy
@@ -88,7 +88,7 @@ def draw(n: int) -> np.ndarray:
 
 
 def lens_of(kind: str, row: Array) -> Lens:
-    """One of the lenses that are timed; "cluster N" has N members, SIE and SIS in turn, on a ring."""
+    """One of the timed lenses; "cluster N" has N members, SIE and SIS in turn, on a ring."""
     if kind == "SIE":
         return SIE(row[2], row[3], row[4])
     if kind in ("SIS", "PM"):
@@ -110,12 +110,12 @@ def image_of(kind: str, camera: Camera) -> Callable[[Array], Array]:
     return image
 
 
-def slopes_of(image: Callable[[Array], Array]) -> Callable[[Array, Array], tuple[Array, Array]]:
+def value_and_gradient(image: Callable[[Array], Array]) -> Callable[[Array, Array], tuple[Array, Array]]:
     """Value and gradient of a mean squared residual."""
     return jax.value_and_grad(lambda row, target: jnp.square(image(row) - target).mean())
 
 
-def one_and_many(name: str, image: Callable[[Array], Array], params: Array, batches: tuple[int, ...]) -> list[Row]:
+def image_rows(name: str, image: Callable[[Array], Array], params: Array, batches: tuple[int, ...]) -> list[Row]:
     """Rows for one image and for batches."""
     batched = jax.jit(lambda rows: simulate.in_chunks(image, rows))
     rows = [compiled(name, 1, jax.jit(image), params[0])]
@@ -130,7 +130,7 @@ def compiled(name: str, images: int, function: Any, *inputs: Any) -> Row:
 
 def gradients(name: str, image: Callable[[Array], Array], params: Array, target: Array, batch: int, *, vmap: bool = False) -> list[Row]:
     """Rows for gradients, one by one and mapped over a batch."""
-    step = slopes_of(image)
+    step = value_and_gradient(image)
     mapped = jax.jit(lambda rows, target: jax.lax.map(lambda row: step(row, target), rows))
     rows = [compiled(f"{name} gradient", 1, jax.jit(step), params[0], target)]
     rows.append(compiled(f"{name} gradient", batch, mapped, params[:batch], target))
@@ -139,58 +139,58 @@ def gradients(name: str, image: Callable[[Array], Array], params: Array, target:
     return rows
 
 
-def given_grid(method: str, terms: int = 50, *, size: int = SIZE) -> Camera:
-    """A camera that looks at the lens."""
+def lens_camera(method: str, terms: int = 50, *, size: int = SIZE) -> Camera:
+    """A camera centred on the lens."""
     return Camera(trace=Trace.named(method, terms=terms), size=size, field=size, canvas=size, centred=False)
 
 
 KINDS = (
-    ("sis raytrace", "SIS", given_grid("raytrace")),
-    ("sis ring", "SIS", given_grid("ring")),
-    ("sis roulette 5", "SIS", given_grid("roulette", 5)),
-    ("sis roulette 50", "SIS", given_grid("roulette", 50)),
-    ("pm raytrace", "PM", given_grid("raytrace")),
-    ("pm roulette 50", "PM", given_grid("roulette", 50)),
-    ("sie raytrace", "SIE", given_grid("raytrace")),
-    ("sie roulette 5", "SIE", given_grid("roulette", 5)),
-    ("sie roulette 50", "SIE", given_grid("roulette", 50)),
-    ("cluster of 3 raytrace", "cluster 3", given_grid("raytrace")),
+    ("sis raytrace", "SIS", lens_camera("raytrace")),
+    ("sis ring", "SIS", lens_camera("ring")),
+    ("sis roulette 5", "SIS", lens_camera("roulette", 5)),
+    ("sis roulette 50", "SIS", lens_camera("roulette", 50)),
+    ("pm raytrace", "PM", lens_camera("raytrace")),
+    ("pm roulette 50", "PM", lens_camera("roulette", 50)),
+    ("sie raytrace", "SIE", lens_camera("raytrace")),
+    ("sie roulette 5", "SIE", lens_camera("roulette", 5)),
+    ("sie roulette 50", "SIE", lens_camera("roulette", 50)),
+    ("cluster of 3 raytrace", "cluster 3", lens_camera("raytrace")),
 )
 
 
 def own_rows(batch: int, only: str) -> list[Row]:
-    """What LensJAX does, after the kernel written by hand."""
+    """Rows of LensJAX, after the kernel written by hand."""
     params, batches = jnp.asarray(draw(64)), (batch, 64)
     full = [jnp.broadcast_to(axis, (SIZE, SIZE)) for axis in pixel_points(SIZE, SIZE)]
     rows: list[Row] = []
 
-    def wanted(name: str) -> bool:
+    def selected(name: str) -> bool:
         return only in name
 
-    if wanted("sis by hand"):
+    if selected("sis by hand"):
         rows += [compiled("sis by hand image", n, jax.jit(jax.vmap(by_hand, (0, None, None))), params[:n], *full) for n in (1, *batches)]
-        # XLA takes the square root of a grid that all share once a batch. Where each image has a centre of its own it cannot.
+        # XLA computes the square root of a common grid once a batch. With a centre for each image it cannot.
         moved = jax.jit(jax.vmap(lambda row, x, y: by_hand(row, x + row[0], y + row[1]), (0, None, None)))
         rows += [compiled("sis by hand, own grid image", n, moved, params[:n], *full) for n in (1, *batches)]
     for name, kind, camera in KINDS:
-        if wanted(name):
-            rows += one_and_many(f"{name} image", image_of(kind, camera), params, batches)
+        if selected(name):
+            rows += image_rows(f"{name} image", image_of(kind, camera), params, batches)
     for name, method in (("sis2023", "raytrace"), ("sis2023", "roulette"), ("pm2022", "roulette")):
         problem = problems.get(name, method=method)
         terms = f" {problem.camera.trace.terms}" * (method == "roulette")
-        if wanted(f"{name} {method}"):
-            rows += one_and_many(f"{name} {method}{terms} image", problem.render, problem.sample(jax.random.key(0), 64), batches)
-    if wanted("sis by hand"):
+        if selected(f"{name} {method}"):
+            rows += image_rows(f"{name} {method}{terms} image", problem.render, problem.sample(jax.random.key(0), 64), batches)
+    if selected("sis by hand"):
         rows += gradients("sis by hand", lambda row: by_hand(row, *full), params, by_hand(params[1], *full), batch, vmap=True)
     for name, kind, camera in KINDS:
-        if wanted(name) and "ring" not in name:
+        if selected(name) and "ring" not in name:
             image = image_of(kind, camera)
             rows += gradients(name, image, params, jax.jit(image)(params[1]), batch, vmap=name.endswith("raytrace"))
     return rows
 
 
 def peer_rows(batch: int, only: str) -> list[Row]:
-    """What other simulators do."""
+    """Rows of other simulators."""
     params = jnp.asarray(draw(64))
     rows: list[Row] = []
     for name in ("jaxtronomy", "caustics"):
@@ -223,16 +223,16 @@ def times_s(rows: list[Row], repeats: int) -> list[np.ndarray]:
     for row in rows:
         for _ in range(2 if row.repeats > COSMOSIM_REPEATS else 1):
             row.call()
-    taken: list[list[float]] = [[] for _ in rows]
+    times: list[list[float]] = [[] for _ in rows]
     for repeat in tqdm(range(repeats), unit="round", disable=None, leave=False):
-        for mine, row in zip(taken, rows, strict=True):
+        for row_times, row in zip(times, rows, strict=True):
             if repeat < row.repeats:
                 if row.repeats > COSMOSIM_REPEATS:
                     row.call()  # what ran before has filled caches and freed memory
                 began = time.perf_counter()
                 row.call()
-                mine.append(time.perf_counter() - began)
-    return [np.array(mine) for mine in taken]
+                row_times.append(time.perf_counter() - began)
+    return [np.array(row_times) for row_times in times]
 
 
 def machine() -> tuple[float, float]:
@@ -246,8 +246,8 @@ def machine() -> tuple[float, float]:
 
 
 def operations(row: Row) -> float:
-    """XLA's count of arithmetic operations an image; NaN where it has none. A loop's body is counted once, so that those of batches in
-    loops are not asked for."""
+    """XLA's count of arithmetic operations an image; NaN without one. It counts a loop's body once, so do not use it for batches in
+    loops."""
     counted = row.work.cost_analysis() if row.work is not None else None
     return counted.get("flops", math.nan) / row.images if counted else math.nan
 
@@ -259,7 +259,7 @@ def report(rows: list[Row], taken: list[np.ndarray], *, as_json: bool) -> None:
     if not as_json:
         print(f"{SIZE}×{SIZE} float32 on {device}, jax {jax.__version__}; {peers.tally() or 'no other simulator installed'}")
         print(f"copy {bandwidth:.1f} GB/s, matrix product {arithmetic:.0f} GFLOP/s\n")
-        print(f"{'':44}{'batch':>6}{'ms/image':>10}{'images/s':>10}{'best':>8}{'GB/s':>7}{'share':>7}{'GFLOP/s':>9}{'share':>7}")
+        print(f"{'':44}{'batch':>6}{'ms/image':>10}{'images/s':>10}{'best':>8}{'GB/s':>7}{'of max':>7}{'GFLOP/s':>9}{'of max':>7}")
     for row, times in zip(rows, taken, strict=True):
         each, best = np.median(times) / row.images, times.min() / row.images
         written = 4 * SIZE * SIZE / each / 1e9 if "gradient" not in row.name and row.work is not None else math.nan
@@ -273,19 +273,19 @@ def report(rows: list[Row], taken: list[np.ndarray], *, as_json: bool) -> None:
             print(json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in numbers.items()}), flush=True)
             continue
         line = f"{row.name:44}{row.images:6d}{1e3 * each:10.3f}{1 / each:10.4g}{1 / best:8.4g}"
-        shares = ((written, bandwidth, 7), (flops, arithmetic, 9))
-        line += "".join("" if math.isnan(v) else f"{v:{w}.1f}{v / of:7.0%}" for v, of, w in shares)
+        fractions = ((written, bandwidth, 7), (flops, arithmetic, 9))
+        line += "".join("" if math.isnan(v) else f"{v:{w}.1f}{v / of:7.0%}" for v, of, w in fractions)
         print(line, flush=True)
 
 
 def compared(rows: list[Row], taken: list[np.ndarray]) -> None:
-    """How many times the other simulators' rate: the range over three parts of the run."""
+    """Prints LensJAX's rates over those of the other simulators: the range over three parts of the run."""
 
     def rates(part: int) -> dict[str, float]:
         rate: dict[str, float] = {}
         for row, times in zip(rows, taken, strict=True):
-            some = np.array_split(times, 3)[part] if len(times) >= 3 else times
-            rate[row.name] = max(rate.get(row.name, 0.0), row.images / float(np.median(some)))
+            chosen = np.array_split(times, 3)[part] if len(times) >= 3 else times
+            rate[row.name] = max(rate.get(row.name, 0.0), row.images / float(np.median(chosen)))
         return rate
 
     parts = [rates(part) for part in range(3)]
@@ -302,7 +302,7 @@ def compared(rows: list[Row], taken: list[np.ndarray]) -> None:
 
 
 def scaling(repeats: int, out: Path) -> None:
-    """How the cost of an image grows; a table and a figure."""
+    """The cost of an image by terms, size, members and batch; a table and a figure."""
     import matplotlib.pyplot as plt
 
     params = jnp.asarray(draw(256))
@@ -316,19 +316,19 @@ def scaling(repeats: int, out: Path) -> None:
     with tqdm(desc="compiling", unit="program", disable=None, leave=False) as bar:
         for kind in ("SIS", "SIE", "PM"):
             for terms in (1, 2, 5, 10, 20, 50, 100):
-                add("terms", f"{kind.lower()} roulette", terms, kind, given_grid("roulette", terms))
+                add("terms", f"{kind.lower()} roulette", terms, kind, lens_camera("roulette", terms))
                 bar.update()
         for size in (100, 200, 400, 800, 1600):
             for kind, method in (("SIS", "raytrace"), ("SIE", "raytrace"), ("SIS", "roulette")):
-                add("pixels on a side", f"{kind.lower()} {method}", size, kind, given_grid(method, size=size), batch=4)
+                add("pixels on a side", f"{kind.lower()} {method}", size, kind, lens_camera(method, size=size), batch=4)
                 bar.update()
         for members in (1, 2, 4, 8, 16, 32, 64):
-            add("members", "cluster raytrace", members, f"cluster {members}", given_grid("raytrace"), batch=4)
-            add("members", "cluster roulette 5", members, f"cluster {members}", given_grid("roulette", 5), batch=4)
+            add("members", "cluster raytrace", members, f"cluster {members}", lens_camera("raytrace"), batch=4)
+            add("members", "cluster roulette 5", members, f"cluster {members}", lens_camera("roulette", 5), batch=4)
             bar.update(2)
         for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256):
             for kind, method in (("SIS", "raytrace"), ("SIE", "raytrace"), ("SIS", "roulette")):
-                add("batch", f"{kind.lower()} {method}", batch, kind, given_grid(method), batch=batch)
+                add("batch", f"{kind.lower()} {method}", batch, kind, lens_camera(method), batch=batch)
                 bar.update()
     flat = [(axis, label, at, row) for axis, lines in series.items() for label, points in lines.items() for at, row in points]
     taken = times_s([row for *_, row in flat], repeats)
@@ -389,10 +389,10 @@ class Worker:
             [sys.executable, "-c", _WORKER, str(script), str(batch), only],
             env=os.environ | {"PYTHONPATH": str(checkout)}, cwd=checkout, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
-        self.rows = [(str(name), int(images)) for name, images in self._answer()]
+        self.rows = [(str(name), int(images)) for name, images in self._read()]
         self.times: list[list[float]] = []
 
-    def _answer(self) -> Any:
+    def _read(self) -> Any:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
 
@@ -401,7 +401,7 @@ class Worker:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        self.times.append(self._answer())
+        self.times.append(self._read())
 
     def close(self) -> None:
         """Ends the process."""
@@ -409,7 +409,7 @@ class Worker:
 
 
 def against(checkout: Path, *, batch: int, only: str, repeats: int) -> None:
-    """A table of this checkout's rows beside another's: how many times its rate."""
+    """A table of this checkout's rows beside another's, with the ratios of the rates."""
     workers = [Worker(Path(__file__).parents[1], batch, only), Worker(checkout, batch, only)]
     for repeat in tqdm(range(repeats), unit="round", disable=None, leave=False):
         for worker in workers if repeat % 2 == 0 else workers[::-1]:
@@ -437,10 +437,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     parser.add_argument("--repeats", type=int, default=15, help="timed calls a row (default 15)")
     parser.add_argument("--batch", type=int, default=16, help="images in a batch (default 16)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only the rows whose name has this in it")
-    parser.add_argument("--no-peers", action="store_true", help="leaves other simulators out")
-    parser.add_argument("--against", type=Path, metavar="DIR", help="beside the rows of another checkout, in place of other simulators")
-    parser.add_argument("--scaling", action="store_true", help="how the cost grows, in place of the table")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the rows whose name contains TEXT")
+    parser.add_argument("--no-peers", action="store_true", help="leave other simulators out")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="compare with another checkout, in place of other simulators")
+    parser.add_argument("--scaling", action="store_true", help="measure how the cost grows, in place of the table")
     parser.add_argument("--out", type=Path, default=Path("results/scaling.png"), help="figure of --scaling")
     options = parser.parse_args()
     if options.scaling:

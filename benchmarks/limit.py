@@ -1,11 +1,11 @@
-"""How near the refined parameters come to what the pixels hold: fresh images of a problem, estimated and refined.
+"""Errors of refined parameters against the Cramér–Rao bound, for fresh images of a problem.
 
     python benchmarks/limit.py [--n 1000] [--no-network] [--method roulette|ring|raytrace] [--out results/limit]
 
 Prints, per parameter and over all: the error up to symmetry as mean, median and in units of each image's Cramér–Rao
-bound (z), for the network alone, for least squares and for the interval fit; the share of images with z < 5; violated
+bound (z), for the network alone, for least squares and for the interval fit; the fraction of images with z < 5; violated
 pixels; how often the certified bounds contain the truth; and the time of each stage. Images are rendered in float64 and
-rounded to 8 bit; the place of the whole image is fitted along. Writes OUT.csv, a row an image, and OUT.png.
+rounded to 8 bit; the place of the whole image is fitted too. Writes OUT.csv, one row for each image, and OUT.png.
 """
 
 import argparse
@@ -29,7 +29,7 @@ CHUNK = 48
 
 
 def contains(problem: Problem, solution: Solution, truth: np.ndarray) -> np.ndarray:
-    """Whether the certified bounds hold one of the truth's equivalent sets (N,); False where there are none."""
+    """Whether the certified bounds contain one of the truth's equivalent sets (N,); False without bounds."""
     held = np.zeros(len(truth), bool)
     for other in np.asarray(problem.equivalents(jnp.asarray(truth))):
         inside = np.ones(len(truth), bool)
@@ -45,7 +45,7 @@ def contains(problem: Problem, solution: Solution, truth: np.ndarray) -> np.ndar
 
 
 def table(problem: Problem, errors: dict[str, np.ndarray], bound: np.ndarray) -> str:
-    """One block a quantity, one row an estimator, one column a parameter."""
+    """One block for each quantity, one row for each estimator, one column for each parameter."""
     lines = []
 
     def block(title: str, of: dict[str, np.ndarray]) -> None:
@@ -65,7 +65,7 @@ def table(problem: Problem, errors: dict[str, np.ndarray], bound: np.ndarray) ->
     )
     block("median z / 0.674", {k: np.nanmedian(v / finite, axis=0) / NORMAL_MEDIAN for k, v in absolute.items()})
     block(
-        "share of images with z < 5",
+        "fraction of images with z < 5",
         {k: np.nanmean(np.where(np.isnan(v / finite), np.nan, v / finite < 5.0), axis=0) for k, v in absolute.items()},
     )
     return "\n".join(lines)
@@ -77,17 +77,17 @@ def main() -> None:
     parser.add_argument("--problem", default="sis2023", choices=problems.names())
     parser.add_argument("--n", type=int, default=1000, help="images (default 1000)")
     parser.add_argument("--seed", type=int, default=2023)
-    parser.add_argument("--method", default="roulette", help="how the images are made (default: as the thesis)")
+    parser.add_argument("--method", default="roulette", help="how the images are rendered (default: as the thesis did)")
     parser.add_argument("--no-network", action="store_true", help="start from image moments alone")
     parser.add_argument("--weights", default=None, help="folder of weights (default: the packaged ones)")
     parser.add_argument("--no-least-squares", action="store_true", help="leave out the run without the interval fit")
     parser.add_argument("--out", type=Path, default=Path("results/limit"), help="OUT.csv and OUT.png")
     arguments = parser.parse_args()
 
-    made = problems.get(arguments.problem, method=arguments.method)
+    rendering = problems.get(arguments.problem, method=arguments.method)
     problem = problems.get(arguments.problem)
-    truth, images = stream.exact_images(made, jax.random.key(arguments.seed), arguments.n)
-    bound = cramer_rao(made, truth)
+    truth, images = stream.exact_images(rendering, jax.random.key(arguments.seed), arguments.n)
+    bound = cramer_rao(rendering, truth)
     network, seconds = None, {}
     if not arguments.no_network:
         estimator = estimate.load(arguments.weights, problem=arguments.problem)
@@ -127,7 +127,7 @@ def main() -> None:
             raw = np.abs(metrics.raw_error(value, truth, problem=problem))
             each = "  ".join(f"{p} {v:.3f}" for p, v in zip(problem.names, raw.mean(axis=0), strict=True))
             print(f"the thesis's raw error, {name}: {raw.mean():.3f}   ({each})")
-    print(f"interval fit found:                     {np.mean([k == 'interval' for k in solution.kind]):8.2%}")
+    print(f"images with an interval fit:            {np.mean([k == 'interval' for k in solution.kind]):8.2%}")
     print(f"no violated pixel:                      {(solution.violated == 0).mean():8.2%}")
     print(f"z < 5 in x, y and einsteinR:            {well.mean():8.2%}")
     print(f"certified bounds contain the truth:     {held.mean():8.2%} of all images")
@@ -155,7 +155,7 @@ def main() -> None:
 
 
 def _figure(problem: Problem, errors: dict[str, np.ndarray], bound: np.ndarray, path: Path) -> None:
-    """How z is spread, estimator by estimator."""
+    """Histograms of z for each estimator."""
     figure, axes = plt.subplots(2, -(-len(problem.names) // 2), figsize=(11, 6), layout="constrained", sharey=True)
     edges = np.logspace(-4, 4, 65)
     for k, (name, axis) in enumerate(zip(problem.names, axes.flat, strict=False)):

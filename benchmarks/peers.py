@@ -1,4 +1,4 @@
-"""Other simulators, each as functions of plain numbers: for `benchmark_render.py`, in an environment that has them.
+"""Other simulators as functions of plain numbers, for `benchmark_render.py`, in an environment where they are installed.
 
     python3 -m venv peers && peers/bin/pip install torch==2.13.0 && peers/bin/pip install -r requirements.lock
     peers/bin/pip install -e . CosmoSim==3.3.0 lenstronomy jaxtronomy caustics
@@ -58,7 +58,7 @@ def jaxtronomy(lens: str, size: int) -> Image:
 
 
 def caustics(lens: str, size: int) -> Image:
-    """caustics' image (its JAX back end) of one row of parameters; CASKADE_BACKEND=jax is set before it is first imported."""
+    """caustics' image (its JAX back end) of one row of parameters; sets CASKADE_BACKEND=jax before the first import."""
     os.environ["CASKADE_BACKEND"] = "jax"
     import caustics as package
     from caskade import forward
@@ -142,7 +142,7 @@ def cosmosim(lens: str, model: str, terms: int, size: int) -> Image:
 
 
 def tally() -> str:
-    """The versions of what is installed."""
+    """Names and versions of the installed simulators."""
     from importlib.metadata import version
 
     names = ("CosmoSim", "lenstronomy", "jaxtronomy", "caustics")

@@ -1,12 +1,12 @@
-"""What each network costs: parameters, multiply-adds, memory, and the time of an estimate and of a training step.
+"""The cost of each network: parameters, multiply-adds, memory, and the time of an estimate and of a training step.
 
     python benchmarks/table_networks.py [NAME ...] [--image-size 400] [--batch 2] [--dtype float32] [--no-time] [--out FILE]
 
 One grey channel, six outputs. Multiply-adds are half of XLA's count of floating-point operations for one image, forward. A training
 step is forward, backward and Adam's update; its memory is that of weights, gradient and Adam's moments, and of what XLA keeps for the
-batch. Times are medians of three calls after one to warm up, of fewer where one takes seconds. With --no-time nothing is compiled:
-seconds a network. On an accelerator --batch and --dtype bfloat16 give the step's images a second, and with --peak TFLOP/S the share of
-what the device can do. A table that was cut short goes on where it was.
+batch. Times are medians of three calls after one to warm up, of fewer where one takes seconds. With --no-time nothing is compiled,
+which takes seconds for each network. On an accelerator --batch and --dtype bfloat16 give the step's images a second, and with --peak
+TFLOPS the fraction of the device's peak rate. An interrupted table resumes after its last line.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from lensjax.train.state import init_variables
 
 OUTPUTS = 6
 LONG = 4.0
-"""Seconds of timed calls after which no more are made."""
+"""Seconds of timed calls after which no further call is timed."""
 HEAD = ("network", "parameters [M]", "multiply-adds [G]", "estimate [ms]", "training step [ms]", "images/s", "memory of a step [GiB]")
 
 
@@ -73,9 +73,9 @@ def row(name: str, *, size: int, batch: int, dtype: Any, timed: bool, peak: floa
     """One line of the table."""
     shapes, estimate, step, adam = programs(name, size, batch, dtype)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
-    one = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
+    image = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
     with patch.object(jax, "default_backend", lambda: "gpu"):  # on a CPU groups of channels are joined, with zeros between them
-        work = jax.jit(estimate).lower(shapes, one).cost_analysis()["flops"] / 2
+        work = jax.jit(estimate).lower(shapes, image).cost_analysis()["flops"] / 2
     jax.clear_caches()
     cells = [f"`{name}`", f"{parameters / 1e6:.2f}", f"{work / 1e9:.2f}"]
     if not timed:
@@ -94,7 +94,7 @@ def row(name: str, *, size: int, batch: int, dtype: Any, timed: bool, peak: floa
 
 
 def measured(path: Path | None, head: list[str]) -> dict[str, str]:
-    """Lines by the network's name of a table that was begun before under the same head."""
+    """Lines of an earlier table with the same head, by the network's name."""
     lines = path.read_text().splitlines() if path and path.is_file() else []
     return {line.split("`")[1]: line for line in lines[len(head) :] if "`" in line} if lines[: len(head)] == head else {}
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2, metavar="N", help="images of a training step (2)")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the arithmetic (float32)")
     parser.add_argument("--no-time", action="store_true", help="sizes and multiply-adds alone")
-    parser.add_argument("--peak", type=float, default=0.0, metavar="TFLOPS", help="what the device can do, for the share of it")
+    parser.add_argument("--peak", type=float, default=0.0, metavar="TFLOPS", help="peak rate of the device, for the fraction of it")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also writes the table there, in Markdown")
     options = parser.parse_args()
     head = HEAD[:3] if options.no_time else HEAD + (("share of peak",) if options.peak else ())
@@ -130,9 +130,9 @@ def main() -> None:
             dtype, timed = DTYPES[options.dtype], not options.no_time
             cells = row(name, size=options.image_size, batch=options.batch, dtype=dtype, timed=timed, peak=options.peak)
         except BadInput as error:
-            parser.error(str(error)) if options.names else tqdm.write(f"left out: {error}")
+            parser.error(str(error)) if options.names else tqdm.write(f"skipped: {error}")
             continue
-        except Exception as error:  # out of memory is an answer too
+        except Exception as error:  # out of memory is a result too
             cells = [f"`{name}`", f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"]
         lines.append("| " + " | ".join(cells) + " |")
         tqdm.write(lines[-1])

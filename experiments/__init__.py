@@ -1,1 +1,1 @@
-"""Programs that train and judge networks: `python -m experiments.train --help`."""
+"""Programs that train and evaluate networks: `python -m experiments.train --help`."""

@@ -1,6 +1,5 @@
-"""What the programs of this folder share: flags, configs looked up by name, and one line for bad input."""
+"""Shared parts of the programs in this folder: flags, configs looked up by name, and one line for bad input."""
 
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
+from lensjax._internal.words import did_you_mean, listed, shown
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig
 from lensjax.train.config import check_field, from_mapping
@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 def run(main: Callable[[], None]) -> None:
-    """Parses the flags, runs `main` and ends the process: 0 done, 2 bad input with one line on stderr."""
+    """Parses the flags, runs `main` and ends the process. Exit code 0: done; 2: bad input, with one line on stderr."""
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 
@@ -29,7 +29,7 @@ def find_config(name: str) -> str:
     """Path of a config file; a bare name is looked up in experiments/configs/.
 
     Raises:
-        BadInput: no such file; suggests the nearest names.
+        BadInput: no such file; the error has the nearest name.
     """
     if Path(name).is_file():
         return name
@@ -37,22 +37,27 @@ def find_config(name: str) -> str:
     if Path(name).name == name and (CONFIGS / bare).is_file():
         return str(CONFIGS / bare)
     known = sorted(path.name for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
-    near = difflib.get_close_matches(Path(bare).name, known, n=3, cutoff=0.4)
-    guess = f"did you mean {' or '.join(near)}? " if near else ""
-    raise BadInput(f"--config {name}: no such config; {guess}known: {', '.join(known)}")
+    hint = did_you_mean(Path(bare).name, known, cutoff=0.4)
+    raise BadInput(column="--config", value=name, expected=f"a file or one of {listed(known, most=len(known))}", hint=hint)
+
+
+def check_at_least(flag: str, value: int, least: int) -> None:
+    """Raises BadInput where the value of a flag is below `least`."""
+    if value < least:
+        raise BadInput(column=flag, value=value, expected=f"{least} or more")
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
     if {"--help", "-help", "-h"} & set(argv[1:]):
-        flags.FLAGS.mark_as_parsed()  # not parsed: a required flag may be missing
+        flags.FLAGS.mark_as_parsed()  # without parsing, since a required flag may be missing
         app.usage(writeto_stdout=True)
         sys.exit(0)
     try:
         # config_flags reads its overrides from sys.argv itself.
-        sys.argv = _with_found_config(argv)
+        sys.argv = _with_config_paths(argv)
         rest = flags.FLAGS(sys.argv)
         if len(rest) > 1:
-            raise BadInput(f"{rest[1]}: not a flag; try --help")
+            raise BadInput(f"unexpected argument {shown(rest[1])}", value=rest[1], hint="try --help")
         return rest
     except BadInput as error:
         _refuse(str(error))
@@ -61,20 +66,20 @@ def _parse(argv: Sequence[str]) -> list[str]:
     raise AssertionError("unreachable")
 
 
-def _with_found_config(argv: Sequence[str]) -> list[str]:
-    found = list(argv)
+def _with_config_paths(argv: Sequence[str]) -> list[str]:
+    arguments = list(argv)
     for i, argument in enumerate(argv):
         flag, equals, value = argument.partition("=")
         flag = flag.removeprefix("--") if flag.startswith("--") else flag.removeprefix("-")
         if not argument.startswith("-"):
             continue
         if flag == "config" and equals:
-            found[i] = f"--config={find_config(value)}"
+            arguments[i] = f"--config={find_config(value)}"
         elif flag == "config" and i + 1 < len(argv):
-            found[i + 1] = find_config(argv[i + 1])
+            arguments[i + 1] = find_config(argv[i + 1])
         elif flag.startswith(("config.", "noconfig.")):
             check_field(flag.partition(".")[2])
-    return found
+    return arguments
 
 
 def _guarded(main: Callable[[], None]) -> None:

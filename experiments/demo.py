@@ -1,4 +1,4 @@
-"""A small worked example: fresh images of the thesis's kind, a network's estimates, the refined ones, and the limit.
+"""A small worked example: fresh images like the thesis's, a network's estimates, the refined estimates, and the limit.
 
     python -m experiments.demo [--n 64] [--seed 0] [--out demo] [--weights DIR]
 
@@ -18,7 +18,6 @@ from tqdm import tqdm
 from experiments import commandline
 from lensjax import estimate, metrics, problems
 from lensjax.conventions import GREY_LEVELS
-from lensjax.errors import BadInput
 from lensjax.image.grid import pixel_points
 from lensjax.metrics import EXPECTED_ABSOLUTE, MEDIAN_ABSOLUTE
 from lensjax.problems import Problem
@@ -37,12 +36,10 @@ SHOWN = 12
 
 def main() -> None:
     """The program."""
-    given = flags.FLAGS
-    if given.n < 1:
-        raise BadInput(f"--n is {given.n}; it must be 1 or more")
-    if given.seed < 0:
-        raise BadInput(f"--seed is {given.seed}; it must be 0 or more")
-    demo(Path(given.out), n=given.n, seed=given.seed, network=estimate.load(given.weights))
+    options = flags.FLAGS
+    commandline.check_at_least("--n", options.n, 1)
+    commandline.check_at_least("--seed", options.seed, 0)
+    demo(Path(options.out), n=options.n, seed=options.seed, network=estimate.load(options.weights))
 
 
 def define_flags() -> None:
@@ -60,23 +57,23 @@ def demo(folder: Path, *, n: int, seed: int, network: estimate.Estimator) -> Non
     began = time.perf_counter()
     truth, images = stream.exact_images(problem, jax.random.key(seed), n)
     drawn = time.perf_counter()
-    guess = network.predict(images)
-    guessed = time.perf_counter()
+    predicted = network.predict(images)
+    estimated = time.perf_counter()
     with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
-        solution = estimate.solve(problem, images, guess, progress=bar.update)
+        solution = estimate.solve(problem, images, predicted, progress=bar.update)
     solved = time.perf_counter()
     bound = cramer_rao(problem, truth)
 
     timing = (
-        f"Drawing {n} images took {drawn - began:.1f} s, the network {guessed - drawn:.1f} s, refining "
-        f"{solved - guessed:.1f} s, compilation included."
+        f"Drawing {n} images took {drawn - began:.1f} s, the network {estimated - drawn:.1f} s, refining "
+        f"{solved - estimated:.1f} s, compilation included."
     )
-    table = errors_table(problem, truth, guess, solution, bound)
+    table = errors_table(problem, truth, predicted, solution, bound)
     verdict = verdict_of(problem, truth, solution, bound)
     sections = [
-        Section("What this is", (introduction(n, seed), timing)),
+        Section("About this page", (introduction(n, seed), timing)),
         Section("Errors", (table, verdict)),
-        Section("Where the errors lie", tuple(error_figures(problem, truth, guess, solution))),
+        Section("Where the errors lie", tuple(error_figures(problem, truth, predicted, solution))),
         Section("Image, model, residual and source", tuple(system_figures(problem, truth, images, solution))),
     ]
     path = write_page(
@@ -92,14 +89,13 @@ def demo(folder: Path, *, n: int, seed: int, network: estimate.Estimator) -> Non
 def errors_table(
     problem: Problem,
     truth: NDArray[np.float64],
-    guess: NDArray[np.float32],
+    predicted: NDArray[np.float32],
     solution: Solution,
     bound: NDArray[np.float64],
 ) -> Table:
     """Mean and median absolute errors of the network, refined, at the bound, and the thesis's."""
-    of_network, of_refined = (
-        metrics.summary(metrics.symmetric_error(params, truth, problem=problem), names=problem.names) for params in (guess, solution.params)
-    )
+    errors = [metrics.symmetric_error(params, truth, problem=problem) for params in (predicted, solution.params)]
+    of_network, of_refined = (metrics.summary(error, names=problem.names) for error in errors)
     known = metrics.summary(np.where(np.isfinite(bound), bound, np.nan), names=problem.names)
     rows = [
         (
@@ -119,29 +115,29 @@ def errors_table(
         rows=tuple(rows),
         caption=(
             "Mean absolute errors, each with the median beside it, up to symmetry; theta of elliptical sources only. Bound: the least "
-            "an unbiased estimate could expect under white noise (Cramér–Rao). Thesis: its best network, VGG-19-BN; raw errors "
-            "on its own images, another measure than the rest."
+            "error of an unbiased estimate under white noise (Cramér–Rao). Thesis: its best network, VGG-19-BN; raw errors "
+            "on its own images, a different measure from the others."
         ),
     )
 
 
 def verdict_of(problem: Problem, truth: NDArray[np.float64], solution: Solution, bound: NDArray[np.float64]) -> str:
-    """One paragraph: how many images are explained to the last grey level, and how the errors compare with the bound."""
+    """One paragraph: in how many images the model agrees with every pixel, and how the errors compare with the bound."""
     z = metrics.normalised(metrics.symmetric_error(solution.params, truth, problem=problem), bound)
     median = float(np.median(z[np.isfinite(z)])) / MEDIAN_ABSOLUTE if np.isfinite(z).any() else float("nan")
-    share = metrics.share(z.reshape(-1, 1))[0]
+    fraction = metrics.share(z.reshape(-1, 1))[0]
     exact = int(np.sum(solution.violated == 0))
     count = len(truth)
     return (
         f"In {exact} of {count} images every pixel of the refined model rounds to the observed one. The median error is "
         f"{median:.2f} times that of an efficient estimator under white noise of variance 1/12 (the Cramér–Rao bound), and "
-        f"{100 * share:.1f} % of the errors are within five bounds. It can be below one because rounding is not noise "
-        "but an interval: each pixel says for certain where its value lies."
+        f"{100 * fraction:.1f} % of the errors are within five bounds. It can be below one because rounding is not noise "
+        "but an interval: the true value of each pixel lies within half a grey level of the stored one."
     )
 
 
 def introduction(n: int, seed: int) -> str:
-    """What was done."""
+    """A paragraph about the images and the network."""
     return (
         f"{n} systems were drawn with seed {seed} from the prior of the 2023 thesis (a singular isothermal sphere in front of an "
         "elliptical Gaussian source) and rendered through the roulette series of 50 terms as 8-bit images of 400×400 pixels. A "
@@ -150,11 +146,11 @@ def introduction(n: int, seed: int) -> str:
     )
 
 
-def error_figures(problem: Problem, truth: NDArray[np.float64], guess: NDArray[np.float32], solution: Solution) -> list[Illustration]:
+def error_figures(problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float32], solution: Solution) -> list[Illustration]:
     """Histograms and scatter of the network's and the refined parameters."""
     named = {"names": problem.names, "units": [parameter.unit for parameter in problem.parameters]}
     figures = []
-    for params, who in ((guess, "The network alone"), (solution.params, "Refined")):
+    for params, who in ((predicted, "The network alone"), (solution.params, "Refined")):
         error = metrics.symmetric_error(params, truth, problem=problem)
         figures += [
             Illustration(
@@ -211,7 +207,7 @@ def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: i
             digits = int(np.clip(1 - np.floor(np.log10(max(error, 1e-6))), 0, 6))
             cells = (f"{true[k]:.{digits}f}", f"{solution.params[i, k]:.{digits}f} ± {error:.{digits}f}")
         else:
-            cells = ("-", "the image does not tell")
+            cells = ("-", "not identified")
         rows.append((f"{parameter.name} [{parameter.unit}]", *cells))
     return Table(("parameter", "true", "refined ± 1σ"), tuple(rows))
 

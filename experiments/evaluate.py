@@ -1,10 +1,10 @@
-"""Judges a trained network on fresh images, in the tables and figures of the 2023 thesis.
+"""Evaluates a trained network on fresh images, with the tables and figures of the 2023 thesis.
 
     python -m experiments.evaluate --workdir DIR [--refine] [--n 1000] [--seed 0]
 
 DIR is the folder of a run of experiments.train. Written into it:
 
-    predictions.csv   Index, then each parameter's true and predicted value; with --refine its refined one too
+    predictions.csv   Index, then each parameter's true and predicted value; with --refine its refined value too
     summary.csv       mean absolute and squared error, raw as in the thesis and up to symmetry
     figures/          histograms of the deviation (all, within ±5), loss curves (linear, logarithmic), scatter
 
@@ -46,12 +46,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Estimates:
-    """What one method says of the images.
+    """Estimates of one method.
 
     Attributes:
         name: "network" or "refined".
         params: parameters (N, P) in file units.
-        bound: Cramér–Rao bound (N, P) where it is known.
+        bound: Cramér–Rao bound (N, P); None where it is unknown.
     """
 
     name: str
@@ -61,25 +61,23 @@ class Estimates:
 
 def main() -> None:
     """The program."""
-    logging.set_verbosity(logging.ERROR)  # Orbax warns that it only reads, which is what it is asked to do
-    given = flags.FLAGS
-    if given.workdir is None:
-        raise BadInput("--workdir is missing; it is the folder of a run of experiments.train")
-    if given.n < 1:
-        raise BadInput(f"--n is {given.n}; it must be 1 or more")
-    if given.seed < 0:
-        raise BadInput(f"--seed is {given.seed}; it must be 0 or more")
-    workdir = Path(given.workdir)
+    logging.set_verbosity(logging.ERROR)  # Orbax warns of a read-only folder, which is intended
+    options = flags.FLAGS
+    if options.workdir is None:
+        raise BadInput("missing", column="--workdir", expected="the folder of a run of experiments.train")
+    commandline.check_at_least("--n", options.n, 1)
+    commandline.check_at_least("--seed", options.seed, 0)
+    workdir = Path(options.workdir)
     if workdir.is_dir():
         jax.config.update("jax_compilation_cache_dir", str(workdir / "compiled"))
-    print(evaluate(workdir, n=given.n, seed=given.seed, refine=given.refine))
+    print(evaluate(workdir, n=options.n, seed=options.seed, refine=options.refine))
 
 
 def define_flags() -> None:
     """The program's flags; not at import, since other programs have flags of the same names."""
-    flags.DEFINE_string("workdir", None, "Folder of the run; must be given.")
-    flags.DEFINE_bool("refine", False, "Refine the network's answers through the renderer, too.")
-    flags.DEFINE_integer("n", 1000, "Fresh images to judge by.")
+    flags.DEFINE_string("workdir", None, "Folder of the run; required.")
+    flags.DEFINE_bool("refine", False, "Also refine the network's estimates on the pixels.")
+    flags.DEFINE_integer("n", 1000, "Fresh images to evaluate on.")
     flags.DEFINE_integer("seed", 0, "Seed of the fresh images.")
 
 
@@ -90,7 +88,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
         BadInput: no run there, no checkpoint yet, or an evaluation.csv that cannot be read.
     """
     if not workdir.is_dir():
-        raise BadInput(f"{workdir}: no such folder; --workdir is the folder of a run of experiments.train")
+        raise BadInput("no such folder", path=workdir, expected="the folder of a run of experiments.train, for --workdir")
     run = restore_run(workdir, on_notice=lambda line: print(line, file=sys.stderr))
     history = read_history(workdir / "evaluation.csv", image_count=run.config.eval_size)
     key = jax.random.fold_in(jax.random.key(seed), FRESH)
@@ -115,10 +113,10 @@ def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
     """The curves of evaluation.csv: epoch, and mean absolute and mean squared errors of both sets.
 
     Raises:
-        BadInput: no such file, or a column or a number is missing in it.
+        BadInput: no such file, or a column or a number is missing.
     """
     if not path.exists():
-        raise BadInput(f"{path}: no such file; experiments.train writes it")
+        raise BadInput("no such file", path=path, hint="experiments.train writes it")
     rows = read_rows(path)
 
     def column(name: str) -> NDArray[np.float64]:
@@ -127,7 +125,7 @@ def read_history(path: Path, *, image_count: int) -> pd.DataFrame:
             try:
                 values.append(float(row[name]))
             except (KeyError, TypeError, ValueError):
-                raise BadInput(f"{path}: line {line}: column {name!r} is {row.get(name)!r}; a number is needed") from None
+                raise BadInput(path=path, line=line, column=name, value=row.get(name) or "", expected="a number") from None
         return np.array(values)
 
     return pd.DataFrame(
@@ -149,27 +147,27 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
     truth, predicted = [], []
     with tqdm(total=n, unit="image", desc="network", disable=None) as bar:
         for step in range(-(-n // BATCH)):
-            guess, true = jax.device_get(step_of(run.variables, key, jnp.int32(step)))
-            predicted.append(guess)
-            truth.append(true)
+            batch = jax.device_get(step_of(run.variables, key, jnp.int32(step)))
+            predicted.append(batch[0])
+            truth.append(batch[1])
             bar.update(min(BATCH, n - bar.n))
     return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
 
 
 def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:
-    """Solutions for the same images at the field's own resolution, from the network's answers (N, P) on; `mixed` as in `stream.batch`."""
+    """Solutions for the same images at the field's own resolution, from the network's estimates (N, P); `mixed` as in `stream.batch`."""
     n = len(predicted)
     native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.camera.trace.name)
     draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH, mixed=mixed)["image"][..., 0])
-    # An untrained network may say a negative size: the prior's bounds are where it can be tried.
+    # An untrained network may predict a negative size: its estimates are clipped to the prior's bounds.
     low, high = (np.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
-    tried = np.clip(np.nan_to_num(predicted), low, high)
+    starts = np.clip(np.nan_to_num(predicted), low, high)
     solutions = []
     with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
         for step in range(-(-n // BATCH)):
             part = slice(step * BATCH, min((step + 1) * BATCH, n))
             images = np.rint(np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS)
-            solutions.append(estimate.solve(native, images, tried[part], progress=bar.update))
+            solutions.append(estimate.solve(native, images, starts[part], progress=bar.update))
     return Solution.concatenate(solutions)
 
 
@@ -197,16 +195,16 @@ def solution_table(solution: Solution) -> pd.DataFrame:
 
 
 def summary_table(problem: Problem, truth: NDArray[np.float64], estimates: Sequence[Estimates]) -> pd.DataFrame:
-    """A row for each parameter of each method, and one for their mean; NaN where nothing can be said."""
+    """A row for each parameter of each method, and one for the mean over the parameters; NaN where a number is undefined."""
     rows = []
-    for one in estimates:
-        raw = metrics.summary(metrics.raw_error(one.params, truth, problem=problem), names=problem.names)
-        error = metrics.symmetric_error(one.params, truth, problem=problem)
+    for method in estimates:
+        raw = metrics.summary(metrics.raw_error(method.params, truth, problem=problem), names=problem.names)
+        error = metrics.symmetric_error(method.params, truth, problem=problem)
         fair = metrics.summary(error, names=problem.names)
-        z = metrics.normalised(error, np.full_like(error, np.nan) if one.bound is None else one.bound)
+        z = metrics.normalised(error, np.full_like(error, np.nan) if method.bound is None else method.bound)
         rows += [
             {
-                "Estimate": one.name,
+                "Estimate": method.name,
                 "Parameter": parameter.name,
                 "Unit": parameter.unit,
                 "MAE (Raw)": raw.mae[k],
@@ -222,7 +220,7 @@ def summary_table(problem: Problem, truth: NDArray[np.float64], estimates: Seque
         ]
         rows.append(
             {
-                "Estimate": one.name,
+                "Estimate": method.name,
                 "Parameter": "mean",
                 "Unit": "",
                 "MAE (Raw)": raw.overall_mae,
@@ -253,7 +251,7 @@ def printed(summary: pd.DataFrame) -> Table:
     }
     known = [name for name in columns if not summary[name].isna().all()]
     rows = tuple(tuple(row) for row in summary[known].itertuples(index=False, name=None))
-    caption = "MAE, MSE: raw, as in the thesis. *: up to symmetry, theta of elliptical sources only. Never compare one with the other."
+    caption = "MAE, MSE: raw, as in the thesis. *: up to symmetry, theta of elliptical sources only. Never compare the two."
     return Table(tuple(columns[name] for name in known), rows, caption)
 
 
@@ -277,18 +275,18 @@ def draw(
                 log=log,
             )
             figures.save(figure, folder / f"{measure.lower()}{suffix}.png")
-    for one in estimates:
-        error = metrics.symmetric_error(one.params, truth, problem=problem)
-        raw = metrics.raw_error(one.params, truth, problem=problem)
+    for method in estimates:
+        error = metrics.symmetric_error(method.params, truth, problem=problem)
+        raw = metrics.raw_error(method.params, truth, problem=problem)
         for kind, values, words in (("raw", raw, "raw"), ("symmetric", error, "up to symmetry")):
             for limit, suffix in ((None, ""), (5.0, "-5")):
-                figure = figures.histograms(values, **named, limit=limit, title=f"{one.name}: deviation, {words}")
-                figures.save(figure, folder / f"{one.name}-deviation-{kind}{suffix}.png")
+                figure = figures.histograms(values, **named, limit=limit, title=f"{method.name}: deviation, {words}")
+                figures.save(figure, folder / f"{method.name}-deviation-{kind}{suffix}.png")
         # The true values are those of the equivalent set nearest to the prediction.
-        figure = figures.scatter(one.params, one.params - error, **named, title=f"{one.name}: up to symmetry")
-        figures.save(figure, folder / f"{one.name}-scatter.png")
-        figure = figures.scatter(one.params, truth, **named, title=f"{one.name}: raw")
-        figures.save(figure, folder / f"{one.name}-scatter-raw.png")
+        figure = figures.scatter(method.params, method.params - error, **named, title=f"{method.name}: up to symmetry")
+        figures.save(figure, folder / f"{method.name}-scatter.png")
+        figure = figures.scatter(method.params, truth, **named, title=f"{method.name}: raw")
+        figures.save(figure, folder / f"{method.name}-scatter-raw.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How a run is watched: a bar on a terminal, plain lines in a file or a pipe."""
+"""Progress of a run: a bar on a terminal, plain lines in a file or a pipe."""
 
 import sys
 from typing import TextIO
@@ -13,7 +13,7 @@ class Watch:
     """The callbacks of one run."""
 
     def __init__(self, steps: int, *, out: TextIO | None = None, quiet: bool = False) -> None:
-        """Watches a run of so many steps; `quiet` for the processes that are not to speak."""
+        """Watches a run of `steps` steps; with `quiet`, for all processes but the first, nothing is printed."""
         self._steps = steps
         self._out = out or sys.stdout
         self._quiet = quiet
@@ -31,13 +31,13 @@ class Watch:
     def log(self, progress: Progress) -> None:
         """A log step."""
         rate = progress.images / progress.seconds
-        left = (self._steps - progress.step) * progress.seconds / (progress.step - self._last)
+        remaining = (self._steps - progress.step) * progress.seconds / (progress.step - self._last)
         self._last = progress.step
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{progress.loss:.4g}", images=f"{rate:.0f}/s")
             self._bar.update(progress.step - self._bar.n)
             return
-        self._say(f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s  {_clock(left)} left")
+        self._say(f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s  {_clock(remaining)} left")
 
     def evaluation(self, row: Row) -> None:
         """A row of evaluation.csv."""
@@ -48,12 +48,12 @@ class Watch:
         )
 
     def notice(self, line: str) -> None:
-        """Something that the user should know."""
+        """A warning for the user."""
         if not self._quiet:
             tqdm.write(line, file=sys.stderr)
 
     def end(self) -> None:
-        """The run is over, or broken off."""
+        """The run has ended, or was interrupted."""
         if self._bar is not None:
             self._bar.close()
 

@@ -1,8 +1,8 @@
-"""Trains a network on endless images; started again, it resumes.
+"""Trains a network on endless images. Started again with the same folder, the run resumes.
 
     python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
 
-A bare config name is looked up in experiments/configs/. The run's folder (default: runs/NAME) gets
+A bare config name is looked up in experiments/configs/. The run's folder (default: runs/NAME) receives
 config.json, evaluation.csv and checkpoints/. Exit code 0: done; 2: bad input; 1: anything else.
 """
 
@@ -50,8 +50,8 @@ def main() -> None:
 
 
 def _make_repeatable(compiled: Path) -> None:
-    """A run that is started again computes the very same numbers: no sums in random order on a GPU, and the
-    programs of the first start, kept in the folder `compiled` where the user has named no other.
+    """Makes a resumed run compute the very same numbers: sums on a GPU have a fixed order, and the programs compiled by the
+    first start are kept, in the folder `compiled` unless the user has set another.
     """
     flags_of_xla = os.environ.get("XLA_FLAGS", "")
     if "--xla_gpu_deterministic_ops" not in flags_of_xla:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import flax.linen as nn
 
 PACKAGED = Path(__file__).parent / "weights"
-"""Folder of the networks that ship with the package, one a problem."""
+"""Folder of the packaged networks, one for each problem."""
 
-_DOUBTFUL = 1.5  # chi² from which an image without an interval fit is searched once more
+_DOUBTFUL = 1.5  # chi² from which an image without an interval fit is searched again
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Observation:
 
     Attributes:
         data: (n, n) grey levels, n the problem's native size; row 0 at the top.
-        rounded: whether they were rounded to whole levels 0…255 and nothing else: then the interval fit follows.
-        variance: noise variance [grey²] of one pixel; None takes that of rounding, or what the residuals show where they are larger.
+        rounded: whether rounding to whole levels 0…255 is their only noise: then the interval fit follows.
+        variance: noise variance [grey²] of one pixel; None for that of rounding, or for that of the residuals where it is larger.
     """
 
     data: np.ndarray
@@ -48,12 +48,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is known of one image.
+    """The estimate of one image.
 
     Attributes:
         network: (P,) the network's prediction in file units; None without a network.
         solution: the refined parameters, one image; None without refinement.
-        error: why the image could not be used at all; then there is nothing else.
+        error: why the image cannot be used; network and solution are None then.
     """
 
     network: np.ndarray | None
@@ -68,8 +68,8 @@ class Estimator:
     Attributes:
         problem: at native resolution.
         model, variables: the network.
-        image_size: pixels on a side of what the network is shown.
-        encoded: whether its outputs are the problem's encoding, rather than file units.
+        image_size: pixels on a side of the network's input.
+        encoded: whether its outputs are the problem's encoding; otherwise they are in file units.
     """
 
     problem: Problem
@@ -102,19 +102,19 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     """The network of a folder written by `experiments.train --export`, or the packaged one.
 
     Raises:
-        BadInput: no weights there, or those of another problem or network.
+        BadInput: the folder has no weights, or those of another problem or network.
     """
     folder = PACKAGED / problem if folder is None else Path(folder)
     if not (folder / "weights.safetensors").exists():
-        raise BadInput(f"{folder}: no weights.safetensors there; expected a folder written by `experiments.train --export`")
+        raise BadInput("no weights.safetensors in this folder", path=folder, expected="a folder written by `experiments.train --export`")
     variables, fields_of_config = load_weights(folder)
     config = from_mapping(fields_of_config)
     if config.problem != problem:
-        raise BadInput(f"{folder}: these weights are for problem {config.problem}, not {problem}")
+        raise BadInput(f"weights for problem {config.problem}", path=folder, expected=f"weights for problem {problem}")
     trained = make_problem(config)
     native = problems.get(problem)
     if native.field % config.image_size:
-        raise BadInput(f"{folder}: trained on {config.image_size} px, which does not divide the images' {native.field}")
+        raise BadInput(path=folder, column="image_size", value=config.image_size, expected=f"a divisor of the images' {native.field} px")
     return Estimator(
         problem=native,
         model=make_model(config, trained),
@@ -127,8 +127,8 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
 def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
     """Starts (5, 8) from a network's prediction.
 
-    The prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light; and
-    prediction and mirror with place and shape taken from the image's moments.
+    These are the prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light;
+    and prediction and mirror with place and shape from the image's moments.
     """
     row = jnp.asarray(params, jnp.float32)
     within, whole = (np.asarray(_starts(problem, row, method), np.float64) for method in ("ring", "raytrace"))
@@ -153,13 +153,13 @@ def solve_each(
     free_shift: bool = True,
     seed: int = 0,
 ) -> Iterator[tuple[int, Estimate]]:
-    """Estimates of any number of images, in their order and each as soon as it is done: the whole batch is never in memory.
+    """Estimates of any number of images, in their order, each as soon as it is done; only a few images are in memory.
 
-    One image never changes another's estimate, and never ends the loop: what cannot be read or fitted says so in its own estimate.
+    No image changes another's estimate or ends the loop: an image that cannot be read or fitted has the reason in its own estimate.
 
     Args:
         problem: at native resolution.
-        observations: the images, taken a few at a time as they are needed; in place of one that could not be read, the error.
+        observations: the images, taken a few at a time; or the error, in place of an image that could not be read.
         estimator: the network whose predictions the refinement starts from; None starts from moments.
         refined: whether to refine; False stops at the network's predictions.
         search_on, methods, free_shift, seed: as in `solve`.
@@ -168,10 +168,10 @@ def solve_each(
         (index, estimate), index 0, 1, 2 …
 
     Raises:
-        ValueError: neither a network nor refinement.
+        ValueError: neither a network nor refinement is given.
     """
     if estimator is None and not refined:
-        raise ValueError("no estimator and refined=False; expected one of the two")
+        raise ValueError("no estimator and refined=False; expected one of an estimator and refined=True")
     rest = iter(observations)
     done = 0
     while chunk := list(islice(rest, FITS)):
@@ -209,8 +209,8 @@ def solve(
         problem: at native resolution.
         images: (N, n, n) grey levels.
         network: (N, P) a network's predictions; None starts from moments.
-        search_on: whether images for which the network's starts lead to no sure fit (no success, no interval, or without an
-            interval fit residuals above the noise) are tried again from moments.
+        search_on: whether images without a sure fit from the network's starts (no success, no interval, or without an interval fit
+            residuals above the noise) are fitted again from moments.
         methods, free_shift, rounded, variance, seed: as in `refine.refine`.
         progress: called with the number of images done since the last call.
     """
@@ -218,9 +218,9 @@ def solve(
     parts = []
     for first in range(0, len(observations), FITS):
         chunk = slice(first, first + FITS)
-        guess = None if network is None else network[chunk]
+        predicted = None if network is None else network[chunk]
         for solution in _refined(
-            problem, observations[chunk], guess, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed
+            problem, observations[chunk], predicted, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed
         ):
             parts.append(solution)
             if progress is not None:
@@ -229,7 +229,7 @@ def solve(
 
 
 def _checked(problem: Problem, observation: Observation | BadInput) -> Observation | str:
-    """The observation, or in words what is wrong with it."""
+    """The observation, or the reason why it cannot be used."""
     if isinstance(observation, BadInput):
         return str(observation)
     expected = (problem.image_size, problem.image_size)
@@ -247,7 +247,7 @@ def _refined(
     free_shift: bool,
     seed: int,
 ) -> Iterator[Solution]:
-    """Each image's solution, one after the other. Those of one noise model start together, what is doubtful is searched for alone."""
+    """Each image's solution, in order. Images of one noise model are fitted together, doubtful ones are searched again one by one."""
 
     def fit(rows: Sequence[int], starts: Sequence[np.ndarray]) -> Iterator[Solution]:
         first = observations[rows[0]]
@@ -278,14 +278,14 @@ def _refined(
 
 
 def _doubtful(solution: Solution, *, rounded: bool) -> bool:
-    """Whether one image is to be searched once more."""
+    """Whether one image is to be searched again."""
     if not solution.success[0]:
         return True
     return solution.kind != ("interval",) if rounded else bool(solution.chi2[0] > _DOUBTFUL)
 
 
 def _better(again: Solution, before: Solution) -> np.ndarray:
-    """Whether the fit of a second search is preferred, (N,)."""
+    """Whether the fit of a second search is better, (N,)."""
     certified = np.array([kind == "interval" for kind in again.kind])
     nearer = (again.chi2 < before.chi2) | (np.isfinite(again.chi2) & ~np.isfinite(before.chi2))
     return np.asarray(certified | (again.success & ~before.success) | nearer)

@@ -1,7 +1,7 @@
-"""How far estimates are from the truth: raw as in the thesis, up to symmetry, and in units of the bound.
+"""Errors of estimates: raw as in the thesis, up to symmetry, and in units of the Cramér–Rao bound.
 
-The raw error and the error up to symmetry are different numbers for different questions: quote them side by
-side, and never compare one with the other.
+The raw error and the error up to symmetry are different measures: quote both, and never compare one with the
+other.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ MEDIAN_ABSOLUTE = 0.6744897501960817
 
 @dataclass(frozen=True)
 class Summary:
-    """Errors of many images, a number a parameter; NaN errors are left out, NaN stands where none are left.
+    """Errors of many images, one number for each parameter. NaN errors do not count; without any other error the number is NaN.
 
     Attributes:
         names: names of the parameters, (P,).
@@ -71,7 +71,7 @@ def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem) -> ND
         problem: the problem they belong to.
 
     Raises:
-        BadInput: shapes that do not fit each other or the problem.
+        BadInput: the shapes do not fit each other or the problem.
     """
     predicted, truth = _checked(predicted, truth, problem)
     return predicted - truth
@@ -81,8 +81,8 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem)
     """Error to the nearest of the parameter sets that show the true image, (N, P), signed.
 
     Nearest is the least sum over parameters of (error / width of the prior)², periodic parameters wrapped.
-    Numbers that no image identifies are brought to the problem's convention on both sides. NaN, and not counted,
-    are theta of a round source and a parameter that is convention alone (chi of pm2022).
+    Parameters that no image identifies are set to their conventional values on both sides. The error is NaN, and does not
+    count, for theta of a round source and for a parameter that is pure convention (chi of pm2022).
 
     Args:
         predicted: parameters (N, P) in file units; periodic ones may lie in any period.
@@ -90,7 +90,7 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem)
         problem: the problem they belong to.
 
     Raises:
-        BadInput: shapes that do not fit each other or the problem.
+        BadInput: the shapes do not fit each other or the problem.
     """
     predicted, truth = _checked(predicted, truth, problem)
     width = np.array([parameter.high - parameter.low for parameter in problem.parameters])
@@ -111,7 +111,7 @@ def summary(error: ArrayLike, *, names: Sequence[str]) -> Summary:
     """Mean, spread, absolute and squared errors of each parameter.
 
     Args:
-        error: signed errors (N, P); NaN is not counted.
+        error: signed errors (N, P); NaN does not count.
         names: names of the P parameters.
 
     Raises:
@@ -119,7 +119,7 @@ def summary(error: ArrayLike, *, names: Sequence[str]) -> Summary:
     """
     error = np.asarray(error, dtype=np.float64)
     if error.ndim != 2 or error.shape[1] != len(names):
-        raise BadInput(f"errors have shape {error.shape}; (images, {len(names)}) is needed")
+        raise BadInput(f"errors have shape {error.shape}", expected=f"(images, {len(names)})")
     absolute = np.abs(error)
     return Summary(
         names=tuple(names),
@@ -134,11 +134,11 @@ def summary(error: ArrayLike, *, names: Sequence[str]) -> Summary:
 
 
 def normalised(error: ArrayLike, bound: ArrayLike) -> NDArray[np.float64]:
-    """z = |error| / bound, (N, P): the error in units of what each image allows.
+    """z = |error| / bound, (N, P): the error in units of the bound of its image.
 
     Args:
         error: errors (N, P).
-        bound: 1σ bounds (N, P) in the same units, e.g. Cramér–Rao; z is NaN where one is not positive.
+        bound: 1σ bounds (N, P) in the same units, e.g. Cramér–Rao; z is NaN where a bound is not positive.
     """
     error, bound = np.asarray(error, dtype=np.float64), np.asarray(bound, dtype=np.float64)
     usable = np.isfinite(bound) & (bound > 0)
@@ -146,7 +146,7 @@ def normalised(error: ArrayLike, bound: ArrayLike) -> NDArray[np.float64]:
 
 
 def share(z: ArrayLike, *, below: float = 5.0) -> NDArray[np.float64]:
-    """Share 0…1 of the images with normalised error (N, P) less than `below`, a number a parameter (P,)."""
+    """Fraction 0…1 of the images with a normalised error (N, P) less than `below`, for each parameter (P,)."""
     z = np.asarray(z, dtype=np.float64)
     return _over_rows(np.mean, np.where(np.isnan(z), np.nan, z < below))
 
@@ -156,8 +156,8 @@ def _checked(predicted: ArrayLike, truth: ArrayLike, problem: Problem) -> tuple[
     width = len(problem.parameters)
     if predicted.shape != truth.shape or predicted.ndim != 2 or predicted.shape[1] != width:
         raise BadInput(
-            f"predicted parameters have shape {predicted.shape} and true ones {truth.shape}; "
-            f"{problem.name} needs (images, {width}) for both"
+            f"predicted parameters have shape {predicted.shape} and true ones {truth.shape}",
+            expected=f"(images, {width}) for both, the parameters of {problem.name}",
         )
     return predicted, truth
 
@@ -172,13 +172,13 @@ def _wrap(error: NDArray[np.float64], period: Sequence[float | None]) -> NDArray
 
 
 def _convention_alone(problem: Problem) -> NDArray[np.bool_]:
-    """Which parameters (P,) the problem's convention sets to one value, whatever they were."""
+    """Parameters (P,) that the problem's convention sets to one value for all systems."""
     ends = jnp.asarray([[p.low for p in problem.parameters], [p.high for p in problem.parameters]])
     low, high = np.asarray(problem.canonical(ends))
     return np.asarray(low == high)
 
 
 def _over_rows(statistic: Callable[[NDArray[np.float64]], np.floating], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`statistic` of each column's numbers, without NaN; NaN, and no warning, for a column that has none."""
+    """`statistic` of each column's numbers without NaN; NaN, without a warning, for a column of NaN."""
     kept = [column[~np.isnan(column)] for column in values.T]
     return np.array([statistic(column) if column.size else np.nan for column in kept])

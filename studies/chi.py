@@ -1,4 +1,4 @@
-"""Equal einsteinR/χ, equal image: the 2023 thesis's question, and why it saw otherwise.
+"""Equal einsteinR/χ, equal image: the 2023 thesis's question, and why its images differed.
 
     python studies/chi.py [--systems 3] [--draws 100] [--seed 2023] [--out docs/study_chi.png]
 
@@ -80,26 +80,26 @@ class Case:
 
 
 def cases(n: int, seed: int, chis: np.ndarray) -> list[Case]:
-    """Systems of the whole-number prior whose ring is within the canvas; the first is the one that cutting divides most evenly."""
+    """Systems of the whole-number prior with a ring within the canvas, first the one that truncation divides most evenly."""
     problem = problems.get("sis2023")
-    drawn = np.asarray(problem.sample(jax.random.key(seed), 300 * n), np.float64)
-    found = []
-    for x, y, radius, sigma, sigma2, theta in drawn:
-        distance, phi = round(np.hypot(x, y)), np.deg2rad(round(np.rad2deg(np.arctan2(y, x))))  # whole again: they came in float32
+    params = np.asarray(problem.sample(jax.random.key(seed), 300 * n), np.float64)
+    candidates = []
+    for x, y, radius, sigma, sigma2, theta in params:
+        distance, phi = round(np.hypot(x, y)), np.deg2rad(round(np.rad2deg(np.arctan2(y, x))))  # whole numbers again, after float32
         if distance + 2 * radius < FARTHEST:
-            found.append(Case(distance * np.cos(phi), distance * np.sin(phi), 2.0 * radius, sigma, sigma2, np.deg2rad(theta)))
-    first = max(found, key=lambda case: min(parted(case.x, case.y, case.theta_e, chis)))
-    return [first, *(case for case in found if case is not first)][:n]
+            candidates.append(Case(distance * np.cos(phi), distance * np.sin(phi), 2.0 * radius, sigma, sigma2, np.deg2rad(theta)))
+    first = max(candidates, key=lambda case: min(parted(case.x, case.y, case.theta_e, chis)))
+    return [first, *(case for case in candidates if case is not first)][:n]
 
 
 def parted(x: float, y: float, theta_e: float, chis: np.ndarray) -> tuple[int, int]:
-    """How many χ leave int(|η| + R/χ) at its largest value, and how many make it less."""
+    """Numbers of χ for which int(|η| + R/χ) has its largest value, and for which it is less."""
     place = np.floor(np.sqrt(x * x + y * y) + (theta_e * chis) / chis)
     return int((place == place.max()).sum()), int((place < place.max()).sum())
 
 
 def divided(theta_e: float, percents: np.ndarray) -> float:
-    """Share of places (R = 26…200 px, φ = 0…359°, both whole) at which int(|η| + R_E/χ) is not the same for all χ [percent]."""
+    """Fraction of places (R = 26…200 px, φ = 0…359°, both whole) at which int(|η| + R_E/χ) is not the same for all χ [percent]."""
     distance, phi = np.meshgrid(np.arange(26, 201), np.deg2rad(np.arange(360)))
     x, y = distance * np.cos(phi), distance * np.sin(phi)
     place = np.floor(np.sqrt(x * x + y * y)[..., None] + (theta_e / 100 * percents) / (percents / 100))
@@ -113,7 +113,7 @@ def source_place(nu_x: Array, nu_y: Array, chi: Array, lens: Lens) -> tuple[Arra
 
 
 def series(dx: Array, dy: Array, nu: tuple[Array, Array], chi: Array, lens: Lens) -> tuple[Array, Array]:
-    """The roulettes of offsets (dx, dy) from ν: source place seen from the source's centre, by way of lens-plane lengths."""
+    """The roulettes of offsets (dx, dy) from ν: source place relative to the source's centre, computed in lens-plane lengths."""
     bx, by = roulette.source_offset(chi * dx, chi * dy, chi * nu[0], chi * nu[1], lens, terms=TERMS)
     return bx / chi, by / chi
 
@@ -153,7 +153,7 @@ def real(numbers: Array, chi: Array, lens_type: type[SIS | PointMass], by_series
 
 @partial(jax.jit, static_argnames=("lens_type", "cut"))
 def as_2023(numbers: Array, chi: Array, lens_type: type[SIS | PointMass], cut: bool) -> Array:
-    """CosmoSim 2.1's rules: grey levels (SIZE, SIZE). What it looks up, it looks up on whole pixels."""
+    """CosmoSim 2.1's rules: grey levels (SIZE, SIZE), with all look-ups on whole pixels."""
     x, y, theta_e, sigma, sigma2, theta = numbers
     lens, phi, distance = lens_type(theta_e * chi), jnp.arctan2(y, x), jnp.hypot(x, y)
     nu = distance + theta_e * chi / chi if lens_type is SIS else apparent((distance, 0.0 * distance), chi, lens)[0]
@@ -169,14 +169,14 @@ def as_2023(numbers: Array, chi: Array, lens_type: type[SIS | PointMass], cut: b
     bx, by = series(jnp.where(kept, dx, 0.0), jnp.where(kept, dy, 0.0), (nu, 0.0 * nu), chi, lens)
     at = [jnp.where(kept, _away(half + sign * b), -1).astype(int) for sign, b in ((-1, by), (1, bx))]
     inside = kept & (at[0] >= 0) & (at[0] < CANVAS) & (at[1] >= 0) & (at[1] < CANVAS)
-    seen = jnp.where(inside, raster[at[0], at[1]], 0.0)
+    image = jnp.where(inside, raster[at[0], at[1]], 0.0)
     right, up = column - half, half - row
     back_x = jnp.cos(phi) * right + jnp.sin(phi) * up
     back_y = jnp.cos(phi) * up - jnp.sin(phi) * right
-    turned = jnp.round(jax.scipy.ndimage.map_coordinates(seen, [FARTHEST - back_y, back_x - corner], order=1, cval=0.0))
-    cx, cy = (jnp.round(c).astype(int) for c in centroid(turned, u, v))
+    rotated = jnp.round(jax.scipy.ndimage.map_coordinates(image, [FARTHEST - back_y, back_x - corner], order=1, cval=0.0))
+    cx, cy = (jnp.round(c).astype(int) for c in centroid(rotated, u, v))
     first = half - SIZE // 2
-    return jax.lax.dynamic_slice(turned, (first - cy, first + cx), (SIZE, SIZE))
+    return jax.lax.dynamic_slice(rotated, (first - cy, first + cx), (SIZE, SIZE))
 
 
 def _away(value: Array) -> Array:
@@ -185,7 +185,7 @@ def _away(value: Array) -> Array:
 
 
 def scene(case: Case, einstein_r: float, chi: float, name: str) -> Scene:
-    """The system as CosmoSim 3.3 is told of it, with θ_E = einsteinR/χ."""
+    """The system as CosmoSim 3.3 reads it, with θ_E = einsteinR/χ."""
     light = Light("Ellipsoid", case.x, case.y, case.sigma, case.sigma2, float(np.rad2deg(case.theta)))
     mass = Mass("SIS", einstein_r / chi)
     return Scene(
@@ -207,25 +207,25 @@ def zoomed(numbers: Array, chi: Array) -> tuple[Array, Array]:
 
 
 def pictures(rule: str, case: Case, chis: np.ndarray, lens: str) -> list[np.ndarray]:
-    """A system's images by one rule, one a χ."""
+    """A system's images by one rule, one for each χ."""
     numbers = np.array([case.x, case.y, case.theta_e, case.sigma, case.sigma2, case.theta])
     if rule in ("lensjax", "3.3"):
-        told = [scene(case, case.theta_e * chi, chi, f"{k}.png") for k, chi in enumerate(chis)]
-        made = render.render(told, lookup="exact" if rule == "lensjax" else "cosmosim")
-        return [drawn.image for drawn in sorted(made, key=lambda drawn: drawn.index)]
+        scenes = [scene(case, case.theta_e * chi, chi, f"{k}.png") for k, chi in enumerate(chis)]
+        rendered = render.render(scenes, lookup="exact" if rule == "lensjax" else "cosmosim")
+        return [drawn.image for drawn in sorted(rendered, key=lambda drawn: drawn.index)]
     double = rule.endswith("64") or rule.startswith("2023")
     kind = LENSES[lens]
     with jax.enable_x64(double):
-        given = jnp.asarray(numbers, jnp.float64 if double else jnp.float32)
+        row = jnp.asarray(numbers, jnp.float64 if double else jnp.float32)
         if rule == "2023, whole R":
             percents = np.round(100 * chis)
             radii = np.round(case.theta_e * percents / 100)
-            told = [given.at[2].set(radius / (percent / 100)) for radius, percent in zip(radii, percents, strict=True)]
-            return [np.asarray(as_2023(row, jnp.asarray(c / 100), kind, True)) for row, c in zip(told, percents, strict=True)]
+            rows = [row.at[2].set(radius / (percent / 100)) for radius, percent in zip(radii, percents, strict=True)]
+            return [np.asarray(as_2023(params, jnp.asarray(c / 100), kind, True)) for params, c in zip(rows, percents, strict=True)]
         if rule.startswith("2023"):
-            return [np.asarray(as_2023(given, jnp.asarray(chi, given.dtype), kind, rule == "2023")) for chi in chis]
+            return [np.asarray(as_2023(row, jnp.asarray(chi, row.dtype), kind, rule == "2023")) for chi in chis]
         series_too = "roulette" in rule
-        return [np.asarray(real(given, jnp.asarray(chi, given.dtype), kind, series_too)) for chi in chis]
+        return [np.asarray(real(row, jnp.asarray(chi, row.dtype), kind, series_too)) for chi in chis]
 
 
 RULES = (
@@ -252,9 +252,9 @@ DRAWN = {
 }
 
 
-def compared(made: list[np.ndarray], folder: Path) -> list[compare.Pair]:
-    """All pairs among images, by way of PNG files."""
-    for k, image in enumerate(made):
+def compared(pictures: list[np.ndarray], folder: Path) -> list[compare.Pair]:
+    """All pairs of images, compared as PNG files."""
+    for k, image in enumerate(pictures):
         images.write_png(folder / f"image-{k + 1:06d}.png", image)
     return compare.all_pairs(compare.images_in(folder))
 
@@ -264,15 +264,15 @@ Odd = tuple[np.ndarray, np.ndarray, compare.Pair, tuple[float, float]]
 
 
 def figure(case: Case, pairs: dict[str, np.ndarray], odd: Odd | None) -> Figure:
-    """The picture for three χ in both coordinates; a pair that the rules of 2023 tell apart; how RMS is spread."""
-    drawn = Figure(figsize=(10.5, 10.2), layout="constrained")
-    grid = drawn.subfigures(2, 1, height_ratios=(2.0, 1.05))
+    """The picture for three χ in both coordinates; a pair that differs by the rules of 2023; the distribution of RMS."""
+    page = Figure(figsize=(10.5, 10.2), layout="constrained")
+    grid = page.subfigures(2, 1, height_ratios=(2.0, 1.05))
     panels = grid[0].subplots(2, 3)
     numbers = np.array([case.x, case.y, case.theta_e, case.sigma, case.sigma2, case.theta])
     with jax.enable_x64(True):
         for column, chi in zip(panels.T, SHOWN, strict=True):
-            one = jnp.asarray(1.0, jnp.float64)
-            thesis = np.asarray(zoomed(jnp.asarray(numbers), one)[1])
+            unit = jnp.asarray(1.0, jnp.float64)
+            thesis = np.asarray(zoomed(jnp.asarray(numbers), unit)[1])
             plane = np.asarray(zoomed(jnp.asarray(numbers), jnp.asarray(chi))[0])
             column[0].imshow(thesis, cmap="magma", vmin=0, vmax=255)
             column[1].imshow(plane, cmap="magma", vmin=0, vmax=255)
@@ -286,8 +286,8 @@ def figure(case: Case, pairs: dict[str, np.ndarray], odd: Odd | None) -> Figure:
     grid[0].suptitle(f"Equal einsteinR/χ = {case.theta_e:g} px: one picture (dotted: the Einstein ring)", fontsize=12)
     left, right = grid[1].subplots(1, 2, width_ratios=(1.0, 2.0))
     if odd is not None:
-        one, other, pair, chis = odd
-        gap = one - other
+        first, second, pair, chis = odd
+        gap = first - second
         most = max(np.abs(gap).max(), 1.0)
         bar = grid[1].colorbar(left.imshow(gap, cmap="RdBu_r", vmin=-most, vmax=most), ax=left, shrink=0.8)
         bar.set_label("grey levels", fontsize=9)
@@ -300,10 +300,10 @@ def figure(case: Case, pairs: dict[str, np.ndarray], odd: Odd | None) -> Figure:
         counts = np.histogram(place, edges)[0] / len(rms)
         right.step(edges[:-1] + 0.5, counts, where="mid", linewidth=1.6, label=f"{label}: {(rms == 0).mean():.1%} identical", color=f"C{k}")
     right.set_xticks([0.5, *(1.5 + (p + 4) / 6.0 * 44 for p in range(-3, 2))], order)
-    right.set(xlabel="RMS difference of a pair [grey levels]", ylabel="share of pairs", ylim=(0, 1.05))
+    right.set(xlabel="RMS difference of a pair [grey levels]", ylabel="fraction of pairs", ylim=(0, 1.05))
     right.set_title("Pairs of images with equal einsteinR/χ", fontsize=10)
     right.legend(frameon=False, fontsize=9, loc="upper right")
-    return drawn
+    return page
 
 
 def main() -> None:
@@ -318,20 +318,20 @@ def main() -> None:
     systems = cases(options.systems, options.seed, chis)
     rows, spread, odd = [], {}, None
     for rule, lens in tqdm(RULES, unit="rule"):
-        found = []
+        every = []
         for case in systems:
-            made = pictures(rule, case, chis, lens)
+            drawn = pictures(rule, case, chis, lens)
             with tempfile.TemporaryDirectory() as folder:
-                pairs = compared(made, Path(folder))
-            found += pairs
+                pairs = compared(drawn, Path(folder))
+            every += pairs
             worst = max(pairs, key=lambda pair: pair.rms)
             if rule == "2023" and lens == "SIS" and worst.rms > (0 if odd is None else odd[2].rms):
                 k, j = (int(name[6:12]) - 1 for name in (worst.first, worst.second))
-                odd = (made[k], made[j], worst, (float(chis[k]), float(chis[j])))
-        rms = np.array([pair.rms for pair in found])
+                odd = (drawn[k], drawn[j], worst, (float(chis[k]), float(chis[j])))
+        rms = np.array([pair.rms for pair in every])
         unequal = rms[rms > 0]
         same, middle = f"{(rms == 0).sum()} of {len(rms)}", float(np.median(unequal)) if len(unequal) else 0.0
-        rows.append((rule, lens, same, 100 * (rms == 0).mean(), middle, max(pair.largest for pair in found)))
+        rows.append((rule, lens, same, 100 * (rms == 0).mean(), middle, max(pair.largest for pair in every)))
         if lens == "SIS" and rule in DRAWN:
             spread[DRAWN[rule]] = rms
     columns = ("rule", "lens", "identical pairs", "%", "RMS of the rest, median", "largest")
@@ -348,12 +348,12 @@ def main() -> None:
     neighbours = [len({float(c.theta_e * chi / chi) for chi in chis}) for c in systems]
     print(f"einsteinR/χ computed in float64 takes {', '.join(map(str, neighbours))} values in the systems, all within 1e-13 of θ_E.")
     for theta_e, name in ((200.0, "2c"), (100.0, "c"), (50.0, "c/2")):
-        share = divided(theta_e, np.arange(1, 101) if theta_e > 50 else np.arange(2, 101, 2))
-        print(f"einsteinR = {name}, χ = c %: int(|η| + einsteinR/χ) is not the same for all whole c at {share:.1%} of all places.")
-    for values, said in ((4, "four values of χ, as 92, 94, 96 and 98 %"), (41, "41 values, as 30…70 % here")):
-        print(f"Of two draws among {said}, {1 / values:.1%} share χ.")
-    shown = min(systems, key=lambda case: np.hypot(case.x, case.y) / case.theta_e)
-    save(figure(shown, spread, odd), options.out, dpi=110)
+        fraction = divided(theta_e, np.arange(1, 101) if theta_e > 50 else np.arange(2, 101, 2))
+        print(f"einsteinR = {name}, χ = c %: int(|η| + einsteinR/χ) is not the same for all whole c at {fraction:.1%} of all places.")
+    for values, words in ((4, "four values of χ, as 92, 94, 96 and 98 %"), (41, "41 values, as 30…70 % here")):
+        print(f"Of two draws from {words}, {1 / values:.1%} share χ.")
+    system = min(systems, key=lambda case: np.hypot(case.x, case.y) / case.theta_e)
+    save(figure(system, spread, odd), options.out, dpi=110)
     print(f"figure: {options.out}")
 
 

@@ -4,7 +4,7 @@
 
 Prints, for each lens, length and extent of critical curve, caustic and cut, and for an SIE the places of the cusps and the reach of the
 cut along both axes beside the closed forms of Kormann, Schneider & Bartelmann (1994). Then how many images sources have: as the
-winding numbers of caustics and cuts about the source say, and as ray tracing of a mesh of triangles finds. Draws each lens twice: the
+winding numbers of caustics and cuts about the source say, and by ray tracing of a mesh of triangles. Draws each lens twice: the
 image plane, magnification below its critical curves, and the source plane, caustic and cuts over the number of images.
 """
 
@@ -31,7 +31,7 @@ CORE = 8.0
 """Where a mesh about an isothermal centre ends [px]."""
 
 MOST = 8
-"""Images of a source that have a shade of their own."""
+"""Largest number of images with its own shade."""
 
 
 def length(lines: list[np.ndarray]) -> float:
@@ -70,14 +70,14 @@ def winding(lines: list[np.ndarray], sources: np.ndarray) -> np.ndarray:
 
 
 def directed(lens: Lens, critical: list[np.ndarray]) -> list[np.ndarray]:
-    """The critical curves, each with the region of det A < 0 on its left."""
-    out = []
+    """The critical curves, each with the region of det A < 0 on its left-hand side."""
+    curves = []
     for curve in critical:
         k = len(curve) // 3
         step = curve[k + 1] - curve[k]
-        left = 0.5 * (curve[k] + curve[k + 1]) + 0.02 * np.array([-step[1], step[0]]) / np.hypot(*step)
-        out.append(curve if determinant(lens, left[:1], left[1:])[0] < 0 else curve[::-1])
-    return out
+        beside = 0.5 * (curve[k] + curve[k + 1]) + 0.02 * np.array([-step[1], step[0]]) / np.hypot(*step)
+        curves.append(curve if determinant(lens, beside[:1], beside[1:])[0] < 0 else curve[::-1])
+    return curves
 
 
 def counted(lens: Lens, critical: list[np.ndarray], sources: np.ndarray) -> np.ndarray:
@@ -98,11 +98,11 @@ def traced(lens: Lens, centres: list[tuple[float, float]], half: float, sources:
     """
     along = np.linspace(-half, half, GRID)
     hits = _hits(lens, *np.meshgrid(along, along), sources)
-    count = np.array([sum(min(np.hypot(*(at - c)) for c in centres) > CORE for at in one) for one in hits])
+    count = np.array([sum(min(np.hypot(*(at - c)) for c in centres) > CORE for at in images) for images in hits])
     radius, angle = np.geomspace(1e-3, 1.1 * CORE, 200), np.linspace(0.0, 2.0 * np.pi, 721)
     for centre in centres:
         x, y = (c + radius[:, None] * part(angle) for c, part in zip(centre, (np.cos, np.sin), strict=True))
-        count += [sum(np.hypot(*(at - centre)) <= CORE for at in one) for one in _hits(lens, x, y, sources)]
+        count += [sum(np.hypot(*(at - centre)) <= CORE for at in images) for images in _hits(lens, x, y, sources)]
     return count
 
 
@@ -116,19 +116,19 @@ def _hits(lens: Lens, x: np.ndarray, y: np.ndarray, sources: np.ndarray) -> list
     corners = np.stack([back[cell].reshape(-1, 2) for cell in cells])
     places = np.stack([image[cell].reshape(-1, 2) for cell in cells])
     lowest, highest = corners.min(axis=0), corners.max(axis=0)
-    found = []
+    hits = []
     for source in sources:
         near = ((lowest <= source) & (source <= highest)).all(axis=-1)
         off, at = corners[:, near] - source, places[:, near]
-        mine = []
+        images = []
         for triangle in ([0, 1, 2], [0, 2, 3]):
             p, q, r = off[triangle]
-            share = np.stack([_cross(q, r), _cross(r, p), _cross(p, q)])
-            inside = (share > 0).all(axis=0) | (share < 0).all(axis=0)
-            weight = share[:, inside] / share[:, inside].sum(axis=0)
-            mine.append((weight[..., None] * at[triangle][:, inside]).sum(axis=0))
-        found.append(np.concatenate(mine))
-    return found
+            areas = np.stack([_cross(q, r), _cross(r, p), _cross(p, q)])
+            inside = (areas > 0).all(axis=0) | (areas < 0).all(axis=0)
+            weight = areas[:, inside] / areas[:, inside].sum(axis=0)
+            images.append((weight[..., None] * at[triangle][:, inside]).sum(axis=0))
+        hits.append(np.concatenate(images))
+    return hits
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -148,14 +148,14 @@ def determinant(lens: Lens, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def systems(theta_e: float, orientation: float) -> list[tuple[str, Lens, list[tuple[float, float]], float]]:
     """(name, lens, places of its isothermal centres, half the side of a square with all its critical curves and images)."""
-    made: list[tuple[str, Lens, list[tuple[float, float]], float]] = [
+    sies: list[tuple[str, Lens, list[tuple[float, float]], float]] = [
         (f"SIE, f = {f:g}", SIE(theta_e, f, orientation), [(0.0, 0.0)], 2.6 * theta_e) for f in RATIOS
     ]
     unit = theta_e / 60.0
     places = [(-40.0 * unit, 10.0 * unit), (55.0 * unit, -25.0 * unit), (25.0 * unit, 55.0 * unit)]
     kinds: list[Lens] = [SIE(45.0 * unit, 0.6, 0.3), SIS(30.0 * unit), SIE(18.0 * unit, 0.8, 1.5)]
     members = [(kind, x, y) for kind, (x, y) in zip(kinds, places, strict=True)]
-    return [*made, ("cluster of three", cluster(members), places, 2.9 * theta_e)]
+    return [*sies, ("cluster of three", cluster(members), places, 2.9 * theta_e)]
 
 
 def main() -> None:
@@ -172,32 +172,32 @@ def main() -> None:
     axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     rng = np.random.default_rng(arguments.seed)
     lenses = systems(theta_e, turn)
-    found = []
+    lines_of = []
     for _, lens, _, half in lenses:
         critical = critical_curves(lens, half=half)
-        found.append((critical, caustics(lens, critical), cuts(lens)))
+        lines_of.append((critical, caustics(lens, critical), cuts(lens)))
 
     print(f"{'[px]':18}{'critical curve':>30}{'caustic':>30}{'cut':>30}")
     print(f"{'lens':18}" + f"{'length':>12}{'width':>9}{'height':>9}" * 3)
-    for (name, *_), parts in zip(lenses, found, strict=True):
+    for (name, *_), parts in zip(lenses, lines_of, strict=True):
         cells = "".join(f"{length(lines):12.3f}{extent(lines)[0]:9.3f}{extent(lines)[1]:9.3f}" for lines in parts)
         print(f"{name:18}{cells}")
 
     print("\nagainst closed forms [px]; u along the critical curve's shorter axis, v across it")
     heads = "".join(f"{head:>10}" for head in ("cusp u", "cusp v", "cut u", "cut v"))
     print(f"{'lens':18}{heads}{'cusps off by':>14}{'cut':>10}{'ellipse':>10}{'perimeter':>11}")
-    for f, (name, *_), (critical, (caustic,), (cut,)) in zip(RATIOS, lenses, found, strict=False):
+    for f, (name, *_), (critical, (caustic,), (cut,)) in zip(RATIOS, lenses, lines_of, strict=False):
         closed = kormann(theta_e, f)
-        seen = {"cusps": np.abs(axes @ caustic.T).max(axis=1), "cut": np.abs(axes @ cut.T).max(axis=1)}
-        off = {key: np.abs(seen[key] - closed[key]).max() for key in seen}
+        traced_out = {"cusps": np.abs(axes @ caustic.T).max(axis=1), "cut": np.abs(axes @ cut.T).max(axis=1)}
+        off = {key: np.abs(traced_out[key] - closed[key]).max() for key in traced_out}
         u, v = axes @ critical[0].T
         ellipse = np.abs(np.hypot(u / np.sqrt(f), v * np.sqrt(f)) - theta_e).max()
         perimeter = abs(length(critical) - 4.0 * theta_e / np.sqrt(f) * ellipe(1.0 - f * f))
-        values = "".join(f"{value:10.4f}" for value in (*seen["cusps"], *seen["cut"]))
+        values = "".join(f"{value:10.4f}" for value in (*traced_out["cusps"], *traced_out["cut"]))
         print(f"{name:18}{values}{off['cusps']:14.1e}{off['cut']:10.1e}{ellipse:10.1e}{perimeter:11.1e}")
 
     print("\nimages: sources by their number of images, winding numbers against ray tracing; only sources 0.3 px or more off all curves")
-    for (name, lens, centres, half), (critical, caustic, cut) in zip(lenses, found, strict=True):
+    for (name, lens, centres, half), (critical, caustic, cut) in zip(lenses, lines_of, strict=True):
         points = np.concatenate([*caustic, *cut])
         low, high = points.min(axis=0), points.max(axis=0)
         # Half of them where caustics are, which are smaller than cuts where lenses are rounder.
@@ -209,13 +209,13 @@ def main() -> None:
         in_caustic = np.array(winding(caustic, sources) != 0)
         in_cut = np.array(winding(cut, sources) != 0)
         for region in sorted({*zip(in_caustic.tolist(), in_cut.tolist(), expected.tolist(), strict=True)}):
-            mine = (in_caustic == region[0]) & (in_cut == region[1]) & (expected == region[2])
+            chosen = (in_caustic == region[0]) & (in_cut == region[1]) & (expected == region[2])
             words = f"{'inside' if region[0] else 'outside'} caustic, {'inside' if region[1] else 'outside'} cut"
-            agree = int((rays[mine] == expected[mine]).sum())
-            print(f"{name:18}{words:32}{region[2]:3} images: ray tracing agrees for {agree} of {mine.sum()} sources")
+            agree = int((rays[chosen] == expected[chosen]).sum())
+            print(f"{name:18}{words:32}{region[2]:3} images: ray tracing agrees for {agree} of {chosen.sum()} sources")
 
     figure, panels = plt.subplots(3, 4, figsize=(13, 10), layout="constrained")
-    for k, ((name, lens, _, half), parts) in enumerate(zip(lenses, found, strict=True)):
+    for k, ((name, lens, _, half), parts) in enumerate(zip(lenses, lines_of, strict=True)):
         image_plane, source_plane = panels[k // 2, 2 * (k % 2) : 2 * (k % 2) + 2]
         drawn = _draw(image_plane, source_plane, lens, half, parts)
         image_plane.set_title(f"{name}: image plane", fontsize=10)

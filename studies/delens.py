@@ -1,13 +1,13 @@
-"""How near delensing comes to sources that are known: sampling against inversion, for several lenses, sources and noises.
+"""How well delensing reconstructs known sources: sampling against inversion, for several lenses, sources and noise levels.
 
     python studies/delens.py [--size 200] [--seed 1] [--out docs/study_delens.png]
 
 Each image is rendered by ray tracing and then rounded to 8 bit, or given Gaussian noise of 2 or 10 grey levels and not rounded. The
-lens and the source's place are those of the image; noise and λ are left to the inversion. Prints the relative error
+lens and the source's place are those of the image; the inversion determines noise and λ. Prints the relative error
 
     √(Σ (reconstructed − true)² / Σ true²)
 
-over the source pixels seen, each way on its own grid, and the time of a run that has been compiled before. OUT shows source, image,
+over the source pixels that the image covers, each method on its own grid, and the time of a run after compilation. OUT shows source, image,
 both reconstructions and the residual of the inversion, with a noise of 10 grey levels.
 """
 
@@ -43,16 +43,16 @@ SHOWN = 10.0
 
 @dataclass(frozen=True)
 class Case:
-    """One image and what was made of it.
+    """One image and its reconstructions.
 
     Attributes:
         lens, source: their names.
         noise: [grey levels]; 0 is rounding.
         truth: (m, m) the source, on the inverted one's grid.
         image: (n, n) grey levels.
-        sampled, inverted: what was reconstructed, the former on a grid half as fine.
+        sampled, inverted: the reconstructions, the former on a grid half as fine.
         errors: relative errors of the two.
-        seconds: how long each took.
+        seconds: time of each.
     """
 
     lens: str
@@ -109,9 +109,9 @@ def light_of(source: Source, grid: Grid) -> np.ndarray:
     return np.clip(255.0 * np.asarray(source.light(*pixel_points(grid.size, grid.field))), 0.0, 255.0)
 
 
-def relative(found: Reconstruction, truth: np.ndarray) -> float:
-    off = (found.grey - truth)[found.mask]
-    return float(np.sqrt((off**2).sum() / (truth[found.mask] ** 2).sum()))
+def relative(reconstruction: Reconstruction, truth: np.ndarray) -> float:
+    off = (reconstruction.grey - truth)[reconstruction.mask]
+    return float(np.sqrt((off**2).sum() / (truth[reconstruction.mask] ** 2).sum()))
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
@@ -125,8 +125,8 @@ def study(lens: str, source: str, noise: float, size: int, seed: int) -> Case:
     system = System(lenses()[lens], sources()[source], number(9.0), number(5.0))
     camera = Camera(trace=Trace.named("raytrace"), size=size, field=size, centred=False)
     sharp = jnp.clip(simulate.image(system, camera), 0.0, 255.0)
-    grains = np.random.default_rng(seed).normal(size=sharp.shape)
-    image = np.asarray(quantise(sharp)) if noise == 0 else np.asarray(sharp) + noise * grains
+    normal = np.random.default_rng(seed).normal(size=sharp.shape)
+    image = np.asarray(quantise(sharp)) if noise == 0 else np.asarray(sharp) + noise * normal
     where = {"shift": np.zeros(2), "camera": camera}
     field = field_of_light(np.asarray(sharp), system, **where)
     coarse, fine = Grid(field, field), Grid(2 * field, field)
@@ -154,32 +154,32 @@ def table(cases: list[Case]) -> Table:
         for case in cases
     ]
     columns = (
-        "lens", "source", "noise", "sampled [%]", "inverted [%]", "noise found", "chi2", "steps", "converged", "sampled [s]", "inverted [s]"
+        "lens", "source", "noise", "sampled [%]", "inverted [%]", "fit noise", "chi2", "steps", "converged", "sampled [s]", "inverted [s]"
     )  # fmt: skip
     return Table(columns, tuple(rows), "Error of the reconstructed source, relative to the source.")
 
 
 def figure(cases: list[Case]) -> Figure:
-    """A row a case: source, image, sampled, inverted, residual."""
-    drawn = Figure(figsize=(10.2, 1.83 * len(cases) + 0.3), layout="constrained")
-    panels = drawn.subplots(len(cases), 5, squeeze=False)
+    """One row for each case: source, image, sampled, inverted, residual."""
+    page = Figure(figsize=(10.2, 1.83 * len(cases) + 0.3), layout="constrained")
+    panels = page.subplots(len(cases), 5, squeeze=False)
     titles = ("source", "image", "sampled", "inverted", "image − model, in σ")
     for row, case in zip(panels, cases, strict=True):
-        seen = [np.where(found.mask, found.grey, np.nan) for found in (case.sampled, case.inverted)]
-        for panel, values in zip(row, (case.truth, case.image, *seen), strict=False):
+        sources = [np.where(part.mask, part.grey, np.nan) for part in (case.sampled, case.inverted)]
+        for panel, values in zip(row, (case.truth, case.image, *sources), strict=False):
             panel.imshow(values, cmap="magma", vmin=0.0, vmax=max(case.truth.max(), 1.0), interpolation="nearest")
         residual = np.where(case.inverted.used, case.inverted.residual / case.inverted.noise, np.nan)
-        bar = drawn.colorbar(row[4].imshow(residual, cmap="RdBu_r", vmin=-4.0, vmax=4.0, interpolation="nearest"), ax=row[4], shrink=0.9)
+        bar = page.colorbar(row[4].imshow(residual, cmap="RdBu_r", vmin=-4.0, vmax=4.0, interpolation="nearest"), ax=row[4], shrink=0.9)
         bar.ax.tick_params(labelsize=7)
         noise = "8 bit" if case.noise == 0 else f"noise {case.noise:g}"
         row[0].set_ylabel(f"{case.lens}, {case.source}\n{noise}", fontsize=9)
-        for panel, share in zip(row[2:4], case.errors, strict=True):
-            panel.text(0.04, 0.96, f"{100 * share:.1f} %", transform=panel.transAxes, color="white", fontsize=9, va="top")
+        for panel, error in zip(row[2:4], case.errors, strict=True):
+            panel.text(0.04, 0.96, f"{100 * error:.1f} %", transform=panel.transAxes, color="white", fontsize=9, va="top")
         for panel in row:
             panel.set(xticks=[], yticks=[], facecolor="0.6")
     for panel, title in zip(panels[0], titles, strict=True):
         panel.set_title(title, fontsize=10)
-    return drawn
+    return page
 
 
 def main() -> None:
@@ -195,8 +195,8 @@ def main() -> None:
         for noise in NOISES
     ]
     print(text_table(table(cases)))
-    wanted = [("SIS", "Gaussian"), ("SIE", "Sérsic"), ("cluster", "blobs"), ("SIE", "picture"), ("cluster", "picture")]
-    shown = [case for pair in wanted for case in cases if (case.lens, case.source) == pair and case.noise == SHOWN]
+    pairs = [("SIS", "Gaussian"), ("SIE", "Sérsic"), ("cluster", "blobs"), ("SIE", "picture"), ("cluster", "picture")]
+    shown = [case for pair in pairs for case in cases if (case.lens, case.source) == pair and case.noise == SHOWN]
     save(figure(shown), options.out, dpi=100)
     print(f"figure: {options.out}")
 

@@ -1,12 +1,12 @@
-"""Why the 2023 thesis's MnasNet never left the mean: its code trained on in evaluation mode after the first evaluation.
+"""Why the 2023 thesis's MnasNet always predicted the mean: after the first evaluation it was trained in evaluation mode.
 
     python studies/modes.py [--model mnasnet1_0] [--steps 1000] [--batch 16] [--out docs/study_modes.png]
 
-Cosmo-ML asks for training mode once, before the first epoch; each evaluation leaves the network in evaluation mode, and training goes on
-in it: nothing is dropped any more, and BatchNorm normalises by its running statistics, which stand still. Here a network is trained for
---steps steps as it should be, and then for as many more, on the same images, in three ways: as before; in evaluation mode; and in
-evaluation mode where BatchNorm remembers 10 steps, as in the other networks, instead of MnasNet's 3300. sis2023 with encoded targets, as
-in study_networks.py; prints the mean loss of every tenth of the steps and saves the curves. About 20 minutes on two cores.
+Cosmo-ML sets training mode once, before the first epoch. Each evaluation leaves the network in evaluation mode, and training continues
+in it: dropout is off, and BatchNorm normalises by its running statistics, which are constant. Here a network is trained for --steps
+steps in training mode, and then for as many more, on the same images, in three ways: in training mode; in evaluation mode; and in
+evaluation mode with a BatchNorm that averages over 10 steps, as in the other networks, instead of MnasNet's 3300. sis2023 with encoded
+targets, as in networks.py; prints the mean loss of every tenth of the steps and saves the curves. About 20 minutes on two cores.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import matplotlib
 import numpy as np
-from networks import begun, guess, run_of, stepped
+from networks import guess, initial_state, run_of, stepped
 
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
@@ -28,11 +28,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 SHORT = 0.9
-"""Share of the running statistics that is kept at a step in most networks (PyTorch's momentum of 0.1)."""
+"""Fraction of the running statistics that is kept at a step in most networks (PyTorch's momentum of 0.1)."""
 
 
 def trained(model: Any, config: TrainConfig, state: TrainState, label: str, *, train: bool) -> tuple[TrainState, np.ndarray]:
-    """State and losses after `config.steps` more steps, in training mode or not. The given state's memory is left alone."""
+    """State and losses after `config.steps` more steps, in training mode or not. The memory of `state` is not reused."""
     mode = SimpleNamespace(apply=lambda variables, image, **options: model.apply(variables, image, **{**options, "train": train}))
     state, losses, _ = stepped(mode, config, jax.tree.map(jax.numpy.copy, state), label)
     return state, losses
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/study_modes.png"), metavar="FILE", help="the figure")
     options = parser.parse_args()
     if not options.model.startswith("mnasnet") or options.steps < 10:
-        parser.error("a network mnasnet… and at least 10 steps are asked for")
+        parser.error("expected a MnasNet for --model, such as mnasnet1_0, and 10 or more for --steps")
     config = run_of(options.model, steps=options.steps, size=options.image_size, batch=options.batch, rate=3e-4)
     config = replace(config, schedule="constant", warmup_steps=0, head_scale=0.02)
     model: Any = configs.make_model(config, configs.make_problem(config))
@@ -63,13 +63,13 @@ def main() -> None:
         axes.plot(ends + after * options.steps, tenths, "o-" if after else "o:", ms=4, color=colour, label=label)
 
     for name, network, colour in (("", model, "tab:blue"), (", memory of 10 steps", model.clone(norm_momentum=SHORT), "tab:green")):
-        state, losses = trained(network, config, begun(network, config), f"before{name}", train=True)
+        state, losses = trained(network, config, initial_state(network, config), f"before{name}", train=True)
         show(f"training mode{name}", losses, colour, after=False)
         if not name:
-            show("training mode goes on", trained(network, config, state, "goes on", train=True)[1], colour, after=True)
+            show("then training mode", trained(network, config, state, "training mode", train=True)[1], colour, after=True)
         losses = trained(network, config, state, f"evaluation mode{name}", train=False)[1]
         show(f"then evaluation mode{name}", losses, colour if name else "tab:red", after=True)
-    axes.axhline(middle, color="black", ls="--", lw=1, label="best constant answer")
+    axes.axhline(middle, color="black", ls="--", lw=1, label="best constant estimate")
     axes.axvline(options.steps, color="grey", lw=1)
     axes.set(
         xlabel="step", ylabel="mean absolute error of the targets", title=f"{options.model}, {options.image_size}×{options.image_size}"

@@ -1,10 +1,10 @@
-"""Whether each of the thesis's twelve networks learns: a short run of each on fresh images, against guessing the middle.
+"""Whether each of the thesis's twelve networks learns: a short run of each on fresh images, against the best constant estimate.
 
     python studies/networks.py [NAME ...] [--steps 150] [--image-size 64] [--batch 16] [--out results/networks]
 
 The problem is sis2023 with encoded targets, each of spread about one; the loss is their mean absolute error. "Guess" is the loss of
-the best constant answer, the median of each target. Prints a line a network: loss of the first and of the last tenth of the steps, the
-loss over that of the guess, and the time of a step; writes OUT.csv, with every tenth step, and OUT.png. A network that is in OUT.csv
+the best constant estimate, the median of each target. Prints a line for each network: loss of the first and of the last tenth of the steps,
+the loss over that of the guess, and the time of a step; writes OUT.csv, with every tenth step, and OUT.png. A network that is in OUT.csv
 already is not trained again.
 """
 
@@ -37,21 +37,21 @@ TWELVE = (
     "mnasnet6_0", "convnext_base", "vit_b_16", "swin_v2_b",
 )  # fmt: skip
 WIDE_HEADS = ("inception_v3", "efficientnet_b7", "efficientnet_v2_l", "mnasnet6_0", "swin_v2_b")
-"""Networks whose last layer begins too large for few outputs: see `run_of`."""
+"""Networks whose initial last layer is too large for few outputs: see `run_of`."""
 ZEROED = {"swin_v2_b": ".*norm[12].scale"}
-"""Parameters of networks that begin at zero."""
+"""Parameters that are initially zero, by network."""
 SMALLEST = {"inception_v3": 96}
-"""Image sizes of networks that take none as small as the others."""
+"""Image sizes of networks that need larger images than the others."""
 
 
 def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> TrainConfig:
     """The run.
 
-    torchvision begins the last layer of EfficientNet and MnasNet with weights that grow as the outputs become fewer, up to 0.41 and 0.71
-    for six, and Inception's with 0.1 at any number. The answers are spread by two to five at first, and dropout makes them noise (in
-    Swin dropped blocks do, half of the deepest), until the weights have shrunk a hundredfold: a thousand steps of Adam at 3e-4. There
-    the last layer begins at a fiftieth of its size. Swin v2's branches end in a normalisation, which torchvision begins at one and the
-    network's authors at zero: with one, dropped branches are noise as large as the signal, and nothing is learnt in 600 steps.
+    torchvision's initial weights of the last layer of EfficientNet and MnasNet grow as the outputs become fewer, up to 0.41 and 0.71 for
+    six; Inception's are 0.1 at any number. The outputs then have an initial spread of two to five, and dropout (in Swin the dropped
+    blocks, half of the deepest) makes them noise, until the weights have shrunk a hundredfold: a thousand steps of Adam at 3e-4. In
+    these networks the last layer starts at a fiftieth of its size. Swin v2's branches end in a normalisation, which torchvision starts
+    at one and the network's authors at zero: at one, dropped branches are noise as large as the signal, and 600 steps learn nothing.
     """
     return TrainConfig(
         model=name, image_size=max(size, SMALLEST.get(name, 0)), method="ring", batch_size=batch, steps=steps, optimizer="adamw",
@@ -60,7 +60,7 @@ def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> Trai
     )  # fmt: skip
 
 
-def begun(model: Any, config: TrainConfig) -> TrainState:
+def initial_state(model: Any, config: TrainConfig) -> TrainState:
     """The state before the first step."""
     optimizer = configs.make_optimizer(config)
     return jax.jit(lambda key: init_state(
@@ -69,7 +69,7 @@ def begun(model: Any, config: TrainConfig) -> TrainState:
 
 
 def stepped(model: Any, config: TrainConfig, state: TrainState, label: str) -> tuple[TrainState, np.ndarray, float]:
-    """(state, loss of every step, median seconds of a step) after `config.steps` more steps, which take over the given state's memory."""
+    """(state, loss of every step, median seconds of a step) after `config.steps` more steps, which reuse the memory of `state`."""
     problem, random = configs.make_problem(config), keys(config.seed)
     step = make_train_step(config, problem, model, configs.make_optimizer(config), sharding.make_mesh())
     losses, times = [], []
@@ -82,9 +82,9 @@ def stepped(model: Any, config: TrainConfig, state: TrainState, label: str) -> t
 
 
 def trained(config: TrainConfig, tensors: dict[str, np.ndarray] | None = None) -> tuple[np.ndarray, float]:
-    """(loss of every step, median seconds of a step) of a run that begins with PyTorch's `tensors`, or afresh where None."""
+    """(loss of every step, median seconds of a step) of a run with PyTorch's `tensors` as initial weights, or random ones where None."""
     model = configs.make_model(config, configs.make_problem(config))
-    state = begun(model, config)
+    state = initial_state(model, config)
     if tensors is not None:
         size, outputs = config.image_size, model.num_outputs
         state = replace(state, **torch_weights.convert(tensors, config.model, num_outputs=outputs, image_size=size, seed=config.seed))
@@ -93,7 +93,7 @@ def trained(config: TrainConfig, tensors: dict[str, np.ndarray] | None = None) -
 
 
 def guess(config: TrainConfig) -> float:
-    """Loss of the best constant answer."""
+    """Loss of the best constant estimate."""
     problem = configs.make_problem(config)
     target = np.asarray(problem.encode(problem.sample(jax.random.key(1), 20_000)))
     return float(np.abs(target - np.median(target, axis=0)).mean())
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/networks"), metavar="PATH", help="PATH.csv, PATH.png")
     options = parser.parse_args()
     if options.steps < 10:
-        parser.error(f"--steps {options.steps}: at least 10, of which the table shows each tenth")
+        parser.error(f"--steps: the value is {options.steps}; expected 10 or more, since the table has ten parts")
     table = options.out.with_suffix(".csv")
     rows = pd.read_csv(table) if table.is_file() else pd.DataFrame(columns=["network", "step", "loss", "guess", "seconds"])
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -121,19 +121,19 @@ def main() -> None:
             losses, seconds = trained(config)
             tenths = np.array_split(losses, 10)
             ends = np.cumsum([len(part) for part in tenths])
-            mine = {"network": name, "step": ends, "loss": [part.mean() for part in tenths], "guess": guess(config), "seconds": seconds}
-            rows = pd.concat([rows, pd.DataFrame(mine)] if len(rows) else [pd.DataFrame(mine)], ignore_index=True)
+            part = {"network": name, "step": ends, "loss": [part.mean() for part in tenths], "guess": guess(config), "seconds": seconds}
+            rows = pd.concat([rows, pd.DataFrame(part)] if len(rows) else [pd.DataFrame(part)], ignore_index=True)
             files.write_text(table, rows.to_csv(index=False))
             jax.clear_caches()
-        one = rows[rows["network"] == name]
-        first, last, middle = one["loss"].iloc[0], one["loss"].iloc[-1], one["guess"].iloc[0]
-        line = f"{name:20}{one['step'].iloc[-1]:7d}{first:9.3f}{last:9.3f}{middle:9.3f}{last / middle:12.2f}{one['seconds'].iloc[0]:10.2f}"
+        run = rows[rows["network"] == name]
+        first, last, middle = run["loss"].iloc[0], run["loss"].iloc[-1], run["guess"].iloc[0]
+        line = f"{name:20}{run['step'].iloc[-1]:7d}{first:9.3f}{last:9.3f}{middle:9.3f}{last / middle:12.2f}{run['seconds'].iloc[0]:10.2f}"
         print(line, flush=True)
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    for (name, one), colour in zip(rows.groupby("network", sort=False), plt.cm.tab20(jnp.linspace(0, 1, 20)), strict=False):
-        axes.plot(one["step"], one["loss"] / one["guess"], "-o", ms=3, color=np.asarray(colour), label=name)
+    for (name, run), colour in zip(rows.groupby("network", sort=False), plt.cm.tab20(jnp.linspace(0, 1, 20)), strict=False):
+        axes.plot(run["step"], run["loss"] / run["guess"], "-o", ms=3, color=np.asarray(colour), label=name)
     axes.axhline(1.0, color="black", lw=1, ls="--")
-    axes.set(xlabel="step", ylabel="loss over that of the best constant answer", title="Short runs on endless images")
+    axes.set(xlabel="step", ylabel="loss over that of the best constant estimate", title="Short runs on endless images")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")

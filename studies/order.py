@@ -1,11 +1,11 @@
-"""How far a roulette series is from the exact lens equation, by its order and by how far a pixel is from the reference point.
+"""How far a roulette series is from the exact lens equation, by its order and by the distance of a pixel from the reference point.
 
     python studies/order.py [--out docs/study_order.png]
 
 Point mass, SIS, SIE of axis ratios 0.7 and 0.4, and a cluster of three. Prints, per lens, the largest error over a circle about the
-reference point that reaches a share of the way to the rim of the region of convergence (lensjax/roulette/region.py), by order:
+reference point that reaches a fraction of the way to the rim of the region of convergence (lensjax/roulette/region.py), by order:
 of the position in the source plane, in units of θ_E, and of the image of a Gaussian source, in grey levels. Then compares, point by point
-of a map, the region with where the series is seen to converge: where its largest error falls from orders 40…42 to orders 60…62. All in
+of a map, the region with the points where the series converges: where its largest error falls from orders 40…42 to orders 60…62. All in
 float64. The elliptical lenses stand so that their region is much smaller than the circle through the lens's centre.
 """
 
@@ -30,17 +30,17 @@ THETA_E = 40.0
 SIGMA = 10.0
 SOURCE = (24.0, 15.0)
 ORDERS = (1, 2, 3, 5, 8, 12, 16, 20, 30, 40, 50)
-SHARES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+FRACTIONS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 DIRECTIONS = 720
 SIDE = 241  # points on a side of a map
 REACH = 1.25  # of |ξ|, half a map's side
 EARLY, LATE = (40, 41, 42), (60, 61, 62)
-ROUNDING = 1e-12  # θ_E, below which an error is arithmetic's
+ROUNDING = 1e-12  # θ_E, below which an error is rounding
 
 
 def lenses() -> dict[str, Lens]:
     """Lenses by name."""
-    made: dict[str, Lens] = {
+    by_name: dict[str, Lens] = {
         "point mass": PointMass(THETA_E),
         "SIS": SIS(THETA_E),
         "SIE, f = 0.7": SIE(THETA_E, 0.7, np.deg2rad(100.0)),
@@ -49,7 +49,7 @@ def lenses() -> dict[str, Lens]:
             [(SIS(24.0), -15.0, 5.0), (SIE(14.0, 0.6, 1.0), 20.0, -30.0), (PointMass(12.0), 5.0, 30.0)],
         ),
     }
-    return {name: jax.tree.map(jnp.asarray, lens) for name, lens in made.items()}
+    return {name: jax.tree.map(jnp.asarray, lens) for name, lens in by_name.items()}
 
 
 def errors(lens: Lens, dx: np.ndarray, dy: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,11 +88,11 @@ def around() -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_order(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """Largest errors over each circle (orders, shares): position [θ_E], image [grey levels]."""
-    radius = np.array(SHARES)[:, None] * rim(lens)
+    """Largest errors over each circle (orders, fractions): position [θ_E], image [grey levels]."""
+    radius = np.array(FRACTIONS)[:, None] * rim(lens)
     cosine, sine = around()
-    found = [errors(lens, radius * cosine, radius * sine, terms) for terms in ORDERS]
-    position, grey = (np.array([each[k].max(axis=-1) for each in found]) for k in range(2))
+    errors_of = [errors(lens, radius * cosine, radius * sine, terms) for terms in ORDERS]
+    position, grey = (np.array([each[k].max(axis=-1) for each in errors_of]) for k in range(2))
     return position, grey
 
 
@@ -112,12 +112,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with jax.enable_x64(True):
-        made = lenses()
-        figure, axes = plt.subplots(3, len(made), figsize=(13.5, 9.0), layout="constrained", sharey="row")
+        by_name = lenses()
+        figure, axes = plt.subplots(3, len(by_name), figsize=(13.5, 9.0), layout="constrained", sharey="row")
         heads = ("within", "outside", "within, >2", "outside, >2")
         lines = ["points where the error falls, of all and of those more than two points from the rim"]
         lines.append(f"  {'':24}" + "".join(f"{head:>14}" for head in heads))
-        for k, (name, lens) in enumerate(made.items()):
+        for k, (name, lens) in enumerate(by_name.items()):
             position, grey = by_order(lens)
             print(table(f"{name}: source-plane position, error [θ_E]", position))
             print(table(f"{name}: image, error [grey levels]", grey))
@@ -126,8 +126,8 @@ def main() -> None:
             converges = ~real | (late < early)
             step = 2.0 * REACH * float(np.hypot(*lens.primary_image(*map(jnp.asarray, SOURCE)))) / (SIDE - 1)
             parts = (depth > 0, depth < 0, depth > 2 * step, depth < -2 * step)
-            shares = [np.mean(converges[part]) for part in parts]
-            lines.append(f"  {name:24}" + "".join(f"{share:14.2%}" for share in shares))
+            fractions = [np.mean(converges[part]) for part in parts]
+            lines.append(f"  {name:24}" + "".join(f"{fraction:14.2%}" for fraction in fractions))
             draw(axes[:, k], name, position, grey, late, converges, depth)
         print("\n".join(lines))
         finish(figure, axes)
@@ -137,20 +137,20 @@ def main() -> None:
 
 
 def table(title: str, values: np.ndarray) -> str:
-    """One row an order, one column a share of the way to the rim."""
-    lines = [title, "  order" + "".join(f"{share:>10.2f}" for share in SHARES)]
+    """One row for each order, one column for each fraction of the way to the rim."""
+    lines = [title, "  order" + "".join(f"{fraction:>10.2f}" for fraction in FRACTIONS)]
     lines += [f"  {order:5}" + "".join(f"{value:10.1e}" for value in row) for order, row in zip(ORDERS, values, strict=True)]
     return "\n".join(lines) + "\n"
 
 
 def draw(
-    axes: np.ndarray, name: str, position: np.ndarray, grey: np.ndarray, late: np.ndarray, seen: np.ndarray, depth: np.ndarray
+    axes: np.ndarray, name: str, position: np.ndarray, grey: np.ndarray, late: np.ndarray, converges: np.ndarray, depth: np.ndarray
 ) -> None:
     """One lens's column."""
-    colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.92, len(SHARES)))
+    colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.92, len(FRACTIONS)))
     for axis, values in zip(axes[:2], (position, grey), strict=True):
-        for share, colour, row in zip(SHARES, colours, values.T, strict=True):
-            axis.plot(ORDERS, row, color=colour, label=f"{share:g}")
+        for fraction, colour, row in zip(FRACTIONS, colours, values.T, strict=True):
+            axis.plot(ORDERS, row, color=colour, label=f"{fraction:g}")
         axis.set(yscale="log", xlim=(1, 50), xlabel="order")
         axis.grid(alpha=0.25)
     axes[0].set(title=name, ylim=(1e-13, 300))
@@ -158,7 +158,7 @@ def draw(
     axes[1].axhline(0.5, color="0.3", linestyle=":", linewidth=1)
     extent = (-REACH, REACH, -REACH, REACH)
     axes[2].imshow(np.clip(late, 1e-12, 1e12), extent=extent, norm=LogNorm(1e-8, 1e2), cmap="magma")
-    axes[2].contour(seen.astype(float)[::-1], [0.5], extent=extent, colors="white", linewidths=3)
+    axes[2].contour(converges.astype(float)[::-1], [0.5], extent=extent, colors="white", linewidths=3)
     axes[2].contour(depth[::-1], [0.0], extent=extent, colors="deepskyblue", linewidths=1.4, linestyles="--")
     axes[2].add_patch(Circle((0, 0), 1, fill=False, color="0.45", linewidth=0.8))
     axes[2].plot(0, 0, "+", color="white")
@@ -172,13 +172,13 @@ def finish(figure: Figure, axes: np.ndarray) -> None:
     axes[2, 0].set_ylabel("δy [|ξ|]")
     figure.colorbar(axes[2, -1].images[0], ax=axes[2, :], label=f"error at order {LATE[0]} [θ_E]", extend="both", pad=0.01)
     lines = [
-        Line2D([], [], color="white", linewidth=3, label="where the error is seen to fall"),
+        Line2D([], [], color="white", linewidth=3, label="where the error falls"),
         Line2D([], [], color="deepskyblue", linewidth=1.4, linestyle="--", label="region of convergence"),
         Line2D([], [], color="0.45", linewidth=0.8, label="circle through the lens's centre"),
     ]
     figure.legend(handles=lines, loc="outside lower center", ncols=3, facecolor="0.85", edgecolor="none")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    title = "share of the way to the rim of the region"
+    title = "fraction of the way to the rim of the region"
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), title=title, frameon=False)
 
 

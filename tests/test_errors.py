@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from lensjax.errors import BadInput, at
-from lensjax.files.read import read_bytes
+from lensjax.files.read import read_bytes, read_json
 
 
 def test_a_cell_of_a_table():
@@ -54,3 +54,13 @@ def test_one_ladder_for_files(tmp_path):
     for name, words in {**expected, "a\0b": "zero byte"}.items():
         with pytest.raises(BadInput, match=words):
             read_bytes(f"{tmp_path}/{name}", "a table")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(BadInput, match=r"a\.json: not a JSON file: ") as error:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(error.value)
+    (tmp_path / "a.json").write_text('{"steps": [1, 2]}')
+    assert read_json(tmp_path / "a.json") == {"steps": [1, 2]}

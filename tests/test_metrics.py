@@ -144,10 +144,10 @@ def test_expected_absolute_errors_of_a_normal_estimator():
 def test_shapes_that_do_not_fit_are_refused_in_words(shapes):
     predicted, truth = (np.zeros(shape) for shape in shapes)
     for error in (metrics.raw_error, metrics.symmetric_error):
-        with pytest.raises(BadInput, match=r"sis2023 needs \(images, 6\)"):
+        with pytest.raises(BadInput, match=r"expected \(images, 6\) for both, the parameters of sis2023"):
             error(predicted, truth, problem=SIS)
 
 
 def test_names_that_do_not_fit_are_refused_in_words():
-    with pytest.raises(BadInput, match=r"\(images, 2\) is needed"):
+    with pytest.raises(BadInput, match=r"expected \(images, 2\)"):
         metrics.summary(np.zeros((4, 3)), names=("a", "b"))

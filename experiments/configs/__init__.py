@@ -1,1 +1,1 @@
-"""Training runs, one a file: each `get_config()` gives the fields of `lensjax.train.TrainConfig`."""
+"""Training runs, one in each file: each `get_config()` gives the fields of `lensjax.train.TrainConfig`."""

@@ -3,10 +3,11 @@
     python -m experiments.train --config alexnet.py
 
 Learning rate as in the thesis: Adam at 1e-4 for 100 "epochs" of 10 000 steps, then 1e-5 for 100 more. At 1e-3
-the thesis saw this network stay at the mean, in 20 % of runs at batch 10 and 72 % at batch 100 after 10
-epochs; never at 1e-4 or less. Batch 10, 400×400 pixels; every step has new images. The thesis began from
-ImageNet's weights where they existed, with a fresh first convolution; this run begins fresh, or from
-`--config.init=DIR` after `lensjax convert FILE --model alexnet --targets raw --first fresh --out DIR`.
+the thesis's network still predicted the mean after 10 epochs in 20 % of runs at batch 10 and 72 % at batch
+100; at 1e-4 or less it never did. Batch 10, 400×400 pixels; every step has new images. The thesis's initial
+weights were ImageNet's where they existed, with a random first convolution. This run has random initial
+weights. For the thesis's initial weights, run `lensjax convert FILE --model alexnet --targets raw --first
+fresh --out DIR`, then add `--config.init=DIR`.
 
 Expected, from the thesis and not measured here: raw mean absolute error 2.91 over the six parameters ("MAE
 (Test Set)"). Memory: 57.0 million parameters; weights, gradient and Adam's two moments alone are 0.91 GB.

@@ -1,4 +1,4 @@
-"""What every run begins from: the defaults of `lensjax.train.TrainConfig`, where each field is explained."""
+"""The defaults of all runs, those of `lensjax.train.TrainConfig`, which explains each field."""
 
 import dataclasses
 

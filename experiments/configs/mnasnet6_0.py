@@ -4,9 +4,9 @@
 
 Learning rate as in the thesis: Adam at 1e-4 for 100 "epochs" of 10 000 steps, then 1e-5 for 100 more. Batch 10,
 400×400 pixels; every step has new images. There are no ImageNet weights of this width. In the thesis this
-network never left the mean (the median alone gives 36.3): its code trains on in evaluation mode, where it stays
-at the mean here too. In training mode it learns like the others (docs/networks.md); its BatchNorm remembers 3300
-steps, so that an evaluation shows the network as it normalised some thousand steps before.
+network always predicted the mean (the median alone gives 36.3): its code continues to train in evaluation mode,
+where the network predicts the mean here too. In training mode it learns like the others (docs/networks.md). Its
+BatchNorm averages over 3300 steps, so that evaluations lag some thousand steps behind.
 
 Expected, from the thesis and not measured here: raw mean absolute error 32.48 over the six parameters ("MAE
 (Test Set)"). Memory: 93.4 million parameters; weights, gradient and Adam's two moments alone are 1.49 GB.

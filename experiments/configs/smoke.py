@@ -1,4 +1,4 @@
-"""A few seconds on a processor: shows that everything runs, and that the loss falls. Its score means nothing.
+"""A run of a few seconds on a CPU: everything works, and the loss falls. Its score means nothing.
 
 python -m experiments.train --config smoke.py
 """

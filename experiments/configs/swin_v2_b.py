@@ -3,11 +3,11 @@
     python -m experiments.train --config swin_v2_b.py
 
 Learning rate as in the thesis: Adam at 1e-4 for 100 "epochs" of 10 000 steps, then 1e-5 for 100 more. Batch
-10, 400×400 pixels; every step has new images. The thesis began from ImageNet's weights where they existed,
-with a fresh first convolution; this run begins fresh, with the normalisations that end its branches at zero
-as the network's authors have them (at one, as in torchvision, it learnt nothing in a short run:
-docs/networks.md), or from `--config.init=DIR` after `lensjax convert FILE --model swin_v2_b --targets raw
---first fresh --out DIR`.
+10, 400×400 pixels; every step has new images. The thesis's initial weights were ImageNet's where they
+existed, with a random first convolution. This run has random initial weights, except that the normalisations
+at the ends of its branches start at zero, as the network's authors set them (at one, as in torchvision, it
+learnt nothing in a short run: docs/networks.md). For the thesis's initial weights, run `lensjax convert FILE
+--model swin_v2_b --targets raw --first fresh --out DIR`, then add `--config.init=DIR`.
 
 Expected, from the thesis and not measured here: raw mean absolute error 2.93 over the six parameters ("MAE
 (Test Set)"). Any side of the image will do: at 400 the first maps of 100×100 are padded to 13×13 windows of

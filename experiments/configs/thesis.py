@@ -1,8 +1,8 @@
-"""What all runs of the 2023 thesis share, on its images: raw targets, L1 loss, a learning rate of 1e-4 and then 1e-5.
+"""The settings of all runs of the 2023 thesis, on its images: raw targets, L1 loss, a learning rate of 1e-4 and then 1e-5.
 
     python -m experiments.train --config thesis.py --config.model=NAME
 
-NAME is one of `lensjax.models.names()`; the twelve networks of the thesis's table have configs of their own, which say what to expect.
+NAME is one of `lensjax.models.names()`; the twelve networks of the thesis's table have configs of their own, with the results to expect.
 """
 
 from ml_collections import ConfigDict

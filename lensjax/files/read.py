@@ -1,5 +1,6 @@
 """Reading a file: one ladder from what the system says to one line for the user."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,21 @@ def read_bytes(path: str | Path, expected: str) -> bytes:
         raise BadInput("a name with a zero byte", value=str(path), expected=expected)
     with readable(path, expected):
         return Path(path).read_bytes()
+
+
+def read_json(path: str | Path) -> Any:
+    """A JSON file.
+
+    Raises:
+        BadInput: it cannot be read, or is not JSON.
+    """
+    content = read_bytes(path, "a JSON file")
+    try:
+        return json.loads(content.decode())
+    except RecursionError:
+        raise BadInput("not a JSON file: too deeply nested", path=path) from None
+    except ValueError as error:  # also what is no UTF-8
+        raise BadInput(f"not a JSON file: {ascii(str(error)[:200])[1:-1]}", path=path) from None
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

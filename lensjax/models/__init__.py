@@ -1,7 +1,6 @@
 """The networks by name: one file a family, each with a table VARIANTS of its members."""
 
 import dataclasses
-import difflib
 import sys
 from types import ModuleType
 from typing import Any
@@ -10,6 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
 from lensjax.models import (
     alexnet,
@@ -37,7 +37,7 @@ FAMILIES: tuple[ModuleType, ...] = (
 )  # fmt: skip
 
 _USUAL_WIDTHS_ONLY = (compact, squeezenet, vit)
-"""Families whose extra layers are more than a row of fully connected ones."""
+"""Families whose extra layers have the usual widths only, since they are more than a row of fully connected ones."""
 
 _FAMILY: dict[str, ModuleType] = {name: family for family in FAMILIES for name in family.VARIANTS}
 
@@ -70,37 +70,37 @@ def create(
         name: one of `names()`, as in torchvision.
         num_outputs: numbers to regress.
         in_channels: channels of the images.
-        extra_layers: two more fully connected layers before the output, of the network's usual widths, or layers of the widths named.
+        extra_layers: two more fully connected layers before the output, of the network's usual widths, or layers of the widths given.
         image_size: side of the images in pixels.
         dtype: type of the arithmetic; parameters and outputs stay float32.
-        remat: in training, what a block computes is computed again for the gradient instead of kept: less memory, more time. On a CPU
-            XLA finds both computations equal and keeps the first: nothing is won there.
+        remat: in training, compute the activations of a block again for the gradient instead of keeping them: less memory, more time.
+            It has no effect on a CPU, where XLA joins the two equal computations.
 
     Raises:
-        BadInput: unknown name, image of a size that the network does not take, a number below one, or `remat` of a network without
-            blocks.
+        BadInput: the name is unknown, the image too small or of a wrong size, a number below 1, or the network has no blocks for `remat`.
     """
     if not known(name):
-        near = difflib.get_close_matches(name, _FAMILY, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(_FAMILY)}"
-        raise BadInput(f"model {name!r} is unknown; {hint}")
-    for what, number in (("num_outputs", num_outputs), ("in_channels", in_channels)):
+        near = did_you_mean(name, _FAMILY)
+        raise BadInput(column="model", value=name, expected="" if near else f"one of {listed(_FAMILY, most=len(_FAMILY))}", hint=near)
+    place = f"model {name}"
+    for argument, number in (("num_outputs", num_outputs), ("in_channels", in_channels)):
         if number < 1:
-            raise BadInput(f"model {name}: {what} is {number}; it must be 1 or more")
+            raise BadInput(column=argument, place=place, value=number, expected="1 or more")
     family: Any = _FAMILY.get(name, mnasnet)
     make: Any = family.VARIANTS.get(name) or mnasnet.variant(name)
     if image_size < family.SMALLEST:
-        raise BadInput(f"model {name}: image_size is {image_size} pixels; the smallest it takes is {family.SMALLEST}")
-    wrong = family.check_size(name, image_size) if hasattr(family, "check_size") else None
-    if wrong:
-        raise BadInput(f"model {name}: image_size is {image_size} pixels; {wrong} is allowed")
+        raise BadInput(column="image_size", place=place, value=image_size, expected=f"{family.SMALLEST} or more")
+    expected = family.check_size(name, image_size) if hasattr(family, "check_size") else None
+    if expected:
+        raise BadInput(column="image_size", place=place, value=image_size, expected=expected)
     if isinstance(extra_layers, tuple) and (family in _USUAL_WIDTHS_ONLY or not extra_layers or min(extra_layers) < 1):
-        raise BadInput(f"model {name}: takes no layers of widths {extra_layers} before its output")
+        widths = ", ".join(map(str, extra_layers)) or "none"
+        raise BadInput(f"no layers of widths {widths} can precede the output", column="extra_layers", place=place, value=extra_layers)
     net: nn.Module = make(num_outputs=num_outputs, extra_layers=extra_layers, dtype=dtype)
     if not remat:
         return net
     if not any(field.name == "remat" for field in dataclasses.fields(net)):
-        raise BadInput(f"model {name}: has no blocks to rematerialise; remat is for the deeper networks")
+        raise BadInput("the network has no blocks to rematerialise", column="remat", place=place, value=True, expected="a deeper network")
     return net.clone(remat=True)
 
 

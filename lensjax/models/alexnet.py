@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense, extra_widths, uniform_bias, uniform_kernel
+from lensjax.models.layers import adaptive_average_pool, dense, extra_widths, output_layer, uniform_bias, uniform_kernel
 
 HEADS = ("classifier.6",)
 SMALLEST = 63
@@ -25,7 +25,7 @@ class AlexNet(nn.Module):
     Attributes:
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
-        dropout: share of the hidden layers' inputs set to zero in training (dropout key: "dropout").
+        dropout: fraction of the hidden layers' inputs set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
@@ -49,7 +49,7 @@ class AlexNet(nn.Module):
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
         for name in ("classifier.1", "classifier.4"):
             x = nn.relu(dense(drop(x), 4096, name=name, dtype=self.dtype))
-        return answer(x, self.num_outputs, name="classifier.6", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
+        return output_layer(x, self.num_outputs, name="classifier.6", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"alexnet": AlexNet}

@@ -1,8 +1,8 @@
 """A small residual network for lensed images of about 100×100 pixels: the packaged default.
 
-Two coordinate channels join the image, since what is asked for are lengths and directions on it (Liu et al. 2018, "CoordConv"); four
-stages of residual blocks, each at half the resolution of the one before; then the whole last map, not its mean, is read
-by one hidden layer, so that where the light lies is not lost.
+Two coordinate channels are added to the image, because the targets are lengths and directions on it (Liu et al. 2018, "CoordConv").
+Four stages of residual blocks follow, each at half the resolution of the one before. One hidden layer reads the whole last map, not
+its mean, so that the position of the light is kept.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, extra_widths
+from lensjax.models.layers import extra_widths, output_layer
 
 HEADS = ("classifier.2",)
 SMALLEST = 32
@@ -94,7 +94,7 @@ class ConvNeXt(nn.Module):
                 number += 1
         x = norm(name="classifier.0")(jnp.mean(x, axis=(1, 2)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier.2", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="classifier.2", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

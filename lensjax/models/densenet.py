@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer, extra_widths
+from lensjax.models.layers import extra_widths, output_layer
 
 HEADS = ("classifier",)
 SMALLEST = 29
@@ -33,7 +33,7 @@ _conv_init = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 class _Layer(nn.Module):
     """`growth` new channels from all earlier ones, by a 1×1 and a 3×3 convolution.
 
-    The earlier ones come apart and are joined here, so that a layer made anew in the backward pass keeps no copy of them.
+    The earlier ones are separate arguments, joined here, so that a layer computed again in the backward pass keeps no copy of them.
     """
 
     growth: int
@@ -50,7 +50,7 @@ class _Layer(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """A 7×7 convolution, a maximum, four blocks in which each layer sees all before it, means, and one dense layer.
+    """A 7×7 convolution, a maximum, four blocks in which each layer reads all before it, means, and one dense layer.
 
     Layers bear torchvision's names.
 
@@ -95,7 +95,7 @@ class DenseNet(nn.Module):
         x = nn.relu(norm(name="features.norm5")(x))
         x = jnp.mean(x, axis=(1, 2))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier", hidden=hidden, dtype=self.dtype, bias_init=nn.initializers.zeros)
+        return output_layer(x, self.num_outputs, name="classifier", hidden=hidden, dtype=self.dtype, bias_init=nn.initializers.zeros)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

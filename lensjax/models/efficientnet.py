@@ -14,11 +14,11 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, extra_widths, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, extra_widths, make_divisible, output_layer
 
 HEADS = ("classifier.1",)
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
 
 class Stage(NamedTuple):
@@ -145,10 +145,10 @@ class EfficientNet(nn.Module):
         head: channels of the last convolution; None for four times the last stage's.
         width: scale of the channels, which are rounded to multiples of 8.
         depth: scale of the stages' repeats, rounded up.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         drop_path: probability, in training, to drop block number i of n is drop_path · i/n, i from 0 (dropout key: "dropout").
         norm_epsilon: what is added to the variance in normalisation.
-        norm_momentum: share of the running statistics that is kept at each step.
+        norm_momentum: fraction of the running statistics that is kept at each step.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -195,7 +195,7 @@ class EfficientNet(nn.Module):
         x = part(self.head or 4 * x.shape[-1], 1, name=f"features.{len(self.stages) + 1}")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -14,11 +14,11 @@ from jax.typing import DTypeLike
 
 from lensjax.models.efficientnet import STAGES, Stage
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, extra_widths, uniform_kernel
+from lensjax.models.layers import extra_widths, output_layer, uniform_kernel
 
 HEADS = ("_fc",)
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
 _EXTRA = (512, 256)
 
@@ -62,7 +62,7 @@ class EfficientNetLite(nn.Module):
     Attributes:
         num_outputs: numbers to regress.
         stages: the blocks.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         drop_path: probability, in training, to drop block number i of n is drop_path · i/n, i from 0 (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
@@ -93,7 +93,7 @@ class EfficientNetLite(nn.Module):
         x = conv(1280, (1, 1), name="_conv_head")(x)
         x = nn.relu6(norm(name="_bn1")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
-        return answer(x, self.num_outputs, name="_fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
+        return output_layer(x, self.num_outputs, name="_fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"efficientnet_lite0": EfficientNetLite}

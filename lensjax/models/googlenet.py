@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense, extra_widths, in_tensorflow_range
+from lensjax.models.layers import adaptive_average_pool, dense, extra_widths, in_tensorflow_range, output_layer
 
 HEADS = ("fc", "aux1.fc2", "aux2.fc2")
 SMALLEST = 15
@@ -63,12 +63,12 @@ class _Inception(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        one, before3, three, before5, five, pooled = self.channels
+        width1, before3, width3, before5, width5, pooled = self.channels
         maximum = nn.max_pool(x, (3, 3), strides=(1, 1), padding=((1, 1), (1, 1)))
         branches = [
-            self.conv(one, 1, name="branch1")(x),
-            self.conv(three, 3, name="branch2.1")(self.conv(before3, 1, name="branch2.0")(x)),
-            self.conv(five, 3, name="branch3.1")(self.conv(before5, 1, name="branch3.0")(x)),
+            self.conv(width1, 1, name="branch1")(x),
+            self.conv(width3, 3, name="branch2.1")(self.conv(before3, 1, name="branch2.0")(x)),
+            self.conv(width5, 3, name="branch3.1")(self.conv(before5, 1, name="branch3.0")(x)),
             self.conv(pooled, 1, name="branch4.1")(maximum),
         ]
         return jnp.concatenate(branches, axis=-1)
@@ -92,15 +92,15 @@ class _Auxiliary(nn.Module):
 class GoogLeNet(nn.Module):
     """Convolutions, nine modules of four branches side by side, means, and one dense layer. Layers bear torchvision's names.
 
-    In training the answers of two auxiliary heads are sown into the collection "auxiliary", (batch, num_outputs) each. Their parameters
-    are there always.
+    In training the outputs of two auxiliary heads, (batch, num_outputs) each, are stored in the collection "auxiliary". Their parameters
+    are always there.
 
     Attributes:
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 1024 → 1024 → 512, before the output.
-        transform_input: turn colours normalised as ImageNet's into −1…1 first, as torchvision does with its published weights.
+        transform_input: rescale colours normalised as ImageNet's to −1…1 first, as torchvision does with its published weights.
         remat: compute the modules' activations anew in the backward pass instead of keeping them.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
@@ -132,7 +132,7 @@ class GoogLeNet(nn.Module):
                 self.sow("auxiliary", "aux", head(x).astype(jnp.float32))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_init)
+        return output_layer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_init)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"googlenet": GoogLeNet}

@@ -1,8 +1,8 @@
 """Convolutions whose channels are kept apart in groups, quick on a CPU too; on accelerators XLA's own stays.
 
-XLA's convolution on a CPU takes a depthwise kernel's taps one value at a time. Written as a sum of shifted maps the same is done by the
-vector, 10 to 30 times as fast forward and 3 to 30 times backward. The slope of a kernel of groups it takes one value at a time too;
-a convolution for every few groups has it up to a hundred times as fast.
+XLA's convolution on a CPU computes a depthwise kernel one value at a time. Written as a sum of shifted maps, the same takes vector
+instructions and is 10 to 30 times as fast forward and 3 to 30 times backward. XLA also computes the gradient by a kernel of groups one
+value at a time; with one convolution for every few groups it is up to a hundred times as fast.
 """
 
 from functools import partial
@@ -40,10 +40,10 @@ def _sum_of_taps(x: Array, kernel: Array, stride: tuple[int, int], pads: Pads) -
     return total
 
 
-def _slope_of_kernel(x: Array, change: Array, size: tuple[int, int], stride: tuple[int, int], pads: Pads) -> Array:
-    """What each tap (rows, columns, 1, channel) has done to the sum that `change` (batch, height, width, channel) is the slope of.
+def _kernel_gradient(x: Array, change: Array, size: tuple[int, int], stride: tuple[int, int], pads: Pads) -> Array:
+    """Gradient by the kernel (rows, columns, 1, channel), where `change` (batch, height, width, channel) is the gradient by the output.
 
-    Row by row of the map: a sum over all of it at once is done one value at a time.
+    It is summed row by row of the map: XLA computes a sum over all of it one value at a time.
     """
     x, change = _padded(x, pads).astype(jnp.float32), change.astype(jnp.float32)
     batch, height, width, channels = change.shape
@@ -76,20 +76,20 @@ def _backward(stride: tuple[int, int], pads: Pads, kept: tuple[Array, Array], ch
     wide = [x.shape[1 + axis] + size[axis] - 1 - before[axis] - (change.shape[1 + axis] - 1) * stride[axis] - 1 for axis in (0, 1)]
     around = (before[0], wide[0]), (before[1], wide[1])
 
-    def slope_of_map(change: Array, kernel: Array) -> Array:
+    def map_gradient(change: Array, kernel: Array) -> Array:
         return _sum_of_taps(_padded(change, around, apart), kernel[::-1, ::-1], (1, 1), ((0, 0), (0, 0))).astype(x.dtype)
 
-    def slope_of_kernel(change: Array, x: Array) -> Array:
-        return _slope_of_kernel(x, change, size, stride, pads).astype(kernel.dtype)
+    def kernel_gradient(change: Array, x: Array) -> Array:
+        return _kernel_gradient(x, change, size, stride, pads).astype(kernel.dtype)
 
-    return fenced(slope_of_map, change, kernel), fenced(slope_of_kernel, change, x)
+    return fenced(map_gradient, change, kernel), fenced(kernel_gradient, change, x)
 
 
 depthwise.defvjp(_forward, _backward)
 
 
 WIDE = 64
-"""Channels of a map that make a convolution worth its call; narrower groups are joined."""
+"""Channels of a map from which a convolution of its own pays; narrower groups are joined."""
 PARTS = 8
 """Convolutions that take the place of one, at most, where groups are joined."""
 
@@ -108,7 +108,7 @@ def in_parts(x: Array, kernel: Array, groups: int, strides: Any, padding: Any, *
     kernels = kernel.reshape(*kernel.shape[:3], parts, joined, -1).transpose(4, 3, 0, 1, 2, 5)
     apart = jnp.zeros((parts, *kernel.shape[:2], joined, each, joined, kernels.shape[-1]), kernel.dtype)
     own = jnp.arange(joined)
-    # Set, not multiplied by a unit matrix: the gradient of that is a sum over one of seven axes, which jaxlib 0.10 gets wrong.
+    # Set, not multiplied by a unit matrix: the gradient of that sums over one of seven axes, which jaxlib 0.10 gets wrong.
     apart = apart.at[:, :, :, own, :, own].set(kernels, unique_indices=True)
     kernels = apart.reshape(parts, *kernel.shape[:2], joined * each, -1)
     maps = jnp.split(x, parts, axis=-1)

@@ -1,7 +1,7 @@
 """Inception v3, layer for layer as torchvision builds it (Szegedy et al. 2016, "Rethinking the Inception architecture for computer
 vision").
 
-torchvision, where it loads its own ImageNet weights, also turns colours normalised as ImageNet's into −1…1: `transform_input` does.
+torchvision, where it loads its own ImageNet weights, also rescales colours normalised as ImageNet's to −1…1; `transform_input` does that.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer, dense, extra_widths, in_tensorflow_range
+from lensjax.models.layers import dense, extra_widths, in_tensorflow_range, output_layer
 
 HEADS = ("fc", "AuxLogits.fc")
 SMALLEST = 75
@@ -78,8 +78,8 @@ _MIXED: dict[str, Mixed] = {
 }  # fmt: skip
 
 
-def _drawn(spread: float) -> Callable[..., Array]:
-    """First weights: a normal distribution cut at ±2."""
+def _normal(spread: float) -> Callable[..., Array]:
+    """Initial weights: a normal distribution cut at ±2."""
     return nn.initializers.truncated_normal(spread, lower=-2.0 / spread, upper=2.0 / spread)
 
 
@@ -97,7 +97,7 @@ class _Conv(nn.Module):
     def __call__(self, x: Array) -> Array:
         padding = [(p, p) for p in self.padding]
         x = nn.Conv(
-            self.channels, self.kernel, strides=self.strides, padding=padding, use_bias=False, kernel_init=_drawn(0.1),
+            self.channels, self.kernel, strides=self.strides, padding=padding, use_bias=False, kernel_init=_normal(0.1),
             dtype=self.dtype, name="conv",
         )(x)  # fmt: skip
         return nn.relu(nn.BatchNorm(use_running_average=not self.train, momentum=0.9, epsilon=1e-3, dtype=self.dtype, name="bn")(x))
@@ -123,7 +123,7 @@ class _Mixed(nn.Module):
                         y = nn.avg_pool(y, (3, 3), strides=(1, 1), padding=((1, 1), (1, 1)), count_include_pad=True)
                     y = applied(y, layer)
                 else:
-                    y = jnp.concatenate([applied(y, one) for one in layer], axis=-1)
+                    y = jnp.concatenate([applied(y, conv) for conv in layer], axis=-1)
             outputs.append(y)
         if any(layer[-1] is True for branch in self.branches for layer in branch):  # halves: the maximum goes along
             outputs.append(nn.max_pool(x, (3, 3), strides=(2, 2)))
@@ -140,21 +140,21 @@ class _Auxiliary(nn.Module):
         x = nn.avg_pool(x, (5, 5), strides=(3, 3))
         x = self.conv(channels=128, kernel=(1, 1), strides=1, padding=(0, 0), name="conv0")(x)
         x = self.conv(channels=768, kernel=(5, 5), strides=1, padding=(0, 0), name="conv1")(x)
-        return dense(jnp.mean(x, axis=(1, 2)), self.num_outputs, name="fc", dtype=self.dtype, kernel_init=_drawn(0.001))
+        return dense(jnp.mean(x, axis=(1, 2)), self.num_outputs, name="fc", dtype=self.dtype, kernel_init=_normal(0.001))
 
 
 class Inception(nn.Module):
     """Convolutions, eleven modules of branches side by side, means, and one dense layer. Layers bear torchvision's names.
 
-    In training the answer of an auxiliary head is sown into the collection "auxiliary", (batch, num_outputs), from images of 299×299 on;
-    smaller ones leave it too few pixels. Its parameters are there always.
+    In training the output of an auxiliary head, (batch, num_outputs), is stored in the collection "auxiliary". Images smaller than 299×299
+    are too small for that head and have no such output, but its parameters are always there.
 
     Attributes:
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 2048 → 1024 → 512, before the output.
-        transform_input: turn colours normalised as ImageNet's into −1…1 first, as torchvision does with its published weights.
+        transform_input: rescale colours normalised as ImageNet's to −1…1 first, as torchvision does with its published weights.
         remat: compute the modules' activations anew in the backward pass instead of keeping them.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
@@ -189,7 +189,7 @@ class Inception(nn.Module):
                     self.sow("auxiliary", "aux", auxiliary(x).astype(jnp.float32))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_drawn(0.1))
+        return output_layer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, kernel_init=_normal(0.1))
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {"inception_v3": Inception}

@@ -44,7 +44,7 @@ def in_tensorflow_range(image: Array) -> Array:
         ValueError: not three channels.
     """
     if image.shape[-1] != 3:
-        raise ValueError(f"the image has {image.shape[-1]} channels; transform_input is for three")
+        raise ValueError(f"the image has {image.shape[-1]} channels; transform_input expects 3")
     return image * (_IMAGENET_DEVIATION / 0.5) + (_IMAGENET_MEAN - 0.5) / 0.5
 
 
@@ -55,11 +55,11 @@ def make_divisible(channels: float, divisor: int) -> int:
 
 
 uniform_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-"""Initial weights of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
+"""Initial weights of PyTorch's layers where a network sets none: uniform between ∓1/√(fan-in)."""
 
 
 def uniform_bias(fan_in: int) -> Callable[..., Array]:
-    """Initial biases of PyTorch's layers where a network sets none: even between ∓1/√(fan-in)."""
+    """Initial biases of PyTorch's layers where a network sets none: uniform between ∓1/√(fan-in)."""
 
     def init(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         return jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
@@ -78,14 +78,14 @@ def dense(
 ) -> Array:
     """Adds a dense layer to the module that is being built: (..., values) → (..., features).
 
-    It begins as PyTorch's do; a `bias_init` of None is `uniform_bias`.
+    Its initial weights are those of PyTorch; a `bias_init` of None is `uniform_bias`.
     """
     bias_init = bias_init or uniform_bias(x.shape[-1])
     return nn.Dense(features, kernel_init=kernel_init, bias_init=bias_init, dtype=dtype, name=name)(x)
 
 
 def extra_widths(extra_layers: bool | tuple[int, ...], usual: tuple[int, ...]) -> tuple[int, ...]:
-    """Widths of the fully connected layers before the output: none, a network's `usual` ones, or those that are named."""
+    """Widths of the fully connected layers before the output: none, a network's `usual` ones, or the widths given."""
     if isinstance(extra_layers, tuple):
         return extra_layers
     return usual if extra_layers else ()
@@ -98,11 +98,11 @@ def hidden_layers(x: Array, widths: tuple[int, ...], *, dtype: DTypeLike, **init
     return x
 
 
-def answer(x: Array, num_outputs: int, *, name: str, hidden: tuple[int, ...] = (), dtype: DTypeLike, **inits: Any) -> Array:
-    """Adds what a network ends in: (batch, values) → (batch, num_outputs) float32.
+def output_layer(x: Array, num_outputs: int, *, name: str, hidden: tuple[int, ...] = (), dtype: DTypeLike, **inits: Any) -> Array:
+    """Adds the last layers of a network: (batch, values) → (batch, num_outputs) float32.
 
-    A dense layer `name`; where there are `hidden` widths, a layer with ReLU of each and the last one, "output", take its place. Initial
-    weights `inits`, as `dense` takes them, are those of all.
+    That is a dense layer called `name`. With `hidden` widths it is a dense layer with ReLU of each width, and then a dense layer called
+    "output". All have the initial weights `inits`, as `dense` takes them.
     """
     x = hidden_layers(x, hidden, dtype=dtype, **inits)
     return dense(x, num_outputs, name="output" if hidden else name, dtype=dtype, **inits).astype(jnp.float32)
@@ -118,7 +118,7 @@ class ConvNorm(nn.Module):
         norm: nn.BatchNorm with its options.
         stride: of the convolution.
         groups: of channels that the convolution keeps apart.
-        activation: what follows; None for nothing.
+        activation: applied last; None for none.
     """
 
     features: int

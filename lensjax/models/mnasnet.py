@@ -13,11 +13,11 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, extra_widths, make_divisible
+from lensjax.models.layers import extra_widths, make_divisible, output_layer
 
 HEADS = ("classifier.1",)
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
 # Channels at width 1, kernel, stride of the first block, expansion, blocks.
 _STACKS = (
@@ -71,8 +71,8 @@ class MnasNet(nn.Module):
     Attributes:
         num_outputs: numbers to regress.
         width: scale of the channels, which are rounded to multiples of 8.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
-        norm_momentum: share of the running statistics that is kept at each step.
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
+        norm_momentum: fraction of the running statistics that is kept at each step.
         extra_layers: two more fully connected layers, → 1024 → 512, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -108,13 +108,13 @@ class MnasNet(nn.Module):
         x = nn.relu(norm(name="layers.15")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 def variant(name: str) -> Callable[..., nn.Module] | None:
     """The network that a name such as "mnasnet2_25" (width 2.25) stands for; None for other names and for width 0."""
-    found = re.fullmatch(r"mnasnet([0-9]+)_([0-9]+)", name)
-    width = float(".".join(found.groups())) if found else 0.0
+    match = re.fullmatch(r"mnasnet([0-9]+)_([0-9]+)", name)
+    width = float(".".join(match.groups())) if match else 0.0
     return partial(MnasNet, width=width) if width > 0 else None
 
 

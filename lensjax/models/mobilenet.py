@@ -12,11 +12,11 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, dense, extra_widths, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, dense, extra_widths, make_divisible, output_layer
 
 HEADS = ("classifier.1", "classifier.3")
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
 # v2's stages: expansion, channels, blocks, stride of the first.
 _STAGES = (
@@ -130,7 +130,7 @@ class MobileNetV2(nn.Module):
 
     Attributes:
         num_outputs: numbers to regress.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -158,7 +158,7 @@ class MobileNetV2(nn.Module):
         x = ConvNorm(1280, 1, conv, norm, activation=nn.relu6, name=f"features.{position}")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(jnp.mean(x, axis=(1, 2)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="classifier.1", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 class MobileNetV3(nn.Module):
@@ -170,7 +170,7 @@ class MobileNetV3(nn.Module):
         num_outputs: numbers to regress.
         blocks: the inverted residuals.
         hidden: width of the first dense layer.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -199,7 +199,7 @@ class MobileNetV3(nn.Module):
         x = nn.hard_swish(dense(jnp.mean(x, axis=(1, 2)), self.hidden, name="classifier.0", dtype=self.dtype, **_inits))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier.3", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="classifier.3", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -11,13 +11,13 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import ConvNorm, SqueezeExcite, answer, extra_widths, make_divisible
+from lensjax.models.layers import ConvNorm, SqueezeExcite, extra_widths, make_divisible, output_layer
 
 HEADS = ("fc",)
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
-# Blocks, first width, slope and step of the widths (the paper's d, w_0, w_a, w_m), width of a group, share to which channels are squeezed.
+# Blocks, first width, slope and step of the widths (the paper's d, w_0, w_a, w_m), width of a group, squeezed fraction.
 _SHAPES = {
     "regnet_y_32gf": (20, 232, 115.89, 2.53, 232, 0.25),
 }
@@ -38,11 +38,11 @@ def stages(depth: int, first: int, slope: float, step: float, group_width: int) 
     linear = first + slope * np.arange(depth)
     power = np.round(np.log(linear / first) / np.log(step))
     rounded = np.round(first * step**power / _ROUND).astype(int) * _ROUND
-    found = []
+    sizes = []
     for width, blocks in zip(*np.unique(rounded, return_counts=True), strict=True):
         group = min(group_width, int(width))
-        found.append((make_divisible(int(width), group), group, int(blocks)))
-    return found
+        sizes.append((make_divisible(int(width), group), group, int(blocks)))
+    return sizes
 
 
 class _Block(nn.Module):
@@ -83,7 +83,7 @@ class RegNet(nn.Module):
         slope: growth of the width with each block, before rounding.
         step: ratio of one stage's width to the one before, before rounding.
         group_width: channels of a group of the 3×3 convolutions.
-        squeeze: share of a block's channels to which squeeze and excitation brings them; 0 for none.
+        squeeze: fraction of a block's channels that squeeze and excitation squeezes them to; 0 for none.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
         remat: compute the blocks' activations anew in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
@@ -115,7 +115,7 @@ class RegNet(nn.Module):
                 x = block(features, group_width, 2 if index == 0 else 1, name=name)(x)
         x = jnp.mean(x, axis=(1, 2))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="fc", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

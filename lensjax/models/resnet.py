@@ -13,11 +13,11 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, extra_widths
+from lensjax.models.layers import extra_widths, output_layer
 
 HEADS = ("fc",)
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
 # Blocks in each of the four stages, bottlenecks or pairs of 3×3 convolutions, groups, width of a group at 64 channels.
 _SHAPES = {
@@ -120,7 +120,7 @@ class ResNet(nn.Module):
                     name=f"layer{stage}.{index}",
                 )(x)
         x = jnp.mean(x, axis=(1, 2))
-        return answer(x, self.num_outputs, name="fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
+        return output_layer(x, self.num_outputs, name="fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

@@ -12,11 +12,11 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.models.grouped import Conv
-from lensjax.models.layers import answer, extra_widths, uniform_kernel
+from lensjax.models.layers import extra_widths, output_layer, uniform_kernel
 
 HEADS = ("fc",)
 SMALLEST = 1
-"""Side of the smallest image: every layer pads, so that a pixel is left."""
+"""Side of the smallest image: every layer pads, so that one pixel remains."""
 
 # Channels of the three stages, and of the last convolution.
 _WIDTHS = {
@@ -101,7 +101,7 @@ class ShuffleNet(nn.Module):
         x = conv(self.last, (1, 1), name="conv5.0")(x)
         x = nn.relu(norm(name="conv5.1")(x))
         x = jnp.mean(x, axis=(1, 2))
-        return answer(x, self.num_outputs, name="fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
+        return output_layer(x, self.num_outputs, name="fc", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

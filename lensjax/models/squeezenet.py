@@ -1,7 +1,7 @@
 """SqueezeNet 1.0 and 1.1, layer for layer as torchvision builds them (Iandola et al. 2016), but for the very end.
 
-torchvision has a ReLU before the last mean. A network that regresses numbers of both signs must not: that is why the 2023 thesis saw
-zeros. `final_relu` puts it back, for comparison.
+torchvision has a ReLU before the last mean. A network that regresses numbers of both signs must not have one: with it the 2023 thesis
+got zeros. `final_relu` puts it back, for comparison.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer
+from lensjax.models.layers import output_layer
 
 HEADS = ("classifier.1",)
 SMALLEST = 17
@@ -38,13 +38,13 @@ class _Fire(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = nn.relu(self.conv(self.squeeze, (1, 1), name="squeeze")(x))
-        one = self.conv(4 * self.squeeze, (1, 1), name="expand1x1")(x)
-        three = self.conv(4 * self.squeeze, (3, 3), padding=1, name="expand3x3")(x)
-        return nn.relu(jnp.concatenate([one, three], axis=-1))
+        by1 = self.conv(4 * self.squeeze, (1, 1), name="expand1x1")(x)
+        by3 = self.conv(4 * self.squeeze, (3, 3), padding=1, name="expand3x3")(x)
+        return nn.relu(jnp.concatenate([by1, by3], axis=-1))
 
 
 class SqueezeNet(nn.Module):
-    """A convolution, Fire modules (squeeze, then expand by 1×1 and 3×3) between maxima, and a 1×1 convolution whose mean is the answer.
+    """A convolution, Fire modules (squeeze, then expand by 1×1 and 3×3) between maxima, and the mean of a 1×1 convolution.
 
     Layers bear torchvision's names.
 
@@ -55,7 +55,7 @@ class SqueezeNet(nn.Module):
         final_relu: torchvision's ReLU before the last mean.
         extra_layers: a 3×3 convolution 512 → 256, a 2×2 maximum, and of the whole map two fully connected layers, → 1024 → 512, before
             the output, as in the 2023 thesis; there is no last mean then, and the weights fit one size of images.
-        dropout: share of the last features set to zero in training (dropout key: "dropout").
+        dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
@@ -80,7 +80,7 @@ class SqueezeNet(nn.Module):
             x = nn.relu(conv(256, (3, 3), padding=1, kernel_init=_last_init, name="extra")(x))
             x = nn.max_pool(x, (2, 2), strides=(2, 2)) if min(x.shape[1:3]) > 1 else x
             x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
-            return answer(x, self.num_outputs, name="output", hidden=_EXTRA, dtype=self.dtype)
+            return output_layer(x, self.num_outputs, name="output", hidden=_EXTRA, dtype=self.dtype)
         x = conv(self.num_outputs, (1, 1), kernel_init=_last_init, name="classifier.1")(x)
         x = nn.relu(x) if self.final_relu else x
         return x.astype(jnp.float32).mean(axis=(1, 2))
@@ -93,5 +93,5 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
 
 
 def check_size(name: str, side: int) -> str | None:
-    """What the side of the image must be, where it is not."""
+    """The expected side of the image where `side` is too small for 1.0; None where it is right."""
     return f"{_SMALLEST_1_0} or more" if name == "squeezenet1_0" and side < _SMALLEST_1_0 else None

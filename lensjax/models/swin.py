@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import answer, extra_widths, uniform_bias, uniform_kernel
+from lensjax.models.layers import extra_widths, output_layer, uniform_bias, uniform_kernel
 
 HEADS = ("head",)
 SMALLEST = 4
@@ -35,7 +35,7 @@ _Pixels = TypeVar("_Pixels", np.ndarray, Array)
 
 
 def _offsets(window: int) -> np.ndarray:
-    """(window², window²): for each pair of pixels of a window, the index of their offset among the (2 window − 1)² there are."""
+    """(window², window²): for each pair of pixels of a window, the index of their offset in the (2 window − 1)² possible ones."""
     y, x = np.divmod(np.arange(window**2), window)
     down, along = y[:, None] - y + window - 1, x[:, None] - x + window - 1
     return down * (2 * window - 1) + along
@@ -123,7 +123,7 @@ class _Attention(nn.Module):
         batch, height, width, channels = x.shape
         x = jnp.pad(x, ((0, 0), (0, -height % self.window), (0, -width % self.window), (0, 0)))
         _, down, along, _ = x.shape
-        # Along an axis of one window nothing is shifted.
+        # An axis with a single window is not shifted.
         shifts = (self.shift if down > self.window else 0, self.shift if along > self.window else 0)
         x = jnp.roll(x, (-shifts[0], -shifts[1]), axis=(1, 2))
         x = _windows(x, self.window)
@@ -142,8 +142,8 @@ class _Attention(nn.Module):
         logits = logits + self._position_bias()
         if any(shifts):
             logits = logits + _mask(down, along, self.window, shifts)
-        share = nn.softmax(logits).astype(self.dtype)
-        x = jnp.einsum("bwhqk,bwkhc->bwqhc", share, value).reshape(x.shape)
+        weights = nn.softmax(logits).astype(self.dtype)
+        x = jnp.einsum("bwhqk,bwkhc->bwqhc", weights, value).reshape(x.shape)
         x = nn.Dense(channels, kernel_init=_init, dtype=self.dtype, name="proj")(x)
         x = jnp.roll(_joined(x, down, along), shifts, axis=(1, 2))
         return x[:, :height, :width]
@@ -257,7 +257,7 @@ class Swin(nn.Module):
         x = jnp.mean(norm(name="norm")(x), axis=(1, 2))
         hidden = extra_widths(self.extra_layers, (x.shape[-1] // 2, x.shape[-1] // 4))
         inits = {"kernel_init": _init, "bias_init": nn.initializers.zeros}
-        return answer(x, self.num_outputs, name="head", hidden=hidden, dtype=self.dtype, **inits)
+        return output_layer(x, self.num_outputs, name="head", hidden=hidden, dtype=self.dtype, **inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

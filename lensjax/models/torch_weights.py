@@ -1,7 +1,7 @@
 """Weights that PyTorch trained, as variables of the same network here.
 
-Every layer bears PyTorch's name, so that a tensor's name follows from a leaf's path: kernels, scales and running statistics have other
-words there, and kernels their axes in another order; all else is taken over as it is.
+Every layer bears PyTorch's name, so that a tensor's name follows from a leaf's path. PyTorch has other words for kernels, scales and
+running statistics, and another order of a kernel's axes; everything else is the same.
 """
 
 import math
@@ -27,7 +27,7 @@ _OLD_NAMES = (
     (re.compile(r"^(.*\.mlp)\.linear_1\.(\w+)$"), r"\1.0.\2"),
     (re.compile(r"^(.*\.mlp)\.linear_2\.(\w+)$"), r"\1.3.\2"),
 )
-"""Names that torchvision gave up, but that its published weights still have: those of DenseNet and of ViT."""
+"""Former names of torchvision that its published weights still have: those of DenseNet and of ViT."""
 _COSMO_ML = {
     "alexnet": ("classifier.6", "classifier.8", "classifier.10"),
     "squeezenet": ("classifier.5", "classifier.7", "classifier.9"),
@@ -43,11 +43,11 @@ _HEADS = ("extra", "extra0", "extra1", "output")
 
 
 def torch_name(path: tuple[str, ...]) -> str:
-    """PyTorch's name of the leaf at `path`, the collection ("params", "batch_stats") left out."""
+    """PyTorch's name of the leaf at `path`, without the collection ("params", "batch_stats")."""
     return ".".join((*path[:-1], _WORDS.get(path[-1], path[-1])))
 
 
-def _todays_name(name: str) -> str:
+def _present_name(name: str) -> str:
     """torchvision's present name of a tensor."""
     for pattern, replacement in _OLD_NAMES:
         name = pattern.sub(replacement, name)
@@ -92,7 +92,7 @@ def _with_droulettes_head(tensors: Mapping[str, np.ndarray], heads: tuple[str, .
     return renamed
 
 
-def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
+def _transposed(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
     """A tensor with its axes in our order."""
     if leaf != "kernel":
         return tensor
@@ -100,7 +100,7 @@ def _turned(name: str, tensor: np.ndarray, leaf: str) -> np.ndarray:
         return tensor.transpose(2, 3, 1, 0)
     if tensor.ndim == 2:
         return tensor.transpose()
-    raise BadInput(f"tensor {name} has {tensor.ndim} axes; a kernel has 2 or 4")
+    raise BadInput(f"tensor {name} has {tensor.ndim} axes", expected="2 or 4 for a kernel")
 
 
 def _torch_shape(shape: tuple[int, ...], leaf: str) -> list[int]:
@@ -113,7 +113,7 @@ def _torch_shape(shape: tuple[int, ...], leaf: str) -> list[int]:
 def shapes(
     name: str, *, num_outputs: int, in_channels: int, image_size: int, extra_layers: bool | tuple[int, ...] = False
 ) -> dict[tuple[str, ...], jax.ShapeDtypeStruct]:
-    """Of each leaf of a network's variables, by its path, the shape; nothing is computed."""
+    """The shape of each leaf of a network's variables, by its path; nothing is computed."""
     net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
     tree = jax.eval_shape(lambda key: _init(net, key, image_size, in_channels), jax.random.key(0))
     return _flat(tree)
@@ -143,10 +143,10 @@ def convert(
     """Variables {"params", "batch_stats"} of the network `name`, with the weights of a PyTorch network.
 
     The last layer (and those of auxiliary heads) is fresh where it has another number of outputs, or where there are extra layers. A
-    first convolution of three channels is summed over colour for `in_channels` = 1, so that a grey image gives what it gave in
-    three equal channels (the mean and deviation of ImageNet's colours, by which droulette and torchvision scale images, stay with
-    the image). A position embedding of another number of tokens is interpolated. Networks of the 2023 thesis's code, of one
-    channel and with extra layers or without, are taken over whole, and so is the head of droulette's networks.
+    first convolution of three channels is summed over colour for `in_channels` = 1, so that a grey image has the same output as three
+    equal channels had (scale the image by the mean and deviation of ImageNet's colours, as droulette and torchvision do). A
+    position embedding of another number of tokens is interpolated. Networks of the 2023 thesis's code, of
+    one channel and with extra layers or without, are converted whole, and so is the head of droulette's networks.
 
     Args:
         tensors: PyTorch's state_dict: name → array.
@@ -159,43 +159,43 @@ def convert(
         seed: of fresh weights.
 
     Raises:
-        BadInput: tensors are missing, surplus or of wrong shape: another network's.
+        BadInput: tensors are missing, surplus or of a wrong shape, as those of another network are.
     """
     if first not in ("sum", "fresh"):
         raise BadInput(column="first", value=first, expected="sum or fresh")
     image_size = image_size or _side(tensors)
-    wanted = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
-    given = {_todays_name(key): np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
+    expected = shapes(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
+    tensors = {_present_name(key): np.asarray(value) for key, value in tensors.items() if not key.endswith(_TABLES)}
     net = models.create(name, num_outputs=num_outputs, in_channels=in_channels, image_size=image_size, extra_layers=extra_layers)
     heads = models.head_names(net)
     if isinstance(extra_layers, tuple):
-        given = _with_droulettes_head(given, heads)
+        tensors = _with_droulettes_head(tensors, heads)
     elif extra_layers:
-        given = dict(_with_extra_layers(given, name))
-    missing, wrong, untyped, found, fresh = [], [], [], {}, []
-    left = set(given)
-    outputs = _outputs(given, wanted, num_outputs)
-    for path, leaf in wanted.items():
+        tensors = dict(_with_extra_layers(tensors, name))
+    missing, misshaped, untyped, converted, fresh = [], [], [], {}, []
+    surplus = set(tensors)
+    outputs = _outputs(tensors, expected, num_outputs)
+    for path, leaf in expected.items():
         key = torch_name(path[1:])
-        if path[1] in _HEADS and key not in given:
+        if path[1] in _HEADS and key not in tensors:
             fresh.append(path)
             continue
-        if key not in given:
+        if key not in tensors:
             missing.append(key)
             continue
-        left.discard(key)
+        surplus.discard(key)
         if key in outputs:
             fresh.append(path)
             continue
         try:
-            tensor = _turned(key, given[key], path[-1])
+            tensor = _transposed(key, tensors[key], path[-1])
         except BadInput as error:
-            wrong.append(str(error))
+            misshaped.append(str(error))
             continue
         if tensor.shape != leaf.shape:
             adapted = _adapted(tensor, leaf.shape, path[-1], first)
             if adapted is None:
-                wrong.append(f"{key} is {list(given[key].shape)}, which does not fit {_torch_shape(leaf.shape, path[-1])}")
+                misshaped.append(f"{key} is {list(tensors[key].shape)}, which does not fit {_torch_shape(leaf.shape, path[-1])}")
                 continue
             if adapted is _FRESH:
                 fresh.append(path)
@@ -204,15 +204,15 @@ def convert(
         if not jnp.issubdtype(tensor.dtype, jnp.floating):  # bfloat16 too, which NumPy does not count as one
             untyped.append(f"{key} is {tensor.dtype}, not floating numbers")
             continue
-        found[path] = np.asarray(tensor, leaf.dtype)
+        converted[path] = np.asarray(tensor, leaf.dtype)
     if extra_layers:
-        left -= {key for key in left if key.rpartition(".")[0] in heads}
+        surplus -= {key for key in surplus if key.rpartition(".")[0] in heads}
     problems = [
         f"{what} {_listed(which)}"
         for what, which in (
             ("missing:", missing),
-            ("surplus:", sorted(left)),
-            ("of another shape:", wrong),
+            ("surplus:", sorted(surplus)),
+            ("of another shape:", misshaped),
             ("of another type:", untyped),
         )
         if which
@@ -221,17 +221,17 @@ def convert(
         raise BadInput(f"not the weights of {name}: {'; '.join(problems)}")
     if fresh:
 
-        def some(key: jax.Array) -> list[jax.Array]:
+        def initialised(key: jax.Array) -> list[jax.Array]:
             every = _flat(_init(net, key, image_size, in_channels))
             return [every[path] for path in fresh]
 
-        made = jax.jit(some)(jax.random.key(seed))  # compiled for these leaves alone: the others are never made
-        found |= {path: np.asarray(leaf) for path, leaf in zip(fresh, made, strict=True)}
-    return _nested({path: jnp.asarray(found[path]) for path in wanted})
+        leaves = jax.jit(initialised)(jax.random.key(seed))  # compiled for these leaves alone: the others are never computed
+        converted |= {path: np.asarray(leaf) for path, leaf in zip(fresh, leaves, strict=True)}
+    return _nested({path: jnp.asarray(converted[path]) for path in expected})
 
 
 def _side(tensors: Mapping[str, np.ndarray]) -> int:
-    """Side of the images that weights are for, in pixels: only a position embedding tells."""
+    """Side of the images that weights are for, in pixels, which only a position embedding shows; 224 without one."""
     embedding, patches = tensors.get("encoder.pos_embedding"), tensors.get("conv_proj.weight")
     if embedding is None or patches is None or np.ndim(embedding) != 3 or np.ndim(patches) != 4:
         return 224
@@ -242,7 +242,7 @@ _FRESH = np.zeros(0)
 
 
 def _adapted(tensor: np.ndarray, shape: tuple[int, ...], leaf: str, first: First) -> np.ndarray | None:
-    """A tensor made to fit, _FRESH where it is to be made anew, None where it cannot be."""
+    """The tensor in the shape expected; _FRESH where it must be initialised, None where it cannot fit."""
     if leaf == "kernel" and tensor.ndim == 4 and tensor.shape[:2] + tensor.shape[3:] == shape[:2] + shape[3:]:
         if first == "fresh":
             return _FRESH
@@ -256,21 +256,21 @@ def _adapted(tensor: np.ndarray, shape: tuple[int, ...], leaf: str, first: First
     return None
 
 
-def _outputs(given: Mapping[str, np.ndarray], wanted: Mapping[tuple[str, ...], Any], num_outputs: int) -> set[str]:
+def _outputs(tensors: Mapping[str, np.ndarray], expected: Mapping[tuple[str, ...], Any], num_outputs: int) -> set[str]:
     """Names of tensors of last layers that have another number of outputs: both weight and bias, all else alike."""
-    found = set()
-    for path, leaf in wanted.items():
+    names = set()
+    for path, leaf in expected.items():
         key = torch_name(path[1:])
-        if path[-1] != "bias" or key not in given or leaf.shape != (num_outputs,) or given[key].shape == leaf.shape:
+        if path[-1] != "bias" or key not in tensors or leaf.shape != (num_outputs,) or tensors[key].shape == leaf.shape:
             continue
         weight = key.removesuffix("bias") + "weight"
-        ours = wanted.get((*path[:-1], "kernel"))
-        theirs = given.get(weight)
+        ours = expected.get((*path[:-1], "kernel"))
+        theirs = tensors.get(weight)
         if ours is None or theirs is None or theirs.ndim not in (2, 4):
             continue
-        if _turned(weight, theirs, "kernel").shape[:-1] == ours.shape[:-1] and theirs.shape[0] == given[key].shape[0]:
-            found |= {key, weight}
-    return found
+        if _transposed(weight, theirs, "kernel").shape[:-1] == ours.shape[:-1] and theirs.shape[0] == tensors[key].shape[0]:
+            names |= {key, weight}
+    return names
 
 
 def _nested(flat: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from lensjax.models.layers import adaptive_average_pool, answer, dense, extra_widths
+from lensjax.models.layers import adaptive_average_pool, dense, extra_widths, output_layer
 
 HEADS = ("classifier.6",)
 SMALLEST = 32
@@ -38,7 +38,7 @@ class VGG(nn.Module):
         hidden: width of the two hidden layers.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
         remat: compute the stages' activations anew in the backward pass instead of keeping them.
-        dropout: share of the two hidden layers' values set to zero in training (dropout key: "dropout").
+        dropout: fraction of the two hidden layers' values set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
@@ -55,7 +55,7 @@ class VGG(nn.Module):
     def __call__(self, image: Array, *, train: bool) -> Array:
         """(batch, height, width, channel), at least 32×32 → (batch, num_outputs) float32."""
         conv = partial(nn.Conv, kernel_size=(3, 3), padding=1, kernel_init=_conv_init, dtype=self.dtype)
-        # Flax's momentum is the share that is kept, PyTorch's (0.1) the share that is new.
+        # Flax's momentum is the fraction that is kept, PyTorch's (0.1) the fraction that is new.
         norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         drop = nn.Dropout(self.dropout, deterministic=not train)
 
@@ -82,7 +82,7 @@ class VGG(nn.Module):
         for name in ("classifier.0", "classifier.3"):
             x = drop(nn.relu(dense(x, self.hidden, name=name, dtype=self.dtype, **_inits)))
         hidden = extra_widths(self.extra_layers, _EXTRA)
-        return answer(x, self.num_outputs, name="classifier.6", hidden=hidden, dtype=self.dtype, **_inits)
+        return output_layer(x, self.num_outputs, name="classifier.6", hidden=hidden, dtype=self.dtype, **_inits)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {

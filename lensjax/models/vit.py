@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax.errors import BadInput
-from lensjax.models.layers import answer, hidden_layers, uniform_kernel
+from lensjax.models.layers import hidden_layers, output_layer, uniform_kernel
 
 HEADS = ("heads.head",)
 SMALLEST = 14
@@ -79,7 +79,7 @@ class _Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        if self.has_variable("params", "pos_embedding"):  # of any image size; `param` would insist on this one's
+        if self.has_variable("params", "pos_embedding"):  # of any image size; `param` would check it against this one's
             embedding = interpolated(self.get_variable("params", "pos_embedding"), x.shape[1])
         else:
             embedding = self.param("pos_embedding", nn.initializers.normal(0.02), (1, *x.shape[1:]))
@@ -91,10 +91,10 @@ class _Encoder(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Patches become tokens; blocks of attention; the answer is read off an additional token.
+    """Patches become tokens, which pass blocks of attention; the output is computed from an additional token.
 
-    Layers bear torchvision's names. Nothing is random in training. The position embedding is that of the image size of the
-    initialisation, and is interpolated for images of another.
+    Layers bear torchvision's names. Nothing is random in training. The position embedding belongs to the image size of the
+    initialisation; for images of another size it is interpolated.
 
     Attributes:
         num_outputs: numbers to regress.
@@ -127,7 +127,7 @@ class VisionTransformer(nn.Module):
         """
         batch, height, width, _ = image.shape
         if height != width or height % self.patch:
-            raise ValueError(f"the image is {width}×{height}; it must be square, its side a multiple of {self.patch}")
+            raise ValueError(f"the image is {width}×{height}; expected a square with a side that is a multiple of {self.patch}")
         patch = (self.patch, self.patch)
         x = nn.Conv(self.size, patch, strides=patch, padding=0, kernel_init=_lecun, dtype=self.dtype, name="conv_proj")(
             image.astype(self.dtype)
@@ -138,7 +138,7 @@ class VisionTransformer(nn.Module):
         if self.extra_layers:
             x = hidden_layers(x, _EXTRA, dtype=self.dtype)
         name, zeros = "output" if self.extra_layers else "heads.head", nn.initializers.zeros
-        return answer(x, self.num_outputs, name=name, dtype=self.dtype, kernel_init=zeros, bias_init=zeros)
+        return output_layer(x, self.num_outputs, name=name, dtype=self.dtype, kernel_init=zeros, bias_init=zeros)
 
 
 VARIANTS: dict[str, Callable[..., nn.Module]] = {
@@ -148,13 +148,13 @@ VARIANTS: dict[str, Callable[..., nn.Module]] = {
 
 
 def check_size(name: str, side: int) -> str | None:
-    """What the side of the image must be, where it is not: a multiple of the patch's."""
+    """The expected side of the image where `side` is wrong: a multiple of the patch's; None where it is right."""
     patch, *_ = _SIZES[name.removeprefix("vit_")]
     return f"a multiple of {patch}" if side % patch else None
 
 
 def _bicubic(size: int, out: int) -> np.ndarray:
-    """(out, size) float64: row i interpolates at i (size − 1)/(out − 1); beyond the ends their values go on.
+    """(out, size) float64: row i interpolates at i (size − 1)/(out − 1); beyond the ends the end values are used.
 
     Cubic convolution (Keys 1981) with a = −0.75.
     """
@@ -177,13 +177,13 @@ def interpolated(embedding: Array, tokens: int) -> Array:
     stay, as torchvision's `interpolate_embeddings` does.
 
     Raises:
-        BadInput: either number of tokens is not a square number and one.
+        BadInput: either number of tokens is not one more than a square number.
     """
     sides = []
     for count in (embedding.shape[1], tokens):
         side = math.isqrt(max(count - 1, 0))
         if side < 1 or side**2 != count - 1:
-            raise BadInput(f"a position embedding of {count} tokens; it must be a square number and one")
+            raise BadInput(f"a position embedding of {count} tokens", expected="a square number of tokens and one more")
         sides.append(side)
     size, out = sides
     if size == out:

@@ -1,4 +1,4 @@
-"""Inference problems: one a file, looked up by name here. Their names and lenses are known without JAX."""
+"""Inference problems, one in each file, looked up by name. Names and lenses are available without JAX."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Parameter", "Problem", "get", "lens_kind", "names"]
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
-"""Modules of the problems, and what files call the lens of each."""
+"""Modules of the problems, and the name of each lens in files."""
 
 
 def names() -> list[str]:
@@ -21,7 +21,7 @@ def names() -> list[str]:
 
 
 def lens_kind(name: str) -> str:
-    """What files call the lens of the problem `name`, one of `formats.scene.LENSES`.
+    """The name in files of the lens of problem `name`, one of `formats.scene.LENSES`.
 
     Raises:
         BadInput: no such problem.

@@ -1,4 +1,4 @@
-"""What an inference problem is."""
+"""Inference problems: their parts, and what several of them share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax import simulate
+from lensjax._internal.words import did_you_mean, listed
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.lens import Lens
@@ -17,7 +18,7 @@ from lensjax.simulate import Camera, System, Trace
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a problem: its name in files, its unit, the bounds of its prior, and its period if it has one."""
+    """One parameter of a problem: name in files, unit, bounds of the prior, and period (None without one)."""
 
     name: str
     unit: str
@@ -28,22 +29,22 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything that sets one inference task apart from another; hashable, so static under jit.
+    """An inference problem: parameters, prior, camera, and the maps between its descriptions; hashable, so static under jit.
 
-    Three descriptions of a system: `parameters`, as files and people have them; the *encoding*, well-scaled numbers of order one in
-    which every system is one point and nothing is singular (what networks learn and fits move in); and the `System` tree.
+    A system has three descriptions: `parameters`, as in files; the *encoding*, numbers of order one in which every system is one point
+    and nothing is singular, the targets of networks; and the `System` tree.
 
     Attributes:
         name: name it is looked up by.
         parameters: table of its parameters, in file order.
-        camera: how its systems are seen.
+        camera: how a system becomes an image.
         integer: whether the prior draws whole numbers, as the thesis did.
         draw: (key, integer) → parameters (P,), one draw from the prior.
         encode: parameters (..., P) → encoding (..., E).
         decode: encoding (..., E) → parameters (..., P), the canonical one of the equivalent sets.
         to_system: encoding (E,) → System.
         equivalents: parameters (..., P) → (K, ..., P), all discrete sets of parameters with the same image.
-        canonical: parameters (..., P) → (..., P), with the numbers that no image identifies set to their convention.
+        canonical: parameters (..., P) → (..., P), with those that no image identifies set to their conventional values.
         is_round: parameters (..., P) → (...,) whether the source is round, so that theta means nothing.
         without_image: names of the parameters that no image of this problem identifies.
         from_system: System → parameters (P,), the canonical set.
@@ -102,13 +103,13 @@ class Problem:
         return images
 
     def light(self, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> tuple[Array, Array]:
-        """What fit coordinates show at points of the image [px]: (grey levels, distance inside the window), as `simulate.light`.
+        """The light of fit coordinates at points of the image [px]: (grey levels, distance inside the window), as `simulate.light`.
 
         Args:
             fit: coordinates (8,), see `observables`.
-            x, y: points, seen from the image's centre.
+            x, y: points, relative to the image's centre.
             method: how the lens equation is solved.
-            free_shift: whether the image stands where `fit` says, or where its own centre of light puts it.
+            free_shift: whether `fit` gives the place of the image; otherwise its own centre of light does.
         """
         system, centre = observables.from_fit(fit, self.lens_of)
         if not free_shift:
@@ -117,7 +118,7 @@ class Problem:
         return GREY_LEVELS * bright, inside
 
     def centre(self, system: System, *, method: str) -> Array:
-        """The place (2,), seen from the lens, that this problem's camera puts at the image's centre."""
+        """The place (2,), relative to the lens, that this problem's camera moves to the image's centre."""
         return simulate.shift(system, self.traced(method))
 
     def to_fit(self, params: Array, *, method: str) -> Array:
@@ -140,12 +141,14 @@ def make_camera(name: str, camera: Camera, *, image_size: int, method: str, term
     Raises:
         BadInput: an option out of range.
     """
+    place = f"problem {name}"
     if method not in simulate.METHODS:
-        raise BadInput(f"{name}: method is {method!r}; known: {', '.join(simulate.METHODS)}")
+        hint = did_you_mean(method, simulate.METHODS)
+        raise BadInput(column="method", place=place, value=method, expected=f"one of {listed(simulate.METHODS)}", hint=hint)
     if image_size < 16:
-        raise BadInput(f"{name}: image_size is {image_size}; it must be 16 or more")
+        raise BadInput(column="image_size", place=place, value=image_size, expected="16 or more")
     if terms is not None and terms < 2:
-        raise BadInput(f"{name}: terms is {terms}; it must be 2 or more")
+        raise BadInput(column="terms", place=place, value=terms, expected="2 or more")
     return replace(
         camera,
         trace=Trace.named(method, terms=camera.trace.terms if terms is None else terms),
@@ -169,7 +172,7 @@ def ellipse_is_round(sigma: Array, sigma2: Array) -> Array:
 
 
 def swapped_axes(params: Array, *, sigma: int, sigma2: int, theta: int) -> Array:
-    """(2, ..., P): the ellipse as given and with its axes exchanged and turned by 90°; theta in [0, 180) in both."""
+    """(2, ..., P): the ellipse as it is, and with its axes exchanged and rotated by 90°; theta in [0, 180) in both."""
     first = params.at[..., theta].set(jnp.mod(params[..., theta], 180.0))
     second = (
         first.at[..., sigma].set(params[..., sigma2])
@@ -197,5 +200,5 @@ def decode_ellipse(log_size: Array, e1: Array, e2: Array) -> tuple[Array, Array,
 
 
 def identity(params: Array) -> Array:
-    """The parameters as they are: an image identifies all."""
+    """The parameters themselves, for a problem in which an image identifies all."""
     return params

@@ -1,9 +1,9 @@
-"""Coordinates for fits: what an image shows, in the order in which it shows it.
+"""Coordinates for fits: quantities that an image shows, the best determined first.
 
-A lensed image of one source tells first where its peak lies, then its size, ellipticity and orientation, then how it bends, and only then,
-weakly, how much of its stretch is the lens's. In lens and source parameters these are strongly mixed, and the set of
-parameters that fit an image well is a thin bent thread; in the coordinates used here it is nearly straight, so that Gauss–Newton steps
-reach far and linear error bars are true. With ξ the image of the source's centre, η the source, g = 1 − |η|/|ξ|, and A the
+A lensed image of one source determines best where its peak lies, then its size, ellipticity and orientation, then how it bends, and only
+weakly how much of its stretch is due to the lens. Lens and source parameters mix these strongly, so that the parameters that fit an
+image well form a thin, bent region. In the coordinates used here that region is nearly straight: Gauss–Newton steps reach far, and
+linear error bars hold. With ξ the image of the source's centre, η the source, g = 1 − |η|/|ξ|, and A the
 Jacobian of the lens equation at ξ:
 
     0, 1   where ξ lies in the image [px]
@@ -55,20 +55,20 @@ def shape_of(source: Gaussian) -> tuple[Array, Array, Array]:
 
 
 def to_fit(system: System, centre: Array) -> Array:
-    """System, and the place `centre` (2,) seen from the lens that stands at the image's centre, to fit coordinates (8,)."""
+    """System, and the place `centre` (2,) that stands at the image's centre, relative to the lens, to fit coordinates (8,)."""
     xi_x, xi_y = system.lens.primary_image(system.x, system.y)
     square = xi_x**2 + xi_y**2
     g = 1.0 - safe_norm(system.x, system.y)[0] / jnp.sqrt(square)
     stretch = _jacobian(system.lens, xi_x, xi_y)
     assert isinstance(system.source, Gaussian)
     form = stretch.T @ _form(system.source) @ stretch
-    seen = Gaussian(xx=form[0, 0], xy=form[0, 1], yy=form[1, 1])
+    image = Gaussian(xx=form[0, 0], xy=form[0, 1], yy=form[1, 1])
     bending = _BENDING * g / square
     return jnp.stack(
         [
             xi_x - centre[0],
             xi_y - centre[1],
-            *shape_of(seen),
+            *shape_of(image),
             bending * xi_x,
             bending * xi_y,
             jnp.log(g) - jnp.log1p(-g),
@@ -98,5 +98,5 @@ def from_fit(fit: Array, lens_of: Callable[[Array, Array], Lens]) -> tuple[Syste
 
 
 def mirrored(fit: Array) -> Array:
-    """Fit coordinates (..., 8) of the system seen from the lens's other side: nearly the same image, bent the other way."""
+    """Fit coordinates (..., 8) of the system mirrored at the lens: nearly the same image, bent the other way."""
     return fit.at[..., 5:7].multiply(-1.0)

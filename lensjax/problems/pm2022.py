@@ -97,7 +97,7 @@ def lens_of(g: Array, distance: Array) -> PointMass:
 
 
 def equivalents(params: Array) -> Array:
-    """(..., 7) → (2, ..., 7): as given, and with the axes exchanged and theta turned by 90°."""
+    """(..., 7) → (2, ..., 7): as they are, and with the axes exchanged and theta rotated by 90°."""
     return swapped_axes(params, sigma=3, sigma2=4, theta=5)
 
 

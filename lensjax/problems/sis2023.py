@@ -4,7 +4,7 @@
 both ends included, whole numbers in the thesis's version:
 
     einsteinR 5…50 px;  phi 0…359°;  R 26…200 px;  s_max = int(0.4 − 0.05 einsteinR + 0.282 R)
-    where s_max < 5: einsteinR again, and R 28…200, until it holds
+    where s_max < 5: einsteinR and R, now 28…200, are drawn again
     sigma, sigma2  5…s_max px;  theta 0…179°;  x = R cos phi, y = R sin phi
 
 In the continuous version s_max is not rounded either, and angles cover the full circle.
@@ -121,7 +121,7 @@ def lens_of(g: Array, distance: Array) -> SIS:
 
 
 def equivalents(params: Array) -> Array:
-    """(..., 6) → (2, ..., 6): as given, and with the axes exchanged and theta turned by 90°."""
+    """(..., 6) → (2, ..., 6): as they are, and with the axes exchanged and theta rotated by 90°."""
     return swapped_axes(params, sigma=3, sigma2=4, theta=5)
 
 

@@ -1,4 +1,4 @@
-"""Refinement: descend through the renderer to the parameters of an image, and say how sure they are."""
+"""Refinement: fit the parameters of an image through the renderer, with errors."""
 
 from lensjax.refine.covariance import cramer_rao
 from lensjax.refine.solution import Solution

@@ -1,4 +1,4 @@
-"""Errors: the Fisher matrix, the Cramér–Rao bound, and how errors carry over to the parameters of files."""
+"""Errors: the Fisher matrix, the Cramér–Rao bound, and errors of the parameters from those of the fit."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from lensjax.refine.objective import sharp
 from lensjax.source.gaussian import Gaussian
 
 ROUND = 4.0
-"""A source is round where its ellipticity is less than so many times its own error."""
+"""A source counts as round where its ellipticity is less than this many times its error."""
 
 _UNRESOLVED = 1e-12  # eigenvalues of a scaled information matrix below this are rounding of float64
 
@@ -46,8 +46,8 @@ def parameters_of(problem: Problem, fit: Array) -> tuple[Array, Array]:
 def inverse(matrix: np.ndarray, *, fitted: int) -> np.ndarray:
     """Inverse of the first `fitted` rows and columns of an information matrix, the rest zero.
 
-    Along directions of which it holds no more than rounding the variance is huge, `1/_UNRESOLVED` of the scale of their coordinates:
-    a parameter that depends on them has an error beyond any range. All of it is NaN where the matrix is not finite.
+    Along directions in which the matrix is no more than rounding, the variance is huge, `1/_UNRESOLVED` of the scale of the coordinates:
+    a parameter that depends on them has an error beyond any range. The inverse is NaN where the matrix is not finite.
     """
     whole = np.zeros_like(np.asarray(matrix, np.float64))
     part = np.asarray(matrix, np.float64)[:fitted, :fitted]
@@ -72,7 +72,7 @@ def conditioning(matrix: np.ndarray, *, free_shift: bool) -> float:
 
 
 def _scaled(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The matrix with a unit diagonal where it has one at all, and the scale (F,) of each coordinate."""
+    """The matrix with each positive diagonal element scaled to 1, and the scale (F,) of each coordinate."""
     diagonal = np.diag(matrix)
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     return matrix / np.outer(scale, scale), scale
@@ -99,9 +99,9 @@ def errors_of(problem: Problem, values: np.ndarray, jacobian: np.ndarray, covari
         covariance: of the fit coordinates (F, F).
 
     Returns:
-        1σ errors (P,), infinite where the image does not identify the parameter: theta of a round source, `problem.without_image`,
-        and errors larger than the parameter's whole range, or none at all, as of a singular information matrix;
-        covariance (P, P), with NaN there; and whether the source is round.
+        1σ errors (P,), infinite where the image does not identify the parameter: for theta of a round source, for
+        `problem.without_image`, and where the error exceeds the parameter's whole range or is not positive, as with a singular
+        information matrix; covariance (P, P), with NaN there; and whether the source is round.
     """
     count = len(problem.parameters)
     spread = jacobian @ covariance @ jacobian.T
@@ -109,7 +109,7 @@ def errors_of(problem: Problem, values: np.ndarray, jacobian: np.ndarray, covari
     e = values[-2:]
     is_round = not e @ e >= ROUND**2 * shape_variance
     variance = np.diag(spread)[:count].copy()
-    if is_round:  # the larger axis is the larger whichever way the ellipticity errs: the axes carry its error in full
+    if is_round:  # sigma is the larger axis for any direction of the ellipticity's error: the axes carry that error in full
         for k in (k for k, name in enumerate(problem.names) if name in ("sigma", "sigma2")):
             variance[k] += values[k] ** 2 * shape_variance
     width = np.array([parameter.high - parameter.low for parameter in problem.parameters])
@@ -130,17 +130,17 @@ def cramer_rao(
     free_shift: bool = True,
     variance: float = ROUNDING_VARIANCE,
 ) -> np.ndarray:
-    """The Cramér–Rao bound: the least standard deviation of any unbiased estimate, were the noise white.
+    """The Cramér–Rao bound: the least standard deviation of any unbiased estimate under white noise.
 
     Args:
-        problem: what the images show, and how.
+        problem: the systems and the camera.
         params: systems (N, P) in file units.
-        method: how the images are made; the problem's own by default.
-        free_shift: whether the place of the whole image is unknown and fitted along.
+        method: how the images are rendered; the problem's own by default.
+        free_shift: whether the place of the whole image is unknown and fitted too.
         variance: of the noise, grey levels squared; by default that of rounding to whole levels.
 
     Returns:
-        (N, P) in file units: inf where an image does not identify the parameter.
+        (N, P) in file units; inf where an image does not identify the parameter.
     """
     method = method or problem.camera.trace.name
     bounds = []
@@ -156,7 +156,7 @@ def cramer_rao(
 
 
 def shift_aware_inverse(matrix: np.ndarray, free_shift: bool) -> np.ndarray:
-    """Inverse of the Fisher matrix; coordinates 0 and 1, the place of the image, are out where they are not fitted."""
+    """Inverse of the Fisher matrix, without coordinates 0 and 1, the place of the image, where they are not fitted."""
     if free_shift:
         return inverse(matrix, fitted=len(matrix))
     order = np.r_[2 : len(matrix), 0, 1]

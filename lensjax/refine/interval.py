@@ -1,12 +1,12 @@
 """The interval fit: all parameters for which every pixel rounds to the observed one.
 
-Rounding to whole grey levels is not noise but an interval: where a model made the image, every pixel's true value lies within ½ of what
-was stored. Near the solution these are linear inequalities in the parameters, two a pixel, and together they leave a tiny convex
+Rounding to whole grey levels is not noise but an interval: the true value of every pixel lies within ½ of the stored one. Near the
+solution these are linear inequalities in the parameters, two for each pixel. Together they bound a tiny convex
 set. Its extent along a parameter is a certified error bar; the mean of a uniform distribution over it is the estimate with
 the least expected squared error, and that distribution's covariance the 1σ error.
 
-Pixels at the edge of the model's window add inequalities of their own: one that shows light lies inside, one that is dark
-although the model is bright there lies outside.
+Pixels at the edge of the model's window add inequalities of their own: a pixel with light lies inside, and a dark pixel
+where the model is bright lies outside.
 
 All of it in float64: the set is smaller than float32 resolves. Lengths along the parameters are measured in units of the least-squares
 errors ("whitened"), in which the set has a size of about ¼.
@@ -29,7 +29,7 @@ HALF = 0.5
 EXACT = 1e-6
 """Slack [grey] of a renderer in float64."""
 LOOSE = 5e-3
-"""Slack [grey] up to which an image counts as made by this model: rendered in float32, say."""
+"""Slack [grey] up to which an image counts as rendered by this model, for example in float32."""
 _TRUST = 8.0  # how far along each axis, in least-squares errors, the first linearisation is trusted
 _ROUNDS = 14
 _CHAINS, _STEPS, _BURN = 64, 120, 40
@@ -65,7 +65,7 @@ class _Constraints:
 
 
 def violated_pixels(grey: np.ndarray, inside: np.ndarray, image: np.ndarray, *, slack: float = EXACT) -> int:
-    """How many pixels of a model do not round to the image's, `slack` [grey] and as many px at the edge forgiven."""
+    """How many pixels of a model do not round to the image's, `slack` [grey], and as many px at the edge, tolerated."""
     bright = np.where(inside >= 0, grey, 0.0)
     wrong = np.abs(bright - image) > HALF + slack
     if slack > 0:
@@ -119,9 +119,9 @@ def _constraints(linear: _Linear, image: np.ndarray, reach: float, slack: float)
 def _cutting_planes(
     cost: np.ndarray, rows: np.ndarray, bounds: np.ndarray, limits: np.ndarray, working: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Minimise cost·z subject to rows @ z ≤ bounds and |z| ≤ limits, looking at few rows at a time.
+    """Minimise cost·z subject to rows @ z ≤ bounds and |z| ≤ limits, with few rows at a time.
 
-    `working` marks the rows looked at first; returned grown, so that the next problem on the same rows starts from it.
+    `working` marks the rows used first. It is returned with the rows added, as the start for the next problem on the same rows.
     """
     box = np.stack([-limits, limits], axis=1)
     while True:
@@ -139,7 +139,7 @@ def _cutting_planes(
 
 
 def _centre(limits: _Constraints, reach: float) -> tuple[np.ndarray, float, np.ndarray]:
-    """Centre and radius of the largest ball within the set (negative: how far it is from existing), and the rows that mattered."""
+    """Centre and radius of the largest ball within the set (negative where the set is empty), and the rows used."""
     rows, bounds = limits.rows, limits.bounds
     dimension = rows.shape[1]
     norm = np.sqrt((rows**2).sum(axis=1))
@@ -216,7 +216,7 @@ def solve(
         image: whole grey levels (M,) of the pixels that matter.
         x, y: their points (M,), float64.
         start: least-squares solution (F,).
-        covariance: its covariance (F, F): the yardstick.
+        covariance: its covariance (F, F), which sets the scale.
         directions: fit (F,) → (D, F), the linear functions of the parameters whose extent is returned.
         seed: of the sampling.
 
@@ -239,7 +239,7 @@ def solve(
         return None
     points = _sample(_nearest(limits, z, trust), z, seed)
     mean = points.mean(axis=0)
-    for fraction in (1.0, 0.5, 0.25, 0.0):  # where the set is bent, its mean can lie outside it: come back towards its middle
+    for fraction in (1.0, 0.5, 0.25, 0.0):  # the mean of a bent set can lie outside it: move back towards its middle
         final = fit + fraction * (whitener @ mean)
         grey, inside = (np.asarray(part) for part in _values(light, final, x, y))
         if violated_pixels(grey, inside, pixels, slack=slack) == 0:
@@ -287,7 +287,7 @@ def _feasible(
                 return fit, linear, trust, slack
             if excess == 0:
                 trust = max(2.0, 2.0 * np.abs(z).max())
-        elif excess == 0:  # already a solution, whose surroundings bend more than its linearisation says
+        elif excess == 0:  # already a solution, but with more curvature than the linearisation has
             trust *= 0.3
             if trust < 0.05:
                 return fit, linear, trust, slack
@@ -303,7 +303,7 @@ def _feasible(
 
 
 def _nearest(limits: _Constraints, z: np.ndarray, trust: float) -> _Constraints:
-    """The rows nearest to a point of the set, and the box about it: enough to draw its middle."""
+    """The rows nearest to a point of the set, and the box about it: enough to sample its middle."""
     norm = np.sqrt((limits.rows**2).sum(axis=1))
     distance = (limits.bounds - limits.rows @ z) / np.maximum(norm, 1e-300)
     close = np.argsort(distance)[:_FACETS]
@@ -335,7 +335,7 @@ def _with_bend(
     x: np.ndarray,
     y: np.ndarray,
 ) -> _Constraints:
-    """`limits` with each pixel's room grown by the most it differs from its linearisation at the corners (C, F)."""
+    """`limits` with each pixel's bound widened by its largest deviation from the linearisation at the corners (C, F)."""
     reached = limits.bounds - (limits.rows @ corners.T).max(axis=1)
     tight = np.unique(limits.pixels[np.argsort(reached)[:_TIGHT]])
     chosen = np.resize(tight, _TIGHT)
@@ -353,7 +353,7 @@ def _values_at(light: Light, fits: Array, x: Array, y: Array) -> Array:
 
 
 def _excess(grey: np.ndarray, inside: np.ndarray, pixels: np.ndarray, slack: float) -> float:
-    """Σ of what pixels are beyond ½ [grey]."""
+    """Sum over the pixels of the excess beyond ½ and the slack [grey]."""
     bright = np.where(inside >= 0, grey, 0.0)
     return float(np.maximum(np.abs(bright - pixels) - HALF - slack, 0.0).sum())
 

@@ -11,7 +11,7 @@ from lensjax.refine.objective import Normal
 
 CONVERGED, STUCK, AT_BOUND, NOT_FINITE = 0, 1, 2, 3
 STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound", NOT_FINITE: "not finite"}
-"""What a descent's code says. Stuck: out of steps, or no step lowers the cost however short. Not finite: the start, or the cost or
+"""Meaning of a descent's code. Stuck: out of steps, or not even a short step lowers the cost. Not finite: the start, or the cost or
 a derivative there."""
 
 _State = tuple[Array, Normal, Array, Array, Array, Array]
@@ -41,9 +41,9 @@ def descend(
 
     Args:
         evaluate: parameters → normal equations.
-        start: first parameters, moved within the bounds.
+        start: initial parameters, moved within the bounds.
         lowest, highest: bounds (F,).
-        steps: evaluations at most; with none the start comes back, at infinite cost.
+        steps: evaluations at most; with 0 the start is returned, at infinite cost.
         tolerance: converged when an accepted step, or the next one proposed, lowers the cost by less than this.
     """
 
@@ -52,7 +52,7 @@ def descend(
         scaled = normal.matrix / (scale[:, None] * scale[None, :])
         matrix = scaled + damping * jnp.eye(fit.shape[0], dtype=fit.dtype)
         factor = jax.scipy.linalg.cho_factor(matrix)
-        move = -jax.scipy.linalg.cho_solve(factor, normal.slope / scale) / scale
+        move = -jax.scipy.linalg.cho_solve(factor, normal.gradient / scale) / scale
         move = jnp.where(jnp.isfinite(move), move, 0.0)
         return jnp.clip(fit + move, lowest, highest)
 
@@ -61,14 +61,14 @@ def descend(
         first = count == 0  # the start itself is the first trial, so that there is one evaluation to compile
         trial = jnp.where(first, start, proposal(fit, normal, damping))
         move = trial - fit
-        foreseen = -(2.0 * move @ normal.slope + move @ normal.matrix @ move)
+        predicted = -(2.0 * move @ normal.gradient + move @ normal.matrix @ move)
         there = evaluate(trial)
         gain = normal.cost - there.cost
-        finite = jnp.isfinite(there.cost) & jnp.isfinite(there.slope).all() & jnp.isfinite(there.matrix).all()
+        finite = jnp.isfinite(there.cost) & jnp.isfinite(there.gradient).all() & jnp.isfinite(there.matrix).all()
         better = first | (finite & (gain > 0))
-        ratio = gain / jnp.maximum(foreseen, 1e-30)
+        ratio = gain / jnp.maximum(predicted, 1e-30)
         eased = damping * jnp.maximum(1.0 / 9.0, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
-        done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(foreseen) < 0.1 * tolerance)
+        done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(predicted) < 0.1 * tolerance)
         code = jnp.where(done, CONVERGED, jnp.where(damping > _LARGEST_DAMPING, STUCK, _RUNNING))
         code = jnp.where(first, jnp.where(finite, _RUNNING, NOT_FINITE), code)
 

@@ -1,4 +1,4 @@
-"""Many starts to few optima: a coarse search from every start, and fine descents from those worth following."""
+"""From many starts to few optima: a coarse search from every start, and fine descents from the best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
 _COARSE_TOLERANCE, _FINE_TOLERANCE = 0.05, 1e-3  # grey²
 _SIZES = (24_576, 65_536)  # pixels that one compiled descent works on; more than these: the whole image
-_MARGIN = 5  # px about the image's light that are looked at too
-_GLIMMER = 0.02  # grey level from which a model's pixel is looked at
-_FAR = 1e5  # px: where nothing is
-_LONG = 30  # terms from which the coarse search takes the series for its limit
-_RIVAL = 1.5  # a second start is followed up where its coarse cost is within this factor of the best
+_MARGIN = 5  # px about the image's light that are fitted too
+_GLIMMER = 0.02  # grey level from which a model's pixel is fitted
+_FAR = 1e5  # px: where there is no light
+_LONG = 30  # terms from which the coarse search uses the limit of the series
+_RIVAL = 1.5  # a second start is a candidate where its coarse cost is within this factor of the best
 
 
 @lru_cache(maxsize=64)
 def light_of(problem: Problem, method: str, free_shift: bool) -> Light:
-    """One function object a problem, so that nothing is compiled twice."""
+    """One function object for each problem, so that nothing is compiled twice."""
 
     def light(fit: Array, x: Array, y: Array) -> tuple[Array, Array]:
         return problem.light(fit, x, y, method=method, free_shift=free_shift)
@@ -47,14 +47,14 @@ def _search(light: Light, n: int, field: int, stride: int, images: Array, starts
     x, y, thin = x[:, ::stride], y[::stride], images[:, ::stride, ::stride]
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
-    def one(image: Array, start: Array, used: Array) -> Descent:
+    def descent_from(image: Array, start: Array, used: Array) -> Descent:
         evaluate = lambda fit: soft(light, fit, image, x, y, width=2.0 * stride * field / n)  # noqa: E731
         steps = jnp.where(used, _COARSE_STEPS, 0)
         return levenberg_marquardt.descend(evaluate, start, *bounds, steps=steps, tolerance=_COARSE_TOLERANCE)
 
     def all_of(row: tuple[Array, Array, Array]) -> Descent:
         image, starts, index = row
-        descents: Descent = jax.lax.map(lambda start: one(image, start, index < count), starts)
+        descents: Descent = jax.lax.map(lambda start: descent_from(image, start, index < count), starts)
         return descents
 
     descents: Descent = jax.lax.map(all_of, (thin, starts, jnp.arange(len(starts))))
@@ -66,12 +66,12 @@ def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, coun
     """Descents (C,) on pixels (C, M) at points x, y (C, M), one start (C, 8) each; only the first `count` are used."""
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
-    def one(image: Array, x: Array, y: Array, start: Array, index: Array) -> Descent:
+    def descent_from(image: Array, x: Array, y: Array, start: Array, index: Array) -> Descent:
         evaluate = lambda fit: sharp(light, fit, image, x, y)  # noqa: E731
         steps = jnp.where(index < count, _FINE_STEPS, 0)
         return levenberg_marquardt.descend(evaluate, start, *bounds, steps=steps, tolerance=_FINE_TOLERANCE)
 
-    descents: Descent = jax.lax.map(lambda row: one(*row), (images, x, y, starts, jnp.arange(len(starts))))
+    descents: Descent = jax.lax.map(lambda row: descent_from(*row), (images, x, y, starts, jnp.arange(len(starts))))
     return descents
 
 
@@ -83,8 +83,8 @@ def _picture(light: Light, n: int, field: int, fit: Array) -> tuple[Array, Array
 
 
 class Pixels(NamedTuple):
-    """The pixels of an image that matter, filled up to one of `_SIZES`, or to the whole
-    image's, with dark points far away: few sizes, so that little is compiled."""
+    """The pixels of an image that matter, padded with dark points far away to one of `_SIZES` or to
+    the whole image's: few sizes, so that little is compiled."""
 
     image: np.ndarray
     x: np.ndarray
@@ -107,7 +107,7 @@ def pixels_of(problem: Problem, image: np.ndarray, model: np.ndarray) -> Pixels:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A start worth following: its fit, its method, and its coarse cost."""
+    """A start for a fine descent: its fit, its method, and its coarse cost."""
 
     fit: np.ndarray
     method: str
@@ -115,7 +115,7 @@ class Candidate:
 
 
 class Optimum(NamedTuple):
-    """A fine descent, the method it used and the pixels it looked at."""
+    """A fine descent, its method and its pixels."""
 
     method: str
     pixels: Pixels
@@ -123,24 +123,24 @@ class Optimum(NamedTuple):
 
 
 def model_of(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Light (n, n) [grey] that fit coordinates (8,) show, and how far inside the window it lies, in their own precision."""
+    """Light (n, n) [grey] of fit coordinates (8,), and how far inside the window it lies, in their precision."""
     light = light_of(problem, method, free_shift)
     grey, inside = _picture(light, problem.image_size, problem.field, jnp.asarray(fit))
     return np.asarray(grey), np.asarray(inside)
 
 
 def _padded(array: np.ndarray) -> Array:
-    """Filled up to a whole chunk with copies of the last row, so that one compilation serves all."""
+    """Padded to a whole chunk with copies of the last row, so that one compilation serves all."""
     missing = FITS - len(array)
     return jnp.asarray(np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array)
 
 
 def search(problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool) -> list[list[Candidate]]:
-    """For each image the starts worth following, best first: the best of each method, and its rivals; none of an infinite cost."""
+    """Candidates of each image, best first: the best start of each method, and its rivals; none has an infinite cost."""
     stride = max(1, problem.image_size // _COARSE)
     candidates: list[list[Candidate]] = [[] for _ in images]
     for method in methods if len(images) else ():
-        # A long series and its limit differ by little but near the window's edge; the limit is quicker.
+        # A long series and its limit differ only near the window's edge; the limit is quicker.
         long = method == "roulette" and problem.camera.trace.terms >= _LONG
         light = light_of(problem, "ring" if long else method, free_shift)
         single = _padded(starts.astype(np.float32))

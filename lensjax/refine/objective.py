@@ -1,6 +1,6 @@
-"""How far a model is from an image, and which way is down.
+"""The squared residual of a model against an image, and its derivatives.
 
-Refinement knows the simulator only as a function `light(fit, x, y) → (grey, inside)`: grey levels that parameters `fit` (F,) show at
+Refinement knows the simulator only as a function `light(fit, x, y) → (grey, inside)`: grey levels of parameters `fit` (F,) at
 points of the image, and the distance [px] of those points inside the window that the model keeps (+inf where it keeps all).
 """
 
@@ -14,15 +14,15 @@ from jax import Array
 Light = Callable[[Array, Array, Array], tuple[Array, Array]]
 
 EDGE = 1.0
-"""Pixels this near [px] to the window's edge are left out of sharp sums: their step has no derivative."""
+"""Pixels this near [px] to the window's edge are left out of sharp sums: the step there has no derivative."""
 
 
 class Normal(NamedTuple):
-    """Normal equations of a least-squares problem: cost Σr² [grey²], matrix JᵀJ (F, F), slope Jᵀr (F,)."""
+    """Normal equations of a least-squares problem: cost Σr² [grey²], matrix JᵀJ (F, F), gradient Jᵀr (F,)."""
 
     cost: Array
     matrix: Array
-    slope: Array
+    gradient: Array
 
 
 def jacobian(light: Light, fit: Array, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
@@ -60,4 +60,4 @@ def soft(light: Light, fit: Array, image: Array, x: Array, y: Array, *, width: f
 
 def _normal(residual: Array, columns: Array) -> Normal:
     flat, rows = residual.reshape(-1), columns.reshape(columns.shape[0], -1)
-    return Normal(cost=flat @ flat, matrix=rows @ rows.T, slope=rows @ flat)
+    return Normal(cost=flat @ flat, matrix=rows @ rows.T, gradient=rows @ flat)

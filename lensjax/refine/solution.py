@@ -1,4 +1,4 @@
-"""What refinement hands over."""
+"""The result of refinement."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -12,25 +12,25 @@ import numpy as np
 class Solution:
     """Refined parameters of N images, in file units; numpy arrays throughout.
 
-    Every field but `names` has a row an image. An index of any kind (a number, a slice, an array) gives a Solution of those images.
+    Every field except `names` has one row for each image. An index (a number, a slice, an array) gives a Solution of those images.
 
     Attributes:
         names: names of the P parameters.
         params: (N, P) parameters, the canonical one of the equivalent sets (sigma ≥ sigma2, theta in [0, 180)).
         errors: (N, P) 1σ errors; inf where the image does not identify the parameter.
         covariance: (N, P, P); NaN in the rows and columns of such parameters.
-        lowest, highest: (N, P) certified bounds from the interval fit; NaN where there is none.
+        lowest, highest: (N, P) certified bounds from the interval fit; NaN without one.
         bound: (N, P) Cramér–Rao bound at the solution, for the noise assumed.
         fit: (N, F) fit coordinates.
-        shift: (N, 2) place seen from the lens that stands at the image's centre [px].
+        shift: (N, 2) place that stands at the image's centre, relative to the lens [px].
         chi2: (N,) mean squared residual over the noise variance: of the lit pixels where grey levels are rounded, else of all.
-        violated: (N,) pixels that do not round to the observed value; NaN where there is no fit.
-        slack: (N,) how far beyond ½ a pixel may be off in the interval fit [grey]; NaN where there is none.
-        kind: "interval" or "least squares", for each image; empty where there is no fit.
-        method: how the lens equation was solved, for each image; empty where there is no fit.
+        violated: (N,) pixels that do not round to the observed value; NaN without a fit.
+        slack: (N,) how far beyond ½ a pixel may be off in the interval fit [grey]; NaN without one.
+        kind: "interval" or "least squares", for each image; empty without a fit.
+        method: how the lens equation was solved, for each image; empty without a fit.
         success: (N,) whether the descent converged and the model explains the image.
-        status: one line each: converged, stuck, not finite, at a bound, or failed; then whatever else is wrong, and the parameters
-            that the image does not identify. Where `success` is False it says why.
+        status: one line for each image: converged, stuck, not finite, at a bound, or failed; then further problems, and the
+            parameters that the image does not identify. Where `success` is False it has the reason.
     """
 
     names: tuple[str, ...]
@@ -52,7 +52,7 @@ class Solution:
 
     @staticmethod
     def failed(names: tuple[str, ...], reason: str, *, coordinates: int) -> "Solution":
-        """One image without a fit: no success, no numbers, and the reason in words. `coordinates` is F."""
+        """One image without a fit: no success, no numbers, and the reason in `status`. `coordinates` is F."""
         count = len(names)
         number, row, square = np.full(1, np.nan), np.full((1, count), np.nan), np.full((1, count, count), np.nan)
         return Solution(
@@ -79,7 +79,7 @@ class Solution:
         """Solutions of one image each as one Solution.
 
         Raises:
-            ValueError: none at all, one of several images, or of other parameters.
+            ValueError: there is no solution, one has several images, or the parameters differ.
         """
         for row in rows:
             if len(row) != 1:
@@ -91,7 +91,7 @@ class Solution:
         """Solutions one after the other.
 
         Raises:
-            ValueError: none at all, or not all of the same parameters.
+            ValueError: there is no solution, or the parameters differ.
         """
         return _by_column(parts, np.concatenate, lambda columns: tuple(itertools.chain.from_iterable(columns)))
 
@@ -100,11 +100,11 @@ class Solution:
         """Image by image, `first`'s row where `take` (N,) is true, else `second`'s.
 
         Raises:
-            ValueError: not the same number of images, or other parameters.
+            ValueError: the numbers of images or the parameters differ.
         """
         take = np.asarray(take, bool)
         if not take.shape == (len(first),) == (len(second),):
-            raise ValueError(f"a choice of shape {take.shape} between {len(first)} and {len(second)} images; expected one a row")
+            raise ValueError(f"a choice of shape {take.shape} between {len(first)} and {len(second)} images; expected one per image")
         return Solution.concatenate([first, second])[np.where(take, 0, len(take)) + np.arange(len(take))]
 
     def __len__(self) -> int:
@@ -126,7 +126,7 @@ def _by_column(
     of_numbers: Callable[[list[np.ndarray]], np.ndarray],
     of_words: Callable[[list[tuple[str, ...]]], tuple[str, ...]],
 ) -> Solution:
-    """A Solution whose every column is made of the same columns of `parts`: the one place that knows that some are of words."""
+    """A Solution whose every column is computed from that column of `parts`. No other function knows that some columns hold words."""
     if not parts:
         raise ValueError("no solutions; expected one or more")
     if any(part.names != parts[0].names for part in parts):

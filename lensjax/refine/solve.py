@@ -1,4 +1,4 @@
-"""Images and starts to solutions: search coarsely, descend finely, then keep every pixel in its interval."""
+"""From images and starts to solutions: a coarse search, fine descents, and then the interval fit."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -20,14 +20,14 @@ from lensjax.simulate.chunks import FITS
 
 _log = logging.getLogger(__name__)
 
-_EXPLAINED = 0.99  # part of the image's squared light that a success explains
-_ABOVE = 2.0  # chi² from which residuals are said to be above the noise
-_ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix is made again in float64
-_SINGULAR = 1e-7  # conditioning that float32 does not resolve: there is no yardstick for the interval fit
+_EXPLAINED = 0.99  # fraction of the image's squared light that the model of a success explains
+_ABOVE = 2.0  # chi² from which the status has residuals above the noise
+_ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix is computed again in float64
+_SINGULAR = 1e-7  # conditioning that float32 does not resolve: the interval fit has no scale then
 
 
 def model_image(problem: Problem, fit: np.ndarray, *, method: str, free_shift: bool = True) -> np.ndarray:
-    """Grey levels (n, n), not rounded, that fit coordinates (8,) show; float64."""
+    """Grey levels (n, n) of fit coordinates (8,), not rounded; float64."""
     with jax.enable_x64(True):
         grey, inside = model_of(problem, np.asarray(fit, np.float64), method, free_shift)
         return np.where(inside >= 0, grey, 0.0)
@@ -45,25 +45,25 @@ def refine(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Solution:
-    """Descend through the renderer from several starts an image, keep the best, and say how sure it is.
+    """Fit the pixels from several starts for each image, keep the best fit, and estimate its errors.
 
-    An image that cannot be fitted (pixels or starts that are not finite, say) has a row whose `status` says why; it changes no other.
+    An image that cannot be fitted (pixels or starts that are not finite, say) has a row with the reason in `status`; no other row changes.
 
     Args:
         problem: what the images show; its method says how the lens equation is solved.
         images: (N, n, n) grey levels 0…255, n the problem's image size.
         starts: (N, S, 8) fit coordinates, see `starts`.
-        methods: ways of solving the lens equation to try, the likeliest first; by default the problem's own, and the whole image
+        methods: ways of solving the lens equation to try, the likeliest first; by default the problem's own, and ray tracing
             without a window.
-        free_shift: whether the place of the whole image is fitted along; for images centred by others it must be.
-        rounded: whether grey levels are rounded to whole ones: then the interval fit follows.
-        variance: noise variance [grey²] of one pixel; by default that of rounding, or what the residuals show where they are
+        free_shift: whether the place of the whole image is fitted too; required for images that other programs centred.
+        rounded: whether grey levels are rounded to whole levels: then the interval fit follows.
+        variance: noise variance [grey²] of one pixel; by default that of rounding, or that of the residuals where it is
             larger.
         seed: of the interval fit's sampling.
         progress: called with the number of images done since the last call.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
     """
     solutions = []
     for solution in refine_each(
@@ -89,7 +89,7 @@ def refine_each(
     """As `refine`, image by image: each one's solution as soon as it is done.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the shapes do not fit.
     """
     images = np.asarray(images, np.float32)
     starts = np.asarray(starts)
@@ -114,7 +114,7 @@ def refine_each(
             try:
                 with jax.enable_x64(True):
                     solution = _finish(problem, image, next(optima), free_shift, rounded, variance, seed)
-            except Exception as error:  # what one image brings about is its own: the others of the call keep their answers
+            except Exception as error:  # the failure of one image must not cost the others their solutions
                 _log.debug("an image failed", exc_info=True)
                 solution = _failed(problem, " ".join(str(error).split()) or type(error).__name__)
             yield solution
@@ -146,7 +146,7 @@ def _finish(
     """One image's solution from its descents.
 
     Raises:
-        ValueError: none of them has a finite cost.
+        ValueError: no descent has a finite cost.
     """
     costs = np.array([_whole_cost(problem, image, optimum, free_shift) for optimum in optima])
     if not np.isfinite(costs).any():
@@ -216,20 +216,20 @@ def _finish(
 
 
 def _whole_cost(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool) -> float:
-    """Σr² [grey²] over the whole image but the window's edge: a descent may have left the pixels that it looked at."""
+    """Σr² [grey²] over the whole image except the window's edge: a descent may have moved beyond the pixels that it fitted."""
     grey, inside = model_of(problem, np.asarray(optimum.descent.fit), optimum.method, free_shift)
     residual = np.where(inside >= 0, grey, 0.0) - image
     return float((residual[np.abs(inside) >= EDGE] ** 2).sum())
 
 
 def _interval(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool, seed: int) -> interval.Interval | None:
-    """The set of parameters with which every pixel of the image agrees, about a descent's end, if there is one."""
+    """The interval fit about a descent's end; None where no parameters agree with every pixel of the image."""
     matrix = np.asarray(optimum.descent.normal.matrix)
     if conditioning(matrix, free_shift=free_shift) < _SINGULAR:
         return None
     covariance = shift_aware_inverse(matrix, free_shift) * ROUNDING_VARIANCE
     pixels, start = optimum.pixels, np.asarray(optimum.descent.fit, np.float64)
-    for _ in range(2):  # a second time where the first set shows light beyond the pixels that it looked at
+    for _ in range(2):  # a second time where the first set has light beyond the pixels that were fitted
         certified = interval.solve(
             light_of(problem, optimum.method, free_shift),
             *pixels,
@@ -249,7 +249,7 @@ def _interval(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift:
 
 
 def _certified(problem: Problem, values: np.ndarray, certified: interval.Interval | None, is_round: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the parameters (P,), (P,) that hold all sets of them with which every pixel agrees; NaN without an interval fit."""
+    """Certified bounds (P,), (P,): every set of parameters that agrees with all pixels lies within them; NaN without an interval fit."""
     count = len(problem.parameters)
     if certified is None:
         return np.full(count, np.nan), np.full(count, np.nan)

@@ -1,4 +1,4 @@
-"""Where descents begin: fit coordinates (S, 8) for one image."""
+"""Starts of descents: fit coordinates (S, 8) for one image."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,16 +11,16 @@ _ABOVE_SKY = 5.0  # times the noise by which a pixel must stand out to count as 
 
 
 def from_params(problem: Problem, params: Array, *, method: str) -> Array:
-    """(2, 8): the system of `params` (P,), say a network's answer, and its mirror image (−x, −y)."""
+    """(2, 8): the system of `params` (P,), for example a network's estimate, and its mirror image (−x, −y)."""
     fit = problem.to_fit(params, method=method)
     return jnp.stack([fit, mirrored(fit)])
 
 
 def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); those of the field's middle where it is dark.
+    """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); of a dark image the field's middle and n/16 px.
 
-    Negative pixels show that there is noise about a subtracted sky. Light is then what stands out of it: second moments that
-    weigh noise by the square of its distance can be negative.
+    Negative pixels are noise about a subtracted sky. Only pixels well above the noise count then: second moments weigh noise by the
+    square of its distance, and could be negative.
     """
     n = image.shape[-1]
     x = np.arange(n) - n / 2
@@ -43,8 +43,8 @@ def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def from_moments(image: np.ndarray, *, directions: int = 8) -> np.ndarray:
-    """(6 · directions, 8): an ellipse with the image's moments, bent towards each direction, weakly and strongly, by lenses of
-    little and of much stretch, without a network: 48 starts for 8 directions."""
+    """(6 · directions, 8): starts without a network, 48 for 8 directions. Each is an ellipse with the image's moments, bent
+    towards one direction, weakly or strongly, by a lens of little or of much stretch."""
     mean, spread = moments(np.asarray(image, np.float64))
     eigenvalues, axes = np.linalg.eigh(spread)
     log_size = 0.25 * np.log(eigenvalues.prod())

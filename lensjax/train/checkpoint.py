@@ -1,8 +1,8 @@
 """Checkpoints: the only file that knows Orbax.
 
-A checkpoint is written under a temporary name and renamed when it is whole, so a process killed at any
-moment leaves whole checkpoints only; the next one clears away what it left unfinished. Saving waits until
-the checkpoint is whole, since the step after takes over the memory of the state.
+A checkpoint is written under a temporary name and renamed when it is whole. A process killed at any moment
+therefore leaves only whole checkpoints, and the next process deletes the unfinished one. Saving waits until
+the checkpoint is whole, because the next step reuses the memory of the state.
 """
 
 import shutil
@@ -22,7 +22,7 @@ class Checkpoints:
     """The checkpoints of one folder; a context manager."""
 
     def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
-        """Opens a folder of checkpoints and, unless `read_only`, makes it and clears away unfinished ones."""
+        """Opens a folder of checkpoints and, unless `read_only`, creates it and deletes unfinished ones."""
         self._folder = folder.absolute()
         self._manager = ocp.CheckpointManager(
             self._folder,
@@ -42,33 +42,33 @@ class Checkpoints:
         self._manager.close()
 
     def steps(self) -> list[int]:
-        """Steps of the checkpoints that are there, oldest first."""
+        """Steps of the checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
     def latest(self) -> int | None:
-        """Step of the newest checkpoint; None where there is none."""
+        """Step of the newest checkpoint; None without checkpoints."""
         return max(self.steps(), default=None)
 
     def save(self, step: int, tree: Any) -> None:
-        """Writes a tree of arrays as the checkpoint of `step`, and drops the oldest beyond those to keep."""
+        """Writes a tree of arrays as the checkpoint of `step`, and deletes the oldest ones that are not to be kept."""
         self._manager.save(step, args=ocp.args.StandardSave(tree), force=True)
 
     def restore(self, step: int, like: Any) -> Any:
         """The tree saved at `step`, in the structure, shapes, types and shardings of `like`.
 
         Raises:
-            Damaged: it cannot be read, or is another tree.
+            Damaged: it cannot be read, or holds another tree.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         try:
             return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
         except (MemoryError, jax.errors.JaxRuntimeError):
             raise
-        except Exception as error:  # Orbax raises bare ones where a file was cut
+        except Exception as error:  # Orbax raises all kinds where a file was cut
             raise Damaged(f"{self._folder / str(step)}: the checkpoint is damaged, or not one of this run") from error
 
     def set_aside(self, step: int) -> Path:
-        """Moves the checkpoint of `step` out of the way, to `damaged/` beside the folder, and returns where it is now."""
+        """Moves the checkpoint of `step` to `damaged/` beside the folder, and returns its new path."""
         target = self._folder.with_name("damaged") / str(step)
         target.parent.mkdir(exist_ok=True)
         if target.exists():

@@ -1,7 +1,6 @@
-"""What a training run is: one frozen record, checked where it enters."""
+"""The settings of a training run: one frozen record, checked when it is made."""
 
 import dataclasses
-import difflib
 import json
 import math
 import re
@@ -16,7 +15,10 @@ import optax
 from flax.linen import Module
 
 from lensjax import models, problems
-from lensjax.errors import BadInput
+from lensjax._internal.words import did_you_mean, listed, shown
+from lensjax._internal.words import name as printable
+from lensjax.errors import BadInput, at
+from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
 from lensjax.problems import Problem
 from lensjax.simulate import METHODS
@@ -28,12 +30,15 @@ DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float
 TARGETS = ("encoded", "raw")
 
 MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every")
-"""Fields in which a resumed run may differ from what it began with: its numbers do not depend on them."""
+"""Fields that may change when a run is resumed: its numbers do not depend on them."""
+
+_LONG_LIST = 20
+_TYPES = {"int": "a whole number", "float": "a number", "bool": "True or False", "str": "text"}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. What it computes depends on these fields, the software and the processor alone.
+    """One training run. Its results depend on these fields, the software and the processor alone.
 
     Attributes:
         model: name of the network, see `models.names()`.
@@ -46,32 +51,32 @@ class TrainConfig:
         steps: steps of the whole run.
         optimizer: "adam", "adamw", "rmsprop" or "sgd".
         learning_rate: the peak of the schedule.
-        schedule: "constant", "cosine" (to zero at the last step) or "thesis" (a tenth for the second half).
+        schedule: "constant", "cosine" (to zero at the last step) or "thesis" (a tenth of the rate in the second half).
         warmup_steps: steps of linear growth from zero, before the schedule.
         weight_decay: decay of kernels: decoupled for adamw, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
-        init: folder of exported weights of the same network to start from; empty for a fresh start.
-        head_scale: factor on the fresh weights of the layers that answer: torchvision begins those of MnasNet, EfficientNet and Inception
-            too large for a few outputs (0.02 serves there).
-        zeroed: regular expression for the beginning of the names of parameters that begin at zero in a fresh start; empty for none.
-            ".*norm[12].scale" is Swin v2 as its authors begin it: its branches come in one by one.
-        frozen: regular expression for the beginning of the names of parameters that do not learn; empty for none.
-        slowed: likewise of parameters that learn at `slow_factor` times the rate.
+        init: folder with exported weights of the same network, the initial weights of the run; empty for random ones.
+        head_scale: factor on the random initial weights of the heads. With few outputs torchvision's are too large in MnasNet, EfficientNet
+            and Inception; 0.02 works there.
+        zeroed: regular expression for the beginning of the names of parameters that are initially zero; empty for none. It has no effect
+            on weights from `init`. ".*norm[12].scale" is the initialisation of the authors of Swin v2.
+        frozen: regular expression for the beginning of the names of parameters that stay constant; empty for none.
+        slowed: the same for parameters that learn at `slow_factor` times the rate.
         slow_factor: see `slowed`.
-        clip_norm: gradients are scaled down to this global norm; 0 for never.
+        clip_norm: larger gradients are scaled down to this global norm; 0 to keep all.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
         hidden: widths of fully connected layers before the output, such as "128,64"; empty for none. Not with `extra_layers`.
-        remat: whether blocks are computed again for the gradient instead of kept: less memory, more time; of no use on a CPU.
+        remat: whether activations are computed again for the gradient instead of kept: less memory, more time; no effect on a CPU.
         dtype: type of the network's arithmetic; its parameters are float32 always.
         seed: seed of everything random.
-        eval_every: steps from one evaluation to the next: an "epoch".
-        eval_size: images of the test set, and of the sample of the training stream beside it.
+        eval_every: steps from one evaluation to the next, an "epoch".
+        eval_size: images of the test set; as many of the training stream are evaluated too.
         checkpoint_every: steps from one checkpoint to the next.
         keep_checkpoints: newest checkpoints kept.
         log_every: steps from one report of progress to the next.
-        bitwise: whether images are equal to the last bit however many devices share a batch. Then each device renders the whole batch;
-            otherwise it renders its share, and the images of several devices differ from those of one by rounding.
+        bitwise: whether images are equal to the last bit for any number of devices. Each device then renders the whole batch; otherwise
+            each renders its part, and the images differ by rounding from those of a single device.
     """
 
     model: str = "compact"
@@ -115,7 +120,7 @@ class TrainConfig:
                 value = float(value)
                 object.__setattr__(self, field.name, value)
             if type(value) is not field.type:
-                raise BadInput(f"{field.name} is {value!r}; it must be of type {getattr(field.type, '__name__', field.type)}")
+                raise BadInput(column=field.name, value=value, expected=_TYPES[getattr(field.type, "__name__", "")])
         for name, known in (
             ("problem", problems.names()),
             ("method", (*METHODS, MIXED)),
@@ -126,40 +131,39 @@ class TrainConfig:
             ("dtype", DTYPES),
         ):
             if getattr(self, name) not in known:
-                raise unknown(name, getattr(self, name), known)
+                raise _unknown(name, getattr(self, name), known)
         if not models.known(self.model):
-            raise unknown("model", self.model, models.names())
+            raise _unknown("model", self.model, models.names())
         for name in ("zeroed", "frozen", "slowed"):
             try:
                 re.compile(getattr(self, name))
             except re.error as error:
-                raise BadInput(f"{name} is {getattr(self, name)!r}; it must be a regular expression: {error}") from None
+                raise BadInput(column=name, value=getattr(self, name), expected="a regular expression", hint=str(error)) from None
         for name in ("image_size", "batch_size", "steps", "eval_every", "eval_size", "checkpoint_every",
                      "keep_checkpoints", "log_every"):  # fmt: skip
             if getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}; it must be 1 or more")
+                raise BadInput(column=name, value=getattr(self, name), expected="1 or more")
         for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise BadInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
+                raise BadInput(column=name, value=getattr(self, name), expected="0 or more")
         if self.hidden and (self.extra_layers or not re.fullmatch(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*", self.hidden)):
             raise BadInput(column="hidden", value=self.hidden, expected='widths such as "128,64", and extra_layers False')
-        if not 0 < self.learning_rate < math.inf:
-            raise BadInput(f"learning_rate is {self.learning_rate}; it must be a positive number")
-        if not 0 < self.head_scale < math.inf:
-            raise BadInput(f"head_scale is {self.head_scale}; it must be a positive number")
+        for name in ("learning_rate", "head_scale"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadInput(column=name, value=getattr(self, name), expected="a positive number")
         if not 0 <= self.ema < 1:
-            raise BadInput(f"ema is {self.ema}; it must be at least 0 and below 1")
+            raise BadInput(column="ema", value=self.ema, expected="0 or more and below 1")
         if self.warmup_steps >= self.steps:
-            raise BadInput(f"warmup_steps is {self.warmup_steps}; it must be below steps, {self.steps}")
+            raise BadInput(column="warmup_steps", value=self.warmup_steps, expected=f"a number below steps, {self.steps}")
         if self.seed >= 2**32:
-            raise BadInput(f"seed is {self.seed}; it must be below 2**32")
+            raise BadInput(column="seed", value=self.seed, expected="a number below 2**32")
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
-    """A config from a mapping of its fields; those left out take their defaults.
+    """A config from a mapping of its fields; missing fields take their defaults.
 
     Raises:
-        BadInput: an unknown field, or a value that is not allowed.
+        BadInput: a field is unknown, or its value is out of range.
     """
     for name in values:
         check_field(name)
@@ -167,18 +171,20 @@ def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def check_field(name: str) -> None:
-    """Raises BadInput, with the nearest field, where `name` is none."""
+    """Raises BadInput, with the nearest field, where no field has this name."""
     known = [field.name for field in dataclasses.fields(TrainConfig)]
     if name not in known:
-        raise unknown("config field", name, known)
+        near = did_you_mean(name, known)
+        expected = "" if near else f"one of {listed(known, most=len(known))}"
+        raise BadInput("no such config field", column=printable(name), expected=expected, hint=near)
 
 
-def unknown(what: str, value: str, known: Iterable[str]) -> BadInput:
-    """The error for a name that is not in a table: it suggests the nearest, and lists them all."""
+def _unknown(column: str, value: str, known: Iterable[str]) -> BadInput:
+    """The error for a name that is not in a table: with the nearest name, and with all names where they are few or none is near."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(value), known, n=3, cutoff=0.5)
-    guess = f"did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
-    return BadInput(f"{what} is {value!r}; {guess}known: {', '.join(known)}")
+    near = did_you_mean(value, known)
+    expected = "" if near and len(known) > _LONG_LIST else f"one of {listed(known, most=len(known))}"
+    return BadInput(column=column, value=value, expected=expected, hint=near)
 
 
 def write(config: TrainConfig, path: Path) -> None:
@@ -192,29 +198,25 @@ def read(path: Path) -> TrainConfig:
     Raises:
         BadInput: no such file, not JSON, or not a config.
     """
-    try:
-        values = json.loads(path.read_text())
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise BadInput("not a config", path=path, expected="a JSON object")
+    with at(path=path):
         return from_mapping(values)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise BadInput(f"{path}: not a config: {error}") from None
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
 
 
 def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
-    """Raises BadInput where `new` would not continue the run that `old` in file `path` began.
+    """Raises BadInput where a run of config `old`, from file `path`, cannot be resumed with config `new`.
 
-    `MAY_CHANGE` lists what may differ. `steps` may too where the schedule is constant: there it only says
-    when to stop.
+    The fields `MAY_CHANGE` may differ. With a constant schedule so may `steps`, which then only says when to stop.
     """
     free = {*MAY_CHANGE, "steps"} if old.schedule == "constant" else set(MAY_CHANGE)
     for field in dataclasses.fields(TrainConfig):
         before, now = getattr(old, field.name), getattr(new, field.name)
         if before != now and field.name not in free:
-            why = " (steps can change only with the constant schedule)" if field.name == "steps" else ""
-            raise BadInput(f"{path}: this run has {field.name} {before!r}, not {now!r}; give another --workdir{why}")
+            why = " (steps can change with the constant schedule only)" if field.name == "steps" else ""
+            hint = f"choose another --workdir for the new run{why}"
+            raise BadInput(path=path, column=field.name, value=now, expected=f"{shown(before)}, as this run has", hint=hint)
 
 
 def widths(hidden: str) -> tuple[int, ...]:
@@ -223,13 +225,13 @@ def widths(hidden: str) -> tuple[int, ...]:
 
 
 def make_problem(config: TrainConfig) -> Problem:
-    """The problem that the config names."""
+    """The config's problem."""
     method = "ring" if config.method == MIXED else config.method
     return problems.get(config.problem, image_size=config.image_size, integer=config.integer, method=method)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """The run's optimizer, with its schedule, layers' rates and clipping."""
+    """The run's optimizer, with schedule, rates of the layers, and clipping."""
     rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
     direction = OPTIMIZERS[config.optimizer](rate, config.weight_decay)
     direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
@@ -237,7 +239,7 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
 
 
 def make_model(config: TrainConfig, problem: Problem) -> Module:
-    """The network that the config names, with one output for each target."""
+    """The config's network, with one output for each target."""
     params = jax.ShapeDtypeStruct((len(problem.parameters),), jnp.float32)
     targets = jax.eval_shape(problem.encode, params) if config.targets == "encoded" else params
     return models.create(

@@ -1,7 +1,7 @@
-"""How well a network does in the course of training: one row a time, in the columns of the 2023 thesis.
+"""Evaluations of a network in the course of training, as rows of a table with the columns of the 2023 thesis.
 
-First come Cosmo-ML's columns, under its names and with its meaning: totals are sums over images. Then the
-same as means, and the errors up to symmetry, which the thesis did not have.
+The first columns have the names and the meaning of Cosmo-ML's: totals are sums over images. Then follow the
+means, and the errors up to symmetry, which the thesis did not have.
 """
 
 import csv
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lensjax import metrics
 from lensjax.errors import BadInput
+from lensjax.files.read import readable
 from lensjax.files.whole import write_text
 from lensjax.problems import Problem
 from lensjax.train.step import Predict
@@ -28,11 +29,11 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says of some images.
+    """Predictions of a network for some images, and the truth.
 
     Attributes:
         predicted: parameters (N, P) in file units.
-        truth: the true ones (N, P).
+        truth: true parameters (N, P).
     """
 
     predicted: NDArray[np.float32]
@@ -40,14 +41,14 @@ class Predictions:
 
 
 def predict(step_of: Predict, variables: Any, key: Array, *, steps: Iterable[int], size: int) -> Predictions:
-    """Predictions for the first `size` images of the given steps of a stream; fetched once, at the end."""
+    """Predictions for the first `size` images of the given steps of a stream; copied to the host once, at the end."""
     batches = jax.device_get([step_of(variables, key, jnp.int32(step)) for step in steps])
     predicted, truth = (np.concatenate(column)[:size] for column in zip(*batches, strict=True))
     return Predictions(predicted=predicted, truth=truth)
 
 
 def recent_steps(step: int, count: int) -> list[int]:
-    """The `count` last of the steps before `step`; from the start again where there were fewer."""
+    """The last `count` of the steps before `step`; repeated from the first step where there were fewer."""
     return [index % step for index in range(max(step - count, 0), max(step, count))]
 
 
@@ -72,13 +73,13 @@ def row(problem: Problem, *, epoch: int, step: int, loss: float, test: Predictio
         values[f"tMAELoss ({title})"] = raw[title].overall_mae * len(error)
     for title in ("Test Set", "Training Set"):
         spreads = np.std(errors[title], axis=0, ddof=1), np.std(np.abs(errors[title]), axis=0, ddof=1)
-        for what, column in (
+        for statistic, column in (
             ("Error Mean", raw[title].mean),
             ("Error StDev", spreads[0]),
             ("AbsError Mean", raw[title].mae),
             ("AbsError StDev", spreads[1]),
         ):
-            values |= {f"{name} ({what} - {title})": value for name, value in zip(names, column, strict=True)}
+            values |= {f"{name} ({statistic} - {title})": value for name, value in zip(names, column, strict=True)}
     for title, numbers in raw.items():
         values[f"MAE ({title})"] = numbers.overall_mae
     for name, value in zip(names, fair.mae, strict=True):
@@ -90,18 +91,18 @@ def row(problem: Problem, *, epoch: int, step: int, loss: float, test: Predictio
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a table; none where there is no file.
+    """The rows of a table; an empty list where there is no file.
 
     Raises:
-        BadInput: a row without a step.
+        BadInput: the file cannot be read, or a row has no step.
     """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with readable(path, "a CSV file"), path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    for number, values in enumerate(rows, start=2):
+    for line, values in enumerate(rows, start=2):
         if not (values.get("Step") or "").isdigit():
-            raise BadInput(f"{path}: line {number}: Step is {values.get('Step')!r}; a whole number is needed")
+            raise BadInput(path=path, line=line, column="Step", value=values.get("Step") or "", expected="a whole number")
     return rows
 
 
@@ -116,7 +117,7 @@ def write_rows(path: Path, rows: list[Row]) -> None:
 
 
 def scores(path: Path) -> dict[str, float]:
-    """The mean absolute errors in the last row of a table, and its step; empty where there is none."""
+    """The mean absolute errors in the last row of a table, and its step; empty where the table has no row."""
     rows = read_rows(path)
     return {
         name: float(value)

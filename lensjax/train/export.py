@@ -1,4 +1,4 @@
-"""Weights that leave training: one safetensors file and the config that says which network they belong to."""
+"""Exported weights: one safetensors file, and the config of the network and of its training."""
 
 import dataclasses
 import json
@@ -12,7 +12,8 @@ import safetensors.numpy
 from flax.linen import Module
 from safetensors import SafetensorError
 
-from lensjax.errors import BadInput
+from lensjax.errors import BadInput, at
+from lensjax.files.read import read_json, readable
 from lensjax.files.whole import write_bytes, write_text
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
@@ -31,10 +32,10 @@ def export_weights(
     """Writes folder/weights.safetensors (tensors named like "params/Conv_0/kernel") and folder/config.json.
 
     Args:
-        folder: made where it is not there; returned.
+        folder: created where it does not exist; returned.
         variables: the network's "params" and, where it has them, "batch_stats".
-        config: fields of the `TrainConfig` that made them; those left out take their defaults.
-        metrics: scores to state beside them.
+        config: fields of the `TrainConfig` that they were trained with; missing fields take their defaults.
+        metrics: scores of the network, written into the config file.
 
     Raises:
         BadInput: `config` is not a config.
@@ -51,20 +52,19 @@ def export_weights(
 def load_weights(folder: Path, *, model: Module | None = None, image_size: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """({"params", "batch_stats"}, fields of the config) from a folder that `export_weights` wrote.
 
-    They must suit `model` at `image_size`; by default the network that the folder's own config names.
+    They must fit `model` at `image_size`; by default the network of the folder's own config.
 
     Raises:
-        BadInput: a file is missing or unreadable, or a tensor is missing, surplus, of another shape or type.
+        BadInput: a file is missing or unreadable, or a tensor is missing, surplus, or of another shape or type.
     """
     folder = Path(folder)
     config = read_config(folder)
     path = folder / WEIGHTS
-    try:
-        tensors = safetensors.numpy.load_file(path)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except (SafetensorError, OSError, KeyError) as error:
-        raise BadInput(f"{path}: not a safetensors file: {error}") from None
+    with readable(path, "a safetensors file"):
+        try:
+            tensors = safetensors.numpy.load_file(path)
+        except (SafetensorError, KeyError) as error:
+            raise BadInput(f"not a safetensors file: {error}", path=path) from None
     if model is None:
         model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
     side = config.image_size if image_size is None else image_size
@@ -72,35 +72,37 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
     shapes = _flat(expected)
     for name, shape in shapes.items():
         if name not in tensors:
-            raise BadInput(f"{path}: tensor {name} is missing; {config.model} needs it, {shape.shape}")
-        found = tensors[name]
-        if found.shape != shape.shape or found.dtype != shape.dtype:
+            raise BadInput("missing", path=path, place=f"tensor {name}", expected=f"{_type(shape)} for {config.model}")
+        tensor = tensors[name]
+        if tensor.shape != shape.shape or tensor.dtype != shape.dtype:
             raise BadInput(
-                f"{path}: tensor {name} is {found.dtype}{list(found.shape)}; {config.model} needs {shape.dtype}{list(shape.shape)}"
+                _type(tensor), path=path, place=f"tensor {name}", value=_type(tensor), expected=f"{_type(shape)} for {config.model}"
             )
     for name in tensors:
         if name not in shapes:
-            raise BadInput(f"{path}: tensor {name} is surplus; {config.model} has none of that name")
+            raise BadInput(f"surplus: {config.model} has no tensor of this name", path=path, place=f"tensor {name}")
     leaves = [jax.numpy.asarray(tensors[name]) for name in shapes]
     return jax.tree.unflatten(jax.tree.structure(expected), leaves), dataclasses.asdict(config)
 
 
 def read_config(folder: Path) -> TrainConfig:
-    """What made the exported weights in a folder.
+    """The config that the exported weights in a folder were trained with.
 
     Raises:
         BadInput: no such file, or not such a config.
     """
     path = Path(folder) / CONFIG
-    try:
-        content = json.loads(path.read_text())
-        return configs.from_mapping(content["config"])
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
-        raise BadInput(f"{path}: not the config of exported weights: {error!r}") from None
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
+    content = read_json(path)
+    fields = content.get("config") if isinstance(content, dict) else None
+    if not isinstance(fields, dict):
+        raise BadInput("not the config of exported weights", path=path, expected='a JSON object with an object "config"')
+    with at(path=path):
+        return configs.from_mapping(fields)
+
+
+def _type(array: Any) -> str:
+    """Type and shape of an array, "float32[3, 3]"."""
+    return f"{array.dtype}{list(array.shape)}"
 
 
 def _flat(tree: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The training loop, readable from top to bottom, and the way back into a run."""
+"""The training loop, and how a run is restored."""
 
 import time
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import optax
 from flax.linen import Module
 from jax import Array
 
+from lensjax._internal.words import one_of, shown
 from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems import Problem
@@ -29,18 +30,18 @@ EVALUATION_BATCH = 64
 
 
 class Diverged(RuntimeError):
-    """The loss or a gradient is not a number."""
+    """The loss or a gradient is not finite."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a log step reports.
+    """Progress since the last report.
 
     Attributes:
         step: steps done.
         loss: mean loss since the last report.
         images: images trained on since the last report.
-        seconds: time they took, evaluations and checkpoints left out.
+        seconds: time they took, without evaluations and checkpoints.
     """
 
     step: int
@@ -50,10 +51,10 @@ class Progress:
 
 
 class Run(NamedTuple):
-    """A run as it was found.
+    """A run, restored or just trained.
 
     Attributes:
-        config: what it is.
+        config: its settings.
         problem: its problem.
         model: its network.
         variables: the network's variables for estimates: the moving average where one is kept.
@@ -76,13 +77,13 @@ def train(
     on_evaluation: Callable[[evaluation.Row], None] = lambda row: None,
     on_notice: Callable[[str], None] = lambda line: None,
 ) -> Run:
-    """Trains to the last step, from the newest checkpoint in `workdir` where there is one.
+    """Trains to the last step. Where `workdir` holds checkpoints, the run resumes from the newest.
 
-    A run that was killed and is started again ends with the same parameters and the same evaluation.csv,
-    bit for bit, as one that was not (on the same software and hardware).
+    On the same software and hardware a run that was killed and then resumed ends with the same parameters and
+    the same evaluation.csv, bit for bit, as one without a break.
 
     Args:
-        config: what to train.
+        config: settings of the run.
         workdir: folder of the run: config.json, evaluation.csv, checkpoints/.
         on_start: called with the step at which the run begins or resumes.
         on_log: called every `log_every` steps.
@@ -90,8 +91,8 @@ def train(
         on_notice: called with a line where the newest checkpoint is damaged and an older one is used.
 
     Raises:
-        BadInput: the folder holds another run, or the config does not suit the machine.
-        Diverged: the loss or a gradient is not a number; names the step and the seed of its batch.
+        BadInput: the folder holds another run, or the config does not fit the machine.
+        Diverged: the loss or a gradient is not finite; the message has the step and the seed of its batch.
     """
     workdir = Path(workdir)
     mesh = sharding.make_mesh()
@@ -105,7 +106,7 @@ def train(
     weights = _initial_weights(config, model, workdir / "checkpoints")
 
     initialise = _initializer(config, model, optimizer, mesh)
-    # Layers that the network has not are named before anything is compiled or written.
+    # Wrong names of layers are reported before anything is compiled or written.
     jax.eval_shape(lambda: initialise(jax.random.key(0)))
     run_keys = keys(config.seed)
     train_step = make_train_step(config, problem, model, optimizer, mesh)
@@ -117,7 +118,7 @@ def train(
         state = _start(initialise, run_keys.init, mesh, checkpoints, weights, on_notice)
         step = int(state.step)
         if step > config.steps:
-            raise BadInput(f"{workdir}: this run has done {step} steps; steps is {config.steps}")
+            raise BadInput(f"this run has done {step} steps", path=workdir, column="steps", value=config.steps, expected=f"{step} or more")
         table = workdir / "evaluation.csv"
         rows = [row for row in evaluation.read_rows(table) if _is_kept(int(row["Step"]), step, config)]
         if first:
@@ -178,27 +179,27 @@ def train(
 
 
 def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[str], None] = lambda line: None) -> Run:
-    """A run from its folder, at its newest whole checkpoint or at a given one; nothing is written.
+    """A run from its folder, at its newest whole checkpoint or at that of `step`; nothing is written.
 
     `on_notice` is called with a line where the newest one is damaged and an older one is used.
 
     Raises:
-        BadInput: no run there, or no such checkpoint.
+        BadInput: the folder holds no run, or no such checkpoint.
     """
     workdir = Path(workdir)
     config = configs.read(workdir / "config.json")
     folder = workdir / "checkpoints"
     if not folder.is_dir():
-        raise BadInput(f"{workdir}: no checkpoint yet")
+        raise BadInput("no checkpoint yet", path=workdir)
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
     optimizer = configs.make_optimizer(config)
     with Checkpoints(folder, read_only=True) as checkpoints:
         steps = checkpoints.steps()
         if not steps:
-            raise BadInput(f"{workdir}: no checkpoint yet")
+            raise BadInput("no checkpoint yet", path=workdir)
         if step is not None and step not in steps:
-            raise BadInput(f"{workdir}: no checkpoint of step {step}; there are those of {', '.join(map(str, steps))}")
+            raise BadInput(f"no checkpoint of step {step}", path=workdir, value=step, expected=f"step {one_of(map(str, steps))}")
         mesh = sharding.make_mesh()
         abstract = _abstract_state(_initializer(config, model, optimizer, mesh), keys(config.seed).init, mesh)
         step, state = _newest_whole(checkpoints, steps if step is None else [step], abstract, on_notice)
@@ -206,7 +207,7 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
 
 
 def _check_folder(workdir: Path, config: TrainConfig) -> None:
-    """Raises BadInput where the folder is another run's."""
+    """Raises BadInput where the folder holds another run."""
     path = workdir / "config.json"
     if path.exists():
         configs.check_same_run(configs.read(path), config, path=path)
@@ -232,7 +233,7 @@ def _abstract_state(initialise: Callable[[Array], TrainState], key: Array, mesh:
 
 
 def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[str, Any] | None:
-    """The weights of `config.init`, for a run that names them and has no checkpoint yet in `folder`."""
+    """The weights of `config.init`; None where it is empty, or where `folder` already holds a checkpoint."""
     if not config.init:
         return None
     if folder.is_dir():
@@ -241,7 +242,9 @@ def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[s
                 return None
     theirs = read_config(Path(config.init)).model
     if theirs != config.model:
-        raise BadInput(f"init is {config.init!r}, which holds weights of {theirs}; the run's network is {config.model}")
+        raise BadInput(
+            f"weights of {theirs} in {shown(config.init)}", column="init", value=config.init, expected=f"weights of {config.model}"
+        )
     return load_weights(Path(config.init), model=model, image_size=config.image_size)[0]
 
 
@@ -253,7 +256,7 @@ def _start(
     weights: dict[str, Any] | None,
     on_notice: Callable[[str], None],
 ) -> TrainState:
-    """The newest whole checkpoint's state; else a fresh one, with `weights` where there are any. Damaged ones are set aside."""
+    """State of the newest whole checkpoint; without one the initial state, with `weights` if given. Damaged checkpoints are set aside."""
     steps = checkpoints.steps()
     if steps:
         step, state = _newest_whole(checkpoints, steps, _abstract_state(initialise, key, mesh), on_notice)
@@ -275,7 +278,7 @@ def _newest_whole(
     """The newest of `steps` whose checkpoint can be read, and its state.
 
     Raises:
-        BadInput: none can.
+        BadInput: none can be read.
     """
     damage: list[str] = []
     for step in reversed(steps):
@@ -287,7 +290,7 @@ def _newest_whole(
         if damage:
             on_notice(f"{damage[0]}; the checkpoint of step {step} is used instead")
         return step, state
-    raise BadInput(f"{damage[0]}; there is no older one that can be read")
+    raise BadInput(damage[0], hint="no older checkpoint can be read")
 
 
 def _is_evaluated(step: int, config: TrainConfig) -> bool:
@@ -295,7 +298,7 @@ def _is_evaluated(step: int, config: TrainConfig) -> bool:
 
 
 def _is_kept(step: int, done: int, config: TrainConfig) -> bool:
-    """Whether a row of an earlier start stays: those after the checkpoint are computed again."""
+    """Whether a row from before the run was resumed is kept: rows after the checkpoint are computed again."""
     return step <= done and _is_evaluated(step, config)
 
 

@@ -1,4 +1,4 @@
-"""Optimizers, schedules and losses, each looked up by name; and layers that learn slower or not at all."""
+"""Optimizers, schedules and losses, each looked up by name; and layers that learn more slowly or not at all."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 
 
 def schedule(name: str, *, peak: float, steps: int, warmup_steps: int = 0) -> optax.Schedule:
-    """Learning rate by step: linear from zero over the warm-up, then the named one over the steps left."""
+    """Learning rate by step: linear from zero over the warm-up, then the named schedule over the remaining steps."""
     after = SCHEDULES[name](peak, steps - warmup_steps)
     if warmup_steps == 0:
         return after
@@ -75,17 +75,17 @@ OPTIMIZERS: dict[str, Callable[[optax.Schedule, float], optax.GradientTransforma
 def by_layer(
     direction: optax.GradientTransformation, *, frozen: str = "", slowed: str = "", factor: float = 0.1
 ) -> optax.GradientTransformation:
-    """`direction`, but that some layers learn at `factor` times its rate, and some not at all.
+    """`direction`, except that some layers learn at `factor` times its rate, and some not at all.
 
     Args:
-        direction: what all layers would do.
-        frozen: regular expression for the beginning of the names of parameters that stay as they are, "features.(0|3)"; empty for none.
-            A name is the path of a parameter, joined by dots. Running statistics of normalisations go on.
-        slowed: likewise of parameters that learn slower.
+        direction: update of the other layers.
+        frozen: regular expression for the beginning of the names of parameters that stay constant, such as "features.(0|3)"; empty for
+            none. A name is the path of a parameter, joined by dots. Running statistics of normalisations are updated all the same.
+        slowed: the same for parameters that learn more slowly.
         factor: of their rate.
 
     Raises:
-        BadInput: when it is initialised: an expression that no parameter's name begins with.
+        BadInput: at initialisation, where an expression matches no parameter's name.
     """
     if not (frozen or slowed):
         return direction

@@ -1,4 +1,4 @@
-"""All that a run carries from step to step."""
+"""The state of a run between two steps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +17,16 @@ from lensjax.train import layers
 @register
 @dataclass(frozen=True)
 class TrainState:
-    """State of a run after `step` steps: with the config it decides everything that follows.
+    """State of a run after `step` steps. State and config together determine all later steps.
 
     Attributes:
         step: steps done, int32 scalar.
         params: the network's parameters, float32.
-        batch_stats: running statistics of its normalisations, float32; an empty dictionary where it has none.
+        batch_stats: running statistics of its normalisations, float32; an empty dictionary without normalisations.
         opt_state: the optimizer's state.
-        average: moving average of {"params", "batch_stats"}, float32; None where none is kept.
+        average: moving average of {"params", "batch_stats"}, float32; None without one.
         loss_sum: sum of the loss over the steps since the last evaluation was due, float32 scalar.
-        first_bad: first step whose loss or gradient was not finite, int32 scalar; -1 where there was none.
+        first_bad: first step whose loss or gradient was not finite, int32 scalar; -1 where all were finite.
     """
 
     step: Array
@@ -39,7 +39,7 @@ class TrainState:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The network's variables for estimates: the moving average where one is kept."""
+        """The network's variables for estimates: the moving average, if the run keeps one."""
         if self.average is not None:
             average: dict[str, Any] = self.average
             return average
@@ -64,7 +64,7 @@ def keys(seed: int) -> Keys:
 
 
 def init_variables(model: Module, key: Array, *, image_size: int, in_channels: int = 1) -> dict[str, Any]:
-    """Fresh variables {"params", "batch_stats"} of a network."""
+    """Initial variables {"params", "batch_stats"} of a network."""
     image = jnp.zeros((1, image_size, image_size, in_channels), jnp.float32)
     variables = model.init({"params": key}, image, train=False)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
@@ -90,7 +90,7 @@ def init_state(
     head_scale: float = 1.0,
     zeroed: str = "",
 ) -> TrainState:
-    """The state before the first step; the arguments are the fields of a `TrainConfig`."""
+    """The state before the first step; the named arguments are fields of a `TrainConfig`."""
     variables = init_variables(model, key, image_size=image_size)
     if head_scale != 1:
         variables = with_smaller_head(model, variables, factor=head_scale)

@@ -1,6 +1,6 @@
 """The jitted functions of a run: one step of training, and predictions for one batch.
 
-Both draw and render their own images: nothing but the state goes in.
+Both draw and render their own images.
 """
 
 from collections.abc import Callable
@@ -34,9 +34,9 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
 ) -> TrainStep:
-    """The function (state, keys) → (state, loss) of one step; it takes over the state's memory.
+    """The function (state, keys) → (state, loss) of one step; it reuses the state's memory.
 
-    Nothing waits for the host: `first_bad` of the state remembers where a loss or a gradient was not finite.
+    It does not wait for the host: `first_bad` of the state records the first loss or gradient that was not finite.
     """
     loss_of = LOSSES[config.loss]
 
@@ -52,8 +52,8 @@ def make_train_step(
                 mutable=["batch_stats", "auxiliary"],
             )
             loss = loss_of(output, batch["target"])
-            guesses = jax.tree.leaves(updates.get("auxiliary", {}))
-            total = loss + AUXILIARY * sum(loss_of(guess, batch["target"]) for guess in guesses)
+            outputs = jax.tree.leaves(updates.get("auxiliary", {}))
+            total = loss + AUXILIARY * sum(loss_of(auxiliary, batch["target"]) for auxiliary in outputs)
             return total, (loss, updates.get("batch_stats", {}))
 
         (_, (loss, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
@@ -80,10 +80,10 @@ def make_train_step(
 def _shared_batch(
     config: TrainConfig, problem: Problem, key: Array, step: Array, mesh: Mesh, *, batch_size: int, targets: str = "encoded"
 ) -> dict[str, Array]:
-    """The batch of `stream.batch`, split over the devices: each renders its share, or all of it where the config says `bitwise`."""
+    """The batch of `stream.batch`, split over the devices: each renders its part, or with the config's `bitwise` all of it."""
     mixed = config.method == stream.MIXED
     if config.bitwise or mesh.size == 1:
-        return sharding.share(stream.batch(problem, key, step, batch_size=batch_size, targets=targets, mixed=mixed), mesh)
+        return sharding.split_batch(stream.batch(problem, key, step, batch_size=batch_size, targets=targets, mixed=mixed), mesh)
     params, whole = stream.draw(problem, key, step, batch_size=batch_size, mixed=mixed)
     image = sharding.computed_apart(lambda params, whole: stream.render(problem, params, whole), mesh, params, whole)
     batch = stream.as_batch(problem, params, image, targets=targets)
@@ -91,7 +91,7 @@ def _shared_batch(
 
 
 def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
-    """The moving average one step on; its decay grows to `ema`, so that the start is soon forgotten."""
+    """The moving average one step on; its decay grows to `ema`, so that the initial weights soon lose their influence."""
     decay = jnp.minimum(ema, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, variables)
 

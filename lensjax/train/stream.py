@@ -1,4 +1,4 @@
-"""Endless training data: problem, key and step give a batch, rendered where it is used and never stored; and exact images to test on."""
+"""Endless training data: a batch for each problem, key and step, rendered where it is used and never stored; and exact images for tests."""
 
 import jax
 import jax.numpy as jnp
@@ -11,32 +11,32 @@ from lensjax.problems import Problem
 from lensjax.simulate import in_chunks
 
 MIXED = "mixed"
-"""A config's method beside `simulate.METHODS`: half of the stream within the ring, half whole."""
+"""A method of configs in addition to `simulate.METHODS`: half of the images within the convergence ring, half whole."""
 
 
 def batch(
     problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded", mixed: bool = False
 ) -> dict[str, Array]:
-    """The batch of one step; pure, and the same however many devices share the work.
+    """The batch of one step; pure, and the same for any number of devices.
 
     Args:
-        problem: what is drawn and how it is seen.
+        problem: prior of the systems, and the camera.
         key: the run's key; the batch's own is fold_in(key, step).
-        step: step number, may be traced.
+        step: step number; it may be traced.
         batch_size: images in the batch, B.
         targets: "encoded" for the problem's encoding, "raw" for file units.
-        mixed: whether half of the images, drawn at random, are shown without the window that the problem's camera has.
+        mixed: whether half of the images, chosen at random, are rendered without the window of the problem's camera.
 
     Returns:
         {"image": (B, n, n, 1) in 0…1, "params": (B, P) in file units, "target": (B, E) or (B, P)}, all float32. Images at the
-        field's own resolution are rounded to 8 bit; coarser ones are averages of many rounded pixels, and are not.
+        field's own resolution are rounded to 8 bit; coarser ones are averages of many pixels, and are not rounded.
     """
     params, whole = draw(problem, key, step, batch_size=batch_size, mixed=mixed)
     return as_batch(problem, params, render(problem, params, whole), targets=targets)
 
 
 def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int, mixed: bool = False) -> tuple[Array, Array]:
-    """What `batch` renders: parameters (B, P) in file units, and whether each image is shown without its window (B,)."""
+    """What `batch` renders: parameters (B, P) in file units, and whether each image is rendered without its window (B,)."""
     draw_key, window_key = jax.random.split(jax.random.fold_in(key, step))
     params = problem.sample(draw_key, batch_size)
     whole = jax.random.bernoulli(window_key, shape=(batch_size,)) if mixed else jnp.zeros(batch_size, bool)
@@ -44,7 +44,7 @@ def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int, mi
 
 
 def render(problem: Problem, params: Array, whole: Array) -> Array:
-    """Images (B, n, n) in grey levels of what `draw` drew; each depends on its own row alone, but for rounding."""
+    """Images (B, n, n) in grey levels of what `draw` drew; each depends on its own row alone, except for rounding."""
     image = in_chunks(lambda row: problem.render(row[0], whole=row[1]), (params, whole))
     return quantise(image) if problem.image_size == problem.field else image
 
@@ -56,7 +56,7 @@ def as_batch(problem: Problem, params: Array, image: Array, *, targets: str = "e
 
 
 def exact_images(problem: Problem, key: Array, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws from the prior and their 8-bit images, rendered in float64: what float32 rounds wrongly now and then is right.
+    """Draws from the prior and their 8-bit images, rendered in float64, so that no pixel is rounded to the wrong grey level.
 
     Returns:
         Parameters (n, P) float64 in file units, and whole grey levels (n, size, size) float32.

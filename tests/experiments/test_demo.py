@@ -51,7 +51,7 @@ def test_values_are_given_to_the_digits_that_are_known():
     errors = np.array([[0.012, 0.5, 1e-9, 0.0012, 3.0, np.inf]])
     table = demo.values(PROBLEM, TRUTH[0], solution(np.repeat(TRUTH[:1] + 0.0314159, 2, axis=0), np.repeat(errors, 2, axis=0)), 0)
     assert [row[2] for row in table.rows] == [
-        "100.031 ± 0.012", "20.03 ± 0.50", "20.031416 ± 0.000000", "30.0314 ± 0.0012", "10.0 ± 3.0", "the image does not tell",
+        "100.031 ± 0.012", "20.03 ± 0.50", "20.031416 ± 0.000000", "30.0314 ± 0.0012", "10.0 ± 3.0", "not identified",
     ]  # fmt: skip
     assert [row[1] for row in table.rows][:2] == ["100.000", "20.00"]
 

@@ -196,8 +196,8 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     "change, words",
     [
         (lambda text: None, "evaluation.csv: no such file"),
-        (lambda text: text.replace("MAE (Test Set)", "other"), "line 2: column 'MAE (Test Set)' is None"),
-        (lambda text: text.replace("8.0", "eight"), "'eight'; a number is needed"),
+        (lambda text: text.replace("MAE (Test Set)", "other"), "line 2, column MAE (Test Set): the value is empty; expected a number"),
+        (lambda text: text.replace("8.0", "eight"), "the value is 'eight'; expected a number"),
     ],
     ids=["missing", "column missing", "not a number"],
 )
@@ -215,7 +215,7 @@ def test_an_unreadable_history_is_refused(change, words, tmp_path):
     "arguments, words",
     [
         (["--workdir=nowhere"], "nowhere: no such folder"),
-        ([], "--workdir is missing"),
+        ([], "--workdir: missing; expected the folder"),
         (["--workdir=nowhere", "--n=many"], "many"),
     ],
 )

@@ -126,7 +126,10 @@ def test_a_folder_of_another_run_is_refused(environment, unbroken):
     folder, _ = unbroken
     code, out, err = finish(start(environment, "--config=smoke", f"--workdir={folder}/run", "--config.seed=1"))
     assert code == 2 and out == ""
-    assert err == f"train: {folder}/run/config.json: this run has seed 0, not 1; give another --workdir\n"
+    assert (
+        err
+        == f"train: {folder}/run/config.json: seed: the value is 1; expected 0, as this run has; choose another --workdir for the new run\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def test_a_folder_of_another_run_is_refused(environment, unbroken):
     [
         (["--config=smok.py"], "did you mean smoke.py"),
         (["--config", "vgg19.py"], "did you mean vgg19bn.py"),
-        (["--config=smoke.py", "--config.batchsize=4"], "did you mean 'batch_size'"),
+        (["--config=smoke.py", "--config.batchsize=4"], "did you mean batch_size"),
         (["--config=smoke.py", "--config.batch_size=four"], "four"),
         (["--config=smoke.py", "--config.model=vgg20"], "vgg"),
         (["--config=smoke.py", "--workdirr=x"], "workdir"),

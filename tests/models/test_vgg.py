@@ -156,9 +156,9 @@ def test_names_are_those_that_create_takes():
     [
         ({"name": "vgg19bn"}, "vgg19_bn"),
         ({"name": "zzz"}, "compact"),
-        ({"name": "vgg11", "image_size": 31}, "31 pixels; the smallest it takes is 32"),
-        ({"name": "vgg11", "in_channels": 0}, "in_channels is 0"),
-        ({"name": "vgg11", "num_outputs": 0}, "num_outputs is 0"),
+        ({"name": "vgg11", "image_size": 31}, "image_size, model vgg11: the value is 31; expected 32 or more"),
+        ({"name": "vgg11", "in_channels": 0}, "in_channels, model vgg11: the value is 0; expected 1 or more"),
+        ({"name": "vgg11", "num_outputs": 0}, "num_outputs, model vgg11: the value is 0; expected 1 or more"),
     ],
 )
 def test_bad_requests_are_told_in_one_line(asked, said):

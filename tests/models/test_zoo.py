@@ -228,11 +228,11 @@ def test_extra_layers_and_one_channel(name):
 def test_wrong_names_and_sizes():
     with pytest.raises(BadInput, match="did you mean resnet50"):
         models.create("resnet5O", num_outputs=6)
-    with pytest.raises(BadInput, match="num_outputs is 0"):
+    with pytest.raises(BadInput, match="num_outputs, model resnet18: the value is 0"):
         models.create("resnet18", num_outputs=0)
-    with pytest.raises(BadInput, match="multiple of 16"):
+    with pytest.raises(BadInput, match="the value is 100; expected a multiple of 16"):
         models.create("vit_b_16", num_outputs=6, image_size=100)
-    with pytest.raises(BadInput, match="smallest"):
+    with pytest.raises(BadInput, match="the value is 50; expected 75 or more"):
         models.create("inception_v3", num_outputs=6, image_size=50)
     with pytest.raises(BadInput, match="rematerialise"):
         models.create("alexnet", num_outputs=6, remat=True)
@@ -252,7 +252,7 @@ def test_smallest_images_are_torchvisions(name, side):
     image = jax.ShapeDtypeStruct((2, side, side, 1), jnp.float32)
     (out, _) = jax.eval_shape(lambda key, x: net.init_with_output({"params": key}, x, train=False), jax.random.key(0), image)
     assert out.shape == (2, 6)
-    with pytest.raises(BadInput, match=f"image_size is {side - 1} pixels"):
+    with pytest.raises(BadInput, match=f"image_size, model {name}: the value is {side - 1}; expected "):
         models.create(name, num_outputs=6, image_size=side - 1)
 
 

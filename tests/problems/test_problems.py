@@ -92,9 +92,9 @@ def test_fit_coordinates_invert(name):
 def test_bad_options_are_named():
     with pytest.raises(BadInput, match="did you mean sis2023"):
         problems.get("sis2032")
-    with pytest.raises(BadInput, match="method is 'exact'"):
+    with pytest.raises(BadInput, match="method, problem sis2023: the value is 'exact'; expected one of "):
         problems.get("sis2023", method="exact")
-    with pytest.raises(BadInput, match="image_size is 4"):
+    with pytest.raises(BadInput, match="image_size, problem sis2023: the value is 4; expected 16 or more"):
         problems.get("sis2023", image_size=4)
 
 

@@ -1,21 +1,21 @@
-"""LensJAX's networks beside torchvision's in one process: the same weights, images and modes must give the same answers.
+"""LensJAX's networks beside torchvision's in one process: the same weights, images and modes must give the same outputs.
 
     python3 -m venv both && both/bin/pip install torch==2.13.0 -r requirements.lock
     both/bin/pip install --no-deps torchvision==0.28.0 -e .
     both/bin/python tests/reference/compare_torchvision.py [NAME ...] [--image-size 64] [--batch 4] [--seed 0] [--out FILE]
 
-torchvision draws its own first weights; what it begins as a constant (ViT's last layer, biases, the statistics of BatchNorm) is moved
-at random, or nothing would be seen of it. They go through `lensjax.models.torch_weights.convert`. Of each network the table has the
+torchvision draws its own initial weights. Constant ones (ViT's last layer, biases, the statistics of BatchNorm) are perturbed at random,
+so that they affect the outputs. The weights go through `lensjax.models.torch_weights.convert`. Of each network the table has the
 largest difference over the largest value, in float32, of
 
-    evaluation  the 1000 answers to random images
-    training    the same in training mode, by the batch's own statistics, auxiliary heads included, with nothing dropped
+    evaluation  the 1000 outputs for random images
+    training    the same in training mode, with the batch's own statistics and auxiliary heads, without dropout
     statistics  the running means after that step
 
-and whether `dropout` (all rates, in the order in which they are met) and `beginning` (of every tensor the first weights' spread, extent
-and constants) agree. Ends with exit code 1 where a difference reaches 1e-4 in evaluation, or dropout or beginning do not agree. Differences
-in training are those of evaluation times what normalising by few values makes of them. A network that --out has already is not compared
-again. All of them take an hour on two cores, and 16 GB.
+and whether `dropout` (all rates, in the order of the layers) and `beginning` (spread, extent and constants of the initial weights of
+every tensor) agree. Ends with exit code 1 where a difference reaches 1e-4 in evaluation, or dropout or beginning do not agree. Differences
+in training are those of evaluation, enlarged by normalisation over few values. A network that is in --out already is not compared
+again. All networks take an hour on two cores, and 16 GB.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from lensjax.files import whole as files
 from lensjax.models import torch_weights
 
 OUTPUTS, CHANNELS = 1000, 3
-ALLOWED = 1e-4
+TOLERANCE = 1e-4
 SMALLEST = {"inception_v3": 299}  # where its auxiliary head begins
 PATCHES = {"vit_h_14": 14, "vit_b_32": 32, "vit_l_32": 32}
 AUXILIARY = {"googlenet": ("aux_logits1", "aux_logits2"), "inception_v3": ("aux_logits",)}
@@ -50,24 +50,24 @@ def side_of(name: str, size: int) -> int:
     return max(-(-size // patch) * patch, SMALLEST.get(name, 0))
 
 
-def moved(tensors: Mapping[str, np.ndarray], random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Tensors of which none is constant any more."""
-    found = {}
+def perturbed(tensors: Mapping[str, np.ndarray], random: np.random.Generator) -> dict[str, np.ndarray]:
+    """The tensors, with constant ones perturbed."""
+    varied = {}
     for name, tensor in tensors.items():
         if filled(name) and tensor.std() == 0:
             noise = random.standard_normal(tensor.shape, np.float32)
             tensor = tensor * np.exp(0.3 * noise) if name.endswith("running_var") else tensor + 0.05 * noise
-        found[name] = tensor.astype(np.float32) if filled(name) else tensor
-    return found
+        varied[name] = tensor.astype(np.float32) if filled(name) else tensor
+    return varied
 
 
 def theirs(name: str, side: int, images: np.ndarray, random: np.random.Generator) -> dict[str, Any]:
-    """What torchvision's network is and answers."""
+    """Parameters, weights and outputs of torchvision's network."""
     import torch
 
     net: Any = build(name, side)
     first = {key: value.numpy().copy() for key, value in net.state_dict().items()}
-    tensors = moved(first, random)
+    tensors = perturbed(first, random)
     batch = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     rates: list[float] = []
     with torch.no_grad():
@@ -79,11 +79,11 @@ def theirs(name: str, side: int, images: np.ndarray, random: np.random.Generator
                 module.register_forward_hook(lambda module, inputs, output, p=module.p: rates.append(p))
                 module.p = 0.0
         out: Any = net.train()(batch)
-    answers = [out] if name not in AUXILIARY else [out.logits, *(getattr(out, head) for head in AUXILIARY[name])]
+    outputs = [out] if name not in AUXILIARY else [out.logits, *(getattr(out, head) for head in AUXILIARY[name])]
     means = {key: value.numpy() for key, value in net.state_dict().items() if key.endswith("running_mean")}
     return {
         "parameters": sum(value.numel() for value in net.parameters()), "first": first, "tensors": tensors, "evaluation": evaluation,
-        "training": [answer.numpy() for answer in answers], "means": means, "rates": [rate for rate in rates if rate],
+        "training": [output.numpy() for output in outputs], "means": means, "rates": [rate for rate in rates if rate],
     }  # fmt: skip
 
 
@@ -122,24 +122,24 @@ def by_torch_names(variables: Any) -> dict[str, np.ndarray]:
     return {torch_weights.torch_name(tuple(entry.key for entry in path)[1:]): np.asarray(leaf) for path, leaf in leaves}
 
 
-def begin_differently(name: str, side: int, first: Mapping[str, np.ndarray]) -> list[str]:
-    """Tensors whose first weights differ in kind: a constant here or there, another spread, another extent."""
+def initialised_differently(name: str, side: int, first: Mapping[str, np.ndarray]) -> list[str]:
+    """Tensors whose initial weights differ in kind: constant in one network only, or of another spread or extent."""
     net = models.create(name, num_outputs=OUTPUTS, in_channels=CHANNELS, image_size=side)
     fresh = jax.jit(lambda key: net.init({"params": key}, jnp.zeros((1, side, side, CHANNELS)), train=False))(jax.random.key(0))
-    found = []
+    different = []
     for key, mine in by_torch_names({part: fresh[part] for part in ("params", "batch_stats") if part in fresh}).items():
         other, count = first[key], first[key].size
         spreads, extents = [[float(f(np.abs(x) if f is np.max else x)) for x in (mine, other)] for f in (np.std, np.max)]
         if min(spreads) == 0 or count < 30:
-            # Few values say little of their spread; a constant is a constant.
+            # Few values do not determine a spread; compare constants only.
             same = (spreads[0] == 0) == (spreads[1] == 0) and (max(spreads) > 0 or np.allclose(mine.flat[0], other.flat[0]))
         else:
             same = abs(np.log(spreads[0] / spreads[1])) < 6 / np.sqrt(count)
             if count > 1000:
                 same &= abs(np.log(extents[0] / spreads[0] / (extents[1] / spreads[1]))) < 0.45  # even or normal
         if not same:
-            found.append(f"{key} {spreads[0]:.3g} for {spreads[1]:.3g}")
-    return found
+            different.append(f"{key} {spreads[0]:.3g} for {spreads[1]:.3g}")
+    return different
 
 
 def difference(mine: Any, other: Any) -> float:
@@ -156,24 +156,24 @@ def compared(name: str, *, size: int, batch: int, seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     images = random.standard_normal((batch, side, side, CHANNELS), np.float32)
     reference = theirs(name, side, images, random)
-    found = ours(name, side, images, reference["tensors"])
-    different = begin_differently(name, side, reference["first"])
-    means = [difference(found["means"][key], mean) for key, mean in reference["means"].items() if key in found["means"]]
-    if len(found["training"]) != len(reference["training"]) or len(means) != len(reference["means"]):
-        raise SystemExit(f"{name}: other answers in training, or other statistics")
-    same_rates = len(found["rates"]) == len(reference["rates"]) and np.allclose(found["rates"], reference["rates"])
+    own = ours(name, side, images, reference["tensors"])
+    different = initialised_differently(name, side, reference["first"])
+    means = [difference(own["means"][key], mean) for key, mean in reference["means"].items() if key in own["means"]]
+    if len(own["training"]) != len(reference["training"]) or len(means) != len(reference["means"]):
+        raise SystemExit(f"{name}: other outputs in training, or other statistics")
+    same_rates = len(own["rates"]) == len(reference["rates"]) and np.allclose(own["rates"], reference["rates"])
     row = {
         "network": name,
         "side": side,
-        "parameters": found["parameters"],
-        "evaluation": difference(found["evaluation"], reference["evaluation"]),
-        "training": max(difference(a, b) for a, b in zip(found["training"], reference["training"], strict=True)),
+        "parameters": own["parameters"],
+        "evaluation": difference(own["evaluation"], reference["evaluation"]),
+        "training": max(difference(a, b) for a, b in zip(own["training"], reference["training"], strict=True)),
         "statistics": max(means, default=float("nan")),
-        "dropout": "same" if same_rates else f"{found['rates']} for {reference['rates']}",
+        "dropout": "same" if same_rates else f"{own['rates']} for {reference['rates']}",
         "beginning": f"{len(different)}: {'; '.join(different[:2])}" if different else "same",
         "seconds": round(time.perf_counter() - began, 1),
     }
-    if found["parameters"] != reference["parameters"]:
+    if own["parameters"] != reference["parameters"]:
         row["beginning"] = f"{reference['parameters']} parameters in torchvision; {row['beginning']}"
     return row
 
@@ -189,7 +189,7 @@ def main() -> None:
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in SIDES]
     if unknown:
-        parser.error(f"{unknown[0]!r} is unknown; known: {', '.join(SIDES)}")
+        parser.error(f"unknown network {unknown[0]!r}; expected one of {', '.join(SIDES)}")
     rows = pd.read_csv(options.out).to_dict("records") if options.out and options.out.is_file() else []
     print(f"{'network':20}{'side':>5}{'parameters':>12}{'evaluation':>12}{'training':>10}{'statistics':>12}  {'dropout':8}  beginning")
     bad = False
@@ -203,7 +203,7 @@ def main() -> None:
             jax.clear_caches()
         numbers = f"{row['evaluation']:12.1e}{row['training']:10.1e}{row['statistics']:12.1e}"
         print(f"{name:20}{row['side']:5d}{row['parameters']:12d}{numbers}  {row['dropout']:8}  {row['beginning']}", flush=True)
-        bad |= not row["evaluation"] < ALLOWED or row["dropout"] != "same" or row["beginning"] != "same"
+        bad |= not row["evaluation"] < TOLERANCE or row["dropout"] != "same" or row["beginning"] != "same"
     sys.exit(int(bad))
 
 

@@ -1,9 +1,9 @@
-"""Images made by CosmoSim 3.3, to try LensJAX on pictures that it has not drawn itself.
+"""Images of CosmoSim 3.3, to test LensJAX on images that it did not render itself.
 
 Draws systems of the prior "sis2023" (SIS lens, elliptical Gaussian source), renders each with CosmoSim on a
 1000×1000 canvas, moves the centre of light to the middle, crops, and writes DIR/image-0001.png ... and
-DIR/dataset.csv. `einsteinR` in the table is the older, lens-plane radius for chi = 50 %; CosmoSim 3.3 is
-given θ_E = 2 einsteinR.
+DIR/dataset.csv. `einsteinR` in the table is the older, lens-plane radius for chi = 50 %; CosmoSim 3.3
+receives θ_E = 2 einsteinR.
 
 This script runs in an environment of its own and needs nothing of LensJAX:
 
@@ -91,8 +91,8 @@ def draw(rng: np.random.Generator, index: int) -> Row:
 def cosmosim(row: Row, *, model: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """CosmoSim's picture of one system.
 
-    Parameters are made anew for each image and every value is given: CosmoSim keeps what `setRow` set before,
-    and has defaults for what is left out. The centre of light is taken on the canvas, before the crop.
+    Each image has new parameters with every value set: CosmoSim keeps the values that `setRow` set before,
+    and has defaults for missing ones. The centre of light is taken on the canvas, before the crop.
 
     Returns:
         (picture, canvas): (size, size) and (1000, 1000), uint8, the canvas neither centred nor cropped.
@@ -169,18 +169,18 @@ def lattice(size: int, stride: int = 1) -> np.ndarray:
 def centred(row: Row, *, model: str, size: int, shift: tuple[float, float], move: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
     """The centred picture, no source grid, nothing rounded; `move` [px] moves the finished picture."""
     canvas = lattice(CANVAS, stride=2)
-    seen = exact_light(row, canvas, model=model, shift=shift)
-    centre = (seen * canvas).sum() / seen.sum()
+    light = exact_light(row, canvas, model=model, shift=shift)
+    centre = (light * canvas).sum() / light.sum()
     return exact_light(row, lattice(size) + centre - complex(*move), model=model, shift=shift)
 
 
 def fit(picture: np.ndarray, render: Callable[[np.ndarray], np.ndarray], *, rounds: int = 4) -> np.ndarray:
-    """The two numbers for which render(numbers) comes nearest to the picture, by Gauss–Newton from (0, 0)."""
+    """The two numbers for which render(numbers) fits the picture best, by Gauss–Newton from (0, 0)."""
     numbers, step = np.zeros(2), 0.05
     for _ in range(rounds):
-        slopes = [(render(numbers + e) - render(numbers - e)).ravel() / (2 * step) for e in step * np.eye(2)]
-        rest = (picture - render(numbers)).ravel()
-        numbers = numbers + np.linalg.lstsq(np.stack(slopes, axis=1), rest, rcond=None)[0]
+        columns = [(render(numbers + e) - render(numbers - e)).ravel() / (2 * step) for e in step * np.eye(2)]
+        residual = (picture - render(numbers)).ravel()
+        numbers = numbers + np.linalg.lstsq(np.stack(columns, axis=1), residual, rcond=None)[0]
     return numbers
 
 
@@ -262,9 +262,9 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare with an exact rendering; a table")
     args = parser.parse_args()
     if args.n < 1:
-        parser.error(f"--n {args.n}: at least 1 is needed")
+        parser.error(f"--n: the value is {args.n}; expected 1 or more")
     if args.size % 2 or not 2 <= args.size <= CANVAS:
-        parser.error(f"--size {args.size}: an even number from 2 to {CANVAS} is needed")
+        parser.error(f"--size: the value is {args.size}; expected an even number from 2 to {CANVAS}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     rows, table = [], []

@@ -1,4 +1,4 @@
-"""A set of images of every kind that CosmoSim 3.3.0 makes, to compare with.
+"""Images of every kind that CosmoSim 3.3.0 renders, for comparison.
 
     pip install CosmoSim==3.3.0            # in an environment of its own
     python tests/reference/cosmosim_set.py --out DIR [--n 48] [--seed 0] [--size 400]
@@ -70,7 +70,7 @@ def draw(rng: np.random.Generator, index: int, size: int) -> dict[str, object]:
 
 
 def simulate(row: dict[str, object]) -> tuple[np.ndarray, dict]:
-    """CosmoSim's image and its amplitudes; parameters are made anew, since it keeps those of the row before."""
+    """CosmoSim's image and its amplitudes; the parameters are new, since CosmoSim keeps those of the row before."""
     simulator = {
         "model": row["model"],
         "imagesize": row["imagesize"],
@@ -124,7 +124,7 @@ def main() -> None:
             tables.append({"filename": row["filename"], **data})
         print(f"{index + 1} of {options.n}: {row['lens']} {row['model']} {row['source']}", flush=True)
     for name, table in (("dataset.csv", rows), ("roulette.csv", tables)):
-        columns = COLUMNS if name == "dataset.csv" else list(dict.fromkeys(key for one in table for key in one))
+        columns = COLUMNS if name == "dataset.csv" else list(dict.fromkeys(key for row in table for key in row))
         with open(options.out / name, "w", newline="") as file:
             writer = csv.DictWriter(file, columns, restval=0)
             writer.writeheader()

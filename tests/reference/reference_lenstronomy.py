@@ -1,12 +1,13 @@
 """Writes tests/lens/lenstronomy_reference.json: potential, deflection and Hessian of lenstronomy's lenses.
 
-`tests/lens/test_against_lenstronomy.py` asks LensJAX's lenses for the same numbers. Runs in an environment of its own:
+`tests/lens/test_against_lenstronomy.py` compares LensJAX's lenses with it. Runs in an environment of its own:
 
     python3 -m venv lenstronomy && lenstronomy/bin/pip install lenstronomy==1.14.2
     lenstronomy/bin/python tests/reference/reference_lenstronomy.py [--out tests/lens/lenstronomy_reference.json]
 
-Takes seconds. Prints the version and what was written: of each model its name, LensJAX's parameters, the place of each part, and at
-POINTS points (psi, alpha_x, alpha_y, psi_xx, psi_xy, psi_yy), rounded to 12 digits. The SIE of orientation o and axis ratio f is
+Takes seconds. Prints the version and the number of models. The file has of each model its name, LensJAX's parameters, the place of each
+part, and at POINTS points
+(psi, alpha_x, alpha_y, psi_xx, psi_xy, psi_yy), rounded to 12 digits. The SIE of orientation o and axis ratio f is
 lenstronomy's of q = f and φ = o + 90°, with the same θ_E; the Hessian is that of its EPL of slope 2.
 """
 
@@ -64,7 +65,7 @@ def theirs(kind: str, numbers: list[float], x: float, y: float) -> tuple[str, di
 
 
 def main() -> None:
-    """Asks lenstronomy, writes the file."""
+    """Computes with lenstronomy, writes the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=OUT, help="file to write (default: %(default)s)")
     out = parser.parse_args().out
@@ -78,7 +79,7 @@ def main() -> None:
         kinds, arguments = zip(*(theirs(*part) for part in parts), strict=True)
         lens = LensModel(list(kinds))
         ax, ay = lens.alpha(x, y, list(arguments))
-        # Its SIE's Hessian is made of differences, good to 1e-4; the power law's of the same slope is not.
+        # The Hessian of its SIE is computed by differences, accurate to 1e-4; that of the power law of the same slope is exact.
         same = [{**a, "gamma": 2.0} if k == "SIE" else a for k, a in zip(kinds, arguments, strict=True)]
         xx, xy, _, yy = LensModel(["EPL" if k == "SIE" else k for k in kinds]).hessian(x, y, same)
         values = {"psi": lens.potential(x, y, list(arguments)), "ax": ax, "ay": ay, "xx": xx, "xy": xy, "yy": yy}

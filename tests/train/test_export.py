@@ -54,20 +54,20 @@ def test_fields_left_out_take_their_defaults(tmp_path, variables):
 
 
 def test_export_refuses_what_is_no_config(tmp_path, variables):
-    with pytest.raises(BadInput, match="did you mean 'image_size'"):
+    with pytest.raises(BadInput, match="did you mean image_size"):
         export_weights(tmp_path, variables, {"imagesize": 32})
     assert not list(tmp_path.iterdir())
 
 
 def test_missing_tensor(folder):
     rewrite(folder, lambda tensors: tensors.pop("params/Conv_1/kernel"))
-    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Conv_1/kernel is missing"):
+    with pytest.raises(BadInput, match=r"weights.safetensors: tensor params/Conv_1/kernel: missing; expected float32\[3, 3, "):
         load_weights(folder)
 
 
 def test_surplus_tensor(folder):
     rewrite(folder, lambda tensors: tensors.update({"params/Conv_99/kernel": np.zeros(3, np.float32)}))
-    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Conv_99/kernel is surplus"):
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Conv_99/kernel: surplus"):
         load_weights(folder)
 
 
@@ -76,7 +76,7 @@ def test_misshaped_tensor(folder):
         tensors["params/Dense_0/bias"] = np.zeros(3, np.float32)
 
     rewrite(folder, change)
-    with pytest.raises(BadInput, match=r"weights.safetensors: tensor params/Dense_0/bias is float32\[3\]; "):
+    with pytest.raises(BadInput, match=r"weights.safetensors: tensor params/Dense_0/bias: float32\[3\]; expected float32\["):
         load_weights(folder)
 
 
@@ -85,7 +85,7 @@ def test_tensor_of_another_type(folder):
         tensors["params/Dense_0/bias"] = tensors["params/Dense_0/bias"].astype(np.float64)
 
     rewrite(folder, change)
-    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/bias is float64"):
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/bias: float64"):
         load_weights(folder)
 
 
@@ -125,5 +125,5 @@ def test_config_is_believed_over_the_tensors(folder):
     content = json.loads((folder / "config.json").read_text())
     content["config"]["image_size"] = 64
     (folder / "config.json").write_text(json.dumps(content))
-    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/kernel is "):
+    with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/kernel: "):
         load_weights(folder)

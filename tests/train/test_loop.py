@@ -198,7 +198,7 @@ def test_restored_run_is_the_run(unbroken):
 def test_restoring_what_is_not_there(tmp_path, unbroken):
     with pytest.raises(BadInput, match="config.json: no such file"):
         restore_run(tmp_path)
-    with pytest.raises(BadInput, match="no checkpoint of step 5; there are those of 9, 12"):
+    with pytest.raises(BadInput, match="no checkpoint of step 5; expected step 9 or 12"):
         restore_run(unbroken[1], step=5)
     shutil.copy(unbroken[1] / "config.json", tmp_path)
     with pytest.raises(BadInput, match="no checkpoint yet"):
@@ -207,7 +207,7 @@ def test_restoring_what_is_not_there(tmp_path, unbroken):
 
 @pytest.mark.parametrize("field", ["zeroed", "frozen", "slowed"])
 def test_layers_that_are_not_there_leave_no_folder(tmp_path, unbroken, field):
-    with pytest.raises(BadInput, match=f"{field} is 'nothing'; no parameter's name begins so"):
+    with pytest.raises(BadInput, match=f"{field}: the value is 'nothing'; expected the beginning of a parameter's name"):
         train(dataclasses.replace(CONFIG, **{field: "nothing"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -219,7 +219,7 @@ def test_layers_that_are_not_there_leave_no_folder(tmp_path, unbroken, field):
 def test_another_run_is_refused_in_one_line(unbroken, field, value):
     _, workdir = unbroken
     before = content(workdir)
-    with pytest.raises(BadInput, match=f"config.json: this run has {field} ") as error:
+    with pytest.raises(BadInput, match=f"config.json: {field}: the value is .*, as this run has; choose another --workdir") as error:
         train(dataclasses.replace(CONFIG, **{field: value}), workdir)
     assert "\n" not in str(error.value)
     assert content(workdir) == before
@@ -277,7 +277,7 @@ def test_weights_that_are_not_there_leave_no_folder(tmp_path):
 
 def test_weights_of_another_network_are_named(tmp_path, unbroken):
     folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
-    with pytest.raises(BadInput, match=f"weights', which holds weights of {CONFIG.model}; the run's network is vgg11"):
+    with pytest.raises(BadInput, match=f"init: weights of {CONFIG.model} in .*weights'; expected weights of vgg11"):
         train(dataclasses.replace(CONFIG, model="vgg11", init=str(folder)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -94,5 +94,5 @@ def test_layers_that_learn_slower_or_not_at_all():
 
 def test_expression_that_fits_no_layer():
     optimizer = optim.by_layer(optax.sgd(0.1), frozen="backbone")
-    with pytest.raises(BadInput, match="frozen is 'backbone'; no parameter's name begins so: they are like features.0"):
+    with pytest.raises(BadInput, match="frozen: the value is 'backbone'; expected the beginning of a parameter's name, such as features.0"):
         optimizer.init(PARAMS)

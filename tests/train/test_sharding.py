@@ -55,7 +55,7 @@ stream.render = counting
 
 
 def numbers(mesh):
-    make = jax.jit(lambda key: sharding.share(stream.batch(problem, key, 3, batch_size=24), mesh))
+    make = jax.jit(lambda key: sharding.split_batch(stream.batch(problem, key, 3, batch_size=24), mesh))
     batch = make(run_keys.stream)
     assert batch["image"].addressable_shards[0].data.shape[0] == 24 // mesh.size
     found = {f"stream/{name}": np.asarray(array) for name, array in batch.items()}
@@ -132,7 +132,7 @@ def test_devices_share_a_batch_evenly():
     class Eight:
         size = 8
 
-    with pytest.raises(BadInput, match="batch_size is 10; it must be a multiple of the 8 devices"):
+    with pytest.raises(BadInput, match="batch_size: the value is 10; expected a multiple of 8, the number of devices"):
         sharding.check_batch(10, Eight())
 
 

@@ -47,5 +47,5 @@ def test_branches_that_begin_at_zero_do_nothing_at_first():
 
 def test_expression_that_fits_no_parameter_is_named():
     model = models.create("squeezenet1_1", num_outputs=6, image_size=32)
-    with pytest.raises(BadInput, match="zeroed is 'norm'; no parameter's name begins so: they are like "):
+    with pytest.raises(BadInput, match="zeroed: the value is 'norm'; expected the beginning of a parameter's name, such as "):
         jax.eval_shape(lambda key: init_state(model, optax.sgd(0.1), key, image_size=32, ema=0.0, zeroed="norm"), jax.random.key(0))
