@@ -2,7 +2,7 @@
 
     python studies/chi.py [--systems 3] [--draws 100] [--seed 2023] [--out docs/study_chi.png]
 
-The thesis (its Appendix H) made 100 images with different einsteinR and χ = D_L/D_S but equal einsteinR/χ, and found few of the 4950 pairs
+The thesis (its Appendix H) made 100 images with different einsteinR and χ = D_L/D_S but equal einsteinR/χ; few of the 4950 pairs were
 identical. A lens potential of a point mass or SIS has ψ(χν; R) = χ² ψ(ν; R/χ), up to a constant, so that in its image coordinates ν
 
     β = (χν − ∇ψ(χν; R)) / χ = ν − ∇ψ(ν; R/χ)
@@ -20,7 +20,7 @@ systems of prior sis2023 and χ drawn from 0.3…0.7, and the pairs of 8-bit ima
 
 R/χ of floating-point numbers is θ_E or its neighbour, 199.99999999999997 for 200, and cutting makes a whole pixel of that where |η| is
 whole too, as it was in 2023. A whole einsteinR changes θ_E itself. Then identical are the pairs that share χ, and few more: a
-quarter of all, where χ is drawn among four values, 2 % among fifty. The thesis found 2 to 24 %.
+quarter of all, where χ is drawn from four values, 2 % from fifty. The thesis has 2 to 24 %.
 Drawn in lens-plane coordinates ξ = χν, where a pixel is a length in the lens plane, the picture is the same one zoomed by χ.
 """
 

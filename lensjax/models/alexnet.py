@@ -15,7 +15,7 @@ SMALLEST = 63
 """Side of the smallest image that leaves every layer a pixel."""
 
 _EXTRA = (1024, 512)
-# Of each convolution its number among torchvision's features, channels, kernel side, stride, padding, and whether a maximum follows.
+# Of each convolution: its number in torchvision's features, channels, kernel side, stride, padding, and whether a maximum follows.
 _CONVS = ((0, 64, 11, 4, 2, True), (3, 192, 5, 1, 2, True), (6, 384, 3, 1, 1, False), (8, 256, 3, 1, 1, False), (10, 256, 3, 1, 1, True))
 
 

@@ -63,7 +63,7 @@ class ConvNeXt(nn.Module):
         blocks: in each of the stages.
         drop_path: probability, in training, to drop block number i of n is drop_path · i/(n − 1), i from 0 (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

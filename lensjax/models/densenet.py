@@ -60,7 +60,7 @@ class DenseNet(nn.Module):
         growth: channels that a layer adds.
         stem: channels of the first convolution.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the layers' activations anew in the backward pass instead of keeping them.
+        remat: compute the layers' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

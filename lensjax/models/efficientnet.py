@@ -150,7 +150,7 @@ class EfficientNet(nn.Module):
         norm_epsilon: what is added to the variance in normalisation.
         norm_momentum: fraction of the running statistics that is kept at each step.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

@@ -65,7 +65,7 @@ class EfficientNetLite(nn.Module):
         dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         drop_path: probability, in training, to drop block number i of n is drop_path · i/n, i from 0 (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

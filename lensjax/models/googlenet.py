@@ -99,7 +99,7 @@ class GoogLeNet(nn.Module):
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 1024 → 1024 → 512, before the output.
         transform_input: rescale colours normalised as ImageNet's to −1…1 first, as torchvision does with its published weights.
-        remat: compute the modules' activations anew in the backward pass instead of keeping them.
+        remat: compute the modules' activations again in the backward pass instead of keeping them.
         dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """

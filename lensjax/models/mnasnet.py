@@ -74,7 +74,7 @@ class MnasNet(nn.Module):
         dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         norm_momentum: fraction of the running statistics that is kept at each step.
         extra_layers: two more fully connected layers, → 1024 → 512, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

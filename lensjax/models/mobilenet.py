@@ -132,7 +132,7 @@ class MobileNetV2(nn.Module):
         num_outputs: numbers to regress.
         dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
@@ -172,7 +172,7 @@ class MobileNetV3(nn.Module):
         hidden: width of the first dense layer.
         dropout: fraction of the last features set to zero in training (dropout key: "dropout").
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

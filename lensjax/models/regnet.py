@@ -85,7 +85,7 @@ class RegNet(nn.Module):
         group_width: channels of a group of the 3×3 convolutions.
         squeeze: fraction of a block's channels that squeeze and excitation squeezes them to; 0 for none.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

@@ -88,7 +88,7 @@ class ResNet(nn.Module):
         groups: groups of a bottleneck's 3×3 convolution.
         group_width: channels of a group where the stage has 64 channels (bottlenecks only).
         extra_layers: two more fully connected layers, → 256 → 128, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

@@ -74,7 +74,7 @@ class ShuffleNet(nn.Module):
         widths: channels of the three stages.
         last: channels of the last convolution.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

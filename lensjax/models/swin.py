@@ -210,7 +210,7 @@ class Swin(nn.Module):
         drop_path: probability, in training, to drop a branch of block number i of n is drop_path · i/(n − 1), i from 0 (dropout key:
             "dropout").
         extra_layers: two more fully connected layers, to half the last width and a quarter of it, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

@@ -21,7 +21,7 @@ First = Literal["sum", "fresh"]
 
 _WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 _TABLES = ("num_batches_tracked", "relative_position_index", "relative_coords_table")
-"""Counters and fixed tables among PyTorch's tensors."""
+"""Names of PyTorch's counters and fixed tables."""
 _OLD_NAMES = (
     (re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\.\w+)$"), r"\1\2"),
     (re.compile(r"^(.*\.mlp)\.linear_1\.(\w+)$"), r"\1.0.\2"),

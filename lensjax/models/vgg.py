@@ -37,7 +37,7 @@ class VGG(nn.Module):
         batch_norm: normalise after each convolution.
         hidden: width of the two hidden layers.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
-        remat: compute the stages' activations anew in the backward pass instead of keeping them.
+        remat: compute the stages' activations again in the backward pass instead of keeping them.
         dropout: fraction of the two hidden layers' values set to zero in training (dropout key: "dropout").
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """

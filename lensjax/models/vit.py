@@ -104,7 +104,7 @@ class VisionTransformer(nn.Module):
         size: values of a token.
         hidden: hidden values of the blocks' dense layers.
         extra_layers: two more fully connected layers, → 512 → 256, before the output.
-        remat: compute the blocks' activations anew in the backward pass instead of keeping them.
+        remat: compute the blocks' activations again in the backward pass instead of keeping them.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 

@@ -37,7 +37,7 @@ def descend(
     steps: int | Array,
     tolerance: float,
 ) -> Descent:
-    """Descend from `start` (F,) within the bounds; jit-able, and made to be mapped (`jax.lax.map`), not vmapped.
+    """Descend from `start` (F,) within the bounds; jit-able; map it with `jax.lax.map`, not `jax.vmap`.
 
     Args:
         evaluate: parameters → normal equations.

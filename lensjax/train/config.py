@@ -1,4 +1,4 @@
-"""The settings of a training run: one frozen record, checked when it is made."""
+"""The settings of a training run: one frozen record, checked at construction."""
 
 import dataclasses
 import json
