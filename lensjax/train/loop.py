@@ -13,7 +13,7 @@ import optax
 from flax.linen import Module
 from jax import Array
 
-from lensjax._internal.words import one_of, shown
+from lensjax._internal.words import one_of
 from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems import Problem
@@ -242,9 +242,7 @@ def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[s
                 return None
     theirs = read_config(Path(config.init)).model
     if theirs != config.model:
-        raise BadInput(
-            f"weights of {theirs} in {shown(config.init)}", column="init", value=config.init, expected=f"weights of {config.model}"
-        )
+        raise BadInput(f"weights of {theirs}", path=config.init, column="init", expected=f"weights of {config.model}")
     return load_weights(Path(config.init), model=model, image_size=config.image_size)[0]
 
 

@@ -84,7 +84,9 @@ def test_program_prints_a_table_and_writes_the_page(tmp_path):
     assert page.count("<img") == 4 + 2 and "thesis, raw" in page
 
 
-@pytest.mark.parametrize("arguments, words", [(["--n=0"], "--n is 0"), (["--weights=nowhere"], "nowhere: no weights.safetensors")])
+@pytest.mark.parametrize(
+    "arguments, words", [(["--n=0"], "--n: the value is 0; expected 1 or more"), (["--weights=nowhere"], "nowhere: no weights.safetensors")]
+)
 def test_program_refuses_in_one_line_with_code_2(arguments, words, tmp_path):
     done = program(*arguments, folder=tmp_path)
     assert done.returncode == 2, done.stderr

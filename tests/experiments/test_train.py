@@ -154,7 +154,7 @@ def test_bad_arguments_end_in_one_line_and_code_2(environment, arguments, said):
 def test_layers_that_are_not_there_leave_no_folder(environment, tmp_path):
     own_cache = {name: value for name, value in environment.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     code, out, err = finish(start(own_cache, "--config=smoke.py", "--config.frozen=nothing", f"--workdir={tmp_path}/run"))
-    assert (code, out) == (2, "") and "frozen is 'nothing'" in err and err.count("\n") == 1
+    assert (code, out) == (2, "") and "frozen: the value is 'nothing'" in err and err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
@@ -168,7 +168,7 @@ def test_tasks_of_slurm_without_the_rest_are_named(environment, tmp_path):
     lonely = {name: value for name, value in environment.items() if not name.startswith("SLURM_")} | {"SLURM_STEP_NUM_TASKS": "2"}
     code, out, err = finish(start(lonely, "--config=smoke.py", f"--workdir={tmp_path}/run"))
     assert (code, out) == (2, "") and err.count("\n") == 1
-    assert err.startswith("train: SLURM_STEP_NUM_TASKS: the tasks of this SLURM step did not find each other")
+    assert err.startswith("train: SLURM_STEP_NUM_TASKS: the tasks of this SLURM step cannot connect to each other")
 
 
 @pytest.mark.slow
