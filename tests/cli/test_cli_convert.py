@@ -56,7 +56,7 @@ def test_first_layer_and_last_layer(file, tensors, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--model", "squeezenet1_2"], "did you mean 'squeezenet1_1'"),
+        (["--model", "squeezenet1_2"], "did you mean squeezenet1_1"),
         (["--model", "resnet18"], "net.safetensors: not the weights of resnet18: missing: "),
         (["--model", "vit_b_16", "--image-size", "100"], "multiple of 16"),
         (["--model", NAME, "--problem", "sis2024"], "sis2023"),
