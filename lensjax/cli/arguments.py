@@ -84,7 +84,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self._unknown(unknown[0])
         if self.commands:
-            self.error("no COMMAND is given")
+            self.error("COMMAND is missing")
         return options
 
     def error(self, message: str) -> NoReturn:

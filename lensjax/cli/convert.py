@@ -87,7 +87,7 @@ def run(options: Options) -> None:
             seed=options.seed,
         )
     except BadInput as error:
-        raise BadInput(f"{file}: {error}") from None
+        raise error.within(path=file) from None
     export_weights(options.out, variables, fields)
     count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
     print(f"{config.model}, {count} parameters for {net.num_outputs} targets of {config.problem}, in {options.out}")

@@ -17,7 +17,7 @@ _EPILOG = """examples:
   lensjax estimate images/*.png --out results.csv --no-refine       the network alone
 
 results.csv has for each parameter its value, <name>_err (1 sigma; inf where the image does not identify it) and
-<name>_network; then chi2, success, status; then certified bounds <name>_low, <name>_high, and how they were found.
+<name>_network; then chi2, success, status; then certified bounds <name>_low, <name>_high, and how they were computed.
 Rows are written as they come. Started again after an interruption, the command resumes. An image that cannot be used
 is a row with success False and the reason in status; the exit code is 2 where no image can be read."""
 
@@ -108,10 +108,10 @@ def run(options: Options) -> None:
 def _check(options: Options) -> None:
     """Refuses flags that contradict each other."""
     if options.no_refine and options.no_network:
-        raise BadInput("--no-refine and --no-network: nothing remains that could estimate; expected one of the two")
+        raise BadInput("--no-refine and --no-network contradict each other", expected="one of the two")
     if options.weights is not None and options.no_network:
-        raise BadInput("--weights and --no-network contradict each other; expected one of the two")
+        raise BadInput("--weights and --no-network contradict each other", expected="one of the two")
     if options.csv is not None and options.image:
-        raise BadInput(f"{options.image[0]} and --csv: expected images one by one or a table, not both")
+        raise BadInput(f"{options.image[0]} and --csv contradict each other", expected="images one by one or a table, not both")
     if options.csv is None and options.images is not None:
-        raise BadInput("--images goes with --csv FILE, which names the images")
+        raise BadInput("goes with --csv FILE, which names the images", column="--images")

@@ -91,11 +91,11 @@ def run(options: Options) -> None:
         quantise=options.quantise, as_cosmosim=options.lookup == "cosmosim" or options.roulette_csv is not None,
     )  # fmt: skip
     if options.mldata and options.roulette_csv is None:
-        flag = "does not go with --roulette" if options.roulette is not None else "goes with --roulette-csv"
-        raise BadInput(f"--mldata: {flag}")
+        problem = "does not go with --roulette" if options.roulette is not None else "goes with --roulette-csv"
+        raise BadInput(problem, column="--mldata")
     plan = draw.draw(request, on_many=_say)
     if options.annotate and (plan.records or plan.of_problem):
-        raise BadInput(f"--annotate: does not go with {'--roulette' if plan.records else '--problem'}")
+        raise BadInput(f"does not go with {'--roulette' if plan.records else '--problem'}", column="--annotate")
     others = [path for path in (options.roulette_csv, options.sheet) if path is not None]
     write.check(plan, options.out, others)
     for warning in plan.warnings:

@@ -131,7 +131,7 @@ def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Co
         middle = -np.array(record.lens)
         image = np.asarray(_draw(system, jnp.asarray(middle), camera))
         if not np.isfinite(image).all():
-            raise BadInput(f"{record.filename}: its image has pixels that are not finite; --nterms takes fewer amplitudes")
+            raise BadInput("its image has pixels that are not finite", path=record.filename, hint="--nterms takes fewer amplitudes")
         yield Rendered(i, image, middle)
 
 

@@ -190,12 +190,12 @@ def _is_of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[
 def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str, Any] | None) -> Plan:
     unfit = ["--picture"] * (request.picture is not None) + [f"--{name}" for name in request.settings]
     if unfit:
-        raise BadInput(f"{unfit[0]}: goes with CosmoSim's files, not with --problem")
+        raise BadInput("goes with CosmoSim's files, not with --problem", column=unfit[0])
     if rows_of_csv is not None and loaded is not None:
         raise BadInput("--problem, --csv and --toml: give --csv or --toml, not both")
     if request.as_cosmosim and (request.size is not None or request.method == "ring"):
         flag = "--size" if request.size is not None else "--method ring"
-        raise BadInput(f"{flag}: does not go with --lookup cosmosim and --roulette-csv, which know roulettes and ray tracing, 400×400")
+        raise BadInput("does not go with --lookup cosmosim and --roulette-csv, which know roulettes and ray tracing, 400×400", column=flag)
     small = {} if loaded is None else _checked_keys(str(request.toml), loaded)
     name = request.problem or small.get("problem") or ("sis2023" if rows_of_csv is not None else None)
     if name is None:
@@ -249,7 +249,7 @@ def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
     }
     for key, value in loaded.items():
         if key not in _KEYS:
-            raise BadInput(f"unknown key {key!r}", path=path, expected=listed(_KEYS), hint=did_you_mean(key, _KEYS))
+            raise BadInput(f"unknown key {key!r}", path=path, value=key, expected=listed(_KEYS), hint=did_you_mean(key, _KEYS))
         if type(value) is not _KEYS[key] or not good[key](value):
             known = {"problem": problems.names(), "method": METHODS}.get(key, ())
             raise BadInput(path=path, column=key, value=value, expected=expected[key], hint=did_you_mean(str(value), known))
@@ -260,7 +260,7 @@ def _of_cosmosim(request: Request, rows_of_csv: Table | None, loaded: Mapping[st
     """Scenes of CosmoSim's files: CSV cell > command line > TOML > default."""
     for flag, value in (("--method", request.method), ("--size", request.size)):
         if value is not None:
-            raise BadInput(f"{flag}: goes with a problem, not with CosmoSim's files; there use -L and -Z")
+            raise BadInput("goes with a problem, not with CosmoSim's files", column=flag, hint="there use -L and -Z")
     flags = request.settings
     with at(path=request.toml):
         description = None if loaded is None else toml.described(str(request.toml), loaded)
@@ -277,12 +277,13 @@ def _of_cosmosim(request: Request, rows_of_csv: Table | None, loaded: Mapping[st
     else:
         for flag, value in (("--n", request.n), ("--seed", request.seed)):
             if value is not None:
-                raise BadInput(f"{flag} goes with --problem, or with --toml and a file with ranges")
+                raise BadInput("goes with --problem, or with --toml and a file with ranges", column=flag)
         where = str(request.toml or "command line")
         filename = table.checked_filename(str(settings.pop("filename", "test.png")), path=where)
         parsed = rows.single(settings, filename=filename, origin=where)
     if not parsed.scenes:
-        raise BadInput(f"no row can be used; the first: {parsed.refused[0]}")
+        first = parsed.refused[0]
+        raise BadInput("no row can be used", path=first.path, hint=f"the first: {first}")
     warnings = [
         *(() if description is None else description.warnings),
         *parsed.warnings,
@@ -294,7 +295,7 @@ def _of_cosmosim(request: Request, rows_of_csv: Table | None, loaded: Mapping[st
 def _refuse_draw(request: Request, others: str) -> None:
     for flag, value in (("--n", request.n), ("--seed", request.seed)):
         if value is not None:
-            raise BadInput(f"{flag} goes with {others}; the rows of --csv are the images")
+            raise BadInput(f"goes with {others}", column=flag, hint="the rows of --csv are the images")
 
 
 def _of_amplitudes(request: Request, path: Path) -> Plan:
@@ -303,7 +304,7 @@ def _of_amplitudes(request: Request, path: Path) -> Plan:
     unfit += [name for name in flags if getattr(request, name) not in (None, False)]
     if unfit:
         flag = {"as_cosmosim": "lookup or --roulette-csv"}.get(unfit[0], unfit[0]).replace("_", "-")
-        raise BadInput(f"--{flag}: does not go with --roulette, whose table describes the lenses")
+        raise BadInput("does not go with --roulette, whose table describes the lenses", column=f"--{flag}")
     below = {} if request.toml is None else toml.settings(toml.read(request.toml))
     settings = as_cells({**{name: value for name, value in below.items() if name in _OF_AMPLITUDES}, **request.settings}, rows.SETTINGS)
     records = tuple(amplitude_tables.read(path, settings={name: settings[name] for name in _OF_SOURCE if name in settings}))
@@ -372,7 +373,7 @@ def _check_pictures(scenes: Sequence[Scene], quantise: bool) -> None:
     """Refuses pictures that are missing or cannot be read, and colours where images are not 8-bit PNG."""
     lights = {light.picture: scene for scene in scenes for light in scene.lights if light.kind == "Image"}
     if "" in lights:
-        raise lights[""].error("the source is a picture; give its file with --picture FILE")
+        raise lights[""].error("the source is a picture", hint="give its file with --picture FILE")
     coloured = [images.read_colour(path).ndim == 3 for path in sorted(lights)]
     if not quantise and (any(coloured) or any(light.kind == "Triangle" for scene in scenes for light in scene.lights)):
-        raise BadInput("--no-quantise: an image is coloured; coloured images are written as PNG only")
+        raise BadInput("an image is coloured", column="--no-quantise", hint="coloured images are written as PNG only")

@@ -66,7 +66,7 @@ def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
     """
     folder = path.parent if folder is None else folder
     if not folder.is_dir():
-        raise BadInput(f"--images {folder}: no such folder")
+        raise BadInput("no such folder", path=folder, column="--images")
     rows = table.read(path)
     complete = not parameters.missing_columns(rows)
     truth = parameters.params(rows, problem=problem.name, names=problem.names) if complete else None
@@ -81,7 +81,7 @@ def of_paths(paths: Sequence[Path]) -> ImageFiles:
     """
     twice = next((path for k, path in enumerate(paths) if path in paths[:k]), None)
     if twice is not None:
-        raise BadInput(f"{twice}: named twice; expected each image once")
+        raise BadInput("named twice", path=twice, expected="each image once")
     names = tuple(path.name for path in paths)
     return ImageFiles(names if len(set(names)) == len(names) else tuple(map(str, paths)), tuple(paths))
 
@@ -93,7 +93,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
         BadInput: none ships for the problem, or the folder's cannot be used.
     """
     if weights is None and not (estimate.PACKAGED / problem / "weights.safetensors").exists():
-        raise BadInput(f"no network ships for problem {problem}; give --weights DIR, or --no-network")
+        raise BadInput(f"no network ships for problem {problem}", value=problem, hint="give --weights DIR, or --no-network")
     folder = estimate.PACKAGED / problem if weights is None else weights
     try:
         return estimate.load(folder, problem=problem)

@@ -70,17 +70,17 @@ def delens(options: Options, *, progress: Progress | None = None) -> list[str]:
     """
     whole.check_file(options.out)
     if options.out.suffix.lower() != ".png":
-        raise BadInput(f"--out {options.out}: the source is written as PNG", expected="a name that ends in .png")
-    given = {"--lambda": options.strength, "--noise": options.noise, "--penalty": options.penalty}
-    unfit = [name for name, value in given.items() if value is not None]
+        raise BadInput(column="--out", value=str(options.out), expected="a name that ends in .png: the source is written as PNG")
+    of_inversion = {"--lambda": options.strength, "--noise": options.noise, "--penalty": options.penalty}
+    unfit = [flag for flag, value in of_inversion.items() if value is not None]
     if options.how == "sample" and unfit:
-        raise BadInput(f"{unfit[0]} goes with --how invert")
+        raise BadInput("goes with --how invert", column=unfit[0])
     with jax.enable_x64(True):
         inputs = from_table(options.image, options.params, problem=options.problem, field=options.field, picture=options.picture)
         sources, lines = (_sampled if options.how == "sample" else _inverted)(options, inputs, progress)
     mask = sources[0].mask
     if not mask.any():
-        raise _unseen(options)
+        raise _no_source(options)
     write_source(options.out, np.stack([source.grey for source in sources], axis=-1), mask)
     done = f"{options.out}: {mask.shape[0]}×{mask.shape[1]} pixels, {100.0 * mask.mean():.0f} % of them visible in the image"
     return [done, *lines]
@@ -103,19 +103,19 @@ def write_source(path: Path, levels: np.ndarray, mask: np.ndarray) -> None:
 
 
 def _sampled(options: Options, inputs: Inputs, progress: Progress | None) -> tuple[list[Reconstruction], list[str]]:
-    """The source in each channel, and lines to print about it."""
+    """The source in each channel, read from the image; no lines to print about it."""
     grid = Grid(options.size or inputs.field, inputs.field)
     return [sample(image, inputs.system, shift=inputs.shift, camera=inputs.camera, grid=grid) for image in inputs.channels], []
 
 
 def _inverted(options: Options, inputs: Inputs, progress: Progress | None) -> tuple[list[Reconstruction], list[str]]:
-    """As `_sampled`."""
+    """The source in each channel by inversion, and a line to print about each."""
     camera, field = inputs.camera, inputs.field
     # Half as wide as the image's pixels: lenses enlarge, and what is linear between the grid's points follows the source.
     size = options.size or max(16, min(2 * field * camera.size // camera.field, 400))
     operator = lensing(inputs.system, shift=inputs.shift, camera=camera, grid=Grid(size, field))
     if not bool(operator.used.any()):
-        raise _unseen(options)
+        raise _no_source(options)
     sources = [
         invert(
             image,
@@ -139,5 +139,6 @@ def summary(inversion: Inversion) -> str:
     )
 
 
-def _unseen(options: Options) -> BadInput:
+def _no_source(options: Options) -> BadInput:
+    """The error of an image that shows nothing of the source."""
     return BadInput(f"with the lens of {options.params}, this image shows no point of the source", path=options.image)

@@ -69,7 +69,7 @@ def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | No
     """The inputs of a row of a problem's table."""
     channels = _channels(image, problem.field)
     if "chi" in problem.names and "chi" not in row.columns:
-        raise BadInput(f"there is no column chi, which problem {problem.name} needs", path=row.path, line=1)
+        raise BadInput("there is no such column", path=row.path, line=1, column="chi", hint=f"problem {problem.name} needs it")
     params = parameters.params(row, problem=problem.name, names=problem.names)[0]
     method = _method(row, problem)
     camera = replace(problem.camera, trace=Trace.named(method, terms=parameters.terms(row, default=problem.camera.trace.terms)[0]))
@@ -108,7 +108,7 @@ def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[
         scene = replace(scene, lights=tuple(amplitudes.pictured(light, str(picture)) for light in scene.lights))
         return scene, [jnp.asarray(images.read_colour(light.picture) / 255.0) for light in scene.lights if light.kind == "Image"]
     if needed:
-        raise scene.error("the place of a centred image depends on its source, a picture; --picture FILE says which")
+        raise scene.error("the centre of the image depends on its source, a picture", hint="give its file with --picture FILE")
     return replace(scene, lights=(Light("Spherical", scene.x, scene.y, _SIZE, _SIZE),)), []
 
 

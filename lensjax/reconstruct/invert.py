@@ -134,7 +134,7 @@ def invert(
         raise ValueError(f"penalty is {penalty!r}; known: {', '.join(PENALTIES)}")
     for name, value in (("lambda", strength), ("noise", noise)):
         if value is not None and not 0.0 < value < math.inf:
-            raise BadInput(f"{name} is {value:g}; expected a positive number")
+            raise BadInput(column=name, value=value, expected="a positive number")
     dtype = operator.used.dtype
     pixels = float(operator.used.sum())
     if pixels == 0:

@@ -79,9 +79,9 @@ def lensing(
 def _checked(values: np.ndarray) -> np.ndarray:
     psf: np.ndarray = np.asarray(values, np.float64)
     if psf.ndim != 2 or psf.shape[0] != psf.shape[1] or psf.shape[0] % 2 == 0:
-        raise BadInput(f"the point spread function has the shape {psf.shape}; expected a square one of odd side")
+        raise BadInput(f"the point spread function has the shape {psf.shape}", value=psf.shape, expected="a square of odd side")
     if not (np.isfinite(psf).all() and psf.sum() > 0):
-        raise BadInput("the point spread function has no positive finite sum")
+        raise BadInput("the point spread function has no positive finite sum", expected="finite values with a positive sum")
     psf = psf / psf.sum()
     return psf
 

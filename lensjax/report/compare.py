@@ -16,7 +16,7 @@ from lensjax.report.tables import Table, text_table
 _AT_ONCE = 1 << 25
 """Pixels of a block of images; two blocks are held in memory at once."""
 _MOST = 3000
-"""Images that are compared among themselves."""
+"""Images of which all pairs are compared, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ def images_in(folder: Path) -> dict[str, Path]:
         BadInput: no such folder, or no image in it.
     """
     if not folder.exists():
-        raise BadInput(f"{folder}: no such file or folder")
+        raise BadInput("no such file or folder", path=folder)
     if folder.is_file():
         return {folder.name: folder}
     listed = sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES and path.is_file())
     if not listed:
-        raise BadInput(f"{folder}: no images in it ({', '.join(images.SUFFIXES)})")
+        raise BadInput("no images in this folder", path=folder, expected=f"files that end in {', '.join(images.SUFFIXES)}")
     return {path.relative_to(folder).as_posix(): path for path in listed}
 
 
@@ -65,7 +65,7 @@ def pixels(path: Path) -> np.ndarray:
 
 def _same_shape(a: np.ndarray, b: np.ndarray, first: Path, second: Path) -> None:
     if a.shape != b.shape:
-        raise BadInput(f"{second}: {_shape(b)}, where {first} has {_shape(a)}; only equal ones can be compared")
+        raise BadInput(f"the image has {_shape(b)}", path=second, value=b.shape, expected=f"{_shape(a)}, as in {first}")
 
 
 def _shape(image: np.ndarray) -> str:
@@ -92,7 +92,8 @@ def matching_pairs(
     else:
         matched = [(name, name) for name in common]
     if not matched:
-        raise BadInput(f"no image has the same name in both: {next(iter(a.values()))} and {next(iter(b.values()))} are the first of each")
+        hint = f"the first of each are {next(iter(a.values()))} and {next(iter(b.values()))}"
+        raise BadInput("no image has the same name in both", hint=hint)
     pairs = []
     for first, second in matched:
         one, other = pixels(a[first]), pixels(b[second])
@@ -104,7 +105,7 @@ def matching_pairs(
 
 
 def all_pairs(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda pair: None) -> list[Pair]:
-    """All pairs among images: n (n − 1)/2 of them, block by block, so that few images are in memory.
+    """All pairs of images: n (n − 1)/2 of them, block by block, so that few images are in memory.
 
     Args:
         listed: n images by name.
@@ -115,9 +116,9 @@ def all_pairs(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lamb
     """
     names, paths = list(listed), list(listed.values())
     if len(names) < 2:
-        raise BadInput(f"{paths[0]}: the only image; expected two or more")
+        raise BadInput("this is the only image", path=paths[0], expected="two or more")
     if len(names) > _MOST:
-        raise BadInput(f"{paths[0].parent}: {len(names)} images; up to {_MOST} can be compared among themselves")
+        raise BadInput(f"{len(names)} images", path=paths[0].parent, value=len(names), expected=f"up to {_MOST} to compare with each other")
     shown = pixels(paths[0])
     step = max(1, _AT_ONCE // shown.size)
 

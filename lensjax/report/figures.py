@@ -165,7 +165,8 @@ def model_comparison(
     """
     images, models, sources = (np.asarray(a, dtype=np.float64) for a in (images, models, sources))
     if images.ndim != 3 or images.shape != models.shape or len(images) != len(sources) or not len(images):
-        raise BadInput(f"images {images.shape}, models {models.shape} and sources {sources.shape} do not go together")
+        problem = f"images have shape {images.shape}, models {models.shape}, sources {sources.shape}"
+        raise BadInput(problem, expected="(N, n, n), (N, n, n) and (N, m, m), N of 1 or more")
     figure = _figure(11.0, 2.6 * len(images) + (0.4 if title else 0.0), title)
     rows = figure.subfigures(len(images), 1, squeeze=False)[:, 0]
     for row, image, model, source, line in zip(rows, images, models, sources, titles, strict=True):
@@ -194,7 +195,7 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 140) -> Path:
 def _columns(values: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != len(names):
-        raise BadInput(f"values have shape {values.shape}; (images, {len(names)}) is needed")
+        raise BadInput(f"values have shape {values.shape}", value=values.shape, expected=f"(images, {len(names)})")
     return values
 
 

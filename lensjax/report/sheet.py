@@ -48,7 +48,7 @@ def contact_sheet(
         ValueError: another number of labels than files, or sizes below 1.
     """
     if not files:
-        raise BadInput("contact sheet: there are no images")
+        raise BadInput("no images", place="contact sheet", expected="one image or more")
     if labels is not None and len(labels) != len(files):
         raise ValueError(f"{len(labels)} labels for {len(files)} files")
     if min(thumbnail, most, 1 if columns is None else columns) < 1:
@@ -64,7 +64,9 @@ def contact_sheet(
     foot = line + _MARGIN if len(chosen) < len(files) else 0
     size = (columns * wide + _MARGIN, rows * high + _MARGIN + foot)
     if size[0] * size[1] > _PIXELS:
-        raise BadInput(f"contact sheet: it would have {size[0]}×{size[1]} pixels; expected fewer or smaller thumbnails")
+        raise BadInput(
+            f"it would have {size[0]}×{size[1]} pixels", place="contact sheet", value=size, expected="fewer or smaller thumbnails"
+        )
     thumbnails = [_thumbnail(read(files[i]), thumbnail) for i in chosen]
     mode = "RGB" if any(one.mode == "RGB" for one in thumbnails) else "L"
     sheet = Image.new(mode, size, _grey(_PAPER, mode))

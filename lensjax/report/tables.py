@@ -31,7 +31,9 @@ class Table:
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows, start=1):
             if len(row) != len(self.columns):
-                raise BadInput(f"table row {number} has {len(row)} cells; expected {len(self.columns)}")
+                raise BadInput(
+                    f"table row {number} has {len(row)} cells", value=len(row), expected=f"{len(self.columns)} cells, one a heading"
+                )
 
     @property
     def numeric(self) -> tuple[bool, ...]:
