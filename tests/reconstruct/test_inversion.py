@@ -313,7 +313,12 @@ def test_progress_and_steps():
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"strength": -1.0}, "lambda is -1"), ({"strength": np.nan}, "lambda"), ({"noise": 0.0}, "noise is 0"), ({"noise": np.inf}, "noise")],
+    [
+        ({"strength": -1.0}, "lambda: the value is -1"),
+        ({"strength": np.nan}, "lambda"),
+        ({"noise": 0.0}, "noise: the value is 0"),
+        ({"noise": np.inf}, "noise"),
+    ],
 )
 def test_bad_numbers(options, says):
     with pytest.raises(BadInput, match=says):

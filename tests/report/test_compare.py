@@ -90,7 +90,7 @@ def test_bad_input(tmp_path, grey, capsys):
     colour.mkdir()
     Image.fromarray(RNG.integers(0, 256, (12, 10, 3)).astype(np.uint8)).save(colour / "a.png")
     for other, word in (
-        ("nowhere", "no such file or folder"), ("empty", "no images"), ("small", "5×5 pixels, where"), ("others", "same name"),
+        ("nowhere", "no such file or folder"), ("empty", "no images"), ("small", "5×5 pixels; expected"), ("others", "same name"),
         ("broken", "not an image file"), ("colour", "in colour"),
     ):  # fmt: skip
         assert cli.main(["compare", str(a), str(tmp_path / other), "--out", str(tmp_path / "out")]) == 2
