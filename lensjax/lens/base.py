@@ -36,7 +36,7 @@ class Axisymmetric(Lens, Protocol):
         ...
 
 
-CENTRE = 1e-8  # px²: within 1e-4 px of a singular centre there is no direction; beyond, slopes stay below 1e4 θ_E
+CENTRE = 1e-8  # px²: within 1e-4 px of a singular centre there is no direction; beyond, derivatives of α stay below 1e4 θ_E
 
 
 def safe_norm(x: Array, y: Array) -> tuple[Array, Array]:
@@ -56,10 +56,10 @@ def direction(x: Array, y: Array) -> tuple[Array, Array]:
 
 @jax.custom_jvp
 def unit(x: Array, y: Array) -> tuple[Array, Array]:
-    """(x, y)/r of points (x, y), any shapes that go together; (1, 0) within 1e-4 px of the origin, where its derivatives are zero.
+    """(x, y)/r of points (x, y), shapes that broadcast; (1, 0) within 1e-4 px of the origin, where its derivatives are zero.
 
-    At the centre of an isothermal lens there is so one of the directions that its pixel holds, and the pixel is as bright as its
-    neighbour to the right; no deflection there would show light of the source's own place, which is none of the pixel's.
+    So the pixel at the centre of an isothermal lens takes one of the directions that it holds, and is as bright as its neighbour to the
+    right. Without a deflection it would show light of the point right behind the lens, which none of the pixel shows.
     """
     square = x * x + y * y
     inverse = jax.lax.rsqrt(jnp.maximum(square, CENTRE))
@@ -127,16 +127,16 @@ def fixed_point_image(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
         return count + 1, at, mapped(at)
 
     begin = start + jnp.where(jnp.abs(start).max() > 1e-3, 0.0, jnp.array([1e-2, 0.0], start.dtype))
-    _, _, found = jax.lax.while_loop(moving, move, (jnp.int32(0), begin, mapped(begin)))
+    _, _, image = jax.lax.while_loop(moving, move, (jnp.int32(0), begin, mapped(begin)))
 
     def newton(at: Array, lens: Lens, eta: Array) -> Array:
         xx, xy, yy = jax.lax.stop_gradient(hessian(still, at[0], at[1]))
-        missed = at - jnp.stack(lens.deflection(at[0], at[1])) - eta
+        residual = at - jnp.stack(lens.deflection(at[0], at[1])) - eta
         determinant = (1.0 - xx) * (1.0 - yy) - xy * xy
         usable = jnp.abs(determinant) > 1e-4
         over = jnp.where(usable, 1.0 / jnp.where(usable, determinant, 1.0), 0.0)
-        return at - over * jnp.stack([(1.0 - yy) * missed[0] + xy * missed[1], xy * missed[0] + (1.0 - xx) * missed[1]])
+        return at - over * jnp.stack([(1.0 - yy) * residual[0] + xy * residual[1], xy * residual[0] + (1.0 - xx) * residual[1]])
 
-    found = newton(jax.lax.stop_gradient(found), still, start)
-    found = newton(jax.lax.stop_gradient(found), lens, eta)
-    return found[0], found[1]
+    image = newton(jax.lax.stop_gradient(image), still, start)
+    image = newton(jax.lax.stop_gradient(image), lens, eta)
+    return image[0], image[1]

@@ -67,7 +67,7 @@ class Cluster:
 
 
 def cluster(members: Sequence[tuple[Lens, Array | float, Array | float]]) -> Cluster:
-    """The sum of the lenses, each given with its place (x, y) [px].
+    """The sum of the lenses, each with its place (x, y) [px].
 
     Raises:
         ValueError: no members.
@@ -86,8 +86,10 @@ def cluster(members: Sequence[tuple[Lens, Array | float, Array | float]]) -> Clu
 
 
 def padded(lens: Cluster, *, least: int = 8) -> Cluster:
-    """The same sum with all SISs as SIEs, and with SIEs and point masses without mass, so many that there is a power of two of each
-    kind, and `least` or more: compiled programs are then shared by clusters of any of these, whatever the number of members."""
+    """The same sum with all SISs as SIEs, filled up with SIEs and point masses without mass.
+
+    Each kind has a power of two of members, `least` or more, so that clusters with other numbers of members share compiled programs.
+    """
     ellipsoids, points, others = np.zeros((0, 5)), np.zeros((0, 3)), []
     for group in lens.groups:
         member, place = group.lens, (np.asarray(group.x), np.asarray(group.y))
@@ -116,7 +118,7 @@ def total(
     part: Callable[[Lens, Array, Array], tuple[Array, ...]],
     join: Callable[[Array, Array], Array] = jnp.add,
 ) -> tuple[Array, ...]:
-    """Sum (or what else `join` makes of two) over the members of `part`(member, x − its x, y − its y): one or more arrays."""
+    """Sum (or the fold by `join`) over the members of `part`(member, x − its x, y − its y): one or more arrays."""
     sums: tuple[Array, ...] | None = None
     for group in lens.groups:
 
@@ -128,8 +130,8 @@ def total(
             parts = [tuple(array[i] for array in stacked) for i in range(len(group))]
         else:
             parts = [one(jax.tree.map(lambda leaf, i=i: leaf[i], group)) for i in range(min(len(group), _UNROLLED))]
-        for found in parts:
-            sums = found if sums is None else jax.tree.map(join, sums, found)
+        for values in parts:
+            sums = values if sums is None else jax.tree.map(join, sums, values)
         if len(group) > len(parts):
             rest = jax.tree.map(lambda leaf: leaf[_UNROLLED:], group)
             sums, _ = jax.lax.scan(lambda carry, m: (jax.tree.map(join, carry, one(m)), None), sums, rest)

@@ -34,16 +34,16 @@ def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.nd
     with jax.enable_x64(True):
         lens = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), lens)
         value = np.asarray(_determinant(lens, jnp.asarray(along)[None, :], jnp.asarray(along)[:, None]))
-        # Near singular centres det A runs away; only where it changes sign matters.
+        # Near singular centres det A diverges; only its changes of sign matter.
         lines: Any = contourpy.contour_generator(along, along, np.clip(value, -10.0, 10.0)).lines(0.0)
-        found = []
+        curves = []
         for line in lines:
             if len(line) < 8:
                 continue
             nearer = _in_blocks(_brought_on, lens, line)
             step = np.hypot(*(nearer - line).T)
-            found.append(np.where((step < 4.0 * half / points)[:, None], nearer, line))
-    return found
+            curves.append(np.where((step < 4.0 * half / points)[:, None], nearer, line))
+    return curves
 
 
 def critical_ellipse(lens: SIS | SIE | PointMass, *, points: int = 360) -> np.ndarray:
@@ -81,7 +81,7 @@ def all_critical_curves(lens: Lens) -> list[np.ndarray]:
 
 
 def _in_blocks(function: Callable[[Lens, Array], Array], lens: Lens, points: np.ndarray) -> np.ndarray:
-    """`function` of the points (k, 2), so many at a time that it is compiled once for lines of all lengths."""
+    """`function` of the points (k, 2), in blocks of one size, so that it is compiled once for lines of all lengths."""
     padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % _BLOCK, axis=0)])
     blocks = np.split(padded, len(padded) // _BLOCK)
     return np.concatenate([np.asarray(function(lens, jnp.asarray(block))) for block in blocks])[: len(points)]
@@ -96,8 +96,8 @@ def _determinant(lens: Lens, x: Array, y: Array) -> Array:
 def _brought_on(lens: Lens, points: Array) -> Array:
     def one(point: Array) -> Array:
         for _ in range(2):
-            value, slope = jax.value_and_grad(lambda p: inverse_magnification(lens, p[0], p[1]))(point)
-            point = point - value * slope / jnp.maximum((slope * slope).sum(), 1e-20)
+            value, gradient = jax.value_and_grad(lambda p: inverse_magnification(lens, p[0], p[1]))(point)
+            point = point - value * gradient / jnp.maximum((gradient * gradient).sum(), 1e-20)
         return point
 
     return jax.vmap(one)(points)

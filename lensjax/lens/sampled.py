@@ -1,4 +1,4 @@
-"""A lens given by numbers: its potential on a square grid, between them a spline of fifth degree.
+"""A lens whose potential is sampled on a square grid, with a spline of fifth degree between the samples.
 
 The spline passes through every sample and has four continuous derivatives, so that convergence and shear, of second order,
 are smooth. It is linear in the samples: images are differentiable in the grid.
@@ -14,8 +14,6 @@ from jax import Array
 
 from lensjax._internal.tree import register
 from lensjax.lens.base import fixed_point_image
-
-DEGREE = 5
 
 # Row i: the coefficients of s^i in the six cardinal B-splines of degree 5 that reach a cell, s = 0…1 across it.
 _BASIS = (
@@ -114,14 +112,14 @@ def sampled(psi: Array, *, side: float | None = None) -> Sampled:
 
     Args:
         psi: ψ [px²] at the pixels of an n×n image (row 0 is the top): the point (j − n/2, n/2 − i), times side/n.
-        side: the side of the field [px]; n where it is not given.
+        side: the side of the field [px]; by default n.
 
     Raises:
         ValueError: not a square grid of 8 × 8 or more.
     """
     psi = jnp.asarray(psi)
     if psi.ndim != 2 or psi.shape[0] != psi.shape[1] or psi.shape[0] < 8:
-        raise ValueError(f"a potential is sampled on a square grid of 8 × 8 or more; this one has shape {psi.shape}")
+        raise ValueError(f"the potential has shape {psi.shape}; expected a square grid of 8 × 8 or more")
     n = psi.shape[0]
     to = jnp.asarray(_from_samples(n), psi.dtype)
     coefficients = jnp.einsum("ai,ij,bj->ab", to, psi, to, precision="highest")

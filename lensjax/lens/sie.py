@@ -1,6 +1,6 @@
 """Singular isothermal ellipsoid (Kormann, Schneider & Bartelmann 1994), in CosmoSim's convention.
 
-With (u, v) the position in axes turned by `orientation`, r² = u² + v², ω² = u² + f² v² and f' = √(1 − f²):
+With (u, v) the position in axes rotated by `orientation`, r² = u² + v², ω² = u² + f² v² and f' = √(1 − f²):
 
     α_u = θ_E (√f/f') atanh(f' u/ω),   α_v = θ_E (√f/f') atan(f' v/ω),   ψ = u α_u + v α_v,   κ = θ_E √f/(2 ω)
 
@@ -54,8 +54,8 @@ def _atan_polynomial(degree: int) -> list[float]:
     return coefficients
 
 
-def turned(x: Array, y: Array, orientation: Array) -> tuple[Array, Array]:
-    """(x, y) in axes turned counter-clockwise by `orientation` [rad]."""
+def rotated(x: Array, y: Array, orientation: Array) -> tuple[Array, Array]:
+    """(x, y) in axes rotated counter-clockwise by `orientation` [rad]."""
     cosine, sine = jnp.cos(orientation), jnp.sin(orientation)
     return cosine * x + sine * y, cosine * y - sine * x
 
@@ -79,7 +79,7 @@ def _profile(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
 
 @_profile.defjvp
 def _profile_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Slopes in u and v are those of 2κ ν⊥ν⊥ᵀ/r², the Hessian of any potential that is homogeneous of degree 1."""
+    """The derivatives by u and v are those of 2κ ν⊥ν⊥ᵀ/r², the Hessian of any potential that is homogeneous of degree 1."""
     (u, v, f), (du, dv, df) = primals, tangents
     square = u * u + v * v
     away = square > CENTRE
@@ -88,16 +88,16 @@ def _profile_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tup
 
     # Complex, hence one result; and fenced, or XLA on a CPU runs all this again for every sum over pixels in a gradient.
     value = fenced(lambda *at: jax.lax.complex(*_both(*at)), u, v, f)
-    slope = fenced(lambda *at: jax.lax.complex(*jax.jvp(lambda f: _both(at[0], at[1], f), (at[2],), (jnp.ones_like(f),))[1]), u, v, f)
-    return (value.real, value.imag), (v * across + slope.real * df, slope.imag * df - u * across)
+    by_f = fenced(lambda *at: jax.lax.complex(*jax.jvp(lambda f: _both(at[0], at[1], f), (at[2],), (jnp.ones_like(f),))[1]), u, v, f)
+    return (value.real, value.imag), (v * across + by_f.real * df, by_f.imag * df - u * across)
 
 
 def deflection(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> tuple[Array, Array]:
     """α [px]; at the centre, where it has no direction, that of the points to the right."""
     x = jnp.where(x * x + y * y > CENTRE, x, 2.0 * CENTRE**0.5)
-    along, across = _profile(*turned(x, y, orientation), f)
+    along, across = _profile(*rotated(x, y, orientation), f)
     strength = theta_e * jnp.sqrt(f)
-    return turned(strength * along, strength * across, -orientation)
+    return rotated(strength * along, strength * across, -orientation)
 
 
 def potential(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> Array:
@@ -108,7 +108,7 @@ def potential(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) 
 
 def convergence(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> Array:
     """κ = θ_E √f/(2 ω); zero is returned at the centre, where it diverges."""
-    u, v = turned(x, y, orientation)
+    u, v = rotated(x, y, orientation)
     return 0.5 * theta_e * jnp.sqrt(f) * safe_norm(u, f * v)[1]
 
 

@@ -21,7 +21,7 @@ from jax.experimental.jet import jet
 
 from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Sampled, Shear, Sheet
 from lensjax.lens.cluster import total
-from lensjax.lens.sie import turned
+from lensjax.lens.sie import rotated
 
 
 def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: int) -> Array:
@@ -34,8 +34,8 @@ def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: i
     if isinstance(lens, SIS):
         return _of_isothermal(x, y, nx, ny, lens.theta_e, jnp.ones_like(lens.theta_e), lens.potential, lens.deflection, order)
     if isinstance(lens, SIE):
-        u, v = turned(x, y, lens.orientation)
-        nu, nv = turned(nx, ny, lens.orientation)
+        u, v = rotated(x, y, lens.orientation)
+        nu, nv = rotated(nx, ny, lens.orientation)
         level = SIE(lens.theta_e, lens.f, jnp.zeros_like(lens.orientation))
         return _of_isothermal(u, v, nu, nv, lens.theta_e, lens.f, level.potential, level.deflection, order)
     if isinstance(lens, Shear | Sheet):

@@ -13,7 +13,7 @@ from jax import Array
 
 from lensjax.lens import SIE, Cluster, Lens, Shear, Sheet
 from lensjax.lens.cluster import total
-from lensjax.lens.sie import turned
+from lensjax.lens.sie import rotated
 
 
 def circle(dx: Array, dy: Array, xi_x: Array, xi_y: Array) -> Array:
@@ -34,8 +34,8 @@ def inside(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens) -> Array:
     if isinstance(lens, Shear | Sheet):
         return jnp.full_like(dx + dy, jnp.inf)
     if isinstance(lens, SIE):
-        u, v = turned(xi_x, xi_y, lens.orientation)
-        du, dv = turned(dx, dy, lens.orientation)
+        u, v = rotated(xi_x, xi_y, lens.orientation)
+        du, dv = rotated(dx, dy, lens.orientation)
         ellipse = circle(du, lens.f * dv, u, lens.f * v)
         return jnp.minimum(circle(dx, dy, xi_x, xi_y), ellipse)
     if isinstance(lens, Cluster):
@@ -52,7 +52,7 @@ def rim(cos: Array, sin: Array, xi_x: Array, xi_y: Array, lens: Lens) -> Array:
         return total(lens, xi_x, xi_y, lambda member, x, y: (rim(cos, sin, x, y, member),), join=jnp.minimum)[0]
     distance = jnp.full_like(cos + sin, jnp.hypot(xi_x, xi_y))
     if isinstance(lens, SIE):
-        u, v = turned(xi_x, xi_y, lens.orientation)
-        along, across = turned(cos, sin, lens.orientation)
+        u, v = rotated(xi_x, xi_y, lens.orientation)
+        along, across = rotated(cos, sin, lens.orientation)
         distance = jnp.minimum(distance, jnp.hypot(u, lens.f * v) / jnp.hypot(along, lens.f * across))
     return distance

@@ -26,7 +26,7 @@ from jax import Array
 from lensjax._internal.fence import fenced
 from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Shear, Sheet
 from lensjax.lens.cluster import total
-from lensjax.lens.sie import turned
+from lensjax.lens.sie import rotated
 from lensjax.roulette.expansion import Expansion, expansion, expansion_change
 
 _Pair = tuple[Array, Array]
@@ -148,8 +148,8 @@ def _from_series(series: Callable[[Array, Array, int], tuple[Array, Array]], str
 
 def _of_sie(lens: SIE, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:
     """Along the ray ξ + tδ the Hessian is 2κ ν⊥ν⊥ᵀ/|ν|², and ξ⊥·δ does not change: dα/dt = θ_E √f (ξ⊥·δ) ν⊥/(ω |ν|²)."""
-    u, v = turned(xi_x, xi_y, lens.orientation)
-    du, dv = turned(dx, dy, lens.orientation)
+    u, v = rotated(xi_x, xi_y, lens.orientation)
+    du, dv = rotated(dx, dy, lens.orientation)
     f2 = lens.f * lens.f
     omega2, square = u * u + f2 * v * v, u * u + v * v
     first, second = elliptical_sums(
@@ -160,7 +160,7 @@ def _of_sie(lens: SIE, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: in
         terms,
     )
     scale = lens.theta_e * jnp.sqrt(lens.f) * (u * dv - v * du) / (jnp.sqrt(omega2) * square)
-    return turned(-scale * (v * first + dv * second), scale * (u * first + du * second), -lens.orientation)
+    return rotated(-scale * (v * first + dv * second), scale * (u * first + du * second), -lens.orientation)
 
 
 def _of_linear(lens: Lens, dx: Array, dy: Array, xi_x: Array, xi_y: Array, terms: int) -> tuple[Array, Array]:

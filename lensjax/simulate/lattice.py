@@ -1,10 +1,11 @@
 """CosmoSim 3.3's own pixels, for those who must compare with images that it made.
 
-It draws the source on a lattice of whole pixels, rounded to whole grey levels, turns that picture (bilinear, weights of 1/32 px),
-and gives every image pixel the lattice point to the lower right of where its light comes from (`floor`). Images are so half a pixel
-off in the source plane, at (x + ½, y − ½), and rough by about a grey level; its Sérsic profiles have their axes exchanged. The middle is
-found in the rounded image, which is moved there (bilinear again, by OpenCV 5 without steps) and cropped. The reference point of an SIE or
-a cluster is where a search ends once its step is below 0.02 px. Take float64: at float32 some pixels fall on the lattice's other side.
+CosmoSim draws the source on a lattice of whole pixels, rounded to whole grey levels, and rotates that raster (bilinear, weights of
+1/32 px). Every image pixel gets the lattice point to the lower right of where its light comes from (`floor`). So images are half a pixel
+off in the source plane, at (x + ½, y − ½), and rough by about a grey level. The axes of its Sérsic profiles are exchanged. The centre of
+light is that of the rounded image, which is moved by it (bilinear again, by OpenCV 5 without steps) and cropped. The search for the
+reference point of an SIE or a cluster ends once its step is below 0.02 px. Take float64: at float32 some pixels read the next lattice
+point.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS, Cluster, Lens, PointMass
 from lensjax.lens.base import safe_norm
 from lensjax.lens.cluster import total
-from lensjax.lens.sie import turned
+from lensjax.lens.sie import rotated
 from lensjax.simulate import Camera, System
 from lensjax.source import Constellation, Source, Triangle
 
@@ -50,11 +51,11 @@ class GaussianProfile:
     theta: Array
 
     def level(self, x: Array, y: Array) -> Array:
-        """Grey levels before the picture is turned, not rounded."""
+        """Grey levels before rotation, not rounded."""
         return GREY_LEVELS * jnp.exp(-0.5 * ((x / self.sigma) ** 2 + (y / self.sigma2) ** 2))
 
     def light(self, x: Array, y: Array) -> Array:
-        return self.level(*turned(x, y, self.theta)) / GREY_LEVELS
+        return self.level(*rotated(x, y, self.theta)) / GREY_LEVELS
 
     def extent(self, cos: Array, sin: Array) -> Array:
         return 5.0 * jnp.maximum(self.sigma, self.sigma2)
@@ -79,7 +80,7 @@ class SersicProfile:
     luminosity: Array
 
     def level(self, x: Array, y: Array) -> Array:
-        """Grey levels before the picture is turned, not rounded."""
+        """Grey levels before rotation, not rounded."""
         rho = jnp.sqrt((x / self.sigma2) ** 2 + (y / self.sigma) ** 2)
         b = 1.992 * self.n - 0.3271
         power = 2.0 * self.n * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * self.n)
@@ -87,29 +88,29 @@ class SersicProfile:
         return peak * jnp.exp(-b * (rho ** (1.0 / self.n) - 1.0))
 
     def light(self, x: Array, y: Array) -> Array:
-        return self.level(*turned(x, y, self.theta)) / GREY_LEVELS
+        return self.level(*rotated(x, y, self.theta)) / GREY_LEVELS
 
     def extent(self, cos: Array, sin: Array) -> Array:
         return 5.0 ** jnp.maximum(self.n, 1.0) * jnp.maximum(self.sigma, self.sigma2)
 
 
 def image(system: System, camera: Camera) -> tuple[Array, Array]:
-    """(n, n[, 3]) whole grey levels, and (2,) where its middle lies, seen from the lens [px].
+    """(n, n[, 3]) whole grey levels, and (2,) the point at the image's centre, relative to the lens [px].
 
     Args:
         system: lens and source; a Gaussian or Sérsic source as `GaussianProfile` or `SersicProfile`.
-        camera: how it is seen.
+        camera: how the system becomes an image.
     """
     x, y = pixel_points(camera.canvas, camera.canvas, dtype=jnp.result_type(system.x))
     raster = _raster(system.source, x, y)
-    seen = _looked_up(system, raster, x, y, camera)
-    grey = seen if seen.ndim == 2 else jnp.round(seen @ jnp.asarray(_LUMA, seen.dtype))
+    pixels = _looked_up(system, raster, x, y, camera)
+    grey = pixels if pixels.ndim == 2 else jnp.round(pixels @ jnp.asarray(_LUMA, pixels.dtype))
     centre = jnp.zeros(2, x.dtype)
     if camera.centred:
         centre = jnp.stack(centroid(grey, x, y))
-        seen = _moved(seen, centre)
+        pixels = _moved(pixels, centre)
     cut = (camera.canvas - camera.size) // 2
-    return seen[cut : cut + camera.size, cut : cut + camera.size], centre
+    return pixels[cut : cut + camera.size, cut : cut + camera.size], centre
 
 
 def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera) -> Array:
@@ -154,7 +155,7 @@ def _reference(lens: Lens, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _off_centres(lens: Lens, x: Array, y: Array) -> Array:
-    """Where something is seen: not at the very centre of a lens, or of a cluster's member."""
+    """Where pixels show light: not at the very centre of a lens, or of a cluster's member."""
     if isinstance(lens, Cluster):
         nearest = total(lens, x, y, lambda _, dx, dy: (safe_norm(dx, dy)[0],), join=jnp.minimum)[0]
     else:
@@ -175,8 +176,8 @@ def _raster(source: Source, x: Array, y: Array) -> Array:
         level = quantise(source.level(*jnp.broadcast_arrays(x, y)))
     else:
         return quantise(GREY_LEVELS * source.light(x, y))
-    rotated: Array = jax.lax.cond(source.theta != 0.0, _turned, lambda level, theta: level, level, source.theta)
-    return rotated
+    result: Array = jax.lax.cond(source.theta != 0.0, _rotated, lambda level, theta: level, level, source.theta)
+    return result
 
 
 def _triangle(n: int, sigma: Array) -> Array:
@@ -194,14 +195,14 @@ def _triangle(n: int, sigma: Array) -> Array:
     return level
 
 
-def _turned(level: Array, theta: Array) -> Array:
-    """The picture turned counter-clockwise about (n/2, n/2), in OpenCV 4's fixed-point numbers."""
+def _rotated(level: Array, theta: Array) -> Array:
+    """The raster rotated counter-clockwise about (n/2, n/2), in OpenCV 4's fixed-point numbers."""
     n = level.shape[0]
     row, column = jnp.meshgrid(jnp.arange(n, dtype=theta.dtype), jnp.arange(n, dtype=theta.dtype), indexing="ij")
-    cosine, sine, middle = jnp.cos(theta), jnp.sin(theta), n / 2
+    cosine, sine, centre = jnp.cos(theta), jnp.sin(theta), n / 2
 
     def place(by_column: Array, by_row: Array) -> Array:
-        begin = by_row * row + middle * (1.0 - by_column - by_row)
+        begin = by_row * row + centre * (1.0 - by_column - by_row)
         fixed = jnp.round(_FIXED * begin) + jnp.round(_FIXED * by_column * column)
         return jnp.floor((fixed + 0.5 * _FIXED / _STEPS) * (_STEPS / _FIXED)) / _STEPS
 
@@ -209,7 +210,7 @@ def _turned(level: Array, theta: Array) -> Array:
 
 
 def _moved(level: Array, by: Array) -> Array:
-    """The picture with the point `by` (x, y) [px] in its middle."""
+    """The raster with the point `by` (x, y) [px] at its centre."""
     n = level.shape[0]
     row, column = jnp.meshgrid(jnp.arange(n, dtype=by.dtype) - by[1], jnp.arange(n, dtype=by.dtype) + by[0], indexing="ij")
     return jnp.round(_between(level, row, column))

@@ -50,12 +50,12 @@ class Constellation:
         return sum(parts[1:], parts[0])
 
     def extent(self, cos: Array, sin: Array) -> Array:
-        reach = [jnp.abs(cos * self.x[i] + sin * self.y[i]) + member.extent(cos, sin) for i, member in enumerate(self.members)]
-        return jnp.stack(reach).max()
+        extents = [jnp.abs(cos * self.x[i] + sin * self.y[i]) + member.extent(cos, sin) for i, member in enumerate(self.members)]
+        return jnp.stack(extents).max()
 
 
 def constellation(members: Sequence[tuple[Source, Array | float, Array | float]]) -> Constellation:
-    """The sum of the sources, each given with its place (x, y) [px].
+    """The sum of the sources, each with its place (x, y) [px].
 
     Raises:
         ValueError: no members.

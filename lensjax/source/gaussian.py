@@ -34,9 +34,9 @@ class Gaussian:
 
 def width_of(xx: Array, xy: Array, yy: Array, cos: Array, sin: Array) -> Array:
     """Half the width [px] in the direction (cos, sin) of the ellipse xx x² + 2 xy x y + yy y² = 1; finite for a thread too."""
-    middle = 0.5 * (xx + yy)
-    determinant = jnp.maximum(xx * yy - xy * xy, 1e-7 * middle * middle)
-    return jnp.sqrt(jnp.maximum(yy * cos * cos - 2.0 * xy * cos * sin + xx * sin * sin, 1e-7 * middle) / determinant)
+    mean = 0.5 * (xx + yy)
+    determinant = jnp.maximum(xx * yy - xy * xy, 1e-7 * mean * mean)
+    return jnp.sqrt(jnp.maximum(yy * cos * cos - 2.0 * xy * cos * sin + xx * sin * sin, 1e-7 * mean) / determinant)
 
 
 def spherical(sigma: Array) -> Gaussian:

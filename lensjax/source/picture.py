@@ -23,18 +23,18 @@ class Picture:
     pixel: Array
 
     def light(self, x: Array, y: Array) -> Array:
-        """Surface brightness at (x, y), the picture's middle at the origin; (..., 3) for a coloured one."""
+        """Surface brightness at (x, y), the picture's centre at the origin; (..., 3) for a coloured one."""
         height, width = self.values.shape[:2]
         x, y = jnp.broadcast_arrays(x, y)
         at = [(height - 1) / 2 - y / self.pixel, x / self.pixel + (width - 1) / 2]
 
-        def look(channel: Array) -> Array:
+        def at_points(channel: Array) -> Array:
             value: Array = map_coordinates(channel, at, order=1, mode="constant", cval=0.0)
             return value
 
         if self.values.ndim == 2:
-            return look(self.values)
-        return jnp.stack([look(self.values[..., k]) for k in range(3)], axis=-1)
+            return at_points(self.values)
+        return jnp.stack([at_points(self.values[..., k]) for k in range(3)], axis=-1)
 
     def extent(self, cos: Array, sin: Array) -> Array:
         height, width = self.values.shape[:2]

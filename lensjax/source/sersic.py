@@ -17,7 +17,7 @@ from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
 from lensjax.source.gaussian import width_of
 
-_CORE = 1e-12  # ρ² below which the cusp is cut off, so that slopes are finite
+_CORE = 1e-12  # ρ² below which the cusp is cut off, so that derivatives are finite
 
 
 def half_light(n: Array) -> Array:
@@ -28,8 +28,8 @@ def half_light(n: Array) -> Array:
     k = 1.0 / n
     b = 2.0 * n - 1 / 3 + k * (4 / 405 + k * (46 / 25515 + k * (131 / 1148175 - k * (2194697 / 30690717750))))
     for _ in range(2):
-        slope = jnp.exp((2.0 * n - 1.0) * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * n))
-        b = b - (jax.scipy.special.gammainc(2.0 * n, b) - 0.5) / slope
+        derivative = jnp.exp((2.0 * n - 1.0) * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * n))
+        b = b - (jax.scipy.special.gammainc(2.0 * n, b) - 0.5) / derivative
     return b
 
 
@@ -58,7 +58,7 @@ class Sersic:
         return self.peak * jnp.exp(-self.b * (power - 1.0))
 
     def extent(self, cos: Array, sin: Array) -> Array:
-        """Half the width in the direction (cos, sin) of the ellipse at which a thousandth of a grey level is left [px]."""
+        """Half the width in the direction (cos, sin) of the ellipse where a thousandth of a grey level remains [px]."""
         level = jnp.maximum(jnp.log(jnp.maximum(self.peak, 1e-12) * GREY_LEVELS * 1e3) / self.b + 1.0, 0.1)
         return level**self.n * width_of(self.xx, self.xy, self.yy, cos, sin)
 

@@ -1,4 +1,4 @@
-"""A triangle of three coloured lines, to see how a lens turns and mirrors."""
+"""A triangle of three coloured lines, which shows how a lens rotates and mirrors."""
 
 from dataclasses import dataclass
 
@@ -37,8 +37,8 @@ class Triangle:
             ex, ey = cx[k] - cx[i], cy[k] - cy[i]
             dx, dy = x - cx[i], y - cy[i]
             t = jnp.clip((dx * ex + dy * ey) / (ex * ex + ey * ey), 0.0, 1.0)
-            away = jnp.sqrt(jnp.maximum((dx - t * ex) ** 2 + (dy - t * ey) ** 2, 1e-12))
-            lines.append(_LEVEL * jnp.clip(0.5 * WIDTH + 0.5 - away, 0.0, 1.0))
+            distance = jnp.sqrt(jnp.maximum((dx - t * ex) ** 2 + (dy - t * ey) ** 2, 1e-12))
+            lines.append(_LEVEL * jnp.clip(0.5 * WIDTH + 0.5 - distance, 0.0, 1.0))
         return jnp.stack(lines, axis=-1)
 
     def extent(self, cos: Array, sin: Array) -> Array:
