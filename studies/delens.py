@@ -127,7 +127,7 @@ def study(lens: str, source: str, noise: float, size: int, seed: int) -> Case:
     sharp = jnp.clip(simulate.image(system, camera), 0.0, 255.0)
     normal = np.random.default_rng(seed).normal(size=sharp.shape)
     image = np.asarray(quantise(sharp)) if noise == 0 else np.asarray(sharp) + noise * normal
-    where = {"shift": np.zeros(2), "camera": camera}
+    where = {"centre": np.zeros(2), "camera": camera}
     field = field_of_light(np.asarray(sharp), system, **where)
     coarse, fine = Grid(field, field), Grid(2 * field, field)
     sampled, sampling = timed(lambda: sample(image, system, grid=coarse, **where))

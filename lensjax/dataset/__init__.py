@@ -1,1 +1,1 @@
-"""Folders of images made from scenes."""
+"""Folders of images rendered from scenes, and estimates of image files in bulk."""

@@ -1,4 +1,4 @@
-"""Tables of roulette amplitudes made from scenes, and images made from such tables."""
+"""Tables of the roulette amplitudes of scenes, and images rendered from such tables."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -41,7 +41,7 @@ def write(
 
     Args:
         scenes: N scenes; the table reaches to the highest of their `nterms`.
-        centres: (N, 2) where the middle of each image lies, as `write.write` returns.
+        centres: (N, 2) the point at each image's centre, as `write.write` returns.
         path: where; the file is there whole or not at all.
         ml: without the columns that CosmoSim's `--mldata` leaves out.
         journal: the file that keeps rows until all are there; by default beside `path`.
@@ -82,7 +82,7 @@ def _record(scene: Scene, centre: np.ndarray, entry: object) -> Amplitudes:
 
 
 def scenes_of(records: Sequence[Amplitudes], *, size: int, mask: bool, terms: int | None = None, picture: str = "") -> tuple[Scene, ...]:
-    """Scenes whose lens is known by its amplitudes alone, in the middle what was in the middle.
+    """Scenes whose lens is known by its amplitudes alone, with the same point at the image's centre.
 
     Args:
         records: rows of a table of amplitudes.
@@ -107,15 +107,15 @@ def scenes_of(records: Sequence[Amplitudes], *, size: int, mask: bool, terms: in
 
 
 def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Collection[int] | None = None) -> Iterator[Rendered]:
-    """Images made from amplitudes.
+    """Images rendered from amplitudes.
 
     Args:
         records: rows of a table of amplitudes.
         scenes: theirs, see `scenes_of`.
-        only: numbers of the rows that are needed; all by default.
+        only: indices of the rows to render; all by default.
 
     Raises:
-        BadInput: an image that has pixels that are not finite.
+        BadInput: an image with pixels that are not finite.
     """
     for i, (record, scene) in enumerate(zip(records, scenes, strict=True)):
         if only is not None and i not in only:
@@ -128,20 +128,20 @@ def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Co
         zero = jnp.zeros(())
         system = System(lens, systems.source_of(scene), zero, zero)
         camera = replace(systems.camera_of(scene), centred=True)
-        middle = -np.array(record.lens)
-        image = np.asarray(_draw(system, jnp.asarray(middle), camera))
+        centre = -np.array(record.lens)
+        image = np.asarray(_image(system, jnp.asarray(centre), camera))
         if not np.isfinite(image).all():
             raise BadInput("its image has pixels that are not finite", path=record.filename, hint="--nterms takes fewer amplitudes")
-        yield Rendered(i, image, middle)
+        yield Rendered(i, image, centre)
 
 
 def identity(records: Sequence[Amplitudes]) -> str:
-    """A fingerprint of what the images depend on besides their scenes."""
+    """A fingerprint of the records, on which images depend besides their scenes."""
     return fingerprint((record.lens, record.xi, record.offset, record.alpha.tolist(), record.beta.tolist()) for record in records)
 
 
 def pictured(light: Light, picture: str) -> Light:
-    """A source that is a picture with its file, and with the size of other sources where it has none."""
+    """A source that is a picture gets its file, and the size of other sources where it has none; other sources stay."""
     if light.kind != "Image":
         return light
     return replace(light, picture=light.picture or picture, sigma=light.sigma or _PICTURE_SIGMA)
@@ -159,5 +159,5 @@ def scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> float
 
 
 @partial(jax.jit, static_argnames="camera")
-def _draw(system: System, middle: jax.Array, camera: Camera) -> jax.Array:
-    return simulate.image_about(system, camera, middle)
+def _image(system: System, centre: jax.Array, camera: Camera) -> jax.Array:
+    return simulate.image_about(system, camera, centre)

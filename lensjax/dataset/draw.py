@@ -31,7 +31,7 @@ from lensjax.formats.scene import Light, Mass, Origin, Scene
 from lensjax.problems import Problem
 from lensjax.simulate import METHODS
 
-_MANY = 10_000  # rows that take long
+_MANY = 10_000  # rows that take long to check
 _KEYS = {"problem": str, "n": int, "seed": int, "method": str}  # of a small TOML file
 _PLACES = ("x", "y", "R", "phi")
 _OF_SOURCE = ("source", "lightprofile", "sigma", "sigma2", "theta", "luminosity", "n_sersic")
@@ -40,16 +40,16 @@ _OF_AMPLITUDES = ("imagesize", "cropsize", "mask", "nterms", *_OF_SOURCE)
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be drawn.
+    """What to simulate.
 
     Attributes:
         csv, toml, roulette: a table of systems, a TOML file, a table of amplitudes.
-        problem, n, seed, method, size: name of a problem, number of images, seed of the draw, how light is traced, pixels on a side.
+        problem, n, seed, method, size: name of a problem, number of images, seed, trace of the light, pixels on a side.
         settings: values from the command line, by the names of CosmoSim's columns.
         picture: the file of sources that are pictures.
-        skip_bad: whether rows that cannot be used are left out.
+        skip_bad: whether to skip rows that cannot be used.
         quantise: whether images will be 8-bit PNG; otherwise float TIFF.
-        as_cosmosim: whether a problem's systems are seen as CosmoSim sees them, and written in its columns.
+        as_cosmosim: whether a problem's systems are rendered as by CosmoSim, and written in its columns.
     """
 
     csv: Path | None = None
@@ -69,14 +69,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a request asks for.
+    """What a request means: the scenes, and how to write their table.
 
     Attributes:
         scenes: the images.
-        warnings: what was passed over, or read as something else.
-        write_table: (path, scenes) → the table of the images; None where there is none to write.
-        records: the amplitudes that the images are made from, one a scene; empty where their lenses are known.
-        of_problem: whether they are systems of a problem, seen by its camera.
+        warnings: what is not used, or read as something else.
+        write_table: (path, scenes) → writes the table of the images; None without a table.
+        records: the amplitudes that the images are rendered from, one a scene; empty where their lenses are known.
+        of_problem: whether they are systems of a problem, with its camera.
     """
 
     scenes: tuple[Scene, ...]
@@ -114,7 +114,7 @@ def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None
 
 
 def sample(problem: Problem, seed: int, n: int) -> np.ndarray:
-    """n draws from a problem's prior, (n, P), with no more figures than tables state."""
+    """n draws from a problem's prior, (n, P), rounded to the decimals that tables keep."""
     return np.round(np.asarray(problem.sample(jax.random.key(seed), n), np.float64), 6)
 
 
@@ -129,20 +129,20 @@ def problem_scenes(
     origins: Sequence[Origin | None] | None = None,
     as_cosmosim: bool = False,
 ) -> tuple[Scene, ...]:
-    """A problem's systems as scenes, seen by its camera.
+    """A problem's systems as scenes, with its camera.
 
     Args:
         problem: the problem.
         values: parameters (N, P).
         filenames: names of the images.
-        terms, methods: order of the series, and how the lens equation is solved, of each row.
+        terms, methods: order of the series and trace of each row.
         size: pixels on a side; by default one for each pixel of the field.
         origins: the rows that they come from.
-        as_cosmosim: whether they are seen as CosmoSim sees such systems: masked by a circle, centred over the pixels of the canvas.
+        as_cosmosim: whether they are rendered as by CosmoSim: masked by a circle, centred over the pixels of the canvas.
     """
     camera = problem.camera
     kind = problems.lens_kind(problem.name)
-    radii = np.asarray(problem.theta_e(cast(Array, values)))  # of NumPy's numbers: in float64
+    radii = np.asarray(problem.theta_e(cast(Array, values)))  # NumPy's numbers stay float64
     scenes = []
     for i, row in enumerate(values):
         p = dict(zip(problem.names, map(float, row), strict=True))
@@ -175,7 +175,7 @@ def problem_scenes(
 
 
 def _is_of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str, Any] | None) -> bool:
-    """Whether the request is for systems of a problem, rather than for CosmoSim's."""
+    """Whether the request is for systems of a problem; otherwise for CosmoSim's."""
     if request.problem is not None:
         return True
     if loaded is not None:
@@ -328,7 +328,7 @@ def _whole(name: str, text: str, low: int, high: int) -> int:
 
 
 def _replaced(flags: Mapping[str, str]) -> set[str]:
-    """Settings of a TOML file that words of the command line replace: their own, all of a place, and a cluster where they name a lens."""
+    """Settings of a TOML file that flags replace: the same ones, all of a place, and a cluster where they name a lens."""
     replaced = set(flags)
     if replaced & {*_PLACES}:
         replaced |= {"R", "phi"} if "y" in replaced or "phi" not in replaced else {*_PLACES}
@@ -350,7 +350,7 @@ def _varies(description: toml.Description) -> bool:
 
 
 def _named(scenes: Sequence[Scene], suffix: str) -> tuple[Scene, ...]:
-    """The scenes with the suffix of what is written; refuses two images in one place, and an image where another needs a folder."""
+    """The scenes with the suffix of the written files; refuses two images at one path, and an image at the path of another's folder."""
     taken: dict[str, Scene] = {}
     for scene in scenes:
         stem, own = os.path.splitext(scene.filename)

@@ -1,4 +1,4 @@
-"""Estimates of image files as a table: rows as they come, resumed after an interruption, and one bad image is one row."""
+"""Estimates of image files as a table, row by row. An interrupted run resumes, and a bad image is a row with its reason."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +29,8 @@ class ImageFiles:
 
     Attributes:
         filenames: their names in the table of results.
-        paths: where they are.
-        truth: (N, P) true parameters in file units; None where they are not known.
+        paths: the files.
+        truth: (N, P) true parameters in file units; None where they are unknown.
     """
 
     filenames: tuple[str, ...]
@@ -44,7 +44,7 @@ class Estimated:
 
     Attributes:
         filename: its name in the table.
-        estimate: what is known of it.
+        estimate: its estimate.
         image: (n, n) grey levels, of the first images alone; None where it could not be read.
     """
 
@@ -74,10 +74,10 @@ def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
 
 
 def of_paths(paths: Sequence[Path]) -> ImageFiles:
-    """Images by their paths, called by their names where these differ, else by their paths.
+    """Images by their paths; the table has their names where these differ, otherwise their paths.
 
     Raises:
-        BadInput: one that is named twice.
+        BadInput: a path is named twice.
     """
     twice = next((path for k, path in enumerate(paths) if path in paths[:k]), None)
     if twice is not None:
@@ -90,7 +90,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
     """The network in a folder, or by default the one that ships for a problem.
 
     Raises:
-        BadInput: none ships for the problem, or the folder's cannot be used.
+        BadInput: no network ships for the problem, or that of the folder cannot be used.
     """
     if weights is None and not (estimate.PACKAGED / problem / "weights.safetensors").exists():
         raise BadInput(f"no network ships for problem {problem}", value=problem, hint="give --weights DIR, or --no-network")
@@ -117,7 +117,7 @@ def run(
 ) -> list[Estimated]:
     """Estimates images and writes results.csv, row by row.
 
-    A run that was interrupted resumes where the images and all that matters for them are the same; otherwise it starts anew.
+    An interrupted run resumes where the images and all options are the same; otherwise it starts anew.
 
     Args:
         problem: at native resolution.
@@ -125,7 +125,7 @@ def run(
         out: the table of results.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
         noise: noise of a pixel [grey levels], in place of rounding.
-        keep: the first images, so many, are returned too.
+        keep: how many of the first images to return too.
         on_error: called with the reason where an image cannot be used.
 
     Returns:
@@ -151,7 +151,7 @@ def run(
             yield observation
 
     resumed = path.is_file()
-    source = None if resumed else _with_one_that_can_be_read(observations(0))
+    source = None if resumed else _with_any_readable(observations(0))
     files.make_folder(out.parent)
     with Journal(path, task) as journal, Progress(len(inputs.paths), "image") as progress:
         for _, entry in journal:
@@ -166,7 +166,7 @@ def run(
             _write_rows(out, inputs.filenames, done, problem)
             progress.resume(len(done))
         if source is None:
-            source = observations(len(done)) if done else _with_one_that_can_be_read(observations(0))
+            source = observations(len(done)) if done else _with_any_readable(observations(0))
         outcomes = estimate.solve_each(
             problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
         )  # fmt: skip
@@ -186,7 +186,7 @@ def run(
 
 
 def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """(the network's, the refined) parameters (N, P), NaN where there are none; None where no image has any."""
+    """(the network's, the refined) parameters (N, P), NaN for images without; None where no image has any."""
     missing = np.full(len(problem.names), np.nan)
     networks = [row.estimate.network for row in rows]
     solutions = [row.estimate.solution for row in rows]
@@ -198,21 +198,22 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarr
 def _observation(path: Path, problem: Problem, noise: float | None) -> Observation | BadInput:
     """An image file's observation, or what is wrong with it."""
     try:
-        picture = images.read_grey(path, size=problem.field)
+        loaded = images.read_grey(path, size=problem.field)
     except BadInput as error:
         return error
-    return Observation(picture.values, rounded=picture.rounded and noise is None, variance=None if noise is None else noise**2)
+    return Observation(loaded.values, rounded=loaded.rounded and noise is None, variance=None if noise is None else noise**2)
 
 
-def _with_one_that_can_be_read(observations: Iterator[Observation | BadInput]) -> Iterator[Observation | BadInput]:
-    """The same observations; refuses them where not one could be read."""
-    begin: list[Observation | BadInput] = []
+def _with_any_readable(observations: Iterator[Observation | BadInput]) -> Iterator[Observation | BadInput]:
+    """The same observations; refuses them where no image can be read."""
+    first: list[Observation | BadInput] = []
     for observation in observations:
-        begin.append(observation)
+        first.append(observation)
         if isinstance(observation, Observation):
-            return chain(begin, observations)
-    assert isinstance(begin[0], BadInput)
-    raise begin[0] if len(begin) == 1 else BadInput(f"none of {len(begin)} images can be read; the first: {begin[0]}")
+            return chain(first, observations)
+    error = first[0]
+    assert isinstance(error, BadInput)
+    raise error if len(first) == 1 else BadInput(f"none of {len(first)} images can be read", hint=f"the first: {error}")
 
 
 def _identity(estimator: Estimator | None) -> str:
@@ -226,7 +227,7 @@ def _identity(estimator: Estimator | None) -> str:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of a file: what changes when it does."""
+    """Size and time of a file, which change when the file does."""
     try:
         state = path.stat()
     except OSError:
@@ -247,7 +248,7 @@ def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate
 
 
 def _to_entry(outcome: Estimate) -> dict[str, object]:
-    """An estimate as JSON has it."""
+    """An estimate as a JSON object."""
     solution: dict[str, object] | None = None
     if outcome.solution is not None:
         values = {field.name: getattr(outcome.solution, field.name) for field in fields(Solution)}
@@ -256,7 +257,7 @@ def _to_entry(outcome: Estimate) -> dict[str, object]:
 
 
 def _from_entry(entry: object, problem: Problem) -> Estimate | None:
-    """The estimate of an entry; None where it is none."""
+    """The estimate of an entry; None where the entry is something else."""
     match entry:
         case {"network": network, "solution": solution, "error": error}:
             example = Solution.failed(problem.names, "", coordinates=0)

@@ -1,4 +1,4 @@
-"""What an interrupted run has done, so that the next run of the same task resumes."""
+"""The journal of a run: after an interruption, the next run of the same task resumes from it."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ class Journal:
             journal.add(["image.png", 1.0, 2.0])
             journal.finished = True
 
-    The file of another task, and what is no journal, is begun anew. When `finished` is set, the file is removed at the end of the
+    A file of another task, or one that is no journal, is begun anew. When `finished` is set, the file is removed at the end of the
     block; otherwise it stays.
 
     Args:

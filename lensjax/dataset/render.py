@@ -1,6 +1,6 @@
 """Scenes, as files describe them, to images and amplitudes.
 
-Scenes whose systems have the same tree and which are seen alike are rendered together: all that differs between them are numbers.
+Scenes whose systems have the same tree and whose cameras are equal are rendered together: they differ in numbers only.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
@@ -31,9 +31,9 @@ class Rendered:
     """One image.
 
     Attributes:
-        index: which scene.
+        index: index of the scene.
         image: (n, n) or (n, n, 3) grey levels; those of lookup "cosmosim" are whole numbers.
-        centre: (2,) where the middle of the image lies, seen from the lens [px].
+        centre: (2,) the point at the image's centre, relative to the lens [px].
     """
 
     index: int
@@ -46,9 +46,9 @@ class Amplitudes:
     """The roulettes of one image.
 
     Attributes:
-        index: which scene.
-        xi: (2,) the point they are about, seen from the lens [px].
-        offset: (2,) where in the source plane its light comes from, seen from the source's centre [px].
+        index: index of the scene.
+        xi: (2,) the reference point, relative to the lens [px].
+        offset: (2,) where in the source plane its light comes from, relative to the source's centre [px].
         alpha, beta: (terms + 1, terms + 2), entry [m, s].
     """
 
@@ -65,7 +65,7 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[i
     Args:
         scenes: N scenes.
         lookup: one of `systems.LOOKUPS`.
-        only: numbers of the scenes to render; all by default. Their pixels do not depend on it.
+        only: indices of the scenes to render; all by default. Their pixels do not depend on it.
 
     Raises:
         ValueError: another lookup than `systems.LOOKUPS`.
@@ -75,26 +75,26 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[i
         raise ValueError(f"lookup is {lookup!r}; known: {', '.join(systems.LOOKUPS)}")
     structures: dict[Hashable, Hashable] = {}
 
-    def alike(scene: Scene) -> Hashable:
+    def kind_of(scene: Scene) -> Hashable:
         kinds = (scene.lens, *(mass.kind for mass in scene.masses), scene.source, *(light.kind for light in scene.lights))
         if kinds not in structures:
             structures[kinds] = jax.tree.structure(_exact(scene, lookup))
         pictures = tuple(light.picture for light in scene.lights if light.kind == "Image")
         return structures[kinds], pictures, scene.sampled, scene.double, systems.camera_of(scene)
 
-    for members in _groups(scenes, alike):
+    for members in _groups(scenes, kind_of):
         first = scenes[members[0]]
         double = lookup == "cosmosim" or first.sampled or first.double
         remaining = members if only is None else [i for i in members if i in only]
         for chunk in _chunks(remaining):
-            filled = _filled(chunk) if len(members) > 1 else chunk
-            parts = [_apart(_exact(scenes[i], lookup)) for i in filled]
+            padded = _padded(chunk) if len(members) > 1 else chunk
+            parts = [_without_pictures(_exact(scenes[i], lookup)) for i in padded]
             stacked = _stacked([numbers for numbers, _ in parts], np.float64 if double else np.float32)
             with jax.enable_x64(True) if double else nullcontext():
-                result = _draw(stacked, parts[0][1], systems.camera_of(first), lookup, first.imagesize if first.sampled else 0)
-                drawn, centres = (np.asarray(a) for a in result)
+                result = _images(stacked, parts[0][1], systems.camera_of(first), lookup, first.imagesize if first.sampled else 0)
+                images, centres = (np.asarray(a) for a in result)
             for k, i in enumerate(chunk):
-                yield Rendered(i, drawn[k], centres[k])
+                yield Rendered(i, images[k], centres[k])
 
 
 def _exact(scene: Scene, lookup: str) -> System:
@@ -102,11 +102,11 @@ def _exact(scene: Scene, lookup: str) -> System:
     return systems.system_of(replace(scene, sampled=False), lookup=lookup)
 
 
-def _groups(scenes: Sequence[Scene], alike: Callable[[Scene], Hashable]) -> list[list[int]]:
-    """Numbers of the scenes that `alike` makes the same of, in order."""
+def _groups(scenes: Sequence[Scene], kind_of: Callable[[Scene], Hashable]) -> list[list[int]]:
+    """Indices of the scenes in groups with the same value of `kind_of`, in order."""
     groups: dict[Hashable, list[int]] = {}
     for i, scene in enumerate(scenes):
-        groups.setdefault(alike(scene), []).append(i)
+        groups.setdefault(kind_of(scene), []).append(i)
     return list(groups.values())
 
 
@@ -115,8 +115,8 @@ def _chunks(members: list[int]) -> Iterator[list[int]]:
         yield members[begin : begin + SCENES]
 
 
-def _filled(chunk: list[int]) -> list[int]:
-    """As many as a full chunk has, the last over and over: nothing is compiled again for a chunk that is not full."""
+def _padded(chunk: list[int]) -> list[int]:
+    """The chunk, filled up with its last member to the full size, so that a shorter one compiles no further program."""
     return chunk + chunk[-1:] * (SCENES - len(chunk))
 
 
@@ -128,8 +128,8 @@ def _is_picture(part: Any) -> bool:
     return isinstance(part, Picture)
 
 
-def _apart(system: System) -> tuple[System, tuple[np.ndarray, ...]]:
-    """A system without the values of its pictures, and these: scenes share them, and they are not stacked."""
+def _without_pictures(system: System) -> tuple[System, tuple[np.ndarray, ...]]:
+    """A system without the values of its pictures, and these values: scenes share them, so that they are not stacked."""
     pictures = tuple(part.values for part in jax.tree.leaves(system, is_leaf=_is_picture) if _is_picture(part))
     return _with_pictures(system, (None,) * len(pictures)), pictures
 
@@ -144,8 +144,8 @@ def _with_pictures(system: System, pictures: Sequence[Any]) -> System:
 
 
 @partial(jax.jit, static_argnames=("camera", "lookup", "grid"))
-def _draw(system: System, pictures: Sequence[Array], camera: Camera, lookup: str, grid: int) -> tuple[Array, Array]:
-    """Images and their middles of stacked systems; `grid` is the side of the grid that the lens is read from, 0 where it is not."""
+def _images(system: System, pictures: Sequence[Array], camera: Camera, lookup: str, grid: int) -> tuple[Array, Array]:
+    """Images of stacked systems and the points at their centres; `grid` is the side of the grid of a sampled lens, 0 without one."""
 
     def whole(numbers: System) -> System:
         system = _with_pictures(numbers, pictures)
@@ -153,11 +153,11 @@ def _draw(system: System, pictures: Sequence[Array], camera: Camera, lookup: str
 
     def exact(numbers: System) -> tuple[Array, Array]:
         system = whole(numbers)
-        centre = simulate.shift(system, camera)
+        centre = simulate.image_centre(system, camera)
         return simulate.image_about(system, camera, centre), centre
 
     if lookup == "cosmosim":
-        # One at a time: each has a lattice of its own to look in.
+        # One at a time: each has a lattice of its own.
         images, centres = jax.lax.map(lambda numbers: lattice.image(whole(numbers), camera), system)
     else:
         images, centres = jax.vmap(exact)(system)
@@ -169,25 +169,25 @@ def expansions(scenes: Sequence[Scene], centres: np.ndarray, *, only: Collection
 
     Args:
         scenes: N scenes.
-        centres: (N, 2) where the middle of each image lies, seen from the lens [px]: the point that the amplitudes are about where a
-            scene's `xireference` is off.
-        only: numbers of the scenes to expand; all by default.
+        centres: (N, 2) the point at each image's centre, relative to the lens [px]: the reference point of a scene whose
+            `xireference` is off.
+        only: indices of the scenes to expand; all by default.
     """
     structures: dict[Hashable, Hashable] = {}
 
-    def alike(scene: Scene) -> Hashable:
+    def kind_of(scene: Scene) -> Hashable:
         kinds = (scene.lens, *(mass.kind for mass in scene.masses))
         if kinds not in structures:
             structures[kinds] = jax.tree.structure(systems.lens_of(scene))
         return structures[kinds], scene.imagesize if scene.sampled else 0, scene.nterms, scene.xireference
 
-    for members in _groups(scenes, alike):
+    for members in _groups(scenes, kind_of):
         first = scenes[members[0]]
         for chunk in _chunks(members if only is None else [i for i in members if i in only]):
-            filled = _filled(chunk)
-            lens = _stacked([systems.lens_of(scenes[i]) for i in filled], np.float64)
-            places = np.array([(scenes[i].x, scenes[i].y) for i in filled], np.float64)
-            about = None if first.xireference else centres[np.asarray(filled)].astype(np.float64)
+            padded = _padded(chunk)
+            lens = _stacked([systems.lens_of(scenes[i]) for i in padded], np.float64)
+            places = np.array([(scenes[i].x, scenes[i].y) for i in padded], np.float64)
+            about = None if first.xireference else centres[np.asarray(padded)].astype(np.float64)
             with jax.enable_x64(True):
                 result = _expanded(lens, places, about, first.nterms, first.imagesize if first.sampled else 0)
                 parts = [np.asarray(a) for a in result]
@@ -197,12 +197,12 @@ def expansions(scenes: Sequence[Scene], centres: np.ndarray, *, only: Collection
 
 @partial(jax.jit, static_argnames=("terms", "grid"))
 def _expanded(lens: Lens, places: Array, points: Array | None, terms: int, grid: int) -> tuple[Array, ...]:
-    """(ξ, offset, α, β) of stacked lenses about `points` (N, 2), or about the images ξ of the sources' `places` where none are given."""
+    """(ξ, offset, α, β) of stacked lenses about `points` (N, 2), or about the images ξ of the sources' `places` where `points` is None."""
 
-    def one(lens: Lens, place: Array, point: Array | None) -> tuple[Array, ...]:
+    def expanded(lens: Lens, place: Array, point: Array | None) -> tuple[Array, ...]:
         lens = systems.on_grid(lens, grid) if grid else lens
         xi = jnp.stack(lens.primary_image(place[0], place[1])) if point is None else point
         alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=terms)
         return xi, xi - jnp.stack(lens.deflection(xi[0], xi[1])) - place, alpha, beta
 
-    return jax.vmap(one)(lens, places, points)
+    return jax.vmap(expanded)(lens, places, points)

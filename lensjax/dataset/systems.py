@@ -22,18 +22,18 @@ from lensjax.source import Gaussian, Picture, Sersic, Source, Triangle, constell
 from lensjax.source.gaussian import elliptical, spherical
 
 LOOKUPS = ("exact", "cosmosim")
-"""How the source is read: where the lens equation leads, or as CosmoSim 3.3 does (see `simulate.lattice`)."""
+"""How the source is sampled: at the points of the lens equation, or as CosmoSim 3.3 does (see `simulate.lattice`)."""
 
 Tree = TypeVar("Tree")
 
-# A whole constructor is one call of a compiled program.
+# Compiled: a constructor is then one call instead of one for each operation.
 _spherical = jax.jit(spherical)
 _elliptical = jax.jit(elliptical)
 _sersic = jax.jit(sersic)
 
 
 def camera_of(scene: Scene) -> Camera:
-    """How a scene is seen."""
+    """The camera of a scene."""
     field = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
     size = scene.size or field
     series = scene.model == "Roulette"
@@ -50,7 +50,7 @@ def camera_of(scene: Scene) -> Camera:
 
 
 def lens_of(scene: Scene) -> Lens:
-    """The lens of a scene; the exact one where the scene has it sampled."""
+    """The lens of a scene, exact even where the scene has it sampled."""
     with jax.enable_x64(True):
         if scene.lens == "Cluster":
             return _numbers(cluster([(_member(mass), mass.x, mass.y) for mass in scene.masses]))
@@ -63,7 +63,7 @@ def source_of(scene: Scene, pictures: Sequence[Array | np.ndarray] | None = None
     Args:
         scene: the scene.
         pictures: values 0…1 of its sources that are pictures, in their order; by default they are read from their files.
-        lookup: one of `LOOKUPS`; "cosmosim" gives profiles that only `simulate.lattice` draws.
+        lookup: one of `LOOKUPS`; the profiles of "cosmosim" are drawn by `simulate.lattice` only.
 
     Raises:
         BadInput: a picture that cannot be read.
@@ -127,17 +127,17 @@ def _light(light: Light, pictures: list[Array], lookup: str) -> Source:
         values = pictures.pop(0)
         # As wide as four standard deviations of a Gaussian of that size would be.
         return Picture(values, 4.0 * sigma / max(values.shape[:2]))
-    round_one = light.kind in ("Spherical", "SersicSphere")
-    across = sigma if round_one else sigma2
+    circular = light.kind in ("Spherical", "SersicSphere")
+    across = sigma if circular else sigma2
     index, luminosity = _number(light.n_sersic), _number(light.luminosity)
     if light.kind in ("Spherical", "Ellipsoid"):
         if lookup == "cosmosim":
             return lattice.GaussianProfile(sigma, across, theta)
-        gaussian: Gaussian = _spherical(sigma) if round_one else _elliptical(sigma, sigma2, theta)
+        gaussian: Gaussian = _spherical(sigma) if circular else _elliptical(sigma, sigma2, theta)
         return _numbers(gaussian)
     if lookup == "cosmosim":
         return lattice.SersicProfile(sigma, across, theta, index, luminosity)
-    profile: Sersic = _sersic(sigma, across, _number(0.0) if round_one else theta, index, luminosity)
+    profile: Sersic = _sersic(sigma, across, _number(0.0) if circular else theta, index, luminosity)
     return _numbers(profile)
 
 

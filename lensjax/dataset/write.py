@@ -1,6 +1,6 @@
-"""A folder of images made from scenes.
+"""A folder of images rendered from scenes.
 
-A run that was interrupted resumes: a journal in the folder says which images of which task are there.
+An interrupted run resumes: a journal in the folder lists the images of the task that are written.
 """
 
 import os
@@ -26,15 +26,15 @@ from lensjax.image.centre import reference_lines
 JOURNAL = ".lensjax-journal"
 TABLE = "dataset.csv"
 WAITING = 64
-"""Images that may wait for being compressed and written while the next are rendered."""
+"""Images that may wait to be compressed and written while the next are rendered."""
 
 _WRITERS = 2  # threads
 
 Finish = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
-"""(scene's number, image, centre) → image, before it is written."""
+"""(index of the scene, image, centre) → image, before it is written."""
 
 Images = Callable[[Collection[int]], Iterator[Rendered]]
-"""Numbers of the scenes that are needed → their images."""
+"""Indices of the scenes to render → their images."""
 
 
 def write(
@@ -53,19 +53,19 @@ def write(
     """Renders scenes and writes their images.
 
     Args:
-        scenes: N scenes; `filename` says where each goes in `out`.
+        scenes: N scenes; `filename` is the path of each image within `out`.
         out: the folder.
         lookup: "exact" or "cosmosim", see `render`.
         quantise: whether images are 8-bit PNG; otherwise 32-bit float TIFF.
-        images_of: makes the images; by default `render.render` does.
+        images_of: renders the images; by default `render.render`.
         finish: changes each image before it is written.
-        variant: what `images_of` and `finish` do, in words: a run resumes only where the interrupted one did the same.
-        on_image: called with the number of images that are there, whenever there are more.
-        afterwards: called with the centres when all images are there: writes what belongs to them. An interruption in it resumes too.
-        waiting: images that may wait for being written.
+        variant: a name for what `images_of` and `finish` do: a run resumes only where the interrupted one had the same.
+        on_image: called with the number of images written so far, whenever it grows.
+        afterwards: called with the centres when all images are written; writes the tables. A run interrupted there resumes too.
+        waiting: images that may wait to be written.
 
     Returns:
-        (N, 2) where the middle of each image lies, seen from the lens [px].
+        (N, 2) the point at each image's centre, relative to the lens [px].
 
     Raises:
         BadInput: an image cannot be written, or has pixels that are not finite.
@@ -73,12 +73,12 @@ def write(
     _check_places(scenes, out)
     files.make_folder(out)
     centres = np.full((len(scenes), 2), np.nan)
-    numbers = {scene.filename: i for i, scene in enumerate(scenes)}
+    indices = {scene.filename: i for i, scene in enumerate(scenes)}
     with Journal(out / JOURNAL, fingerprint([lookup, quantise, variant, *scenes])) as journal:
         for _, entry in journal:
             match entry:
-                case [str(name), int() | float() as x, int() | float() as y] if name in numbers and (out / name).is_file():
-                    centres[numbers[name]] = x, y
+                case [str(name), int() | float() as x, int() | float() as y] if name in indices and (out / name).is_file():
+                    centres[indices[name]] = x, y
         remaining = {i for i in range(len(scenes)) if np.isnan(centres[i, 0])}
         count = len(scenes) - len(remaining)
         if count:
@@ -114,7 +114,7 @@ def write(
 
 
 def check(plan: Plan, out: Path, others: Sequence[Path] = ()) -> None:
-    """Refuses, before anything is written, a place where a file of a dataset cannot be written.
+    """Refuses, before anything is written, a dataset with a file that cannot be written.
 
     Args:
         plan: what is to be written.
@@ -122,7 +122,7 @@ def check(plan: Plan, out: Path, others: Sequence[Path] = ()) -> None:
         others: further files that belong to the dataset: amplitudes, a contact sheet.
 
     Raises:
-        BadInput: names the place.
+        BadInput: a file cannot be written at its place.
     """
     _check_places(plan.scenes, out)
     files.check_file(out / TABLE)
@@ -144,15 +144,15 @@ def dataset(
     ml: bool = False,
     afterwards: Callable[[], None] = lambda: None,
 ) -> None:
-    """Writes a dataset: its images, its table of amplitudes where one is asked for, and its own table. An interrupted run resumes.
+    """Writes a dataset: its images, its table of amplitudes if `amplitudes` is a path, and its own table. An interrupted run resumes.
 
     Args:
         plan: what is to be written.
         out: the folder.
         lookup, quantise, finish, variant: as in `write`.
-        amplitudes: where the table of amplitudes goes; None writes none.
+        amplitudes: path of the table of amplitudes; None writes none.
         ml: see `amplitudes.write`.
-        afterwards: writes what else belongs to the dataset.
+        afterwards: writes further files of the dataset.
 
     Raises:
         BadInput: something cannot be written, or an image has pixels that are not finite.
@@ -161,7 +161,7 @@ def dataset(
     variant = f"{variant} {amplitude_tables.identity(plan.records)}" if plan.records else variant
     with Progress(len(plan.scenes), "image") as progress:
 
-        def finished(centres: np.ndarray) -> None:
+        def write_tables(centres: np.ndarray) -> None:
             if amplitudes is not None:
                 with Progress(len(plan.scenes), "amplitude row") as bar:
                     journal = out / amplitude_tables.JOURNAL
@@ -179,12 +179,12 @@ def dataset(
             finish=finish,
             variant=variant,
             on_image=progress.reach,
-            afterwards=finished,
+            afterwards=write_tables,
         )
 
 
 def _check_places(scenes: Sequence[Scene], out: Path) -> None:
-    """Refuses, before hours of work, images that cannot be written where they should go."""
+    """Refuses, before hours of work, images that cannot be written at their paths."""
     for folder in dict.fromkeys(os.path.dirname(scene.filename) for scene in scenes):
         files.check_folder(out / folder)
     if out.is_dir():

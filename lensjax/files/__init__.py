@@ -1,1 +1,1 @@
-"""Whole files: read through one ladder of errors, written whole or not at all."""
+"""Files: read with the same errors everywhere, written whole or not at all."""

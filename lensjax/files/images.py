@@ -1,6 +1,6 @@
 """Image files: the one reader of PNG, TIFF, JPEG, BMP, GIF, FITS and NPY, and the writers.
 
-Row 0 of an array is the top of the image, and y points up. FITS counts rows from the bottom: its rows are turned over when they are
+Row 0 of an array is the top of the image, and y points up. FITS counts rows from the bottom: its rows are reversed when they are
 read, so that an image looks as in any viewer of FITS files. A FITS extension is named as FILE[EXT], by number or name; otherwise the
 first image with two axes is read. Values are those of the file: FITS and float files are not scaled.
 """
@@ -24,10 +24,10 @@ from lensjax.files.read import read_bytes
 from lensjax.files.whole import write_bytes
 
 KINDS = "an image file (PNG, TIFF, JPEG, BMP, FITS or NPY)"
-"""What the reader reads, in words."""
+"""The formats of the reader, for messages."""
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
-"""Endings of the files in a folder that are taken for pictures."""
+"""Endings of the image files in a folder."""
 
 _LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "GIF")
 _GREY = ("1", "L", "LA", "La")
@@ -37,8 +37,8 @@ _LARGEST = 2 << 30  # bytes of a compressed FITS file's content
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image file's content.
+class LoadedImage:
+    """An image file that was read.
 
     Attributes:
         path: the file.
@@ -49,7 +49,7 @@ class Picture:
         floating: whether values are floating-point numbers.
         lossy: whether the format changes values, as JPEG does.
         transparent: whether any pixel is partly transparent.
-        frames: pictures in the file; the first was read.
+        frames: images in the file; the first was read.
     """
 
     path: str
@@ -78,7 +78,7 @@ class Picture:
         return _pixels(self.values.shape[1], self.values.shape[0])
 
 
-def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Picture:
+def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> LoadedImage:
     """An image file of any of the formats.
 
     Args:
@@ -97,7 +97,8 @@ def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Pic
         content = _unzipped(content, path)
     fits = content[:9] == b"SIMPLE  ="
     if extension and not fits:
-        raise BadInput(f"[{extension}] names an extension, and this is no FITS file", path=path, expected="the name of the file alone")
+        problem = f"[{extension}] names an extension, and this is no FITS file"
+        raise BadInput(problem, path=path, value=extension, expected="the name of the file alone")
     with _decoding(path):
         if fits:
             return _fits(path, content, extension, size, smallest)
@@ -106,8 +107,8 @@ def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Pic
         return _by_pillow(path, content, size, smallest)
 
 
-def read_grey(path: str | Path, *, size: int) -> Picture:
-    """The grey image of `size`×`size` pixels that an estimate is made from, as `grey_of` has it.
+def read_grey(path: str | Path, *, size: int) -> LoadedImage:
+    """The grey image of `size`×`size` pixels for an estimate, see `grey_of`.
 
     Raises:
         BadInput: what `read` and `grey_of` refuse.
@@ -115,42 +116,43 @@ def read_grey(path: str | Path, *, size: int) -> Picture:
     return grey_of(read(path, size=size))
 
 
-def grey_of(picture: Picture) -> Picture:
-    """A picture whose `values` (H, W) are grey levels that an estimate can be made from.
+def grey_of(loaded: LoadedImage) -> LoadedImage:
+    """The image with grey levels (H, W) as its `values`, for an estimate.
 
     Accepted are 8-bit grey, the same stored as RGB or with a palette, and floats, whose values are grey levels too.
 
     Raises:
-        BadInput: colour, transparency, another depth, several pictures in one file, the same value everywhere, or a float that is
+        BadInput: colour, transparency, another depth, several images in one file, the same value everywhere, or a float that is
             not finite.
     """
-    path = picture.path
-    grey = picture.values if picture.values.ndim == 2 else picture.values[..., 0]
-    if picture.frames > 1:
-        raise BadInput(f"{picture.frames} pictures in one file", path=path, expected="one picture")
-    if picture.floating:
+    path = loaded.path
+    grey = loaded.values if loaded.values.ndim == 2 else loaded.values[..., 0]
+    if loaded.frames > 1:
+        raise BadInput(f"{loaded.frames} images in one file", path=path, value=loaded.frames, expected="one image")
+    if loaded.floating:
         bad = np.argwhere(~np.isfinite(grey))
         if len(bad):
             row, column = bad[0]
             place = f"pixel (row {row}, column {column})"
-            raise BadInput(f"the value is {grey[row, column]}", path=path, place=place, expected="finite grey levels")
+            raise BadInput(path=path, place=place, value=float(grey[row, column]), expected="finite grey levels")
         if 0 < grey.max() <= 1:
-            raise BadInput(f"the brightest pixel is {grey.max():g}", path=path, expected="grey levels 0…255, not 0…1")
-    elif picture.bits > 8 or picture.mode not in (*_EIGHT_BIT, "uint8"):
-        problem = "more than 8 bits a pixel" if picture.bits > 8 else f"pixels of kind {picture.mode}"
-        raise BadInput(problem, path=path, expected="8-bit grey or 32-bit float (TIFF)")
-    if picture.transparent:
+            brightest = float(grey.max())
+            raise BadInput(f"the brightest pixel is {brightest:g}", path=path, value=brightest, expected="grey levels 0…255, not 0…1")
+    elif loaded.bits > 8 or loaded.mode not in (*_EIGHT_BIT, "uint8"):
+        problem = "more than 8 bits a pixel" if loaded.bits > 8 else f"pixels of kind {loaded.mode}"
+        raise BadInput(problem, path=path, value=loaded.mode, expected="8-bit grey or 32-bit float (TIFF)")
+    if loaded.transparent:
         raise BadInput("the image is partly transparent", path=path, expected="opaque grey")
-    if picture.coloured:
+    if loaded.coloured:
         raise BadInput("the image is in colour", path=path, expected="grey")
     if grey.min() == grey.max():
         dark = "black everywhere" if grey.max() == 0 else f"{grey.max():g} everywhere"
         raise BadInput(f"the image is {dark}", path=path, expected="an image that shows a source")
-    return replace(picture, values=np.ascontiguousarray(grey))
+    return replace(loaded, values=np.ascontiguousarray(grey))
 
 
 def read_colour(path: str | Path) -> np.ndarray:
-    """Any 8-bit picture's pixels, grey (h, w) or coloured (h, w, 3), float32 levels 0…255; transparency is dropped.
+    """The pixels of any 8-bit image, grey (h, w) or coloured (h, w, 3), float32 levels 0…255; transparency is dropped.
 
     Raises:
         BadInput: what `read` refuses, or not 8 bits a channel, or less than 2 pixels on a side.
@@ -158,20 +160,20 @@ def read_colour(path: str | Path) -> np.ndarray:
     return levels_of(read(path, smallest=2))
 
 
-def levels_of(picture: Picture) -> np.ndarray:
-    """The levels 0…255 of an 8-bit picture, (H, W) or (H, W, 3) float32.
+def levels_of(loaded: LoadedImage) -> np.ndarray:
+    """The levels 0…255 of an 8-bit image, (H, W) or (H, W, 3) float32.
 
     Raises:
         BadInput: not 8 bits a channel.
     """
-    if picture.bits > 8 or picture.mode not in (*_EIGHT_BIT, "uint8"):
-        raise BadInput(f"its pixels are of kind {picture.mode}", path=picture.path, expected="8 bits a channel")
-    return picture.values
+    if loaded.bits > 8 or loaded.mode not in (*_EIGHT_BIT, "uint8"):
+        raise BadInput(f"its pixels are of kind {loaded.mode}", path=loaded.path, value=loaded.mode, expected="8 bits a channel")
+    return loaded.values
 
 
 @contextmanager
 def _decoding(path: str | Path) -> Iterator[None]:
-    """Turns what goes wrong with an image's content into a `BadInput`."""
+    """Raises `BadInput` for any error of a decoder inside the block."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -182,7 +184,7 @@ def _decoding(path: str | Path) -> Iterator[None]:
     except UnidentifiedImageError:
         raise BadInput("not an image file", path=path, expected="PNG, TIFF, JPEG, BMP, FITS or NPY") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadInput("far too many pixels", path=path, expected=f"up to {_SIDE} on a side") from None
+        raise BadInput("the image has too many pixels", path=path, expected=f"up to {_SIDE} on a side") from None
     except Exception as error:  # decoders raise many kinds on damaged files
         raise BadInput(f"the image cannot be read: {ascii(' '.join(str(error).split())[:200])[1:-1]}", path=path) from None
 
@@ -199,7 +201,7 @@ def _check_size(path: str | Path, width: int, height: int, size: int | None, sma
         raise BadInput(f"the image has {_pixels(width, height)}", path=path, value=(width, height), expected=expected)
 
 
-def _by_pillow(path: str | Path, content: bytes, size: int | None, smallest: int) -> Picture:
+def _by_pillow(path: str | Path, content: bytes, size: int | None, smallest: int) -> LoadedImage:
     with Image.open(io.BytesIO(content)) as image:
         mode, kind = image.mode, image.format or ""
         _check_size(path, image.width, image.height, size, smallest)
@@ -214,7 +216,7 @@ def _by_pillow(path: str | Path, content: bytes, size: int | None, smallest: int
             values = channels[..., 0] if mode in _GREY else channels[..., :3]
         else:
             values = np.asarray(image.convert("RGB"))
-    return Picture(
+    return LoadedImage(
         path=str(path),
         values=values.astype(np.float32),
         kind=kind,
@@ -227,19 +229,19 @@ def _by_pillow(path: str | Path, content: bytes, size: int | None, smallest: int
     )
 
 
-def _of_array(path: str | Path, array: np.ndarray, kind: str, size: int | None, smallest: int) -> Picture:
+def _of_array(path: str | Path, array: np.ndarray, kind: str, size: int | None, smallest: int) -> LoadedImage:
     """An array (H, W), or (H, W, 3) of 8-bit colours."""
     colours = array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8
     if not (array.ndim == 2 or colours):
-        raise BadInput(f"an array of shape {array.shape}", path=path, expected="an image with two axes")
+        raise BadInput(f"an array of shape {array.shape}", path=path, value=array.shape, expected="an image with two axes")
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"values of type {array.dtype.name}", path=path, expected="numbers")
+        raise BadInput(f"values of type {array.dtype.name}", path=path, value=array.dtype.name, expected="numbers")
     _check_size(path, array.shape[1], array.shape[0], size, smallest)
     with np.errstate(all="ignore"):
         values = np.ascontiguousarray(array, np.float32)
     floating = array.dtype.kind == "f"
     eight = array.dtype.kind == "b" or array.dtype == np.uint8
-    return Picture(str(path), values, kind, array.dtype.name, 8 if eight else max(16, 8 * array.dtype.itemsize), floating)
+    return LoadedImage(str(path), values, kind, array.dtype.name, 8 if eight else max(16, 8 * array.dtype.itemsize), floating)
 
 
 def _extension(path: Path) -> tuple[Path, str]:
@@ -264,7 +266,7 @@ def _unzipped(content: bytes, path: str | Path) -> bytes:
     return unzipped
 
 
-def _fits(path: str | Path, content: bytes, extension: str, size: int | None, smallest: int) -> Picture:
+def _fits(path: str | Path, content: bytes, extension: str, size: int | None, smallest: int) -> LoadedImage:
     try:
         from astropy.io import fits
     except ImportError:
@@ -272,7 +274,7 @@ def _fits(path: str | Path, content: bytes, extension: str, size: int | None, sm
     with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False) as file:
         chosen = _chosen(path, file, extension)
         if not chosen.is_image or not (2 <= len(chosen.shape) <= 4) or max(chosen.shape[:-2], default=1) > 1:
-            raise BadInput(f"[{extension}] is no image with two axes", path=path, expected="an image with two axes")
+            raise BadInput(f"[{extension}] is no image with two axes", path=path, value=extension, expected="an image with two axes")
         height, width = chosen.shape[-2:]
         _check_size(path, width, height, size, smallest)
         if chosen.data is None:

@@ -1,4 +1,4 @@
-"""Reading a file: one ladder from what the system says to one line for the user."""
+"""Reading a file: the errors of the system as one line for the user."""
 
 import json
 import tomllib
@@ -12,7 +12,7 @@ from lensjax.errors import BadInput
 
 @contextmanager
 def readable(path: str | Path, expected: str) -> Iterator[None]:
-    """Turns what goes wrong with a file inside the block into a `BadInput`.
+    """Raises `BadInput` for any error of the system inside the block.
 
     Args:
         path: the file.
@@ -72,5 +72,5 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:
         raise BadInput("not a TOML file: too deeply nested", path=path) from None
-    except ValueError as error:  # also what is no UTF-8
+    except ValueError as error:  # also where the text is not UTF-8
         raise BadInput(f"not a TOML file: {ascii(str(error)[:200])[1:-1]}", path=path) from None

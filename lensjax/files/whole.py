@@ -14,7 +14,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """`content` in the file `path`, by way of a temporary name in the same folder; folders are made.
+    """`content` in the file `path`, by way of a temporary name in the same folder; missing folders are created.
 
     Raises:
         BadInput: it cannot be written there.
@@ -31,7 +31,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Turns what the system says inside the block into a `BadInput`: the file cannot be written."""
+    """Raises `BadInput` for any error of the system inside the block: the file cannot be written."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
@@ -40,22 +40,22 @@ def writable(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes the folder `path` where it is not there.
+    """Creates the folder `path` if it does not exist.
 
     Raises:
-        BadInput: it cannot be made.
+        BadInput: it cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise BadInput(f"the folder cannot be made: {getattr(error, 'strerror', None) or error}", path=path) from None
+        raise BadInput(f"the folder cannot be created: {getattr(error, 'strerror', None) or error}", path=path) from None
 
 
 def check_file(path: Path) -> None:
     """Whether a file can be written at `path`, before hours are spent on what goes into it; writes nothing.
 
     Raises:
-        BadInput: it is a folder, or its folder cannot be made or written to.
+        BadInput: it is a folder, or its folder cannot be created or written to.
     """
     if not path.name or path.is_dir():
         raise BadInput("this is a folder", path=path, expected="the name of a file")
@@ -73,6 +73,6 @@ def check_folder(path: Path) -> None:
     except (OSError, ValueError, StopIteration) as error:
         raise BadInput(f"cannot be written to: {error}", path=path) from None
     if not nearest.is_dir():
-        raise BadInput(f"{nearest} is a file", path=path, expected="a folder")
+        raise BadInput(f"{nearest} is a file", path=path, value=str(nearest), expected="a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise BadInput(f"the folder {nearest} cannot be written to", path=path)

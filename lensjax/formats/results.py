@@ -71,7 +71,7 @@ class Result:
         method: how the lens equation was solved.
         fit: "interval" or "least squares".
         violated: pixels that do not round to the observed value.
-        shift: (2,) place seen from the lens that stands at the image's centre [px].
+        shift: (2,) point at the image's centre, relative to the lens [px].
     """
 
     filename: str

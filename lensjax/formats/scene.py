@@ -36,7 +36,7 @@ class Light:
 
     Attributes:
         kind: "Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle" or "Image".
-        x, y: where it stands in the source plane [px], y up, seen from the lens as a scene's x and y are.
+        x, y: where it stands in the source plane [px], y up, relative to the lens as a scene's x and y are.
         sigma, sigma2: sizes [px] along and across `theta`.
         theta: direction [degrees].
         n_sersic: Sérsic index.

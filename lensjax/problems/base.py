@@ -119,7 +119,7 @@ class Problem:
 
     def centre(self, system: System, *, method: str) -> Array:
         """The place (2,), relative to the lens, that this problem's camera moves to the image's centre."""
-        return simulate.shift(system, self.traced(method))
+        return simulate.image_centre(system, self.traced(method))
 
     def to_fit(self, params: Array, *, method: str) -> Array:
         """Parameters (P,) to fit coordinates (8,)."""

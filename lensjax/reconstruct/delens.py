@@ -18,18 +18,18 @@ from lensjax.reconstruct.operator import lensing
 from lensjax.reconstruct.sample import sample
 
 Progress = Callable[[int], object]
-"""Called with the steps of a solution that are done."""
+"""Called with the steps that a solution took."""
 
 _COLOURS = ("red: ", "green: ", "blue: ")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to reconstruct, and how.
+    """What to reconstruct and how.
 
     Attributes:
         image: the image file.
-        params: the table that says what its lens is, see `inputs.from_table`.
+        params: the table that describes its lens, see `inputs.from_table`.
         out: the source, a PNG file.
         problem: name of the problem that the table is of, or None.
         how: "sample" or "invert".
@@ -37,7 +37,7 @@ class Options:
         noise: σ of a pixel of an inversion [grey levels], or None.
         penalty: penalty of an inversion, or None.
         size: pixels on a side of the source, or None.
-        field: side of what is shown of the source plane [px], or None.
+        field: side of the part of the source plane to show [px], or None.
         picture: the source of a row whose source is an Image, or None.
     """
 
@@ -58,11 +58,11 @@ def delens(options: Options, *, progress: Progress | None = None) -> list[str]:
     """Reconstructs the source of an image and writes it, transparent where the image does not show it.
 
     Args:
-        options: what, and how.
+        options: what to reconstruct and how.
         progress: called with the steps of each solution of an inversion.
 
     Returns:
-        Lines that say what was done.
+        Lines that describe the result.
 
     Raises:
         BadInput: options that do not fit each other, files that cannot be read or written, or an image that shows no point of the
@@ -105,15 +105,15 @@ def write_source(path: Path, levels: np.ndarray, mask: np.ndarray) -> None:
 def _sampled(options: Options, inputs: Inputs, progress: Progress | None) -> tuple[list[Reconstruction], list[str]]:
     """The source in each channel, read from the image; no lines to print about it."""
     grid = Grid(options.size or inputs.field, inputs.field)
-    return [sample(image, inputs.system, shift=inputs.shift, camera=inputs.camera, grid=grid) for image in inputs.channels], []
+    return [sample(image, inputs.system, centre=inputs.centre, camera=inputs.camera, grid=grid) for image in inputs.channels], []
 
 
 def _inverted(options: Options, inputs: Inputs, progress: Progress | None) -> tuple[list[Reconstruction], list[str]]:
     """The source in each channel by inversion, and a line to print about each."""
     camera, field = inputs.camera, inputs.field
-    # Half as wide as the image's pixels: lenses enlarge, and what is linear between the grid's points follows the source.
+    # Half as wide as the image's pixels: lenses magnify, so that values linear between grid points follow the source.
     size = options.size or max(16, min(2 * field * camera.size // camera.field, 400))
-    operator = lensing(inputs.system, shift=inputs.shift, camera=camera, grid=Grid(size, field))
+    operator = lensing(inputs.system, centre=inputs.centre, camera=camera, grid=Grid(size, field))
     if not bool(operator.used.any()):
         raise _no_source(options)
     sources = [

@@ -39,7 +39,7 @@ class Reconstruction:
     """A source as it would look without the lens.
 
     Attributes:
-        grey: (m, m) grey levels; the middle of `Grid` is the source's centre; x right, y up. 0 where the image does not show it.
+        grey: (m, m) grey levels; laid out as `Grid`; x right, y up. 0 where the image does not show it.
         mask: (m, m) whether the image shows that point of the source.
     """
 
@@ -53,7 +53,7 @@ class Rays:
     """Where the light of an image's pixels comes from; k × k points a pixel.
 
     Attributes:
-        x, y: (n k, n k) places in the source plane, seen from the source's centre [px].
+        x, y: (n k, n k) places in the source plane, relative to the source's centre [px].
         visible: (n k, n k) whether the image shows light from there: not outside the window, nor at its rim.
         stretch: (n k, n k) the longest side, in the source plane, of what is one image pixel long: 1 without a lens.
         pixel: side of an image pixel [native px], static.
@@ -69,7 +69,7 @@ class Rays:
 @register
 @dataclass(frozen=True)
 class _Place:
-    """A source that shows at each point where that is, and a 1 where anything is shown at all."""
+    """A source whose light at each point is the point itself, and 1 where anything is shown."""
 
     def light(self, x: Array, y: Array) -> Array:
         x, y = jnp.broadcast_arrays(x, y)
@@ -80,19 +80,19 @@ class _Place:
 
 
 @partial(jax.jit, static_argnames=("camera", "split"))
-def rays(system: System, shift: Array, *, camera: Camera, split: int = 1) -> Rays:
+def rays(system: System, centre: Array, *, camera: Camera, split: int = 1) -> Rays:
     """The rays of an image's pixels.
 
     Args:
         system: the lens, and the place of the source; its light is not used.
-        shift: (2,) the place seen from the lens that stands at the image's centre [px].
+        centre: (2,) the point at the image's centre, relative to the lens [px].
         camera: how the image was made; its `oversample` is not used.
         split: points on a side of a pixel.
     """
     dtype = jnp.result_type(system.x)
-    shift = jnp.asarray(shift, dtype)
+    centre = jnp.asarray(centre, dtype)
     x, y = pixel_points(camera.size, camera.field, oversample=split, dtype=dtype)
-    shown, inside = light(replace(system, source=_Place()), x + shift[0], y + shift[1], trace=camera.trace)
+    shown, inside = light(replace(system, source=_Place()), x + centre[0], y + centre[1], trace=camera.trace)
     beta_x, beta_y, lit = (shown[..., k] for k in range(3))
     pixel = camera.field / camera.size
     stretch = _stretch(beta_x, beta_y, split) / pixel
@@ -112,10 +112,10 @@ def _stretch(x: Array, y: Array, split: int) -> Array:
 
     def derivatives(values: Array) -> tuple[Array, Array]:
         padded = jnp.pad(values, split, mode="edge")
-        middle = slice(split, -split)
+        interior = slice(split, -split)
         return (
-            0.5 * (padded[2 * split :, middle] - padded[: -2 * split, middle]),
-            0.5 * (padded[middle, 2 * split :] - padded[middle, : -2 * split]),
+            0.5 * (padded[2 * split :, interior] - padded[: -2 * split, interior]),
+            0.5 * (padded[interior, 2 * split :] - padded[interior, : -2 * split]),
         )
 
     (a, b), (c, d) = derivatives(x), derivatives(y)

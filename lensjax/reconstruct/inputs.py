@@ -1,4 +1,4 @@
-"""What a source is reconstructed from: an image file, and the row of a table that says what its lens is.
+"""The inputs of a reconstruction: an image file, and the row of a table that describes its lens.
 
 Tables are results.csv of `lensjax estimate`, tables of a problem, and tables in CosmoSim's columns with lenses of any kind.
 """
@@ -27,19 +27,19 @@ _SIZE = 20.0  # px, of the stand-in for a source that is a picture
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a source is reconstructed from; float64.
+    """The inputs of a reconstruction; float64.
 
     Attributes:
         channels: grey levels (n, n), row 0 at the top: one image, or red, green and blue.
         system: the lens, and the place of the source.
-        shift: (2,) the place seen from the lens that stands at the image's centre [px].
+        centre: (2,) the point at the image's centre, relative to the lens [px].
         camera: how the image was made.
-        field: side of the source plane's part that holds the light [px].
+        field: side of the part of the source plane that holds the light [px].
     """
 
     channels: tuple[np.ndarray, ...]
     system: System
-    shift: np.ndarray
+    centre: np.ndarray
     camera: Camera
     field: int
 
@@ -51,7 +51,7 @@ def from_table(image: Path, params: Path, *, problem: str | None = None, field: 
         image: the image; its row is the one that has this path, or its name, as filename.
         params: the table.
         problem: name of the problem that the table is of; None reads tables in CosmoSim's columns as such, others as "sis2023".
-        field: side of what is shown of the source plane [px]; None takes what holds the light.
+        field: side of the part of the source plane to show [px]; None takes the part that holds the light.
         picture: the source of a row whose source is an Image.
 
     Raises:
@@ -74,11 +74,11 @@ def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | No
     method = _method(row, problem)
     camera = replace(problem.camera, trace=Trace.named(method, terms=parameters.terms(row, default=problem.camera.trace.terms)[0]))
     system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
-    shift = _place(row, ("shift_x", "shift_y"))
-    if shift is None:
-        shift = np.asarray(problem.centre(system, method=method))
+    centre = _place(row, ("shift_x", "shift_y"))
+    if centre is None:
+        centre = np.asarray(problem.centre(system, method=method))
     sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
-    return Inputs(channels, system, shift, camera, field or min(2 * half_width(sigma, sigma2), _WIDEST))
+    return Inputs(channels, system, centre, camera, field or min(2 * half_width(sigma, sigma2), _WIDEST))
 
 
 def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | None) -> Inputs:
@@ -87,21 +87,21 @@ def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | 
     if not (_text(row, "imagesize") or _text(row, "cropsize")):
         settings["imagesize"] = images.read_colour(image).shape[1]
     scene = rows.scenes(row, settings=settings).scenes[0]
-    shift = _place(row, ("centreX", "centreY"))
-    scene, pictures = _with_picture(scene, picture, needed=scene.centred and shift is None)
+    centre = _place(row, ("centreX", "centreY"))
+    scene, pictures = _with_picture(scene, picture, needed=scene.centred and centre is None)
     camera = systems.camera_of(scene)
     channels = _channels(image, camera.size)
     if scene.reflines:
         channels = tuple(without_reference_lines(channel) for channel in channels)
     system = systems.system_of(scene, pictures)
-    if shift is None:
-        shift = np.asarray(jax.jit(simulate.shift, static_argnames="camera")(system, camera))
-    field = field or field_of_light(np.max(channels, axis=0), system, shift=shift, camera=camera)
-    return Inputs(channels, system, shift, camera, field)
+    if centre is None:
+        centre = np.asarray(jax.jit(simulate.image_centre, static_argnames="camera")(system, camera))
+    field = field or field_of_light(np.max(channels, axis=0), system, centre=centre, camera=camera)
+    return Inputs(channels, system, centre, camera, field)
 
 
 def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[Scene, list[jax.Array]]:
-    """The scene with the files of its pictures, and these; without a file, a Gaussian stands in where none is needed."""
+    """The scene with the files of its pictures, and these. Without a file, and where none is needed, a Gaussian takes its place."""
     if not any(light.kind == "Image" for light in scene.lights):
         return scene, []
     if picture is not None:
@@ -114,19 +114,19 @@ def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[
 
 def _channels(path: Path, size: int) -> tuple[np.ndarray, ...]:
     """The grey levels of an image (size, size): one array, or one for each colour."""
-    picture = images.read(path, size=size)
-    if picture.bits == 8 and picture.coloured:
-        levels = images.levels_of(picture)
+    loaded = images.read(path, size=size)
+    if loaded.bits == 8 and loaded.coloured:
+        levels = images.levels_of(loaded)
         return tuple(levels[..., k] for k in range(3))
-    return (images.grey_of(picture).values,)
+    return (images.grey_of(loaded).values,)
 
 
 def without_reference_lines(image: np.ndarray) -> np.ndarray:
-    """An image (n, n) without its reference lines: what they cover becomes the mean of what lies to both sides."""
-    middle = image.shape[0] // 2
+    """An image (n, n) without its reference lines: each covered pixel becomes the mean of its neighbours on both sides."""
+    centre = image.shape[0] // 2
     filled = np.array(image)
-    filled[middle] = 0.5 * (filled[middle - 1] + filled[middle + 1])
-    filled[:, middle] = 0.5 * (filled[:, middle - 1] + filled[:, middle + 1])
+    filled[centre] = 0.5 * (filled[centre - 1] + filled[centre + 1])
+    filled[:, centre] = 0.5 * (filled[:, centre - 1] + filled[:, centre + 1])
     return filled
 
 

@@ -1,7 +1,7 @@
 """The source that explains an image, by regularised linear inversion (Warren & Dye 2003; Suyu et al. 2006).
 
 An image is d = L s + noise, with s the source on a grid and L the lensing operator: the source, linear between the grid's points, where
-the pixel's rays meet it, averaged over the pixel and blurred by a point spread function where there is one. Wanted is the minimum of
+the pixel's rays meet it, averaged over the pixel and blurred by a point spread function where there is one. The source minimises
 
     |L s − d|²/σ² + λ |B s|²
 
@@ -29,7 +29,7 @@ from lensjax.reconstruct.normal import PENALTIES, differences, normal_of, roughn
 from lensjax.reconstruct.operator import Lensing, forward, transpose
 
 _SETTLED = 0.03
-"""λ is accepted where it is within this share of the most probable one."""
+"""λ is accepted where its logarithm is this near to that of the most probable one."""
 
 _PATIENCE = 30
 _PROBES = 4
@@ -41,7 +41,7 @@ class Inversion(Reconstruction):
     """A source, and how it explains the image.
 
     Attributes:
-        error: (m, m) standard deviation of `grey`, if the source is as smooth as supposed; None without samples.
+        error: (m, m) standard deviation of `grey`, if the penalty describes the source; None without samples.
         model: (n, n) L s, 0 in pixels that are not used.
         residual: (n, n) image − model, 0 in pixels that are not used.
         used: (n, n) the pixels explained.
@@ -49,8 +49,8 @@ class Inversion(Reconstruction):
         noise: σ [grey levels].
         chi2: |L s − d|²/σ² over the number of pixels used.
         freedom: γ, how many parameters the image determines.
-        iterations: conjugate-gradient steps, all in all.
-        converged: whether the last equation was solved, and λ was found.
+        iterations: conjugate-gradient steps in total.
+        converged: whether the last equation was solved and λ converged.
     """
 
     error: np.ndarray | None
@@ -77,7 +77,7 @@ def _probes(operator: Lensing, key: Array, count: int) -> Array:
 def _fluctuations(operator: Lensing, key: Array, mu: Array, penalty: str, count: int) -> Array:
     """Right-hand sides (count, m, m) whose solutions times σ scatter as the source does about the most probable one."""
 
-    def one(key: Array) -> Array:
+    def fluctuation(key: Array) -> Array:
         first, second = jax.random.split(key)
         of_image = transpose(operator, jax.random.normal(first, operator.used.shape, operator.used.dtype))
         parts, back = jax.vjp(partial(differences, active=operator.active, penalty=penalty), operator.active)
@@ -85,18 +85,18 @@ def _fluctuations(operator: Lensing, key: Array, mu: Array, penalty: str, count:
         of_penalty: Array = back(tuple(jax.random.normal(k, p.shape, p.dtype) for k, p in zip(keys, parts, strict=True)))[0]
         return of_image + jnp.sqrt(mu) * of_penalty
 
-    drawn: Array = jax.lax.map(one, jax.random.split(key, count))
-    return drawn
+    fluctuations: Array = jax.lax.map(fluctuation, jax.random.split(key, count))
+    return fluctuations
 
 
 @partial(jax.jit, static_argnames="penalty")
 def _measures(operator: Lensing, image: Array, right: Array, solved: Array, penalty: str) -> tuple[Array, Array, Array, Array, Array]:
     """(L s, |L s − d|², |B s|², tr A, tr A²) of a solution and its probes."""
     model = forward(operator, solved[0])
-    missed = operator.used * (model - image)
+    residual = operator.used * (model - image)
     single = (right[1:] * solved[1:]).sum((-2, -1)).mean()
     double = jax.lax.map(lambda s: (forward(operator, s) ** 2).sum(), solved[1:]).mean()
-    return model, (missed * missed).sum(), roughness(solved[0], operator.active, penalty), single, double
+    return model, (residual * residual).sum(), roughness(solved[0], operator.active, penalty), single, double
 
 
 def invert(
@@ -116,11 +116,11 @@ def invert(
 
     Args:
         image: (n, n) grey levels.
-        operator: what lenses the source; its dtype is that of the calculation.
+        operator: the lensing operator; its dtype is that of the calculation.
         strength: λ; None takes the most probable one.
-        noise: σ of a pixel [grey levels]; None takes what the residuals say, and not less than rounding leaves.
+        noise: σ of a pixel [grey levels]; None estimates it from the residuals, but not below rounding noise.
         penalty: one of `PENALTIES`.
-        samples: sources scatter for `error`; 0 leaves it out.
+        samples: random sources for `error`; 0 computes none.
         tolerance: of the solutions, see `conjugate_gradients`.
         most: steps of each solution, at most.
         seed: of the probes for γ and of the samples.
@@ -147,20 +147,20 @@ def invert(
     solved = jnp.zeros_like(right)
     sigma = math.sqrt(ROUNDING_VARIANCE) if noise is None else noise
     log_mu = math.log(1e-2 if strength is None else strength * sigma**2)
-    taken = 0
+    total_steps = 0
     tried: list[tuple[float, float]] = []
     while True:
         mu = jnp.asarray(math.exp(log_mu), dtype)
         solved, steps, remaining = solve(operator, normal, right, solved, mu, jnp.asarray(tolerance, dtype), penalty, most)
         model, *measures = _measures(operator, d, right, solved, penalty)
-        missed, rough, freedom, squared = (float(measure) for measure in measures)
-        taken += int(steps)
+        squares, rough, freedom, double = (float(measure) for measure in measures)
+        total_steps += int(steps)
         if progress is not None:
             progress(int(steps))
         if noise is None:
-            sigma = math.sqrt(max(ROUNDING_VARIANCE, missed / max(pixels - 2.0 * freedom + squared, 1.0)))
-        better = sigma**2 * (max(freedom, 1e-3) / max(rough, 1e-12) if strength is None else strength)
-        tried.append((log_mu, math.log(better) - log_mu))
+            sigma = math.sqrt(max(ROUNDING_VARIANCE, squares / max(pixels - 2.0 * freedom + double, 1.0)))
+        target = sigma**2 * (max(freedom, 1e-3) / max(rough, 1e-12) if strength is None else strength)
+        tried.append((log_mu, math.log(target) - log_mu))
         settled = abs(tried[-1][1]) < _SETTLED
         if settled or len(tried) >= _PATIENCE:
             break
@@ -169,7 +169,7 @@ def invert(
     if samples:
         scatter = _fluctuations(operator, sample_key, mu, penalty, samples)
         scattered, steps, _ = solve(operator, normal, scatter, jnp.zeros_like(scatter), mu, jnp.asarray(1e-2, dtype), penalty, most)
-        taken += int(steps)
+        total_steps += int(steps)
         error = sigma * np.sqrt(np.mean(np.asarray(scattered, np.float64) ** 2, axis=0))
     mask = np.asarray(operator.mask)
     used = np.asarray(operator.used) > 0
@@ -182,18 +182,18 @@ def invert(
         used=used,
         strength=math.exp(log_mu) / sigma**2,
         noise=sigma,
-        chi2=missed / sigma**2 / pixels,
+        chi2=squares / sigma**2 / pixels,
         freedom=freedom,
-        iterations=taken,
+        iterations=total_steps,
         converged=bool(float(remaining.max()) <= tolerance) and settled,
     )
 
 
 def _next(tried: Sequence[tuple[float, float]]) -> float:
-    """Where to look for log μ, by the secant method, after places at which it was too small by so much."""
-    at, off = tried[-1]
-    step = off
+    """The next log μ by the secant method, from those tried and by how much each was too small."""
+    at, error = tried[-1]
+    step = error
     if len(tried) > 1 and tried[-2][0] != at:
-        slope = (off - tried[-2][1]) / (at - tried[-2][0])
-        step = -off / slope if slope < -0.05 else 2.0 * off
+        slope = (error - tried[-2][1]) / (at - tried[-2][0])
+        step = -error / slope if slope < -0.05 else 2.0 * error
     return min(max(at + min(max(step, -3.0), 3.0), _LOWEST), _HIGHEST)

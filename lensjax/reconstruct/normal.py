@@ -12,11 +12,11 @@ from lensjax._internal.tree import register
 from lensjax.reconstruct.operator import Lensing, forward, transpose
 
 PENALTIES: dict[str, tuple[float, ...]] = {"identity": (1.0,), "gradient": (-1.0, 1.0), "curvature": (1.0, -2.0, 1.0)}
-"""What B takes of neighbouring points, along rows and columns."""
+"""Coefficients of B on neighbouring points, along rows and columns."""
 
 
 def differences(source: Array, active: Array, penalty: str) -> tuple[Array, ...]:
-    """B s, along rows and columns, where all points that it takes are active; once where it takes but one."""
+    """B s along rows and columns, where all its points are active; one array where B has a single coefficient."""
     return _differences(source, active, PENALTIES[penalty])
 
 
@@ -40,7 +40,7 @@ def roughness(source: Array, active: Array, penalty: str) -> Array:
 @register
 @dataclass(frozen=True)
 class Normal:
-    """LᵀL, as what each point has to do with itself and four of its eight neighbours; the others follow by symmetry.
+    """LᵀL as the elements of each point with itself and four of its eight neighbours; the others follow by symmetry.
 
     Attributes:
         centre: (m, m) the diagonal.
@@ -89,7 +89,7 @@ def _applied(normal: Normal, s: Array) -> Array:
 
 
 def _diagonal(operator: Lensing) -> Array:
-    """The diagonal of LᵀL, roughly where a pixel has several rays: each counts by itself; and as if there were no blurring."""
+    """The diagonal of LᵀL without blurring; approximate where a pixel has several rays, which count one by one."""
     split = operator.lands.shape[0] // operator.used.shape[0]
     kept = operator.lands * jnp.repeat(jnp.repeat(operator.used, split, 0), split, 1) / split**2
     (i, j), (v, u) = operator.corner, operator.part
@@ -107,20 +107,20 @@ def conjugate_gradients(
 ) -> tuple[Array, Array, Array]:
     """The s (K, m, m) for which `apply`(s) = `right`, for K right-hand sides at once.
 
-    `jax.scipy.sparse.linalg.cg` does not say how many steps it took, nor how near it came.
+    `jax.scipy.sparse.linalg.cg` returns neither its steps nor its residual.
 
     Args:
         apply: a symmetric positive semidefinite operator, (m, m) → (m, m).
         right: (K, m, m) right-hand sides.
-        start: (K, m, m) where to set out.
-        diagonal: (m, m) of the operator, about: the preconditioner; 0 where a point stays 0.
-        tolerance: residual at which it ends, as a share of the right-hand side, in the preconditioner's norm.
+        start: (K, m, m) initial values.
+        diagonal: (m, m) of the operator, approximate: the preconditioner; 0 where a point stays 0.
+        tolerance: relative residual at which it ends, in the preconditioner's norm.
         most: steps, at most.
 
     Returns:
-        (s, steps, remaining): remaining (K,) is the residual's share.
+        (s, steps, remaining): remaining (K,) is the relative residual.
     """
-    over = jnp.where(diagonal > 0, 1.0 / jnp.where(diagonal > 0, diagonal, 1.0), 0.0)
+    inverse = jnp.where(diagonal > 0, 1.0 / jnp.where(diagonal > 0, diagonal, 1.0), 0.0)
     each = jax.vmap(apply)
 
     def dot(a: Array, b: Array) -> Array:
@@ -129,21 +129,23 @@ def conjugate_gradients(
     def ratio(a: Array, b: Array) -> Array:
         return jnp.where(b > 0, a / jnp.where(b > 0, b, 1.0), 0.0)
 
-    scale = dot(right, over * right)
+    scale = dot(right, inverse * right)
 
-    def going(state: _State) -> Array:
+    def unfinished(state: _State) -> Array:
         return (state[0] < most) & (ratio(state[4], scale) > tolerance**2).any()
 
     def step(state: _State) -> _State:
-        count, s, residual, way, size = state
-        mapped = each(way)
-        far = ratio(size, dot(way, mapped))[:, None, None]
-        s, residual = s + far * way, residual - far * mapped
-        smaller = dot(residual, over * residual)
-        return count + 1, s, residual, over * residual + ratio(smaller, size)[:, None, None] * way, smaller
+        count, s, residual, direction, size = state
+        mapped = each(direction)
+        length = ratio(size, dot(direction, mapped))[:, None, None]
+        s, residual = s + length * direction, residual - length * mapped
+        smaller = dot(residual, inverse * residual)
+        return count + 1, s, residual, inverse * residual + ratio(smaller, size)[:, None, None] * direction, smaller
 
     residual = right - each(start)
-    count, s, _, _, size = jax.lax.while_loop(going, step, (jnp.int32(0), start, residual, over * residual, dot(residual, over * residual)))
+    count, s, _, _, size = jax.lax.while_loop(
+        unfinished, step, (jnp.int32(0), start, residual, inverse * residual, dot(residual, inverse * residual))
+    )
     return s, count, jnp.sqrt(ratio(size, scale))
 
 
@@ -151,7 +153,7 @@ def conjugate_gradients(
 def solve(
     operator: Lensing, normal: Normal | None, right: Array, start: Array, mu: Array, tolerance: Array, penalty: str, most: int
 ) -> tuple[Array, Array, Array]:
-    """(LᵀL + μ BᵀB)⁻¹ of each right-hand side (K, m, m): (s, steps, residual's share)."""
+    """(LᵀL + μ BᵀB)⁻¹ of each right-hand side (K, m, m): (s, steps, relative residual)."""
     take = partial(differences, active=operator.active, penalty=penalty)
 
     def apply(s: Array) -> Array:

@@ -16,10 +16,10 @@ from lensjax.reconstruct.grid import Grid, Rays, rays
 from lensjax.simulate import Camera, System
 
 _STEEPEST = 4.0
-"""Pixels spread over more source pixels than this, near a lens's centre, are left out: they only show errors of the lens."""
+"""Pixels spread over more source pixels than this, near a lens's centre, are not used: they only show errors of the lens."""
 
 _LEAST = 0.3
-"""The image shows a point of the grid where there are this many rays of those that there would be without a lens."""
+"""The image shows a point of the grid where the density of rays is this fraction of that without a lens."""
 
 
 @register
@@ -30,10 +30,10 @@ class Lensing:
     Attributes:
         corner: (2, n k, n k) row and column of the grid's point next to each ray, above it and to its left.
         part: (2, n k, n k) how far on from there the ray is, 0…1, in rows and columns.
-        used: (n, n) 1 for pixels that are explained, 0 for the rest: dark, at a window's rim, or of elsewhere in the source plane.
+        used: (n, n) 1 for pixels that the model explains; 0 for dark ones, at a window's rim, or from elsewhere in the source plane.
         lands: (n k, n k) 1 for rays that meet the grid, 0 for the rest.
-        active: (m, m) 1 for the points that the pixels used depend on, and those between; the rest of a source is 0.
-        mask: (m, m) whether the rays are dense enough there that the image, and not the penalty, says what a point is.
+        active: (m, m) 1 for the points on which the used pixels depend, and those between; elsewhere the source is 0.
+        mask: (m, m) whether the rays are dense enough that the image, not the penalty, determines a point.
         psf: (q, q) point spread function, of sum 1, or None; q is odd.
     """
 
@@ -49,7 +49,7 @@ class Lensing:
 def lensing(
     system: System,
     *,
-    shift: np.ndarray,
+    centre: np.ndarray,
     camera: Camera,
     grid: Grid,
     psf: np.ndarray | None = None,
@@ -59,10 +59,10 @@ def lensing(
 
     Args:
         system: the lens and the place of the source.
-        shift: (2,) the place seen from the lens that stands at the image's centre [px].
+        centre: (2,) the point at the image's centre, relative to the lens [px].
         camera: how the image was made; a pixel's light is the mean over `oversample` × `oversample` rays.
         grid: the source's points.
-        psf: (q, q) point spread function in image pixels, q odd; light that it brings from beyond the grid is not known of.
+        psf: (q, q) point spread function in image pixels, q odd; light from beyond the grid is not modelled.
         usable: (n, n) bool, pixels that may be used.
 
     Raises:
@@ -70,7 +70,7 @@ def lensing(
     """
     dtype = jnp.result_type(system.x)
     blur = None if psf is None else jnp.asarray(_checked(psf), dtype)
-    traced = rays(system, jnp.asarray(shift, dtype), camera=camera, split=camera.oversample)
+    traced = rays(system, jnp.asarray(centre, dtype), camera=camera, split=camera.oversample)
     mask = jnp.ones((), bool) if usable is None else jnp.asarray(usable)
     operator: Lensing = _lensing(traced, mask, blur, grid, camera.oversample)
     return operator

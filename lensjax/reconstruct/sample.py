@@ -1,8 +1,8 @@
-"""An image and its lens to the undistorted source, read from the image itself.
+"""The undistorted source, read from the image itself.
 
-Every pixel is followed back to the source plane, by the very map that made the image; a source pixel is the mean of what arrives in it.
-So all images of the source contribute, whatever the lens, and the lens equation need not be solved. `lensjax.reconstruct.invert` models the
-image instead, which takes longer and bears noise better.
+Every pixel is traced to the source plane by the map that rendered the image. A source pixel is the mean of the rays that arrive in it.
+So all images of the source contribute, whatever the lens, and the lens equation need not be solved. `lensjax.reconstruct.invert` models
+the image instead: it takes longer, and suits noisy images better.
 """
 
 import math
@@ -16,10 +16,10 @@ from lensjax.reconstruct.grid import Grid, Reconstruction, rays
 from lensjax.simulate import Camera, System
 
 _LEAST = 0.1
-"""The image shows a source pixel where the rays fill this share of it, each weighted by how sharp it is."""
+"""The image shows a source pixel where the rays, each weighted by its sharpness, fill this fraction of it."""
 
 _MOST_POINTS = 4000
-"""Points on a side that an image is divided into at most."""
+"""Largest number of points on a side of an image."""
 
 
 def half_width(sigma: float, sigma2: float) -> int:
@@ -33,31 +33,30 @@ def split_of(camera: Camera, grid: Grid) -> int:
     return max(1, min(max(needed, 2), 8, _MOST_POINTS // camera.size))
 
 
-def sample(image: np.ndarray, system: System, *, shift: np.ndarray, camera: Camera, grid: Grid) -> Reconstruction:
+def sample(image: np.ndarray, system: System, *, centre: np.ndarray, camera: Camera, grid: Grid) -> Reconstruction:
     """The source, each pixel of it the mean of the image where its rays arrive.
 
     No light model is used: of `system`, the lens and the place of the source alone. The image is interpolated (cubic) between its
-    pixels. Rays whose pixel is spread over s > 1 pixels of the source count s⁻⁴: they hold no detail, and next to others would
-    but blur.
+    pixels. Rays whose pixel is spread over s > 1 pixels of the source count s⁻⁴: they hold no detail and would only blur.
 
     Args:
         image: (n, n) grey levels.
         system: the lens and the place of the source.
-        shift: (2,) the place seen from the lens that stands at the image's centre [px].
+        centre: (2,) the point at the image's centre, relative to the lens [px].
         camera: how the image was made.
         grid: the source's pixels.
     """
     split = split_of(camera, grid)
     n = camera.size
     dtype = jnp.result_type(system.x)
-    traced = rays(system, jnp.asarray(shift, dtype), camera=camera, split=split)
+    traced = rays(system, jnp.asarray(centre, dtype), camera=camera, split=split)
     value = np.asarray(jax.image.resize(jnp.asarray(image, dtype), (n * split, n * split), method="cubic"), np.float64)
     weight = np.asarray(traced.visible) / np.maximum(np.asarray(traced.stretch, np.float64), 1.0) ** 4
     between = (np.arange(n * split) + 0.5) / split - 0.5
-    framed = (between >= 0) & (between <= n - 1)
+    interior = (between >= 0) & (between <= n - 1)
     places = [np.clip(np.asarray(a, np.float64), -1.0, grid.size) for a in grid.index(traced.x, traced.y)]
     row, column = (np.rint(place).astype(int) for place in places)
-    used = framed[:, None] & framed & (weight > 0) & (row >= 0) & (row < grid.size) & (column >= 0) & (column < grid.size)
+    used = interior[:, None] & interior & (weight > 0) & (row >= 0) & (row < grid.size) & (column >= 0) & (column < grid.size)
     at, weight = (row * grid.size + column)[used], weight[used]
 
     def sums(values: np.ndarray | float) -> np.ndarray:
@@ -67,14 +66,14 @@ def sample(image: np.ndarray, system: System, *, shift: np.ndarray, camera: Came
     over = 1.0 / np.where(total > 0, total, 1.0)
     mean = sums(value[used]) * over
     mask = total * (camera.field / (n * split)) ** 2 / (grid.field / grid.size) ** 2 >= _LEAST
-    # What arrives in a pixel lies about its middle unevenly: the mean is that of the place of the mean.
+    # Rays lie unevenly about the centre of their pixel: the mean of their light is that at the mean of their places.
     for axis, (place, whole) in enumerate(zip(places, (row, column), strict=True)):
         mean = mean - _gradient(mean, mask, axis) * sums((place - whole)[used]) * over
     return Reconstruction(grey=np.where(mask, mean, 0.0), mask=mask)
 
 
 def _gradient(values: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
-    """Change of `values` from pixel to pixel along an axis, by those of the two neighbours that are inside the mask."""
+    """Change of `values` from pixel to pixel along an axis, from the neighbours on either side that are inside the mask."""
     values, mask = np.moveaxis(values, axis, 0), np.moveaxis(mask, axis, 0)
     both = mask[1:] & mask[:-1]
     step = np.where(both, np.diff(values, axis=0), 0.0)
@@ -86,19 +85,19 @@ def _gradient(values: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
 
 
 def noise_level(image: np.ndarray) -> float:
-    """Standard deviation of an image's noise [grey levels], from what varies from pixel to pixel (Immerkær 1996), by the median."""
+    """Standard deviation of an image's noise [grey levels], from the median variation between neighbouring pixels (Immerkær 1996)."""
     image = np.asarray(image, np.float64)
     across = image[:-2] - 2.0 * image[1:-1] + image[2:]
     detail = across[:, :-2] - 2.0 * across[:, 1:-1] + across[:, 2:]
     return float(np.median(np.abs(detail)) / 0.6745 / 6.0)
 
 
-def field_of_light(image: np.ndarray, system: System, *, shift: np.ndarray, camera: Camera) -> int:
-    """Side [native px] of the square about the source's centre that holds all the light but its traces.
+def field_of_light(image: np.ndarray, system: System, *, centre: np.ndarray, camera: Camera) -> int:
+    """Side [native px] of the square about the source's centre that holds the light.
 
-    Traces are what, averaged over 3 × 3 pixels, is fainter than a fiftieth of the brightest, or hardly above the noise.
+    Light, averaged over 3 × 3 pixels, that is fainter than a fiftieth of the brightest or hardly above the noise does not count.
     """
-    traced = rays(system, jnp.asarray(shift, jnp.result_type(system.x)), camera=camera)
+    traced = rays(system, jnp.asarray(centre, jnp.result_type(system.x)), camera=camera)
     good = np.asarray(traced.visible & (traced.stretch < 2.0))
     noise = noise_level(image) / 3.0
     image = uniform_filter(np.asarray(image, np.float64), 3)

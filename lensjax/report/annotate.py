@@ -8,8 +8,8 @@ convergence ring   green line, the rim of the region in which the roulette serie
 source             pink diagonal cross, one for each member of a constellation
 
 Caustic and source lie in the source plane, drawn at the same scale about the same lens. The colours are Okabe and Ito's, on a dark
-edge, so that they can be told apart by colour-blind readers and on bright light; shapes and dashes differ besides. A sampled lens
-is drawn as the lens that was sampled.
+edge, so that colour-blind readers can distinguish them, on bright light too; shapes and dashes differ as well. A sampled lens
+is drawn as the exact one.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,13 +42,13 @@ COLOURS = {
 """Red, green and blue of each part, 0…255."""
 
 PARTS = tuple(COLOURS)
-"""What can be drawn."""
+"""Parts of a system that can be drawn."""
 
 _AROUND = np.linspace(0.0, 2.0 * np.pi, 361)
 _DIRECTIONS = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=-1)
 _POINT = 0.5  # px: a caustic that is nowhere wider is drawn as a dot
 _EDGE = (0.0, 0.0, 0.0, 0.5)
-_FAR = 1e5  # image sides: what lies farther away is left out
+_FAR = 1e5  # image sides: lines farther away are not drawn
 _DPI = 64  # a power of two: the canvas has exactly the image's size
 
 
@@ -57,8 +57,8 @@ def scene(image: np.ndarray, scene: Scene, centre: np.ndarray, *, parts: Sequenc
 
     Args:
         image: (n, n) or (n, n, 3) grey levels 0…255.
-        scene: what the image is of.
-        centre: (2,) where the middle of the image lies, seen from the lens [px].
+        scene: the scene of the image.
+        centre: (2,) the point at the image's centre, relative to the lens [px].
         parts: some of `PARTS`.
 
     Returns:
@@ -73,29 +73,29 @@ def scene(image: np.ndarray, scene: Scene, centre: np.ndarray, *, parts: Sequenc
     shape = np.shape(image)
     if shape[:1] != shape[1:2] or shape[2:] not in ((), (3,)):
         raise ValueError(f"the image has shape {shape}; expected (n, n) or (n, n, 3)")
-    picture = np.array(np.broadcast_to(image if len(shape) == 3 else np.asarray(image)[..., None], (*shape[:2], 3)), np.float32)
-    sheet = _Sheet(shape[0], centre)
+    colours = np.array(np.broadcast_to(image if len(shape) == 3 else np.asarray(image)[..., None], (*shape[:2], 3)), np.float32)
+    overlay = _Overlay(shape[0], centre)
     for part, draw in _DRAWERS.items():
         if part in parts:
-            draw(sheet, scene)
-    ink = sheet.pixels()
+            draw(overlay, scene)
+    ink = overlay.pixels()
     opacity = ink[..., 3:] / np.float32(255.0)
-    return np.where(opacity > 0, picture + opacity * (ink[..., :3] - picture), picture)
+    return np.where(opacity > 0, colours + opacity * (ink[..., :3] - colours), colours)
 
 
-class _Sheet:
-    """A transparent sheet over an image, for lines through points of the image plane, seen from the lens [px]; anti-aliased."""
+class _Overlay:
+    """A transparent layer over an image, for lines through points of the image plane, relative to the lens [px]; anti-aliased."""
 
     def __init__(self, size: int, centre: np.ndarray) -> None:
         self._figure = Figure(figsize=(size / _DPI, size / _DPI), dpi=_DPI, frameon=False)
         self._canvas = FigureCanvasAgg(self._figure)
         self._farthest = _FAR * size
-        # The sheet's pixels are areas with y up from the lower edge, the image's are points: hence the half pixels.
-        self._to_sheet = Affine2D().translate(*(np.array([0.5, -0.5]) + size / 2 - np.asarray(centre, float)))
+        # The overlay's pixels are areas with y up from the lower edge, the image's are points: hence the half pixels.
+        self._to_overlay = Affine2D().translate(*(np.array([0.5, -0.5]) + size / 2 - np.asarray(centre, float)))
         self.width = float(np.clip(size / 300.0, 1.0, 4.0))
 
     def line(self, points: np.ndarray, part: str, *, dashed: bool = False) -> None:
-        """A line through points (k, 2), without a seam where it comes back to its beginning."""
+        """A line through points (k, 2), without a seam where it is closed."""
         if not self._drawable(points):
             return
         width = 72.0 / _DPI * self.width
@@ -109,7 +109,7 @@ class _Sheet:
             joinstyle="round",
             snap=False,
             path_effects=[Stroke(linewidth=2.2 * width, foreground=_EDGE), Normal()],
-            transform=self._to_sheet,
+            transform=self._to_overlay,
         )
         self._figure.add_artist(line)
 
@@ -123,7 +123,7 @@ class _Sheet:
         """A disc about a point (2,)."""
         if self._drawable(point):
             for colour, radius in ((_EDGE, 2.8 * self.width), (_colour(part), 2.2 * self.width)):
-                disc = Circle(tuple(point), radius, facecolor=colour, linewidth=0.0, snap=False, transform=self._to_sheet)
+                disc = Circle(tuple(point), radius, facecolor=colour, linewidth=0.0, snap=False, transform=self._to_overlay)
                 self._figure.add_artist(disc)
 
     def pixels(self) -> np.ndarray:
@@ -140,41 +140,41 @@ def _colour(part: str) -> tuple[float, float, float]:
     return red / 255.0, green / 255.0, blue / 255.0
 
 
-def _draw_critical(sheet: _Sheet, scene: Scene) -> None:
+def _draw_critical(overlay: _Overlay, scene: Scene) -> None:
     for curve in lines_of(scene)[0]:
-        sheet.line(curve, "critical curve")
+        overlay.line(curve, "critical curve")
 
 
-def _draw_caustics(sheet: _Sheet, scene: Scene) -> None:
+def _draw_caustics(overlay: _Overlay, scene: Scene) -> None:
     _, caustics, cuts = lines_of(scene)
     for cut in cuts:
-        sheet.line(cut, "caustic", dashed=True)
+        overlay.line(cut, "caustic", dashed=True)
     for caustic in caustics:
         if np.ptp(caustic, axis=0).max() < _POINT:
-            sheet.dot(caustic.mean(axis=0), "caustic")
+            overlay.dot(caustic.mean(axis=0), "caustic")
         else:
-            sheet.line(caustic, "caustic")
+            overlay.line(caustic, "caustic")
 
 
-def _draw_reference(sheet: _Sheet, scene: Scene) -> None:
-    sheet.cross(reference_point(scene), "reference point")
+def _draw_reference(overlay: _Overlay, scene: Scene) -> None:
+    overlay.cross(reference_point(scene), "reference point")
 
 
-def _draw_ring(sheet: _Sheet, scene: Scene) -> None:
+def _draw_ring(overlay: _Overlay, scene: Scene) -> None:
     xi, rim = reference_point(scene), convergence_rim(scene)
-    sheet.line(rim, "convergence ring")
+    overlay.line(rim, "convergence ring")
     circle = xi + np.hypot(*xi) * _DIRECTIONS
     if scene.model == "Roulette" and scene.mask and np.abs(circle - rim).max() > _POINT:
-        sheet.line(circle, "convergence ring", dashed=True)
+        overlay.line(circle, "convergence ring", dashed=True)
 
 
-def _draw_source(sheet: _Sheet, scene: Scene) -> None:
+def _draw_source(overlay: _Overlay, scene: Scene) -> None:
     places = [(light.x, light.y) for light in scene.lights] if scene.source == "Constellation" else [(scene.x, scene.y)]
     for place in places:
-        sheet.cross(np.array(place), "source", diagonal=True)
+        overlay.cross(np.array(place), "source", diagonal=True)
 
 
-_DRAWERS: dict[str, Callable[[_Sheet, Scene], None]] = {
+_DRAWERS: dict[str, Callable[[_Overlay, Scene], None]] = {
     "convergence ring": _draw_ring,
     "critical curve": _draw_critical,
     "caustic": _draw_caustics,
@@ -185,7 +185,7 @@ _DRAWERS: dict[str, Callable[[_Sheet, Scene], None]] = {
 
 
 def reference_point(scene: Scene) -> np.ndarray:
-    """ξ (2,), seen from the lens [px]."""
+    """ξ (2,), relative to the lens [px]."""
     with jax.enable_x64(True):
         return np.asarray(_primary_image(_shared(systems.lens_of(scene)), jnp.asarray([scene.x, scene.y], jnp.float64)))
 
@@ -196,7 +196,7 @@ def _primary_image(lens: Lens, place: Array) -> Array:
 
 
 def convergence_rim(scene: Scene) -> np.ndarray:
-    """The rim (361, 2) of the region in which the roulette series about ξ converges, seen from the lens [px]."""
+    """The rim (361, 2) of the region in which the roulette series about ξ converges, relative to the lens [px]."""
     xi = reference_point(scene)
     with jax.enable_x64(True):
         cos, sin, xi_x, xi_y = map(jnp.asarray, (*_DIRECTIONS.T, *xi))

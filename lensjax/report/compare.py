@@ -1,4 +1,4 @@
-"""How alike images are, pair by pair: as the 2023 thesis compared its data sets (its Appendix H)."""
+"""Differences of images, pair by pair, as the 2023 thesis compared its data sets (its Appendix H)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,8 +59,8 @@ def pixels(path: Path) -> np.ndarray:
     Raises:
         BadInput: it is not an image that can be read.
     """
-    picture = images.read(path)
-    return picture.values if picture.floating else images.levels_of(picture)
+    loaded = images.read(path)
+    return loaded.values if loaded.floating else images.levels_of(loaded)
 
 
 def _same_shape(a: np.ndarray, b: np.ndarray, first: Path, second: Path) -> None:
@@ -72,8 +72,8 @@ def _shape(image: np.ndarray) -> str:
     return f"{image.shape[1]}×{image.shape[0]} pixels{' in colour' if image.ndim == 3 else ''}"
 
 
-def _pair(first: str, second: str, one: np.ndarray, other: np.ndarray) -> Pair:
-    size = np.abs(one - other).ravel()
+def _pair(first: str, second: str, a: np.ndarray, b: np.ndarray) -> Pair:
+    size = np.abs(a - b).ravel()
     squares = np.einsum("i,i->", size, size, dtype=np.float64)
     return Pair(first, second, float(size.mean(dtype=np.float64)), float(np.sqrt(squares / size.size)), float(size.max()))
 
@@ -96,9 +96,9 @@ def matching_pairs(
         raise BadInput("no image has the same name in both", hint=hint)
     pairs = []
     for first, second in matched:
-        one, other = pixels(a[first]), pixels(b[second])
-        _same_shape(one, other, a[first], b[second])
-        pairs.append(_pair(first, second, one, other))
+        here, there = pixels(a[first]), pixels(b[second])
+        _same_shape(here, there, a[first], b[second])
+        pairs.append(_pair(first, second, here, there))
         on_pair(pairs[-1])
     in_pairs = {name for pair in matched for name in pair}
     return pairs, [name for name in a if name not in in_pairs], [name for name in b if name not in in_pairs]
@@ -119,14 +119,14 @@ def all_pairs(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lamb
         raise BadInput("this is the only image", path=paths[0], expected="two or more")
     if len(names) > _MOST:
         raise BadInput(f"{len(names)} images", path=paths[0].parent, value=len(names), expected=f"up to {_MOST} to compare with each other")
-    shown = pixels(paths[0])
-    step = max(1, _AT_ONCE // shown.size)
+    first = pixels(paths[0])
+    step = max(1, _AT_ONCE // first.size)
 
     def block(begin: int) -> np.ndarray:
-        read = np.empty((len(paths[begin : begin + step]), *shown.shape), np.float32)
+        read = np.empty((len(paths[begin : begin + step]), *first.shape), np.float32)
         for k, path in enumerate(paths[begin : begin + step]):
             image = pixels(path)
-            _same_shape(shown, image, paths[0], path)
+            _same_shape(first, image, paths[0], path)
             read[k] = image
         return read
 
@@ -135,9 +135,9 @@ def all_pairs(listed: dict[str, Path], *, on_pair: Callable[[Pair], None] = lamb
         here = block(begin)
         for other in range(begin, len(names), step):
             there = here if other == begin else block(other)
-            for i, one in enumerate(here):
+            for i, image in enumerate(here):
                 for j in range(i + 1 if other == begin else 0, len(there)):
-                    pairs.append(_pair(names[begin + i], names[other + j], one, there[j]))
+                    pairs.append(_pair(names[begin + i], names[other + j], image, there[j]))
                     on_pair(pairs[-1])
     return pairs
 
@@ -149,7 +149,7 @@ def table(pairs: Sequence[Pair], tolerance: float) -> pd.DataFrame:
 
 
 def summary(pairs: Sequence[Pair], *, tolerance: float, limit: int) -> str:
-    """How alike the pairs are, in plain text: the `limit` that differ most, and numbers of all."""
+    """The differences in plain text: the `limit` pairs that differ most, and numbers of all."""
     unequal = _unequal(pairs, tolerance)
     lines = []
     if unequal and limit > 0:

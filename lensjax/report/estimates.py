@@ -1,4 +1,4 @@
-"""The report of `lensjax estimate`: images, what the estimates show in their place, and the sources read from them."""
+"""The report of `lensjax estimate`: images, the models of the estimates, and the sources read from the images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -51,8 +51,8 @@ def write_report(folder: Path, problem: Problem, records: Sequence[Record], *, t
 
     Args:
         folder: where to write.
-        problem: what the estimates are of, at native size.
-        records: the first images, up to `SHOWN`; further ones are left out.
+        problem: the problem of the estimates, at native size.
+        records: the first images, up to `SHOWN`; further ones are not shown.
         total: images that were estimated.
         results: the table that has them all.
 
@@ -67,13 +67,13 @@ def write_report(folder: Path, problem: Problem, records: Sequence[Record], *, t
 
 
 def errors_table(problem: Problem, truth: np.ndarray, *, network: np.ndarray | None, refined: np.ndarray | None) -> str:
-    """How far estimates are from the true parameters, as a table in plain text.
+    """Errors of estimates against the true parameters, as a table in plain text.
 
     Args:
-        problem: what the estimates are of.
+        problem: the problem of the estimates.
         truth: true parameters (N, P) in file units.
         network: the network's estimates (N, P), or None.
-        refined: the refined ones (N, P), or None; rows of NaN are left out.
+        refined: the refined estimates (N, P), or None; rows of NaN do not count.
     """
     summaries = {
         name: metrics.summary(metrics.symmetric_error(values, truth, problem=problem), names=problem.names)
@@ -90,23 +90,23 @@ def errors_table(problem: Problem, truth: np.ndarray, *, network: np.ndarray | N
 
 
 def _content(problem: Problem, record: Record) -> list[str | Illustration]:
-    """The pictures of one image, and a line of numbers."""
+    """The figure of one image, and a line of numbers."""
     if record.image is None:
         error = record.error or "no image"
         return [error if record.filename in error else f"{record.filename}: {error}"]
     image = np.asarray(record.image, np.float64)
-    shift: np.ndarray | None
+    centre: np.ndarray | None
     if record.solution is not None:
-        (params,), (errors,), (shift,) = record.solution.params, record.solution.errors, record.solution.shift
+        (params,), (errors,), (centre,) = record.solution.params, record.solution.errors, record.solution.shift
         (method,), (status,) = record.solution.method, record.solution.status
         numbers = "; ".join(f"{name} {p:.6g} ± {e:.2g}" for name, p, e in zip(problem.names, params, errors, strict=True))
     elif record.network is not None:
-        params, shift, method, status = record.network, None, problem.camera.trace.name, "network"
+        params, centre, method, status = record.network, None, problem.camera.trace.name, "network"
         numbers = "; ".join(f"{name} {value:.4g}" for name, value in zip(problem.names, params, strict=True))
     else:
-        params, shift, method, status = np.full(len(problem.names), np.nan), None, "", f"failed: {record.error}"
+        params, centre, method, status = np.full(len(problem.names), np.nan), None, "", f"failed: {record.error}"
     if np.isfinite(params).all():
-        model, source = model_and_source(problem, image, params, shift, method)
+        model, source = model_and_source(problem, image, params, centre, method)
         line = f"{status}: {numbers}"
     else:
         model, source, line = np.full_like(image, np.nan), np.full((_EMPTY, _EMPTY), np.nan), status
@@ -118,23 +118,23 @@ def _content(problem: Problem, record: Record) -> list[str | Illustration]:
 
 
 def model_and_source(
-    problem: Problem, image: np.ndarray, params: np.ndarray, shift: np.ndarray | None, method: str
+    problem: Problem, image: np.ndarray, params: np.ndarray, centre: np.ndarray | None, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The model (n, n) and the source (m, m), NaN where the image does not show it, in grey levels.
 
-    Where the place of the image's middle is not known, it is where the problem's camera puts it.
+    Where the point at the image's centre is not known, the problem's camera decides.
     """
     camera = problem.traced(method)
     with jax.enable_x64(True):
         system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
-        middle = np.asarray(simulate.shift(system, camera) if shift is None else shift, np.float64)
-        model = np.asarray(_image(system, jnp.asarray(middle), camera=replace(camera, centred=True)))
+        centre = np.asarray(simulate.image_centre(system, camera) if centre is None else centre, np.float64)
+        model = np.asarray(_image(system, jnp.asarray(centre), camera=replace(camera, centred=True)))
         sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
         side = min(2 * half_width(sigma, sigma2), _WIDEST)
-        source = sample(image, system, shift=middle, camera=camera, grid=Grid(side, side))
+        source = sample(image, system, centre=centre, camera=camera, grid=Grid(side, side))
     return model, np.where(source.mask, source.grey, np.nan)
 
 
 @partial(jax.jit, static_argnames="camera")
-def _image(system: simulate.System, middle: Array, *, camera: simulate.Camera) -> Array:
-    return simulate.image_about(system, camera, middle)
+def _image(system: simulate.System, centre: Array, *, camera: simulate.Camera) -> Array:
+    return simulate.image_about(system, camera, centre)

@@ -1,6 +1,6 @@
 """Results as figures: arrays in, matplotlib figures out.
 
-Figures are matplotlib `Figure` objects drawn without pyplot, so that nothing global is touched. Images have
+Figures are matplotlib `Figure` objects drawn without pyplot, which would change global state. Images have
 axes in pixels of the native field, x right and y up.
 """
 
@@ -19,7 +19,7 @@ from lensjax.errors import BadInput
 from lensjax.files.whole import write_bytes
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D"
-"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
+"""Okabe and Ito's colours, which colour-blind readers can distinguish."""
 
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 _UNITS = {"deg": "°", "": ""}
@@ -36,7 +36,7 @@ def histograms(
     """Histogram of each parameter's deviation, predicted − true.
 
     Args:
-        error: signed errors (N, P); NaN and infinite ones are left out, and counted in the corner.
+        error: signed errors (N, P); NaN and infinite ones are not shown, and counted in the corner.
         names: names of the parameters, (P,).
         units: their units, (P,).
         limit: show −limit…limit only, and say how many lie beyond; None shows all.
@@ -78,7 +78,7 @@ def lines(
         series: values (N,) by label; NaN leaves a gap.
         x: places (N,).
         x_label, y_label: what the axes show, with units.
-        log: whether the y axis is logarithmic; numbers that are not positive are then left out.
+        log: whether the y axis is logarithmic; numbers that are not positive are then not shown.
         title: heading.
     """
     x = np.asarray(x, dtype=np.float64)
@@ -116,7 +116,7 @@ def scatter(predicted: ArrayLike, truth: ArrayLike, *, names: Sequence[str], uni
     """Predicted against true value of each parameter, with the line on which they agree.
 
     Args:
-        predicted: parameters (N, P); rows with NaN are left out, parameter by parameter.
+        predicted: parameters (N, P); NaN is not shown, parameter by parameter.
         truth: parameters (N, P).
         names: names of the parameters, (P,).
         units: their units, (P,).

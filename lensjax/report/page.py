@@ -16,11 +16,11 @@ from lensjax.report.tables import Table
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure with words for it.
+    """A figure with its caption.
 
     Attributes:
         figure: the figure.
-        caption: what it shows; read aloud in its place where it cannot be seen.
+        caption: what it shows, for screen readers too.
         wide: whether narrow screens scroll it sideways instead of shrinking it.
     """
 
@@ -31,10 +31,10 @@ class Illustration:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading of a page and what stands below it, in order.
+    """A heading of a page and its content, in order.
 
     Attributes:
-        heading: heading.
+        heading: the heading.
         content: paragraphs (str), tables and figures.
     """
 
@@ -48,7 +48,7 @@ def write_page(path: str | Path, *, title: str, sections: Sequence[Section]) -> 
     Args:
         path: where to write.
         title: heading of the page.
-        sections: what stands on it; all text is escaped.
+        sections: its content; all text is escaped.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -65,6 +65,6 @@ def base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=dpi)
     small = io.BytesIO()
-    with Image.open(data) as picture:
-        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    with Image.open(data) as image:
+        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""A contact sheet: many images, small, on one."""
+"""A contact sheet: thumbnails of many images in one image."""
 
 import math
 from collections.abc import Sequence
@@ -30,15 +30,15 @@ def contact_sheet(
 ) -> np.ndarray:
     """Thumbnails of image files, in their order, row by row.
 
-    Each pixel of a thumbnail is the mean over the area that it shows; small images are enlarged by whole factors. Float images are taken
-    for grey levels 0…255; where the brightest is 1 or less for 0…1, and where it is more than 255 it is shown as 255.
+    Each pixel of a thumbnail is the mean over the area that it shows; small images are enlarged by whole factors. Values of float images
+    are grey levels 0…255, or 0…1 where the brightest is 1 or less. Where the brightest is above 255, it is scaled to 255.
 
     Args:
         files: N image files.
-        labels: a caption for each, (N,); by default the name without suffix. What is too long is shortened in the middle.
+        labels: a caption for each, (N,); by default the name without suffix. Long ones are shortened in the middle.
         columns: thumbnails in a row; by default as many as make the sheet about 4:3.
         thumbnail: side of the square that a thumbnail fits in [px].
-        most: images shown; of more, so many evenly spread ones, and the sheet says so.
+        most: images shown at most; of more, an evenly spread selection, and the sheet says so.
 
     Returns:
         (h, w) grey levels, (h, w, 3) where any image is coloured; uint8.
@@ -68,15 +68,15 @@ def contact_sheet(
             f"it would have {size[0]}×{size[1]} pixels", place="contact sheet", value=size, expected="fewer or smaller thumbnails"
         )
     thumbnails = [_thumbnail(read(files[i]), thumbnail) for i in chosen]
-    mode = "RGB" if any(one.mode == "RGB" for one in thumbnails) else "L"
+    mode = "RGB" if any(tile.mode == "RGB" for tile in thumbnails) else "L"
     sheet = Image.new(mode, size, _grey(_PAPER, mode))
     draw = ImageDraw.Draw(sheet)
-    for k, (i, one) in enumerate(zip(chosen, thumbnails, strict=True)):
-        left, top = _MARGIN + k % columns * wide, _MARGIN + k // columns * high
-        draw.rectangle((left, top, left + thumbnail - 1, top + thumbnail - 1), fill=_grey(_MOUNT, mode))
-        sheet.paste(one, (left + (thumbnail - one.width) // 2, top + (thumbnail - one.height) // 2))
+    for k, (i, tile) in enumerate(zip(chosen, thumbnails, strict=True)):
+        x, y = _MARGIN + k % columns * wide, _MARGIN + k // columns * high
+        draw.rectangle((x, y, x + thumbnail - 1, y + thumbnail - 1), fill=_grey(_MOUNT, mode))
+        sheet.paste(tile, (x + (thumbnail - tile.width) // 2, y + (thumbnail - tile.height) // 2))
         label = labels[i] if labels is not None else Path(files[i]).stem
-        draw.text((left + thumbnail / 2, top + thumbnail + 2), _fitted(label, font, thumbnail), _grey(_INK, mode), font, anchor="ma")
+        draw.text((x + thumbnail / 2, y + thumbnail + 2), _fitted(label, font, thumbnail), _grey(_INK, mode), font, anchor="ma")
     if foot:
         text = f"{len(chosen)} of {len(files)} images, evenly chosen"
         draw.text((_MARGIN, size[1] - foot), _fitted(text, font, size[0] - 2 * _MARGIN), _grey(_INK, mode), font)
@@ -89,17 +89,17 @@ def read(path: str | Path) -> np.ndarray:
     Raises:
         BadInput: no such file, not an image, of more than 8192 pixels on a side, or with pixels that are not finite.
     """
-    picture = images.read(path)
-    if picture.floating or picture.bits > 8:
-        return _levels(picture)
-    return picture.values if picture.coloured or picture.values.ndim == 2 else picture.values[..., 0]
+    loaded = images.read(path)
+    if loaded.floating or loaded.bits > 8:
+        return _levels(loaded)
+    return loaded.values if loaded.coloured or loaded.values.ndim == 2 else loaded.values[..., 0]
 
 
-def _levels(picture: images.Picture) -> np.ndarray:
-    values = picture.values
+def _levels(loaded: images.LoadedImage) -> np.ndarray:
+    values = loaded.values
     if not np.isfinite(values).all():
-        raise BadInput("it has pixels that are not finite", path=picture.path)
-    if picture.bits == 16 and not picture.floating:
+        raise BadInput("it has pixels that are not finite", path=loaded.path)
+    if loaded.bits == 16 and not loaded.floating:
         return values / np.float32(257.0)
     brightest = float(values.max())
     factor = 255.0 if 0 < brightest <= 1 else 255.0 / max(brightest, 255.0)
@@ -119,12 +119,12 @@ def _thumbnail(pixels: np.ndarray, side: int) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _areas(before: int, after: int) -> np.ndarray:
-    """(after, before): what part of each of the `after` pixels each of the `before` covers, over the same length."""
+    """(after, before): the fraction of each of `after` pixels that each of `before` pixels covers, over the same length."""
     step = before / after
     begin, pixel = step * np.arange(after)[:, None], np.arange(before)
     overlap = np.minimum(begin + step, pixel + 1) - np.maximum(begin, pixel)
-    shares: np.ndarray = (np.clip(overlap, 0.0, None) / step).astype(np.float32)
-    return shares
+    fractions: np.ndarray = (np.clip(overlap, 0.0, None) / step).astype(np.float32)
+    return fractions
 
 
 def _grey(level: int, mode: str) -> int | tuple[int, int, int]:
@@ -137,7 +137,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
-    """The text, its middle left out where it is wider than `width` [px]."""
+    """The text, with a gap in its middle where it is wider than `width` [px]."""
     text = " ".join(text.split())
     kept = len(text)
     shown = text

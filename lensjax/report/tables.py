@@ -8,7 +8,7 @@ import numpy as np
 from lensjax.errors import BadInput
 
 Cell = str | float
-"""What stands in a table: text, or a number."""
+"""A cell of a table: text, or a number."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Table:
 
     Attributes:
         columns: headings.
-        rows: cells, one a heading in each row; numbers are shown to three figures, NaN as a dash.
+        rows: cells, as many as headings in each row; numbers are shown to three figures, NaN as a dash.
         caption: what the table says, one or two sentences.
 
     Raises:

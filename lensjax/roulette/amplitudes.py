@@ -158,7 +158,7 @@ def scaled(lens: Lens, x: Array, y: Array, *, terms: int, scale: Array | float) 
 
     Args:
         lens: any lens.
-        x, y: where, seen from the lens's origin [px]; any shape.
+        x, y: where, relative to the lens's origin [px]; any shape.
         terms: largest m.
         scale: the length [px] that offsets are measured in; not above the radius of convergence.
     """
@@ -188,7 +188,7 @@ def amplitudes(lens: Lens, x: Array, y: Array, *, terms: int) -> tuple[Array, Ar
 
     Args:
         lens: any lens.
-        x, y: where, seen from the lens's origin [px]; any shape. Not at a lens's centre.
+        x, y: where, relative to the lens's origin [px]; any shape. Not at a lens's centre.
         terms: largest m.
     """
     dtype = jnp.result_type(x)

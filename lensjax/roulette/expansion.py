@@ -30,7 +30,7 @@ class Expansion:
         alpha, beta: α_s^m and β_s^m times scale^m/m!, (terms + 1, terms + 2).
         scale: length [px], scalar.
         xi_x, xi_y: the reference point [px], scalars.
-        offset_x, offset_y: where in the source plane the light at the reference point comes from, seen from the source's
+        offset_x, offset_y: where in the source plane the light at the reference point comes from, relative to the source's
             centre [px]: zero at the image ξ of the centre.
     """
 

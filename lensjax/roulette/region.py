@@ -5,7 +5,7 @@ Along the complex line ξ + tδ, t ∈ ℂ, the map of a point mass or SIS is si
 
     |δ| < |ξ|               point mass, SIS: the convergence ring, a circle about ξ through the lens centre
     and ω(δ) < ω(ξ)         SIE: within an ellipse through the lens centre too
-    for every member        clusters, ξ seen from that member
+    for every member        clusters, ξ relative to that member
 """
 
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ def inside(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens) -> Array:
 
     Args:
         dx, dy: ν − ξ, the pixel's offset from the reference point [px].
-        xi_x, xi_y: the reference point ξ, seen from the lens centre [px].
+        xi_x, xi_y: the reference point ξ, relative to the lens's centre [px].
         lens: any lens; one that is not known to have a singularity elsewhere is taken to have one at its centre.
     """
     if isinstance(lens, Shear | Sheet):

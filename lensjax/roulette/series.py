@@ -37,7 +37,7 @@ _Change = Callable[[Any, Array, Array, Array, Array, int], _Pair]
 def _at_once(function: Callable[[Array, Array], tuple[Array, Array]], a: Array, b: Array) -> tuple[Array, Array]:
     """Both results of `function` in one pass over the pixels, and kept in memory.
 
-    Left to itself, XLA on a CPU runs a recursion again for every array made from its result: two hundred times in a Jacobian. A
+    Without a fence XLA on a CPU runs a recursion again for every array made from its result: two hundred times in a Jacobian. A
     complex array is one result where a pair would be two.
     """
     packed = fenced(lambda a, b: jax.lax.complex(*function(a, b)), a, b)
@@ -54,7 +54,7 @@ def _legendre_sums(u: Array, v: Array, terms: int) -> tuple[Array, Array]:
     return total, shorter
 
 
-def _conjugate_slope(u: Array, h: Array, terms: int) -> tuple[Array, Array]:
+def _conjugate_derivative(u: Array, h: Array, terms: int) -> tuple[Array, Array]:
     """∂F/∂w̄ = −½ (Q_{N−1} + 2w Q_{N−2} + w² Q_{N−3}), Q_M = Σ_{k=0..M} q_k, for w = u + ih."""
     v = u * u + h * h
     before, last = jnp.zeros_like(u), jnp.ones_like(u)
@@ -79,11 +79,11 @@ def _isothermal_sum_jvp(
     u, h = primals
     du, dh = tangents
     total, shorter = _at_once(lambda u, h: _legendre_sums(u, u * u + h * h, terms), u, h)
-    real, imaginary = _at_once(lambda u, h: _conjugate_slope(u, h, terms), u, h)
-    slope = 0.5 * shorter  # ∂F/∂w is real
+    real, imaginary = _at_once(lambda u, h: _conjugate_derivative(u, h, terms), u, h)
+    derivative = 0.5 * shorter  # ∂F/∂w is real
     return (total - 1.0 + u * shorter, h * shorter), (
-        slope * du + (real * du + imaginary * dh),
-        slope * dh + (imaginary * du - real * dh),
+        derivative * du + (real * du + imaginary * dh),
+        derivative * dh + (imaginary * du - real * dh),
     )
 
 
@@ -94,7 +94,7 @@ def _geometric(a: Array, b: Array, terms: int) -> tuple[Array, Array]:
     return real, imaginary
 
 
-def _geometric_slope(a: Array, b: Array, terms: int) -> tuple[Array, Array]:
+def _geometric_derivative(a: Array, b: Array, terms: int) -> tuple[Array, Array]:
     real, imaginary = jnp.full_like(a, terms), jnp.zeros_like(b)
     for m in range(terms - 1, 0, -1):
         real, imaginary = m + (a * real - b * imaginary), a * imaginary + b * real
@@ -114,7 +114,7 @@ def _geometric_sum_jvp(
     a, b = primals
     da, db = tangents
     value = _at_once(lambda a, b: _geometric(a, b, terms), a, b)
-    real, imaginary = _at_once(lambda a, b: _geometric_slope(a, b, terms), a, b)
+    real, imaginary = _at_once(lambda a, b: _geometric_derivative(a, b, terms), a, b)
     return value, (real * da - imaginary * db, real * db + imaginary * da)
 
 
@@ -193,11 +193,11 @@ def deflection_change(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens
 
 
 def source_offset(dx: Array, dy: Array, xi_x: Array, xi_y: Array, lens: Lens, *, terms: int) -> tuple[Array, Array]:
-    """Source-plane position, relative to the source's centre, whose image is at ξ, of the light seen at ξ + δ.
+    """Source-plane position, relative to the source's centre, whose image is at ξ, of the light at ξ + δ.
 
     Args:
         dx, dy: δ, offset from the reference point [px]; any shape. Outside the region of convergence the series diverges.
-        xi_x, xi_y: the reference point ξ, seen from the lens centre [px]; not at a lens's centre.
+        xi_x, xi_y: the reference point ξ, relative to the lens's centre [px]; not at a lens's centre.
         lens: any lens. Those of `lensjax.lens` have closed forms; others are expanded by automatic differentiation. An `Expansion`
             has its own order, and may be about another point than the centre's image: its offset is added.
         terms: order N ≥ 1 of the series.

@@ -3,7 +3,7 @@
 from lensjax.conventions import METHODS
 from lensjax.simulate.camera import Camera
 from lensjax.simulate.chunks import in_chunks
-from lensjax.simulate.render import centre_of_light, image, image_about, kept_where, light, shift
+from lensjax.simulate.render import centre_of_light, image, image_about, image_centre, kept_where, light
 from lensjax.simulate.system import System
 from lensjax.simulate.trace import MAPS, WINDOWS, Trace
 
@@ -17,8 +17,8 @@ __all__ = [
     "centre_of_light",
     "image",
     "image_about",
+    "image_centre",
     "in_chunks",
     "kept_where",
     "light",
-    "shift",
 ]

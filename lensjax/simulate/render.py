@@ -22,11 +22,11 @@ _STEEPEST = 1e30
 
 
 def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, Array]:
-    """Light seen at image-plane points, and how far inside the window each lies.
+    """Light at image-plane points, and how far inside the window each lies.
 
     Args:
         system: lens and source.
-        x, y: points [px], seen from the lens; they broadcast against each other.
+        x, y: points relative to the lens [px]; they broadcast against each other.
         trace: how the lens equation is solved, and what is shown.
 
     Returns:
@@ -94,7 +94,7 @@ def _check_single(system: System) -> None:
 def _bounds(
     lens: Axisymmetric, source: Source, distance: Array, cos: Array, sin: Array, camera: Camera, whole: Array | bool
 ) -> tuple[Array, Array, Array]:
-    """(behind, ahead, aside) [px], seen from the lens towards a source at `distance` along (cos, sin): all light lies there, but for
+    """(behind, ahead, aside) [px], measured from the lens towards a source at `distance` along (cos, sin): all light lies there, but for
     its outermost traces."""
     largest = jnp.asarray(0.75 * camera.canvas, distance.dtype)  # more than half a diagonal
     behind, ahead, aside = (largest,) * 3
@@ -104,17 +104,17 @@ def _bounds(
         nearest = jnp.maximum(distance - along, 0.0)
         aside = across * (1.0 + (lens.image_radius(nearest) - nearest) / jnp.sqrt(nearest * nearest + across * across))
     if camera.trace.window != "none":
-        middle, reach = lens.image_radius(distance), _reach(whole, distance)
+        radius, reach = lens.image_radius(distance), _reach(whole, distance)
         behind = jnp.minimum(behind, reach)
-        ahead = jnp.minimum(ahead, 2.0 * middle + reach)
-        aside = jnp.minimum(aside, middle + reach)
+        ahead = jnp.minimum(ahead, 2.0 * radius + reach)
+        aside = jnp.minimum(aside, radius + reach)
     return jnp.minimum(behind, largest), jnp.minimum(ahead, largest), jnp.minimum(aside, largest)
 
 
 def centre_of_light(system: System, camera: Camera, *, whole: Array | bool = False) -> tuple[Array, Array]:
-    """Centre of light (x, y) [px] of the whole canvas, seen from the lens.
+    """Centre of light (x, y) of the whole canvas, relative to the lens [px].
 
-    The rim of the window is softened over one step of the grid, so that the answer is smooth in every parameter. `whole` as
+    The rim of the window is softened over one step of the grid, so that the centre is smooth in every parameter. `whole` as
     in `image`.
     """
     dtype = jnp.result_type(system.x)
@@ -146,28 +146,28 @@ def image(system: System, camera: Camera, *, whole: Array | bool = False) -> Arr
 
     Args:
         system: lens and source; its dtype is the image's.
-        camera: how it is seen.
+        camera: how the system becomes an image.
         whole: whether the image is shown without its window; may be traced.
 
     Returns:
         (size, size) grey levels, (size, size, 3) of a coloured source; row 0 is the top.
     """
-    return image_about(system, camera, shift(system, camera, whole=whole), whole=whole)
+    return image_about(system, camera, image_centre(system, camera, whole=whole), whole=whole)
 
 
-def shift(system: System, camera: Camera, *, whole: Array | bool = False) -> Array:
-    """Where the middle of the image lies (2,), seen from the lens [px]: the centre of light, or the lens itself."""
+def image_centre(system: System, camera: Camera, *, whole: Array | bool = False) -> Array:
+    """The point (2,) at the image's centre, relative to the lens [px]: the centre of light, or the lens itself."""
     if not camera.centred:
         return jnp.zeros(2, jnp.result_type(system.x))
     return jnp.stack(centre_of_light(system, camera, whole=whole))
 
 
 def image_about(system: System, camera: Camera, centre: Array, *, whole: Array | bool = False) -> Array:
-    """As `image`, with `centre` (2,), seen from the lens [px], in the middle."""
+    """As `image`, with the point `centre` (2,), relative to the lens [px], at the image's centre."""
     _check_single(system)
     x, y = _points(system, camera)
     if camera.centred:
-        # The barrier keeps XLA from spreading what makes the centre and the system through the image's own loop.
+        # The barrier keeps XLA from moving the computation of the centre and the system into the image's own loop.
         system, centre = jax.lax.optimization_barrier((system, centre))
         x, y = x + centre[0], y + centre[1]
     bright, inside = light(system, x, y, trace=camera.trace)

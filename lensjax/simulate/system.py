@@ -1,4 +1,4 @@
-"""What is there: a lens, and light behind it."""
+"""A lens system: a lens, and a source behind it."""
 
 from dataclasses import dataclass
 

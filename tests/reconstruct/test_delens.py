@@ -34,8 +34,8 @@ def read_back(name, params, method, size=400):
         params = jnp.asarray(params)
         system = problem.to_system(problem.encode(params))
         image = quantise(problem.render(params)) if size == 400 else problem.render(params)
-        shift = np.asarray(problem.centre(system, method=method))
-        source = sample(np.asarray(image), system, shift=shift, camera=problem.camera, grid=Grid(2 * half, 2 * half))
+        centre = np.asarray(problem.centre(system, method=method))
+        source = sample(np.asarray(image), system, centre=centre, camera=problem.camera, grid=Grid(2 * half, 2 * half))
         x, y = pixel_points(2 * half, 2 * half, dtype=jnp.float64)
         return source, 255.0 * np.asarray(system.source.light(x, y))
 
@@ -71,11 +71,11 @@ def test_what_the_frame_cuts_off_is_not_seen():
     image = np.full((400, 400), 50.0)
     far = np.asarray(system.lens.primary_image(system.x, system.y)) + np.array([200.0, 0.0])
     options = {"camera": problem.camera, "grid": Grid(80, 80)}
-    source = sample(image, system, shift=far, **options)
+    source = sample(image, system, centre=far, **options)
     assert 0.3 < source.mask.mean() < 0.7  # the image of the source's centre stands on the frame's left edge
     assert not source.mask[:, :20].any() and source.mask[:, -20:].all()
     np.testing.assert_allclose(source.grey, np.where(source.mask, 50.0, 0.0), rtol=1e-6)
-    assert not sample(image, system, shift=far + 500, **options).mask.any()
+    assert not sample(image, system, centre=far + 500, **options).mask.any()
 
 
 def test_the_window_hides_what_lies_beyond_it():
@@ -110,7 +110,7 @@ def test_any_lens(name):
     system = System(lens(name), several(), number(6.0), number(3.0))
     camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
     image = np.asarray(quantise(simulate.image(system, camera)))
-    source = sample(image, system, shift=np.zeros(2), camera=camera, grid=Grid(40, 40))
+    source = sample(image, system, centre=np.zeros(2), camera=camera, grid=Grid(40, 40))
     truth = np.minimum(255.0 * np.asarray(system.source.light(*pixel_points(40, 40))), 255.0)
     assert source.mask.mean() > 0.95
     off = np.abs(source.grey - truth)[source.mask]
@@ -125,12 +125,12 @@ def test_a_short_series_is_followed_by_its_own_map(terms):
     image = np.asarray(quantise(simulate.image(system, camera)))
     grid = Grid(56, 56)
     truth = 255.0 * np.asarray(system.source.light(*pixel_points(56, 56)))
-    source = sample(image, system, shift=np.zeros(2), camera=camera, grid=grid)
+    source = sample(image, system, centre=np.zeros(2), camera=camera, grid=grid)
     # What lies behind the lens's other side, two standard deviations off, is not shown by the primary image.
     assert source.mask[truth > 40].mean() > 0.9
     off = (source.grey - truth)[source.mask]
     assert np.sqrt(np.mean(off**2)) < 0.6 and np.abs(off).max() < 8.0
-    exact = sample(image, system, shift=np.zeros(2), camera=Camera(trace=Trace.named("raytrace"), size=100, field=100), grid=grid)
+    exact = sample(image, system, centre=np.zeros(2), camera=Camera(trace=Trace.named("raytrace"), size=100, field=100), grid=grid)
     assert np.abs(exact.grey - truth)[exact.mask].max() > 20.0
 
 
@@ -139,9 +139,9 @@ def test_each_image_shows_the_source_by_itself():
     camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=True)
     truth = 255.0 * np.asarray(system.source.light(*pixel_points(20, 20)))
     for middle in (0.0, 50.0, -50.0):  # a frame of both images, of the primary one, of the one across the lens
-        shift = jnp.array([middle, 0.0])
-        image = np.asarray(simulate.image_about(system, camera, shift))
-        source = sample(image, system, shift=np.asarray(shift), camera=camera, grid=Grid(20, 20))
+        centre = jnp.array([middle, 0.0])
+        image = np.asarray(simulate.image_about(system, camera, centre))
+        source = sample(image, system, centre=np.asarray(centre), camera=camera, grid=Grid(20, 20))
         assert source.mask[8:13, 8:13].all() and np.abs(source.grey - truth)[8:13, 8:13].max() < 8.0
 
 
@@ -150,7 +150,7 @@ def test_finer_and_coarser_grids_show_the_same():
     camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
     image = np.asarray(quantise(simulate.image(system, camera)))
     for size in (20, 80):
-        source = sample(image, system, shift=np.zeros(2), camera=camera, grid=Grid(size, 40))
+        source = sample(image, system, centre=np.zeros(2), camera=camera, grid=Grid(size, 40))
         # A coarse pixel is the mean over its area.
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(160, 40))).reshape(size, 160 // size, size, 160 // size).mean((1, 3))
         assert source.mask.all()
@@ -164,9 +164,9 @@ def test_the_noise_level_of_an_image():
     noisy = sharp + 6.0 * np.random.default_rng(0).normal(size=sharp.shape)
     assert noise_level(sharp) < 0.1 and noise_level(noisy) == pytest.approx(6.0, rel=0.05)
     for image in (sharp, noisy):
-        field = field_of_light(image, system, shift=np.zeros(2), camera=camera)
+        field = field_of_light(image, system, centre=np.zeros(2), camera=camera)
         assert 30 <= field <= 60  # 2.5 to 5 standard deviations to each side
-    assert field_of_light(np.zeros((100, 100)), system, shift=np.zeros(2), camera=camera) == 16
+    assert field_of_light(np.zeros((100, 100)), system, centre=np.zeros(2), camera=camera) == 16
 
 
 COLUMNS = "index,filename,model,lens,einsteinradius,ellipseratio,orientation,cluster,source,sigma,sigma2,theta,x,y,nterms"

@@ -22,7 +22,7 @@ from lensjax.source.gaussian import elliptical, spherical
 
 CAMERA = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False)
 GRID = Grid(12, 12)
-RADIUS, PLACE, SHIFT = 5.0, (1.3, 0.6), np.array([0.4, -0.3])
+RADIUS, PLACE, CENTRE = 5.0, (1.3, 0.6), np.array([0.4, -0.3])
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def small_system():
 
 def small_operator(**options):
     options = {"camera": CAMERA, "grid": GRID} | options
-    return lensing(small_system(), shift=SHIFT, **options)
+    return lensing(small_system(), centre=CENTRE, **options)
 
 
 def dense_operator():
@@ -50,7 +50,7 @@ def dense_operator():
     rows, used = [], np.zeros((n, n), bool)
     for i in range(n):
         for j in range(n):
-            x, y = j - n / 2 + SHIFT[0], n / 2 - i + SHIFT[1]
+            x, y = j - n / 2 + CENTRE[0], n / 2 - i + CENTRE[1]
             r = np.hypot(x, y)
             column, row = x - RADIUS * x / r - PLACE[0] + m / 2, m / 2 - (y - RADIUS * y / r - PLACE[1])
             if not (0 <= row <= m - 1 and 0 <= column <= m - 1):
@@ -259,7 +259,7 @@ def test_known_sources_come_back(name, noise):
         sharp = np.asarray(simulate.image(system, camera))
         image = np.rint(sharp) if noise == 0 else sharp + noise * np.random.default_rng(8).normal(size=sharp.shape)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
-        operator = lensing(system, shift=np.zeros(2), camera=camera, grid=FINE)
+        operator = lensing(system, centre=np.zeros(2), camera=camera, grid=FINE)
         found = invert(image, operator, samples=8)
     assert found.grey.dtype == np.float32 and found.converged
     off = np.where(found.mask, found.grey - truth, 0.0)
@@ -278,7 +278,7 @@ def test_what_the_window_hides_is_not_used():
     with jax.enable_x64(False):
         system = System(SIS(number(18.0)), spherical(number(6.0)), number(14.0), number(0.0))
         camera = Camera(trace=Trace.named("ring"), size=100, field=100, centred=False)
-        operator = lensing(system, shift=np.zeros(2), camera=camera, grid=FINE)
+        operator = lensing(system, centre=np.zeros(2), camera=camera, grid=FINE)
         image = np.asarray(simulate.image(system, camera))
         found = invert(np.rint(image), operator, samples=8)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
@@ -295,7 +295,7 @@ def test_the_far_side_of_a_frame_is_flagged():
     with jax.enable_x64(False):
         system = System(SIS(number(1e-3)), spherical(number(5.0)), number(0.0), number(0.0))
         camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
-        operator = lensing(system, shift=np.array([50.0, 0.0]), camera=camera, grid=FINE)
+        operator = lensing(system, centre=np.array([50.0, 0.0]), camera=camera, grid=FINE)
         image = np.asarray(simulate.image_about(system, Camera(trace=Trace.named("raytrace"), size=100, field=100), jnp.array([50.0, 0.0])))
         found = invert(image, operator)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))

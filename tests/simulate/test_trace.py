@@ -57,7 +57,7 @@ def test_whole_shows_what_the_window_hides():
     np.testing.assert_allclose(hidden, simulate.image(system(), camera), atol=1e-3)
 
 
-@pytest.mark.parametrize("function", [simulate.image, simulate.shift])
+@pytest.mark.parametrize("function", [simulate.image, simulate.image_centre])
 def test_a_batch_without_vmap_is_refused(function):
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), system(), system())
     with pytest.raises(ValueError, match=r"\(2,\).*jax\.vmap"):
