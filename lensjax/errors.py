@@ -1,4 +1,4 @@
-"""The one error that the user can correct."""
+"""The error of input that the user can correct."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,24 +7,24 @@ from typing import Any
 
 from lensjax._internal.words import shown
 
-_NOTHING: Any = object()
+_NO_VALUE: Any = object()
 
 
 class BadInput(ValueError):
     """Input that cannot be used: where it stands, what it is, and what is expected instead.
 
     `str()` is one line, "data.csv: line 7, column sigma: the value is '-3'; expected a length above 0 and up to 10000 px". Command
-    lines print that line on stderr and end with exit code 2; whoever needs a part of it reads the fields.
+    lines print that line on stderr and end with exit code 2. Programs read the fields, not the line.
 
     Attributes:
         problem: what is wrong, in words; empty where `value` and `expected` say it.
-        path: the file or folder; None where there is none.
+        path: the file or folder, or None.
         line: line of the file, counted from 1.
         column: column, key, flag or parameter.
         place: where in that cell or file, in words, such as "member 2, character 14".
-        value: what stands there; `has_value` says whether anything was given.
+        value: the value there; `has_value` says whether there is one.
         expected: what is expected instead, such as "a number between 0 and 1".
-        hint: one more remark, such as "did you mean sigma?".
+        hint: a remark, such as "did you mean sigma?".
     """
 
     def __init__(
@@ -35,26 +35,26 @@ class BadInput(ValueError):
         line: int | None = None,
         column: str | None = None,
         place: str = "",
-        value: object = _NOTHING,
+        value: object = _NO_VALUE,
         expected: str = "",
         hint: str = "",
     ) -> None:
         self.problem, self.line, self.column, self.place = problem, line, column, place
         self.path = None if path is None else str(path)
-        self.value = None if value is _NOTHING else value
-        self.has_value = value is not _NOTHING
+        self.value = None if value is _NO_VALUE else value
+        self.has_value = value is not _NO_VALUE
         self.expected, self.hint = expected, hint
         super().__init__(str(self))
 
     def within(self, *, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "") -> "BadInput":
-        """The same error, with its place filled in where it has none yet."""
+        """The same error, with the missing parts of its place filled in."""
         return BadInput(
             self.problem,
             path=path if self.path is None else self.path,
             line=line if self.line is None else self.line,
             column=column if self.column is None else self.column,
             place=self.place or place,
-            value=self.value if self.has_value else _NOTHING,
+            value=self.value if self.has_value else _NO_VALUE,
             expected=self.expected,
             hint=self.hint,
         )
@@ -76,7 +76,7 @@ class BadInput(ValueError):
 
 @contextmanager
 def at(*, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "") -> Iterator[None]:
-    """Fills in the place of a `BadInput` from inside the block, where it has none yet."""
+    """Fills in the missing parts of the place of a `BadInput` from inside the block."""
     try:
         yield
     except BadInput as error:

@@ -1,1 +1,1 @@
-"""Small tools that every room may use."""
+"""Small tools for all packages."""

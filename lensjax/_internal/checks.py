@@ -1,4 +1,4 @@
-"""Checks of numbers where they cost nothing: of values that are there, not of those that JAX traces."""
+"""Checks of the numbers that a lens or a source is built from; values that JAX traces are not checked."""
 
 import jax
 import numpy as np
@@ -14,14 +14,14 @@ def check_range(
     most: float = np.inf,
     expected: str,
 ) -> None:
-    """Refuses a number, or an array with one, that is out of range; traced values and whatever is no number pass.
+    """Refuses numbers, also in arrays, that are out of range; traced values and objects that are no numbers pass.
 
     Args:
-        owner: what it belongs to, for the message.
-        name: its name.
+        owner: the class or function of the parameter, for the message.
+        name: name of the parameter.
         value: the number or array.
-        above: it must be above this.
-        least, most: it must lie between these, both included.
+        above: the value must be above this.
+        least, most: the value must lie between these, both included.
         expected: the range in words.
 
     Raises:

@@ -16,7 +16,7 @@ def switch_off_unsafe_fusions() -> None:
 
     There the fusion of a sum over one of seven axes writes beyond its memory on processors with AVX2 and without AVX-512: the
     program gives NaN or crashes, at once or later. The setting costs no time. XLA reads it when JAX first looks for its devices,
-    and ends the process over a flag that it does not know, so other versions are left alone.
+    and ends the process at a flag that it does not know, so that other versions do not get it.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if _YNN in flags or not (0, 10) <= _jaxlib() < (0, 11):
@@ -25,7 +25,7 @@ def switch_off_unsafe_fusions() -> None:
     bridge = sys.modules.get("jax._src.xla_bridge")
     if bridge is not None and getattr(bridge, "_backends", None) and "avx512f" not in _processor():
         warnings.warn(
-            f"JAX was started before lensjax was imported, so it computes with fusions that are wrong in jaxlib 0.10 on this "
+            f"JAX was started before lensjax was imported, so that it computes with fusions that are wrong in jaxlib 0.10 on this "
             f"processor: import lensjax first, or set XLA_FLAGS='{_YNN}='",
             RuntimeWarning,
             stacklevel=3,
@@ -41,7 +41,7 @@ def _jaxlib() -> tuple[int, ...]:
 
 
 def keep_compiled_programs() -> None:
-    """Lets JAX keep compiled programs in the user's cache, apart for each kind of processor, whose instructions they use."""
+    """Lets JAX keep compiled programs in the user's cache, in one folder for each kind of processor."""
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -52,7 +52,7 @@ def keep_compiled_programs() -> None:
             return
     except OSError:
         return
-    if "jax" not in sys.modules:  # it reads these when it is imported, which is slow and may not be needed
+    if "jax" not in sys.modules:  # JAX reads these when it is imported, which is slow and may not be needed
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
         return

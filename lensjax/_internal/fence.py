@@ -1,4 +1,4 @@
-"""Keeping XLA from moving work where it is slow."""
+"""Fences that keep XLA from fusing or repeating work."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,17 +17,17 @@ def fenced(function: Callable[..., Result], *inputs: object) -> Result:
     always holds, whatever the inputs are.
     """
 
-    def never(*inputs: object) -> Result:
+    def zeros(*inputs: object) -> Result:
         shapes = jax.eval_shape(function, *inputs)
-        nothing: Result = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return nothing
+        empty: Result = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return empty
 
-    result: Result = jax.lax.cond(_holds(jax.tree.leaves(inputs)[0]), function, never, *inputs)
+    result: Result = jax.lax.cond(_holds(jax.tree.leaves(inputs)[0]), function, zeros, *inputs)
     return result
 
 
 def _holds(array: Array) -> Array:
-    """True, which XLA does not find out: the last bit of an array's first number is less than 2."""
+    """True, but XLA cannot prove it: the last bit of an array's first number is less than 2."""
     first = jax.lax.stop_gradient(jnp.asarray(array)).reshape(-1)[0].real
     if jnp.issubdtype(first.dtype, jnp.floating):
         first = jax.lax.bitcast_convert_type(first, jnp.dtype(f"uint{8 * first.dtype.itemsize}"))

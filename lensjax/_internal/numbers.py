@@ -1,11 +1,11 @@
-"""Numbers that come as text: of command lines, CSV cells and TOML files."""
+"""Numbers in text: of command lines, CSV cells and TOML files."""
 
 import math
 import re
 
 
 def finite(text: str) -> float:
-    """The finite number that a text is; NaN where it is none."""
+    """The finite number of a text; NaN if it is something else."""
     try:
         value = math.nan if "_" in text else float(text)
     except ValueError:
@@ -14,7 +14,7 @@ def finite(text: str) -> float:
 
 
 def whole(text: str, low: int, high: int) -> int | None:
-    """The whole number from `low` to `high` that a text is; None where it is none."""
+    """The whole number from `low` to `high` of a text; None if it is something else."""
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip(), re.ASCII):
         return None
     value = int(text)
@@ -27,5 +27,5 @@ def whole_expected(low: int, high: int) -> str:
 
 
 def shortest(value: float) -> str:
-    """The shortest text that is this number when it is read again; whole numbers without a point."""
+    """The shortest text that reads back as this number; whole numbers without a point."""
     return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(float(value))

@@ -12,16 +12,16 @@ LINE_EVERY = 30.0
 
 
 class Progress:
-    """Counts what is done of `total` things called `unit`.
+    """Counts the finished ones of `total` items called `unit`.
 
         with Progress(1000, "image") as progress:
             progress.update(16)
 
     Args:
-        total: how many there are; None where that is not known.
-        unit: what they are called, in the singular.
+        total: number of items; None where it is unknown.
+        unit: name of an item, in the singular.
         out: where to write; by default stderr.
-        every: seconds between two lines where `out` is no terminal.
+        every: seconds between two lines where `out` is not a terminal.
     """
 
     def __init__(self, total: int | None, unit: str, *, out: TextIO | None = None, every: float = LINE_EVERY) -> None:
@@ -40,19 +40,19 @@ class Progress:
             self._bar.close()
 
     def resume(self, count: int) -> None:
-        """So many were done by an earlier run."""
+        """Counts `count` items of an earlier run."""
         self._resumed = count
         self.update(count)
 
     def reach(self, count: int) -> None:
-        """So many are done in all; the first call may count those of an earlier run."""
+        """Sets the number of finished items; the first call may count those of an earlier run."""
         if self.done == 0 and count > 1:
             self.resume(count)
         else:
             self.update(count - self.done)
 
     def update(self, count: int = 1) -> None:
-        """So many more are done."""
+        """Counts `count` more items."""
         self.done += count
         if self._bar is not None:
             self._bar.update(count)

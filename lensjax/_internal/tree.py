@@ -12,9 +12,9 @@ T = TypeVar("T")
 def register(cls: type[T]) -> type[T]:
     """Registers a dataclass as a tree; fields whose metadata say `static` are part of its structure, all others are its branches.
 
-    Structures of two classes are never equal. Those that `jax.tree_util.register_dataclass` makes are, in JAX 0.10, where only the
-    classes differ, such as SIS and PointMass, while their hashes are not: about one process in a hundred then finds, in a cache of jit's,
-    what was compiled for the other class.
+    Structures of two classes are never equal. With `jax.tree_util.register_dataclass` of JAX 0.10 they are equal where only the
+    classes differ, such as SIS and PointMass, while their hashes are not: about one process in a hundred then takes, from a cache of
+    jit's, the program of the other class.
     """
     static = tuple(field.name for field in fields(cls) if field.metadata.get("static", False))  # type: ignore[arg-type]
     branches = tuple(field.name for field in fields(cls) if field.name not in static)  # type: ignore[arg-type]
@@ -28,7 +28,7 @@ def register(cls: type[T]) -> type[T]:
         return tuple(zip(keys, parts, strict=True)), rest
 
     def unflatten(rest: tuple[Any, ...], parts: Any) -> T:
-        # Not by the constructor: its checks are of numbers, while JAX puts anything in their places.
+        # Not by the constructor: it checks numbers, while JAX puts other objects in their places.
         tree = object.__new__(cls)
         for names, values in ((branches, parts), (static, rest)):
             for name, value in zip(names, values, strict=True):

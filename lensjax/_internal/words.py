@@ -41,7 +41,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
-    """The known name that is most like `word`; None where none is like it. Letters that changed places count as alike."""
+    """The known name nearest to `word`; None where none is near. Exchanged letters count as near."""
     word = word.strip().lower()[:60]
     names = {text.lower(): text for text in known}
     candidates = difflib.get_close_matches(word, names, cutoff=cutoff)
@@ -50,6 +50,6 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    """ "did you mean sigma?", the hint of a `BadInput`; empty where no known name is like `word`."""
+    """ "did you mean sigma?", the hint of a `BadInput`; empty where no known name is near `word`."""
     near = nearest(word, known, cutoff)
     return "" if near is None else f"did you mean {near}?"

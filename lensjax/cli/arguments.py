@@ -1,4 +1,4 @@
-"""What every command's flags share: the parser, types of values, and options as a dataclass."""
+"""The parser of all commands, the types of flags, and options as a dataclass."""
 
 import argparse
 import re
@@ -19,7 +19,7 @@ PROBLEMS = tuple(problems.names())
 
 
 class Unfit(argparse.ArgumentTypeError):
-    """A flag's value that cannot be used, and what is expected instead."""
+    """A value of a flag that cannot be used, and what is expected instead."""
 
     def __init__(self, value: str, expected: str, hint: str = "") -> None:
         super().__init__(f"the value is {value!r}; expected {expected}")
@@ -27,7 +27,7 @@ class Unfit(argparse.ArgumentTypeError):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser for which a wrong flag is bad input like any other, and which suggests the nearest flag or command."""
+    """A parser that raises `BadInput` for a wrong flag, and suggests the nearest flag or command."""
 
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         return parser
 
     def choice(self, flag: str, known: Iterable[str], *, help: str, default: str | None = None) -> None:
-        """A flag that takes one of some words."""
+        """A flag that takes one of several words."""
         names = tuple(known)
         self.add_argument(flag, type=one_of(names), metavar="{" + ",".join(names) + "}", default=default, help=help)
 
@@ -88,7 +88,7 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str) -> NoReturn:
-        """Ends parsing: one line."""
+        """Ends parsing with an error of one line."""
         raise BadInput(message, hint=f"see {self.prog} --help")
 
     def _unknown(self, word: str) -> NoReturn:
@@ -127,7 +127,7 @@ def number(low: float, high: float, expected: str) -> Callable[[str], float]:
 
 
 def one_of(known: Iterable[str]) -> Callable[[str], str]:
-    """One of some words."""
+    """One of several words."""
     names = tuple(known)
 
     def check(text: str) -> str:

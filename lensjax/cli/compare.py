@@ -7,8 +7,8 @@ from lensjax.cli import arguments
 
 _EPILOG = """examples:
   lensjax compare theirs ours                    images of the same name in two folders
-  lensjax compare theirs ours --out report       also compare.csv, and pictures A | B | A - B of the pairs that differ most
-  lensjax compare images                         all pairs among the images of one folder: which are the same picture?
+  lensjax compare theirs ours --out report       also compare.csv, and images A | B | A - B of the pairs that differ most
+  lensjax compare images                         all pairs of the images of one folder: which are equal?
   lensjax compare a.png b.png
 
 Differences are in grey levels. Names that only one folder has are listed."""
@@ -36,12 +36,12 @@ def add(parser: arguments.Parser) -> None:
     )
     command.add_argument("first", type=Path, metavar="A", help="a folder of images, or an image")
     command.add_argument("second", type=Path, nargs="?", metavar="B", help="another; without it all pairs within A")
-    command.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and pictures of differences")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and images of differences")
     tolerance = "largest difference of equal pixels [grey levels] (0)"
     levels = arguments.number(0.0, 255.0, "a number of grey levels from 0 to 255")
     command.add_argument("--tolerance", type=levels, default=0.0, metavar="T", help=tolerance)
     count = arguments.whole(0, 10**9, "a whole number, 0 or more")
-    command.add_argument("--worst", type=count, default=20, metavar="N", help="pictures of differences that are written (20)")
+    command.add_argument("--worst", type=count, default=20, metavar="N", help="images of differences that are written (20)")
     command.add_argument("--limit", type=count, default=20, metavar="N", help="pairs that are printed, the most different first (20)")
 
 

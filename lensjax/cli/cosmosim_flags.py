@@ -26,9 +26,9 @@ _VALUES: dict[str, tuple[str, str]] = {
     "cropsize": ("-z", "pixels on a side of the part of the canvas that is kept"),
 }
 _SWITCHES = {
-    "centred": ("-C", "move the centre of light to the middle"),
-    "mask": ("-M", "leave roulette images dark outside the convergence ring"),
-    "reflines": ("-R", "draw the middle row and column"),
+    "centred": ("-C", "move the centre of light to the image's centre"),
+    "mask": ("-M", "make roulette images dark outside the convergence ring"),
+    "reflines": ("-R", "draw the central row and column"),
     "criticalcurves": ("--criticalcurves", "draw critical curves"),
 }
 
@@ -54,11 +54,11 @@ class _Column(argparse.Action):
 
 def add(command: arguments.Parser) -> None:
     """Adds the flags; together they become `settings`, values by column."""
-    group = command.add_argument_group("CosmoSim's columns", "for what a CSV file does not say; they win over a TOML file")
+    group = command.add_argument_group("CosmoSim's columns", "for columns and cells that a CSV file lacks; they come before a TOML file")
     for name, (short, text) in _VALUES.items():
         group.add_argument(*dict.fromkeys((short, f"--{name}")), dest="settings", action=_Column, column=name, metavar="V", help=text)
     switches = [(dict.fromkeys((short, f"--{name}")), name, "1", text) for name, (short, text) in _SWITCHES.items()]
-    switches.append(({"--no-xireference": None}, "xireference", "0", "expand amplitudes about the middle of the image"))
+    switches.append(({"--no-xireference": None}, "xireference", "0", "expand amplitudes about the image's centre"))
     for flags, name, value, text in switches:
         group.add_argument(*flags, dest="settings", action=_Column, column=name, nargs=0, const=value, help=text)
     group.add_argument("--set", dest="settings", action=_Column, metavar="COLUMN=V", help="any other column of CosmoSim's")

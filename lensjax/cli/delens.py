@@ -17,7 +17,7 @@ table in CosmoSim's columns, with lenses of any kind. Each colour is treated on 
   invert  the smooth source whose lensed image is nearest to the image (Suyu et al. 2006): takes seconds, better for noisy images.
           Its pixels are half as wide as the image's. lambda is the weight of smoothness; by default the most probable one
 
-Points that the image does not show are transparent. The centre of the source is in the middle."""
+Points that the image does not show are transparent. The centre of the source is at the centre of the PNG."""
 
 
 def add(parser: arguments.Parser) -> None:

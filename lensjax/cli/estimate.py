@@ -53,7 +53,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image's moments, without a network")
-    method = "how the image was made (auto: try all)"
+    method = "how the image was rendered (auto: try all)"
     command.choice("--method", ("auto", *METHODS), default="auto", help=method)
     shift = "fit the position of the image in its frame too (default), or keep it where the problem puts it"
     command.add_argument("--shift", action=argparse.BooleanOptionalAction, default=True, help=shift)
@@ -97,7 +97,9 @@ def run(options: Options) -> None:
         report.write_report(options.report, problem, records[: report.SHOWN], total=len(rows), results=options.out)
     unusable = sum(row.estimate.error is not None for row in rows)
     solutions = [row.estimate.solution for row in rows if row.estimate.solution is not None]
-    how = "by the network alone" if options.no_refine else f"{sum(bool(one.success[0]) for one in solutions)} refined with success"
+    how = (
+        "by the network alone" if options.no_refine else f"{sum(bool(solution.success[0]) for solution in solutions)} refined with success"
+    )
     note = f"; {unusable} could not be used" if unusable else ""
     print(f"{counted(len(rows), 'image')}{' ' if options.no_refine else ', '}{how}{note}; {options.out}")
     if inputs.truth is not None:

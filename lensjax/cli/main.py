@@ -1,6 +1,6 @@
 """`lensjax simulate | estimate | delens | …`: the command line.
 
-JAX and NumPy, and whatever needs them, are imported by the commands when they run: help and wrong flags are answered at once.
+The commands import JAX and NumPy when they run, so that help and errors in flags take no time.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""`lensjax sheet`: the images of a folder or a table on one."""
+"""`lensjax sheet`: the images of a folder or a table on one sheet."""
 
 import re
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def run(options: Options) -> None:
 
 
 def _paths(place: Path, out: Path) -> list[Path]:
-    """The images that a table names, or those in a folder, numbers in their order; an earlier sheet is left out."""
+    """The images that a table names, or those in a folder sorted by the numbers in their names, without an earlier sheet."""
     from lensjax.files.images import SUFFIXES
     from lensjax.formats.cosmosim import table as tables
 
@@ -68,7 +68,9 @@ def _paths(place: Path, out: Path) -> list[Path]:
         paths = [place.parent / name for name in table.filenames]
         missing = next((k for k, path in enumerate(paths) if not path.is_file()), None)
         if missing is not None:
-            raise BadInput(f"there is no file {paths[missing]}", path=place, line=table.lines[missing], column="filename")
+            raise BadInput(
+                f"there is no file {paths[missing]}", path=place, line=table.lines[missing], column="filename", value=str(paths[missing])
+            )
         return paths
     try:
         inside = list(place.iterdir())

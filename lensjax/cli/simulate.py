@@ -26,9 +26,9 @@ _EPILOG = """examples:
   lensjax simulate --roulette predicted.csv -S SersicSphere -s 3 --set n_sersic=2 --set luminosity=10 -Z 400 --out images
 
 Writes one image for each row, and OUT/dataset.csv. Started again after an interruption, it resumes. The value of a column is the
-cell of the CSV file, else the command line's, else the TOML file's, else a default. `lensjax doctor FILE` lists what CosmoSim would
-have read otherwise. A table of 2023 (columns einsteinR and chi) is read as problem sis2023 (400×400, centred, 50 terms), unless
-flags for CosmoSim's columns are given."""
+cell of the CSV file, else the command line's, else the TOML file's, else a default. `lensjax doctor FILE` lists what CosmoSim
+reads differently. A table of 2023 (columns einsteinR and chi) is read as problem sis2023 (400×400, centred, 50 terms), unless
+there are flags for CosmoSim's columns."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def add(parser: arguments.Parser) -> None:
     lookup = "exact light, or CosmoSim's own pixels to compare with (exact)"
     command.choice("--lookup", ("exact", "cosmosim"), default="exact", help=lookup)
     command.add_argument("--roulette-csv", type=Path, metavar="FILE", help="also write the roulette amplitudes, as CosmoSim does")
-    command.add_argument("--mldata", action="store_true", help="leave out of --roulette-csv what CosmoSim's --mldata leaves out")
+    command.add_argument("--mldata", action="store_true", help="omit from --roulette-csv the columns that CosmoSim's --mldata omits")
     command.add_argument("--roulette", type=Path, metavar="FILE", help="images from a table of amplitudes alone")
     command.add_argument("--picture", type=Path, metavar="FILE", help="the picture of a source Image")
-    command.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be used, and list them")
+    command.add_argument("--skip-bad", action="store_true", help="skip rows that cannot be used, and list them")
     command.add_argument("--annotate", action="store_true", help="draw critical curve, caustic, reference point, ring and source")
     command.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet of the images, PNG")
     cosmosim_flags.add(command)

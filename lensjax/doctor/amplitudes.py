@@ -1,4 +1,4 @@
-"""Tables of roulette amplitudes: for images to be made from, or to learn."""
+"""Tables of roulette amplitudes, to render images from or to learn."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ from lensjax.formats.cosmosim import amplitudes
 
 
 def check_amplitudes(table: Table) -> Iterator[Finding]:
-    """All checks of a table of amplitudes, and what LensJAX refuses where they find no error."""
+    """All checks of a table of amplitudes; where they find no error, the error of reading it."""
     findings = list(_check(table))
     yield from findings
     if {"filename", "xiX", "xiY"} <= set(table.columns) and not any(finding.severity == "error" for finding in findings):
@@ -63,7 +63,7 @@ def _check_orders(table: Table, headings: Mapping[str, tuple[int, int, int]], va
 
 
 def _check_resimulation(table: Table, headings: Mapping[str, tuple[int, int, int]]) -> Iterator[Finding]:
-    """A table of amplitudes that images can be made from."""
+    """A table of amplitudes to render images from."""
     for name in ("xiX", "xiY"):
         if name not in table:
             yield table.in_header("xi-missing", column=name)

@@ -1,4 +1,4 @@
-"""Columns and cells of a table of systems that CosmoSim or LensJAX does not read as they stand."""
+"""Columns and cells of a table of systems that CosmoSim or LensJAX ignores, refuses or reads differently."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _FLAGS = ("centred", "sampled", "mask", "reflines")
 
 
 def refused(error: BadInput, path: str, *, line: int | None = None, further_lines: int = 0, key: str = "") -> Finding:
-    """The finding for what LensJAX refuses."""
+    """The finding for an error of LensJAX."""
     problem, place = error.problem, error.place
     reason = BadInput(problem, place=place, value=error.value) if error.has_value else BadInput(problem, place=place)
     return Finding(

@@ -19,7 +19,7 @@ from lensjax.formats.cosmosim.rows import DEFAULTS
 
 _DEFAULT_RANGES = {key: ends for keys in cosmosim.RANGED.values() for key, ends in keys.items() if ends is not None}
 _COMMAND_LINE = {"imagesize": 512, "directory": "./", "maxrelativelocation": 1.2, "r-relativemax": 1.2}
-"""What CosmoSim uses where it ignores the file."""
+"""CosmoSim's values where it ignores the file."""
 
 _FIXED = (
     ("lens", "mode", "lens"), ("lens", "einsteinradius", "einsteinradius"), ("lens", "ellipseratio", "ellipseratio"),
@@ -39,7 +39,7 @@ _PLACED_BY = {
 
 @dataclass(frozen=True)
 class _Dataset:
-    """What a dataset.toml says.
+    """The content of a dataset.toml.
 
     Attributes:
         path: the file.
@@ -55,7 +55,7 @@ class _Dataset:
 
     @cached_property
     def draws(self) -> bool:
-        """Whether many rows are drawn from the file, rather than one image made."""
+        """Whether the file describes many drawn rows; otherwise one image."""
         every = [(key, value) for table in self.tables.values() for key, value in table.items()]
         return any(key == "size" or key.endswith(("-min", "-max")) or isinstance(value, list) for key, value in every)
 
@@ -79,7 +79,7 @@ class _Dataset:
         return any(name in self.tables[table] for name in (key, f"{key}-min", f"{key}-max"))
 
     def ends(self, table: str, key: str) -> tuple[float, float] | None:
-        """Least and largest value that a key may get; None where the file does not decide that."""
+        """Least and largest value of a key; None where the file does not fix them."""
         keys = self.tables[table]
         fixed = [value for value in values_of(keys.get(key)) if is_number(value)]
         if fixed:
@@ -100,7 +100,7 @@ def check_dataset(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
         except BadInput as error:
             yield refused(error, str(path), key=error.column or "")
     dataset = _Dataset(str(path), {table: table_of(loaded, table) for table in cosmosim.TABLES})
-    for check in (_ignored, _positions, _names, _stops, _wrong, _unseen, _sizes, _off_canvas):
+    for check in (_ignored, _positions, _names, _stops, _wrong, _not_shown, _sizes, _off_canvas):
         yield from check(dataset)
 
 
@@ -189,7 +189,7 @@ def _names(dataset: _Dataset) -> Iterator[Finding]:
 
 
 def _stops(dataset: _Dataset) -> Iterator[Finding]:
-    """What CosmoSim 3.3 stops at."""
+    """Entries at which CosmoSim 3.3 stops."""
     lens, cluster = dataset.tables["lens"], dataset.tables["cluster"]
     for table, keys in cosmosim.RANGED.items():
         for key in keys:
@@ -208,7 +208,7 @@ def _stops(dataset: _Dataset) -> Iterator[Finding]:
 
 
 def _wrong(dataset: _Dataset) -> Iterator[Finding]:
-    """What CosmoSim 3.3 renders black or wrongly."""
+    """Entries that CosmoSim 3.3 renders black or wrongly."""
     simulator, lens = dataset.tables["simulator"], dataset.tables["lens"]
     roulette = "Roulette" in dataset.models
     if roulette and not isinstance(lens.get("cluster"), dict) and (dataset.tables["cluster"] or "cluster" in lens):
@@ -236,8 +236,8 @@ def _always_round(dataset: _Dataset) -> bool:
     return sigma is not None and sigma == sigma2 and sigma[0] == sigma[1]
 
 
-def _unseen(dataset: _Dataset) -> Iterator[Finding]:
-    """What is drawn and no image shows."""
+def _not_shown(dataset: _Dataset) -> Iterator[Finding]:
+    """Drawn values that no image shows."""
     kinds = dataset.kinds
     elliptical = kinds & set(ELLIPTICAL)
     sersic, sie = bool(kinds & set(SERSIC)), "SIE" in dataset.lenses
@@ -280,7 +280,7 @@ def _sizes(dataset: _Dataset) -> Iterator[Finding]:
 
 
 def _off_canvas(dataset: _Dataset) -> Iterator[Finding]:
-    """How far out images may lie, against the canvas."""
+    """Images that may lie beyond the canvas."""
     position, how = dataset.tables["position"], dataset.tables["source"].get("position", "cartesian")
     size = dataset.tables["simulator"].get("imagesize", _COMMAND_LINE["imagesize"])
     radius = dataset.ends("lens", "einstein" if dataset.has("lens", "einstein") else "einsteinradius")

@@ -99,13 +99,13 @@ def _check_against_dataset(path: Path, problem: Mapping[str, Any], variables: Se
         yield Finding("file-missing", str(path), key="[problem] dataset", values={"value": shown})
         return
     kinds = source_kinds(table_of(dataset, "source"))
-    unseen: set[str] = set()
+    not_shown: set[str] = set()
     if kinds and not kinds & set(ELLIPTICAL):
-        unseen |= {"sigma2"} if "Triangle" in kinds else {"sigma2", "theta"}
+        not_shown |= {"sigma2"} if "Triangle" in kinds else {"sigma2", "theta"}
     if kinds and not kinds & set(SERSIC):
-        unseen |= {"n_sersic", "luminosity"}
+        not_shown |= {"n_sersic", "luminosity"}
     for variable in variables:
-        if variable in unseen:
+        if variable in not_shown:
             yield Finding("variable-unseen", str(path), key="[problem] variables", values={"value": variable, "file": shown})
     most, nterms = table_of(dataset, "simulator").get("nterms", _DEFAULT_NTERMS), problem.get("nterms")
     if is_number(nterms) and is_number(most) and nterms > most:

@@ -1,4 +1,4 @@
-"""Finds out what kind of file it is, and runs the checks of that kind."""
+"""Recognises the kind of a file, and runs the checks of that kind."""
 
 from collections.abc import Iterator
 from pathlib import Path

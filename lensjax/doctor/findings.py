@@ -1,6 +1,6 @@
-"""Findings, and the sentences for them.
+"""Findings, and their sentences.
 
-Checks give a code and values. The sentences stand in sayings.toml: severity, what is wrong, and what to do, by code.
+Checks give a code and values. For each code sayings.toml has a severity and two sentences: what is wrong, and what to do.
 """
 
 import re
@@ -13,7 +13,7 @@ from importlib import resources
 from lensjax._internal import words
 
 SEVERITIES = ("error", "warning", "note")
-"""error: a program stops, or does something other than the file says; warning: the result is hardly what is meant; note: worth knowing."""
+"""error: a program stops, or does something other than the file says; warning: the result is hardly intended; note: worth knowing."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Finding:
     Attributes:
         code: one of `sayings`.
         path: the file.
-        line: line of the file, counted from 1; None where the whole file or a whole column is meant.
+        line: line of the file, counted from 1; None for the whole file or a whole column.
         further_lines: number of further lines with the same finding.
         columns: columns of a table.
         key: table and key of a TOML file, such as "[lens] mode".
-        values: what stands for the names in braces.
-        hint: one more remark, such as "did you mean sigma?".
+        values: the values of the names in braces.
+        hint: a remark, such as "did you mean sigma?".
     """
 
     code: str
@@ -95,7 +95,7 @@ def counted(findings: Iterable[Finding]) -> str:
 
 
 def misspelt(name: str, known: Iterable[str]) -> str:
-    """ "did you mean sigma?" for an unknown name; empty where it is rather a name of the user's own.
+    """ "did you mean sigma?" for an unknown name; empty where it is probably a name of the user's own.
 
     A known name with a word before or after it (z_lens, sigma_v) is the user's own.
     """

@@ -15,8 +15,8 @@ def unknown_tables(path: str, loaded: Mapping[str, Any], known: Known, program: 
 
     Args:
         path: the file.
-        loaded: what it holds.
-        known: what the program knows.
+        loaded: its content.
+        known: the tables and keys that the program knows.
         program: its name.
         top: keys that it reads above all tables.
     """
@@ -50,7 +50,7 @@ def values_of(value: object) -> list[Any]:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a number that is not beyond all bounds."""
+    """Whether a value is a number below 1e300."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 

@@ -1,4 +1,4 @@
-"""Tables of predictions, against the true values in the same file or in another."""
+"""Tables of predictions, compared with the true values in the same file or in another."""
 
 from collections.abc import Iterator, Mapping
 
@@ -46,29 +46,29 @@ def check_predictions(table: Table, labels: Table | None) -> Iterator[Finding]:
         columns = {name.removesuffix(PREDICTED): name for name in table.columns if name not in (key, "index", "Index")}
         pairs = _finite({stem: (table.numbers(name)[known], labels.numbers(stem)[rows]) for stem, name in columns.items()})
         if not pairs:
-            raise BadInput("there is nothing to compare", path=table.path, expected=f"a column of numbers, as in {labels.path}")
+            raise BadInput("no column to compare", path=table.path, expected=f"a column of numbers, as in {labels.path}")
     yield from _compare(table, pairs)
 
 
 def _finite(pairs: Pairs) -> Pairs:
-    """Those that have numbers on both sides."""
+    """The pairs with numbers on both sides."""
     return {name: pair for name, pair in pairs.items() if np.isfinite(pair[0]).any() and np.isfinite(pair[1]).any()}
 
 
 def _compare(table: Table, pairs: Pairs) -> Iterator[Finding]:
     """Predictions that are the labels, the same in every row, or cannot be negative."""
-    equal = [name for name, (guess, truth) in pairs.items() if np.allclose(guess, truth, rtol=1e-5, atol=1e-6, equal_nan=True)]
+    equal = [name for name, (predicted, truth) in pairs.items() if np.allclose(predicted, truth, rtol=1e-5, atol=1e-6, equal_nan=True)]
     varied = [name for name in equal if len(table) == 1 or np.nanmin(pairs[name][1]) < np.nanmax(pairs[name][1])]
     if varied:
         code = "predictions-are-labels" if len(equal) == len(pairs) else "some-predictions-are-labels"
         yield table.in_columns(code, *varied)
-    for name, (guess, truth) in pairs.items():
-        guess, truth = guess[np.isfinite(guess)], truth[np.isfinite(truth)]
-        if name in equal or min(len(guess), len(truth)) < _FEWEST:
+    for name, (predicted, truth) in pairs.items():
+        predicted, truth = predicted[np.isfinite(predicted)], truth[np.isfinite(truth)]
+        if name in equal or min(len(predicted), len(truth)) < _FEWEST:
             continue
-        if guess.std() < 1e-3 * truth.std():
-            yield table.in_columns("prediction-constant", name, value=f"{guess.mean():.4g}")
-        elif guess.min() == 0 and truth.min() < 0 and (guess == 0).mean() > 0.05:
+        if predicted.std() < 1e-3 * truth.std():
+            yield table.in_columns("prediction-constant", name, value=f"{predicted.mean():.4g}")
+        elif predicted.min() == 0 and truth.min() < 0 and (predicted == 0).mean() > 0.05:
             yield table.in_columns("prediction-ReLU", name)
     if {"sigma", "sigma2", "theta"} <= set(pairs):
         sigma, sigma2 = pairs["sigma"][1], pairs["sigma2"][1]

@@ -1,4 +1,4 @@
-"""What the rows of a table of systems are: kinds of lens and source, how they are rendered, sizes and places."""
+"""The systems of a table: kinds of lens and source, how they are rendered, sizes and places."""
 
 import math
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ HIGHEST_ORDER = {"SIE": 5, "SIS": 50, "PM": 50}
 
 @dataclass(frozen=True)
 class Systems:
-    """What the N rows of a table of systems are.
+    """The systems of the N rows of a table.
 
     Attributes:
         table: the table.
@@ -52,7 +52,7 @@ class Systems:
     def refusals(self) -> tuple[Mapping[str, str], tuple[BadInput, ...]]:
         """What LensJAX refuses: misspelt columns with a hint for each, and the errors of rows.
 
-        Names of files are left to `check_filenames`.
+        `check_filenames` checks names of files.
         """
         filenames = tuple(f"{k}.png" for k in range(len(self.table)))
         columns = {**self.table.columns, "filename": filenames, "directory": ("",) * len(self.table)}
@@ -70,7 +70,7 @@ class Systems:
 
     @cached_property
     def _named(self) -> list[tuple[str, str]]:
-        """Lens and model of each row, by its lens, model and config, names of 2023 included; "" for what they do not say."""
+        """Lens and model of each row, by its lens, model and config, names of 2023 included; "" where they do not state it."""
         named = []
         for lens, config, model in zip(*(self.table.cells(name) for name in ("lens", "config", "model")), strict=True):
             kind, how = names.lens_kind(lens) or "", names.MODELS.get(model.lower(), "")
@@ -153,7 +153,7 @@ class Systems:
 
     @cached_property
     def reach(self) -> np.ndarray:
-        """Largest coordinate [px] of the source's outer image: |η| + θ_E from the middle, or a little less for a point mass."""
+        """Largest coordinate [px] of the source's outer image: |η| + θ_E from the centre, or a little less for a point mass."""
         x, y = self.place
         distance, radius = np.hypot(x, y), self.einstein_radius
         outer = np.where(self.lens == "PM", distance / 2 + np.sqrt(distance**2 / 4 + radius**2), distance + radius)
@@ -168,7 +168,7 @@ class Systems:
 
 
 def sersic_peak(systems: Systems) -> np.ndarray:
-    """Grey level (N,) in the middle of a Sérsic source as CosmoSim draws it; 0 for other sources."""
+    """Grey level (N,) at the centre of a Sérsic source as CosmoSim draws it; 0 for other sources."""
     table = systems.table
     sigma, n = table.numbers("sigma", 20.0), table.numbers("n_sersic", 4.0)
     other = np.where(systems.elliptical, table.numbers("sigma2", 10.0), sigma)

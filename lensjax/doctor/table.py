@@ -1,4 +1,4 @@
-"""A CSV file as it stands, findings in it, and its names of image files."""
+"""The cells of a CSV file, findings about them, and checks of the names of image files."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Numbers of a table that a network cannot learn from the images, or that are in other units than programs read."""
+"""Numbers of a table that a network cannot learn from the images, or that are in other units than programs expect."""
 
 import math
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from lensjax.doctor.findings import Finding
 from lensjax.doctor.systems import Systems
 
 _TURN = 2 * math.pi + 1e-6
-_MOST_ANGLES = 10  # fewer different angles can be small by chance
+_MOST_ANGLES = 10  # fewer distinct angles can be small by chance
 
 
 def check_units(systems: Systems) -> Iterator[Finding]:
-    """Numbers that look as if they were in other units."""
+    """Numbers that are probably in other units."""
     table = systems.table
     chi = table.numbers("chi")
     if systems.of_2023 and np.isfinite(chi).any() and np.nanmax(chi) <= 1.0:
@@ -37,7 +37,7 @@ def check_targets(systems: Systems) -> Iterator[Finding]:
     sigma, sigma2, theta = table.numbers("sigma", 20.0), table.numbers("sigma2", 10.0), table.numbers("theta", 45.0)
     single = ~np.isin(systems.source, ("", "Constellation"))
     single_lens = ~np.isin(systems.lens, ("", "Cluster"))
-    unseen = {
+    not_shown = {
         "sigma2": ("unseen-shape", single & ~systems.elliptical),
         "theta": ("unseen-shape", single & ~systems.elliptical & (systems.source != "Triangle")),
         "n_sersic": ("unseen-profile", single & ~systems.sersic),
@@ -45,7 +45,7 @@ def check_targets(systems: Systems) -> Iterator[Finding]:
         "ellipseratio": ("unseen-lens", single_lens & ~systems.sie),
         "orientation": ("unseen-lens", single_lens & ~systems.sie),
     }
-    for name, (code, rows) in unseen.items():
+    for name, (code, rows) in not_shown.items():
         values = table.numbers(name)[rows]
         values = values[np.isfinite(values)]
         if len(values) > 1 and values.max() > values.min():
@@ -63,7 +63,7 @@ def check_targets(systems: Systems) -> Iterator[Finding]:
 
 
 def check_cosmo_ml(systems: Systems) -> Iterator[Finding]:
-    """What Cosmo-ML and CosmoSim of 2023 do with a table of theirs."""
+    """Columns that Cosmo-ML and CosmoSim of 2023 read differently."""
     table = systems.table
     if not systems.of_2023:
         return

@@ -1,4 +1,4 @@
-"""TOML files: which program a file belongs to, and what that program does not know in it."""
+"""TOML files: the program that a file belongs to, and the checks for it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Other people's files: read with every check, written whole or not at all."""
+"""Files of other programs, and our results: read with every check, written whole or not at all."""

@@ -1,8 +1,8 @@
 """Tables of estimates, one row an image, written and read.
 
 For each parameter <name>, <name>_err (1σ; inf where the image does not identify it) and <name>_network; then chi2, success, status;
-then for each parameter <name>_low and <name>_high (certified bounds), and method, fit, violated, shift_x, shift_y. What is not known is
-left empty. Units are those of CosmoSim's columns: pixels, degrees, chi in percent.
+then for each parameter <name>_low and <name>_high (certified bounds), and method, fit, violated, shift_x, shift_y. Cells of unknown values
+are empty. Units are those of CosmoSim's columns: pixels, degrees, chi in percent.
 """
 
 import csv
@@ -29,7 +29,7 @@ _LAST = ("method", "fit", "violated", "shift_x", "shift_y")
 
 
 class Fit(Protocol):
-    """The fit of N images: what of a `refine.Solution` goes into a table."""
+    """The fit of N images: the part of a `refine.Solution` that a table has."""
 
     @property
     def params(self) -> np.ndarray: ...
@@ -57,16 +57,16 @@ class Fit(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The estimate of one image. What is not known is NaN, None or empty.
+    """The estimate of one image. Unknown values are NaN, None or empty.
 
     Attributes:
         filename: name of the image.
         params: (P,) parameters in the problem's units.
         errors: (P,) their 1σ errors; inf where the image does not identify one.
-        network: (P,) the network's answer.
+        network: (P,) the network's estimate.
         low, high: (P,) certified bounds.
         chi2: mean squared residual over the noise variance.
-        success: whether the fit is to be trusted; None without a fit.
+        success: whether the fit can be trusted; None without a fit.
         status: in words.
         method: how the lens equation was solved.
         fit: "interval" or "least squares".
@@ -116,7 +116,7 @@ def columns(names: Sequence[str]) -> list[str]:
 
 
 def of_network(filename: str, network: np.ndarray) -> Result:
-    """The row of an image whose estimate is a network's answer (P,)."""
+    """The row of an image with the estimate (P,) of a network alone."""
     unknown = np.full(np.shape(network), np.nan)
     return Result(filename, network, unknown, network, unknown, unknown, status="network")
 
@@ -127,8 +127,8 @@ def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | Non
     Args:
         filename: name of the image.
         fit: the fit of one image or several.
-        index: which of them.
-        network: (P,) the network's answer, if there is one.
+        index: index of the image.
+        network: (P,) the network's estimate, or None.
     """
     return Result(
         filename=filename,

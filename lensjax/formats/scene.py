@@ -1,6 +1,6 @@
 """One image as a row of a file describes it: numbers and names, checked, in the units of files.
 
-What reads files makes scenes (`formats.cosmosim`); what renders them is `lensjax.dataset.render`.
+`formats.cosmosim` reads files into scenes; `lensjax.dataset.render` renders them.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Mass:
         einsteinradius: θ_E [px].
         ellipseratio: f in (0, 1]; 1 but for an SIE.
         orientation: direction of the critical curve's shorter axis, CosmoSim's [degrees].
-        x, y: where it stands [px].
+        x, y: its place [px].
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Light:
 
     Attributes:
         kind: "Spherical", "Ellipsoid", "SersicSphere", "SersicEllipsoid", "Triangle" or "Image".
-        x, y: where it stands in the source plane [px], y up, relative to the lens as a scene's x and y are.
+        x, y: its place in the source plane [px], y up, relative to the lens as a scene's x and y are.
         sigma, sigma2: sizes [px] along and across `theta`.
         theta: direction [degrees].
         n_sersic: Sérsic index.
@@ -76,7 +76,7 @@ class Scene:
     """One image.
 
     Attributes:
-        filename: where it goes, relative to the output folder.
+        filename: path of the image within the output folder.
         index: its number, as in the file.
         lens: name in files: "PM", "SIS", "SIE" or "Cluster".
         masses: the lens's members; one unless `lens` is "Cluster".
@@ -86,18 +86,18 @@ class Scene:
         model: one of `MODELS`.
         nterms: order of the roulette series.
         imagesize: pixels on a side of the canvas.
-        cropsize: pixels on a side of what is kept of it; 0 keeps it all.
-        centred: whether the centre of light comes to the middle.
+        cropsize: pixels on a side of the part that is kept; 0 keeps all.
+        centred: whether the centre of light is moved to the image's centre.
         mask: whether a roulette image is dark outside its convergence ring.
         xireference: amplitudes about the reference point ξ; else about the image's centre.
         sampled: whether the lens is a grid of its potential.
-        reflines: whether the axes are drawn in.
-        criticalcurves: whether critical curves are drawn in.
-        window: "region" leaves all dark outside the region of convergence, with either model; "" is as `mask` says.
+        reflines: whether the axes are drawn into the image.
+        criticalcurves: whether critical curves are drawn into the image.
+        window: "region": dark outside the region of convergence, with either model; "": as `mask` says.
         size: pixels on a side of the image file, which shows the same field; 0 is one for each pixel of the canvas.
         samples: points on a side of the grid over which the centre of light is taken; None takes the canvas's pixels.
         double: whether it is rendered in float64.
-        origin: the row that describes it; None where no file does.
+        origin: the row that describes it; None without a file.
     """
 
     filename: str

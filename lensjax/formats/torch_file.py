@@ -1,7 +1,7 @@
 """PyTorch's files of weights, read without PyTorch and without running what they hold.
 
-A .pth file is a pickle: a program. Here it is read by an unpickler that knows tensors, ordered dictionaries and plain Python values and
-refuses every other name, so that nothing of it is executed. Both layouts are read: the ZIP archive of PyTorch 1.6 and later, and the
+A .pth file is a pickle: a program. The unpickler here knows tensors, ordered dictionaries and plain Python values, and
+refuses every other name, so that nothing in the file is executed. Both layouts are read: the ZIP archive of PyTorch 1.6 and later, and the
 stream of pickles before it.
 """
 
@@ -32,7 +32,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PREFIXES = ("module.", "_orig_mod.")
 _EXPECTED = "a .safetensors or .pth file of weights"
 _LARGEST = 16 << 30
-"""Bytes of a file that is read at all."""
+"""Largest size of a file that is read [bytes]."""
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -62,13 +62,13 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
                 content = content[name]
         named = isinstance(content, dict) and all(isinstance(k, str) and isinstance(v, np.ndarray) for k, v in content.items())
         if not named or not content:
-            raise BadInput("holds no dictionary of tensors by name", hint="of a whole model, save its state_dict")
+            raise BadInput("holds no dictionary of tensors by name", hint="if it holds a whole model, save its state_dict")
         return {name: np.array(value) for name, value in content.items()}
     except (BadInput, FileNotFoundError, PermissionError):
         raise
     except (SafetensorError, OSError, zipfile.BadZipFile) as error:
         raise BadInput(f"cannot be read: {_one_line(error)}", expected=_EXPECTED) from None
-    except Exception as error:  # a broken file can end in any of them
+    except Exception as error:  # a damaged file can raise any of them
         raise BadInput(f"not a file of PyTorch weights: {type(error).__name__}: {_one_line(error)}", expected=_EXPECTED) from None
 
 
@@ -92,7 +92,7 @@ def located(path: Path) -> Path:
     name = str(path)
     if path.exists() or not name.isidentifier():
         return path
-    spec = importlib.util.find_spec(name)  # finds it and runs nothing
+    spec = importlib.util.find_spec(name)  # runs nothing of the package
     folders = spec.submodule_search_locations if spec is not None else None
     if not folders:
         return path
@@ -104,7 +104,7 @@ def located(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Storage:
-    """What a file says of a tensor's memory: its type, and the name that it goes by."""
+    """The type of a tensor's memory in a file."""
 
     kind: Any
 
@@ -124,7 +124,7 @@ def _parameter(data: np.ndarray, *_: object) -> np.ndarray:
 
 
 class _Reader(pickle.Unpickler):
-    """An unpickler that knows tensors and nothing that acts."""
+    """An unpickler that knows tensors and nothing that can be executed."""
 
     def __init__(self, file: IO[bytes], storage: Callable[[Any], np.ndarray]):
         super().__init__(file, encoding="utf-8")
@@ -169,7 +169,7 @@ def _from_zip(path: Path) -> Any:
 def _from_stream(path: Path) -> Any:
     """The older layout: magic number, protocol, sizes, the object, the names of its storages, then their bytes in that order.
 
-    Tensors are views of memory that is filled in after they are made.
+    Tensors are views of memory that is filled after they are built.
     """
     with path.open("rb") as file:
         known: dict[str, np.ndarray] = {}

@@ -1,1 +1,1 @@
-"""From points to pixels: grids, the centre of light, the detector."""
+"""Pixels: grids of points, the centre of light, the detector."""

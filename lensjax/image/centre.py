@@ -1,4 +1,4 @@
-"""Centre of light, and the lines through the middle."""
+"""The centre of light, and the lines through an image's centre."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,8 +13,8 @@ def centroid(light: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def reference_lines(image: np.ndarray) -> np.ndarray:
-    """An image (n, n) or (n, n, 3) with its middle row and column at half the brightest grey level, as CosmoSim draws them."""
-    drawn = np.array(image)
-    drawn[drawn.shape[0] // 2] = 127
-    drawn[:, drawn.shape[1] // 2] = 127
-    return drawn
+    """An image (n, n) or (n, n, 3) with its central row and column at half the brightest grey level, as CosmoSim draws them."""
+    marked = np.array(image)
+    marked[marked.shape[0] // 2] = 127
+    marked[:, marked.shape[1] // 2] = 127
+    return marked

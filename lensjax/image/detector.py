@@ -1,4 +1,4 @@
-"""What a detector makes of the light."""
+"""The detector: rounding to grey levels."""
 
 import jax.numpy as jnp
 from jax import Array

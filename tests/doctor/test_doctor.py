@@ -139,7 +139,7 @@ def test_labels_that_do_not_belong(tmp_path):
     labels = [{"filename": f"{k}.png", "sigma": 9 + k} for k in range(8)]
     for row, word in (
         ({"name": "a"}, "rows cannot be matched"), ({"filename": "z", "sigma": 1}, "none of its rows"),
-        ({"filename": "0.png", "mass": 1}, "nothing to compare"),
+        ({"filename": "0.png", "mass": 1}, "no column to compare"),
     ):  # fmt: skip
         with pytest.raises(BadInput, match=word) as raised:
             examined(tmp_path, predicted([row], labels))

@@ -3,9 +3,9 @@
     filename,source,x,y,sigma,sigma2,theta,luminosity,n_sersic,lensX,lensY,centreX,centreY,reletaX,reletaY,offsetX,offsetY,xiX,xiY
     alpha[0][1],alpha[1][0],alpha[1][2],alpha[2][1],…    then beta[…][…] likewise: m = 0…nterms, s = (m+1) mod 2, …, m+1 step 2
 
-Lengths are pixels, angles degrees. `centre` is the centre of light that was brought to the middle, (0, 0) where none was;
-lens = −centre; `releta` and `xi` are the source and the reference point ξ seen from it; `offset` is how far the source place of ξ is
-from the source. Amplitudes are those at ξ, in the lens's frame.
+Lengths are pixels, angles degrees. `centre` is the centre of light of a centred image, otherwise (0, 0); lens = −centre;
+`releta` and `xi` are the source and the reference point ξ relative to `centre`; `offset` is the source place of ξ less that of the
+source. Amplitudes are those at ξ, in the lens's frame.
 """
 
 import csv
@@ -61,7 +61,7 @@ class Amplitudes:
         luminosity, n_sersic: its Sérsic profile.
         lens, centre, releta, offset, xi: points (x, y) [px], as the table has them.
         alpha, beta: (M+1, M+2) float64 by [m, s]; 0 where m + s is even.
-        origin: the row that they were read from; None where no file has them.
+        origin: the row that they were read from; None without a file.
     """
 
     filename: str
@@ -114,7 +114,7 @@ def of_scene(
         scene: the image.
         alpha, beta: (M+1, M+2) amplitudes by [m, s].
         xi: the reference point, in the lens's frame [px].
-        centre: the centre of light that was brought to the middle; (0, 0) where none was [px].
+        centre: the centre of light of a centred image, otherwise (0, 0) [px].
         offset: source place of `xi` less the source's place [px].
     """
     first = scene.lights[0]
@@ -158,14 +158,14 @@ def columns(nterms: int, *, ml: bool = False) -> list[str]:
 
 
 class Writer:
-    """A table that is written row by row, and there whole when the block ends, or not at all.
+    """A table that is written row by row, and appears whole when the block ends, or not at all.
 
         with Writer("roulette.csv", nterms=16) as table:
             table.append(record)
 
     Args:
-        path: where; folders are made.
-        nterms: order of the series: amplitudes of records beyond it are left out, those a record lacks are 0.
+        path: where; missing folders are created.
+        nterms: order of the series: amplitudes of records beyond it are not written, those a record lacks are 0.
         ml: without the columns that CosmoSim's `--mldata` leaves out.
 
     Raises:
@@ -189,7 +189,7 @@ class Writer:
         return self
 
     def append(self, record: Amplitudes) -> None:
-        """One more row; what is not finite is left empty."""
+        """Writes a row; numbers that are not finite become empty cells."""
         cells = {column: _text(getattr(record, column)) for column in _LIGHT}
         for point in _POINTS:
             for axis, value in zip("XY", getattr(record, point), strict=True):
@@ -248,7 +248,7 @@ def read(path: str | Path, *, settings: Mapping[str, object] | None = None) -> l
 
     Args:
         path: the file.
-        settings: values, by column name, that stand where a row has none, as for `rows.scenes`; those of the source are used
+        settings: values by column name, for empty cells, as for `rows.scenes`; those of the source are used
             (source, lightprofile, sigma, sigma2, theta, luminosity, n_sersic).
 
     Raises:
@@ -256,7 +256,7 @@ def read(path: str | Path, *, settings: Mapping[str, object] | None = None) -> l
             finite number, or a source that lacks one of its numbers.
     """
     table = tables.read(path)
-    given = as_cells(settings or {}, rows.SETTINGS)
+    fixed = as_cells(settings or {}, rows.SETTINGS)
     places = headings(table.path, table.columns)
     nterms = max(m for _, m, _ in places.values())
     for column in ("xiX", "xiY"):
@@ -266,7 +266,7 @@ def read(path: str | Path, *, settings: Mapping[str, object] | None = None) -> l
     values = np.zeros((2, len(table), nterms + 1, nterms + 2))
     for column, (kind, m, s) in places.items():
         values[kind, :, m, s] = _numbers(table, column)
-    return [_record(Row(table, i), given, values[0, i], values[1, i]) for i in range(len(table))]
+    return [_record(Row(table, i), fixed, values[0, i], values[1, i]) for i in range(len(table))]
 
 
 def headings(path: str, columns: Iterable[str]) -> dict[str, tuple[int, int, int]]:
@@ -297,7 +297,7 @@ def headings(path: str, columns: Iterable[str]) -> dict[str, tuple[int, int, int
         if s > m + 1 or (m + s) % 2 == 0:
             raise error(f"s is {s}", f"{one_of(map(str, range((m + 1) % 2, m + 2, 2)))} with m = {m}")
         if (kind, m, s) in taken:
-            raise error(f"it is there as {taken[kind, m, s]} too", "each amplitude once")
+            raise error(f"the same amplitude as {taken[kind, m, s]}", "each amplitude once")
         places[column] = (kind, m, s)
         taken[kind, m, s] = column
     if not places:
@@ -319,7 +319,7 @@ def _record(row: Row, settings: Mapping[str, str], alpha: np.ndarray, beta: np.n
     source = _with_profile(row.text("source") or settings.get("source", ""), row.text("lightprofile") or settings.get("lightprofile", ""))
     kind = "" if "/" in source else names.LIGHTS.get(source.lower(), "")
 
-    def one(column: str) -> float:
+    def number_or_0(column: str) -> float:
         return row.number(column) if row.text(column) else 0.0
 
     def of_source(column: str) -> float:
@@ -341,15 +341,15 @@ def _record(row: Row, settings: Mapping[str, str], alpha: np.ndarray, beta: np.n
         return value
 
     def point(column: str) -> Point:
-        return one(f"{column}X"), one(f"{column}Y")
+        return number_or_0(f"{column}X"), number_or_0(f"{column}Y")
 
     sigma = of_source("sigma")
     has = {column: bool(row.text(column) or settings.get(column)) for column in ("sigma2", "luminosity", "n_sersic")}
     return Amplitudes(
         filename=row.table.filenames[row.index],
         source=source,
-        x=one("x"),
-        y=one("y"),
+        x=number_or_0("x"),
+        y=number_or_0("y"),
         sigma=sigma,
         sigma2=of_source("sigma2") if has["sigma2"] or kind in names.ELLIPTICAL else sigma,
         theta=of_source("theta"),

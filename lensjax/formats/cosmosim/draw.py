@@ -12,18 +12,18 @@ from lensjax.formats.cosmosim.table import Table
 from lensjax.formats.cosmosim.toml import RANGED, Description, ends
 from lensjax.formats.scene import Mass
 
-_FIGURES = 6  # decimals that drawn numbers keep: what is written is what is rendered
+_FIGURES = 6  # decimals of drawn numbers, so that written and rendered ones are equal
 
 
 def draw(description: Description, *, n: int | None = None, seed: int = 0) -> Table:
     """Rows drawn at random, in the columns and the order of CosmoSim's generator.
 
-    Row i is the same whatever n is. Columns that the file says nothing of, and that have no range of their own, are not there:
-    `settings` and defaults stand for them.
+    Row i is the same whatever n is. Columns that the file does not mention and that have no default range are missing:
+    `settings` and defaults take their place.
 
     Args:
         description: the file.
-        n: rows; as many as the file asks for, where it is None.
+        n: number of rows; None takes the number in the file.
         seed: for the random numbers, 0 or more.
     """
     count = description.size if n is None else n
@@ -63,9 +63,9 @@ def _row(tables: Mapping[str, Mapping[str, Any]], i: int, rng: np.random.Generat
 
 
 def _lens_values(lens: Mapping[str, Any], rng: np.random.Generator) -> dict[str, float | None]:
-    given = any(key in lens for key in ("einstein", "einstein-min", "einstein-max"))
+    by_einstein = any(key in lens for key in ("einstein", "einstein-min", "einstein-max"))
     return {
-        "einsteinradius": _uniform(lens, "einstein" if given else "einsteinradius", (10, 50), rng),
+        "einsteinradius": _uniform(lens, "einstein" if by_einstein else "einsteinradius", (10, 50), rng),
         "ellipseratio": _uniform(lens, "ellipseratio", None, rng),
         "orientation": _uniform(lens, "orientation", None, rng),
     }
@@ -81,7 +81,7 @@ def _mass(mode: str, values: Mapping[str, float | None], at: tuple[float, float]
 
 
 def _member(tables: Mapping[str, Mapping[str, Any]], modes: object, rng: np.random.Generator) -> Mass:
-    """A member of a cluster, within so many of its own θ_E of the middle."""
+    """A member of a cluster, within maxrelativelocation of its own θ_E about the cluster's centre."""
     values = _lens_values(tables.get("lens", {}), rng)
     mode = rows.DEFAULTS["lens"] if modes is None else _chosen(modes, rng)
     radius = values["einsteinradius"]
@@ -120,7 +120,7 @@ def _place(tables: Mapping[str, Mapping[str, Any]], how: str, masses: Sequence[M
 
 
 def _reach(masses: Sequence[Mass], phi: float | None) -> float:
-    """θ_E of a lens, or, in a direction [degrees], how far its critical curve is [px]; of several, the largest distance and θ_E."""
+    """θ_E of a lens, or the distance of its critical curve in a direction [degrees]; of several, the largest distance plus θ_E [px]."""
     if len(masses) > 1:
         return max(math.hypot(mass.x, mass.y) + mass.einsteinradius for mass in masses)
     mass = masses[0]
@@ -136,7 +136,7 @@ def _polar(radius: float, phi: float) -> tuple[float, float]:
 
 
 def _uniform(table: Mapping[str, Any], key: str, default: tuple[float, float] | None, rng: np.random.Generator) -> float | None:
-    """A fixed value, one of a list, or one of a range; None where the file has nothing and there is no default."""
+    """A fixed value, one of a list, or one of a range; None where the file has no value and there is no default."""
     if key in table:
         fixed = table[key]
         return float(fixed[int(rng.integers(len(fixed)))] if isinstance(fixed, list) else fixed)
@@ -152,12 +152,12 @@ def _luminosity(source: Mapping[str, Any], rng: np.random.Generator) -> float | 
         return _uniform(source, "luminosity", None, rng)
     low, high = ends(source, "luminosity", (1, 20))
     rate = source.get("luminosity-lambda", 2.0)
-    share = -math.log1p(rng.random() * math.expm1(-rate)) / rate
-    return _kept(low + (high - low) * share, low, high)
+    fraction = -math.log1p(rng.random() * math.expm1(-rate)) / rate
+    return _kept(low + (high - low) * fraction, low, high)
 
 
 def _kept(value: float, low: float, high: float) -> float:
-    """A drawn number with the figures that are written, within its range."""
+    """A drawn number, rounded to the decimals that are written, within its range."""
     return min(max(round(value, _FIGURES), low), high)
 
 

@@ -1,4 +1,4 @@
-"""What a row says of an image, over what the command line and TOML files say, over defaults."""
+"""A row of a table, over settings of the command line and TOML files, over defaults."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ from lensjax.formats.scene import Origin
 
 @dataclass(frozen=True, slots=True)
 class Overlaid:
-    """A row of a table, settings where it has nothing, and defaults where these have nothing either.
+    """A row of a table; empty cells take their value from the settings, or else from the defaults.
 
     Attributes:
         table: the table.
@@ -33,7 +33,7 @@ class Overlaid:
     otherwise: Mapping[str, str]
 
     def own(self, column: str) -> str:
-        """The row's cell, without what stands in its place."""
+        """The row's cell, without settings and defaults."""
         cells = self.columns.get(column)
         return "" if cells is None else cells[self.index]
 
@@ -46,12 +46,12 @@ class Overlaid:
         return Origin(self.table.path, self.table.lines[self.index])
 
     def place(self, column: str) -> str:
-        """Where a value that is not the row's comes from, for messages."""
+        """The origin of a value that is not the row's, for messages."""
         of_file = self.own(column) or column not in self.settings or not self.table.lines[self.index]
         return "" if of_file else "from the command line or the TOML file"
 
     def cell(self, column: str) -> AbstractContextManager[None]:
-        """Errors from inside the block are this cell's."""
+        """Gives errors from inside the block the place of this cell."""
         return at(path=self.table.path, line=self.table.lines[self.index] or None, column=column, place=self.place(column))
 
     def error(self, column: str, expected: str, *, hint: str = "") -> BadInput:
@@ -67,16 +67,16 @@ class Overlaid:
             raise self.error(column, "a finite number")
         return value
 
-    def inside(self, column: str, allowed: Range | None = None, *, default: float | None = None) -> float:
+    def inside(self, column: str, limits: Range | None = None, *, default: float | None = None) -> float:
         """The number, in the range of its column."""
         value = self.number(column, default=default)
-        allowed = allowed or RANGES[column]
-        if not allowed.contains(value):
-            raise self.error(column, allowed.expected)
+        limits = limits or RANGES[column]
+        if not limits.contains(value):
+            raise self.error(column, limits.expected)
         return value
 
     def unused(self, column: str, default: float) -> float:
-        """The number, where it is one; what nothing depends on is not refused."""
+        """The number, or the default where it cannot be used: no image depends on it."""
         value = finite(self.text(column))
         return value if RANGES[column].contains(value) else default
 
@@ -107,18 +107,18 @@ def as_cells(settings: Mapping[str, object], known: Sequence[str]) -> dict[str, 
     Raises:
         BadInput: a setting of an unknown name.
     """
-    given: dict[str, str] = {}
+    cells: dict[str, str] = {}
     for key, value in settings.items():
         if key not in known:
             raise BadInput("unknown setting", column=name(str(key)), value=str(key), hint=did_you_mean(str(key), known))
         if value is None or value == "":
             continue
         if isinstance(value, bool):
-            given[key] = str(value).lower()
+            cells[key] = str(value).lower()
         elif isinstance(value, int | float):
-            given[key] = number(value) if isinstance(value, float) or abs(value) < 1e300 else "inf"
+            cells[key] = number(value) if isinstance(value, float) or abs(value) < 1e300 else "inf"
         else:
-            given[key] = str(value).strip()
-    if "ratio" in given:
-        given.setdefault("ellipseratio", given["ratio"])
-    return given
+            cells[key] = str(value).strip()
+    if "ratio" in cells:
+        cells.setdefault("ellipseratio", cells["ratio"])
+    return cells

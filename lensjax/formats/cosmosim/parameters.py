@@ -2,7 +2,7 @@
 
     index,filename,source,lens,chi,R,phi,einsteinR,sigma,sigma2,theta,nterms,x,y
 
-Lengths are pixels, angles degrees, `chi` = D_L/D_S in percent, `einsteinR` the lens-plane radius. What is read of a row:
+Lengths are pixels, angles degrees, `chi` = D_L/D_S in percent, `einsteinR` the lens-plane radius. The columns that are read:
 
     filename                image, within the table's folder
     x, y                    place of the source; without them, R and phi
@@ -10,9 +10,9 @@ Lengths are pixels, angles degrees, `chi` = D_L/D_S in percent, `einsteinR` the 
     chi                     50 where it is missing
     sigma, sigma2, theta    the ellipse; a spherical source ("s") needs sigma alone
     source, lens            "e" or "s"; a lens of the problem's kind
-    nterms, model           how the image was made: terms of the series; Roulette, Ring or Raytrace, or a model's name of 2023
+    nterms, model           how the image was rendered: terms of the series; Roulette, Ring or Raytrace, or a model's name of 2023
 
-All other columns are carried along, and change nothing.
+All other columns are kept, and change nothing.
 """
 
 import csv
@@ -41,7 +41,7 @@ PERCENT = ("chi",)
 """Parameters that files state in percent."""
 
 NOT_OF_2023 = ("einsteinradius", "ellipseratio", "ratio", "cluster", "imagesize", "cropsize", "config", "lightprofile")
-"""Columns that tables of 2023 have not: a table with one of them is CosmoSim 3's."""
+"""Columns that tables of 2023 do not have: a table with one of them is CosmoSim 3's."""
 
 _READ = (*COLUMNS, "model", "einsteinradius", "lightprofile", "cluster")
 _CHI = Range(lambda v: 1.0 <= v <= 100.0, "a number from 1 to 100 (percent)")
@@ -53,7 +53,7 @@ _SPHERICAL = ("s", "spherical")
 def params(table: Table, *, problem: str, names: Sequence[str]) -> np.ndarray:
     """Parameters (N, P) of a problem, in the problem's units.
 
-    Where the problem has no chi, einsteinR is brought to chi = 50 %, for the same θ_E.
+    Where the problem has no chi, einsteinR is converted to chi = 50 %, for the same θ_E.
 
     Args:
         table: the table.
@@ -72,7 +72,7 @@ def params(table: Table, *, problem: str, names: Sequence[str]) -> np.ndarray:
 
 
 def missing_columns(table: Table) -> list[str]:
-    """Columns that `params` needs and the table has not."""
+    """Columns that `params` needs and the table lacks."""
     has = table.columns
     needed = [] if "R" in has and "phi" in has else ["x", "y"]
     needed += [] if "einsteinradius" in has else ["einsteinR"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LARGEST = 10_000.0
-"""Largest length [px] that files may state: beyond it no image shows anything."""
+"""Largest length [px] in files: beyond it no image shows anything."""
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Range:
     """The numbers that a column may hold.
 
     Attributes:
-        contains: whether a finite number is one of them.
+        contains: whether a finite number is in the range.
         expected: the same in words.
     """
 

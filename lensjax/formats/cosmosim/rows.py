@@ -1,8 +1,8 @@
 """Rows of CosmoSim's tables as scenes, and scenes as rows.
 
-What is read of a row; a cell that is empty is as good as no column, and then a setting (command line, TOML) or the default stands:
+The columns that are read. An empty cell counts as no column: a setting (command line, TOML) or the default takes its place.
 
-    filename, index         where the image goes; `directory` is a folder within the output folder
+    filename, index         path of the image; `directory` is a folder within the output folder
     lens                    PM or PointMass, SIS, SIE, Cluster; also the letters of 2023: p r s sr ss pss fs rs
     model, sampled, nterms  how it is rendered; where a row has no model, a letter of 2023 or `config` ("raysie") says it
     einsteinradius          θ_E; or einsteinR, which is θ_E·chi/100 where a row has chi (percent)
@@ -78,11 +78,11 @@ _CHI = Range(lambda v: 0.0 < v <= 100.0, "a number above 0 and up to 100 (percen
 
 @dataclass(frozen=True)
 class Scenes:
-    """What the rows of a table say.
+    """The scenes of a table's rows.
 
     Attributes:
         scenes: the images, in the table's order.
-        refused: the error of each row that was left out.
+        refused: the error of each row that was skipped.
         warnings: columns that were not read, or were read as something else; once for the whole table.
     """
 
@@ -96,14 +96,14 @@ def scenes(table: Table, *, settings: Mapping[str, object], skip_bad: bool = Fal
 
     Args:
         table: the table.
-        settings: values, by column name, that stand where a row has none; one that is None is none.
-        skip_bad: whether rows that cannot be used are left out and listed; otherwise the first of them raises.
+        settings: values by column name, for empty cells; None counts as no value.
+        skip_bad: whether to skip rows that cannot be used, and list them; otherwise the first of them raises.
 
     Raises:
         BadInput: a setting of an unknown name, or a column whose name is a misspelt one; or, unless `skip_bad`, a row with an
             unknown name or a value out of range.
     """
-    given = as_cells(settings, SETTINGS)
+    fixed = as_cells(settings, SETTINGS)
     table.check_spelling(_columns_that_matter(table), (*READ, *_NOT_IN_ROWS, *_WRITTEN, *_RESULTS))
     columns = {column: tuple(cell.strip() for cell in cells) for column, cells in table.columns.items() if column in READ}
     described: list[Scene] = []
@@ -111,7 +111,7 @@ def scenes(table: Table, *, settings: Mapping[str, object], skip_bad: bool = Fal
     warnings = dict.fromkeys(_column_warnings(table))
     places: dict[str, int] = {}
     for i, line in enumerate(table.lines):
-        row = Overlaid(table, i, columns, given, {**DEFAULTS, **given})
+        row = Overlaid(table, i, columns, fixed, {**DEFAULTS, **fixed})
         try:
             scene = _scene(row, warnings)
             if scene.filename in places:
@@ -132,20 +132,20 @@ def single(settings: Mapping[str, object], *, filename: str = "test.png", origin
 
     Args:
         settings: values by column name.
-        filename: where the image goes.
-        origin: what the settings are called in messages.
+        filename: path of the image.
+        origin: name of the settings in messages.
 
     Raises:
         BadInput: as `scenes`.
     """
-    made = scenes(Table(origin, (filename,), (0,), {"filename": (filename,)}), settings=settings)
-    return replace(made, scenes=tuple(replace(scene, origin=None) for scene in made.scenes))
+    described = scenes(Table(origin, (filename,), (0,), {"filename": (filename,)}), settings=settings)
+    return replace(described, scenes=tuple(replace(scene, origin=None) for scene in described.scenes))
 
 
 def write(path: str | Path, scenes: Sequence[Scene], origin: Table | None = None) -> None:
     """Writes scenes as a table, in the columns and the order of CosmoSim's generator.
 
-    Columns for how an image is rendered follow where a scene differs from what stands without them.
+    Columns for how an image is rendered follow where a scene differs from the defaults.
 
     Args:
         path: where; the file is there whole or not at all.
@@ -177,7 +177,7 @@ def write(path: str | Path, scenes: Sequence[Scene], origin: Table | None = None
 
 
 def _columns_that_matter(table: Table) -> list[str]:
-    """Columns that would change what is rendered, were they there."""
+    """Columns that would change the image if the table had them."""
     has = table.columns
     unused = {"index", *(("R", "phi") if "y" in has else ()), *(("x", "y") if "phi" in has and "R" in has else ())}
     unused |= {"einsteinR", "chi"} if "einsteinradius" in has else {"einsteinradius"} if "einsteinR" in has else set()
@@ -186,7 +186,7 @@ def _columns_that_matter(table: Table) -> list[str]:
 
 
 def _column_warnings(table: Table) -> list[str]:
-    """What is said of columns that are not read."""
+    """Warnings about columns that are not read."""
     warnings = []
     for column, cells in table.columns.items():
         where = f"{table.path}: column {name(column)}"
@@ -239,9 +239,9 @@ def _filename(row: Overlaid) -> str:
 
 
 def _lens_name(row: Overlaid) -> tuple[str, str, bool]:
-    """Lens, model, and whether it is sampled where no column says so.
+    """Lens, model, and whether the lens is sampled where no column says so.
 
-    A row's own letter of 2023 or `config` says more than a setting's model.
+    A row's own letter of 2023 or `config` comes before a setting's model.
     """
     lens, model, sampled = _named(row, row.own)
     for cells in (row.settings, DEFAULTS):
@@ -258,7 +258,7 @@ def _cell(cells: Mapping[str, str], column: str) -> str:
 
 
 def _named(row: Overlaid, text: Callable[[str], str]) -> tuple[str, str, bool]:
-    """What cells say of lens, model and sampling; "" for what they do not."""
+    """Lens, model and sampling in the cells; "" for what they do not state."""
     lens, model, sampled = "", "", False
     word = text("lens").lower()
     if word in names.OF_2023:
@@ -288,11 +288,11 @@ def _masses(row: Overlaid, lens: str, warnings: dict[str, None]) -> tuple[Mass, 
         if not text:
             raise row.error("cluster", "with a lens Cluster, a string such as SIS/x/y/R_E;SIE/x/y/R_E/f/orientation")
         if row.own("chi") and finite(row.own("chi")) != 100.0:
-            # Before CosmoSim 3 such lengths were those of the lens plane, since then they are the image's: the file does not say which.
+            # Before CosmoSim 3 these lengths were in the lens plane, since then they are in the image: the file does not say which.
             raise row.error(
                 "chi",
                 "with a cluster no chi, or 100",
-                hint="leave chi out where the cluster's lengths are the image's (CosmoSim 3); else divide them by chi/100 first",
+                hint="omit chi if the cluster's lengths are those of the image (CosmoSim 3); otherwise divide them by chi/100 first",
             )
         with row.cell("cluster"):
             return strings.cluster(text)
@@ -320,7 +320,7 @@ def _einstein_radius(row: Overlaid, warnings: dict[str, None]) -> float:
 
 
 def _place(row: Overlaid) -> tuple[float, float]:
-    """Where the source is: Cartesian where there is a y, polar otherwise; a row with both coordinates of either kind needs no settings."""
+    """The place of the source: Cartesian with a y, otherwise polar; a row with both coordinates of either kind needs no settings."""
     radius = "x" if row.own("x") else "R"
     polar = bool(row.own("phi") and row.own(radius)) and not row.own("y")
     if not polar and not row.text("y") and row.text("phi"):

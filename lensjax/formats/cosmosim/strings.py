@@ -24,7 +24,7 @@ _NEEDED = {"Spherical": 3, "SersicSphere": 3, "Ellipsoid": 5, "SersicEllipsoid":
 
 
 def shaped(kind: str, x: float, y: float, size: Sequence[float], n_sersic: float, luminosity: float) -> Light:
-    """A source of a kind, with no more of its shape (sigma, sigma2, theta) than the kind has."""
+    """A source of a kind, with the parts of the shape (sigma, sigma2, theta) that the kind has."""
     sigma, sigma2, theta = size
     if kind == "Image":
         sigma = sigma2 = theta = 0.0
@@ -48,7 +48,7 @@ def cluster(text: str) -> tuple[Mass, ...]:
 def constellation(text: str) -> tuple[Light, ...]:
     """The sources of a constellation, about its place.
 
-    Trailing fields that a source has no use for may be left out.
+    Trailing fields that a source does not use may be missing.
 
     Raises:
         BadInput: an unknown source, too few or too many numbers, or a number that is out of range. Its `place` says which member and

@@ -1,6 +1,6 @@
 """Tables of images in CSV files, one row an image.
 
-Besides CSV proper (commas, UTF-8), what spreadsheets write is read where it can mean one thing only: semicolons or tabs between cells,
+Besides CSV proper (commas, UTF-8), files of spreadsheets are read where they are unambiguous: semicolons or tabs between cells,
 with decimal points or decimal commas; a first line `sep=;`; UTF-16 with its mark; Latin-1; a heading such as `Filename`.
 """
 
@@ -26,10 +26,10 @@ _DELIMITERS = (",", ";", "\t")
 
 @dataclass(frozen=True)
 class Cells:
-    """What stands in a CSV file, before it is checked.
+    """The cells of a CSV file, before they are checked.
 
     Attributes:
-        header: the headings; "" for a column without.
+        header: the headings; "" for a column without one.
         rows: the cells of every row, as many as there are headings.
         lines: line of the file at which each row begins, counted from 1.
     """
@@ -71,18 +71,18 @@ class Table:
         return Table(self.path, (filename,), (self.lines[i],), columns)
 
     def missing(self, column: str) -> BadInput:
-        """The error of a column that is needed and not there."""
+        """The error of a missing column."""
         return _missing(self.path, column, self.columns)
 
     def check_spelling(self, known: Sequence[str], others: Iterable[str] = ()) -> None:
-        """Refuses a heading that is a misspelt known one: its cells would not be read, and defaults used instead.
+        """Refuses a misspelt heading: its cells would not be read, and defaults used instead.
 
         Args:
             known: headings that are read; one that the table has is not misspelt.
-            others: headings that are known, and not read.
+            others: headings that are known but not read.
 
         Raises:
-            BadInput: there is one.
+            BadInput: a heading is misspelt.
         """
         accepted = {*known, *others}
         for name in self.columns:
@@ -112,7 +112,7 @@ class Row:
         return "" if cells is None else cells[self.index].strip()
 
     def error(self, column: str, expected: str, *, hint: str = "") -> BadInput:
-        """The error of a cell that holds something else than expected."""
+        """The error of a cell with another value than expected."""
         return BadInput(path=self.table.path, line=self.line, column=column, value=self.text(column), expected=expected, hint=hint)
 
     def number(self, column: str, *, default: float | None = None) -> float:
@@ -133,11 +133,11 @@ class Row:
             raise self.error(column, numbers.whole_expected(low, high))
         return value
 
-    def inside(self, column: str, allowed: Range) -> float:
+    def inside(self, column: str, limits: Range) -> float:
         """The cell's number, which is one of a range."""
         value = self.number(column)
-        if not allowed.contains(value):
-            raise self.error(column, allowed.expected)
+        if not limits.contains(value):
+            raise self.error(column, limits.expected)
         return value
 
     def length(self, column: str) -> float:
@@ -210,7 +210,7 @@ def read_cells(path: str | Path) -> Cells:
                 header = _checked_header(row, path, begin)
             elif row:
                 if len(row) != len(header):
-                    raise BadInput(f"{len(row)} cells; the header has {len(header)}", path=path, line=begin)
+                    raise BadInput(f"{len(row)} cells; the header has {len(header)}", path=path, line=begin, value=len(row))
                 rows.append(row)
                 lines.append(begin)
             begin = reader.line_num + 1 + skipped
@@ -270,7 +270,7 @@ def _decoded(content: bytes, path: str | Path) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """What stands between the cells: what gives a heading filename; otherwise a comma, where there is one."""
+    """The delimiter of the cells: the one that gives a heading filename; otherwise a comma, if there is one."""
     header = next((line for line in text.splitlines() if line.strip()), "")
     counts: dict[str, int] = {}
     for delimiter in _DELIMITERS:

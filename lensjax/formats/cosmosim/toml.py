@@ -1,11 +1,11 @@
 """CosmoSim's dataset.toml: how to draw the parameters of many images (`draw`), or what those of one image are.
 
-Every number k may be a range k-min, k-max, from which it is drawn evenly, or a list, of which one is drawn; a fixed k wins. Ranges that are
-not given are CosmoSim's (in parentheses). Lengths are pixels, angles degrees.
+Every number k may be a range k-min, k-max, from which it is drawn uniformly, or a list, of which one is drawn; a fixed k comes first.
+Ranges that the file does not have are CosmoSim's (in parentheses). Lengths are pixels, angles degrees.
 
     [simulator]   model or models, config or configs, size (10000 rows), nterms, imagesize, cropsize, centred, xireference, sampled
     [lens]        mode or modes, einstein (10…50), ellipseratio, orientation; einsteinradius for einstein; cluster, a string; amplitudefile
-    [cluster]     count (2 or more), maxrelativelocation (1.2): members of [lens] within maxrelativelocation θ_E of the middle
+    [cluster]     count (2 or more), maxrelativelocation (1.2): members of [lens] within maxrelativelocation θ_E of the centre
     [source]      mode, a name or a constellation's string; sigma (1…60), sigma2 (1…40), theta (0…179), n_sersic (1…5),
                   luminosity (1…20) with luminosity-lambda (2), lightprofile, position
     [position]    x, y (−100…100), phi (0…359), r-min, r-max, r-relativemax (1.2)
@@ -14,13 +14,14 @@ not given are CosmoSim's (in parentheses). Lengths are pixels, angles degrees.
     [resimulation] drawmode
     [management]  filename, index, maxcount, showmask, mask, join, family, psiplot, kappaplot, apparent, actual
 
-`position` says how the source is placed: by x and y ("cartesian"); or at phi and a radius drawn evenly, from r-min (θ_E) to r-max
+`position` says how the source is placed: by x and y ("cartesian"); or at phi and a radius drawn uniformly, from r-min (θ_E) to r-max
 (2.5 r-min) in "polar", from r-min (1) to r-relativemax θ_E in "relative", and from r-min (1) to r-relativemax times the distance of the
 critical curve in direction phi in "critical". That distance is θ_E for PM and SIS, θ_E √f/√(cos² + f² sin²) of phi − orientation for an
-SIE; for a cluster both θ_E and it are the largest distance of a member from the middle plus its θ_E.
+SIE; for a cluster both θ_E and it are the largest distance of a member from the centre plus its θ_E.
 
-Luminosities thin out exponentially, as CosmoSim's documentation has it: with t in 0…1 of density ∝ exp(−λ t), min + (max − min) t.
-(CosmoSim's own come out even, whatever λ is: it passes its draw through the distribution's own cumulative function.)
+The density of luminosities falls exponentially, as CosmoSim's documentation says: they are min + (max − min) t, with t in 0…1 of density
+∝ exp(−λ t).
+(CosmoSim's own are uniform, whatever λ is: it passes its draw through the distribution's own cumulative function.)
 """
 
 import math
@@ -61,7 +62,7 @@ RANGED: dict[str, dict[str, tuple[float, float] | None]] = {
     "source": {"sigma": (1, 60), "sigma2": (1, 40), "theta": (0, 179), "n_sersic": (1, 5), "luminosity": (1, 20)},
     "position": {"x": (-100, 100), "y": (-100, 100), "phi": (0, 359)},
 }
-"""Keys that may be ranges, by table, with the range that stands where none is given."""
+"""Keys that may be ranges, by table, with their default range."""
 
 _FLAGS = (
     "centred", "xireference", "sampled", "reflines", "criticalcurves", "showmask", "mask", "join", "family", "psiplot",
@@ -105,7 +106,7 @@ class Description:
     Attributes:
         path: the file, for messages.
         tables: keys and values of every table that is used.
-        warnings: keys that are not used, or read otherwise than by CosmoSim.
+        warnings: keys that are not used, or read differently from CosmoSim.
     """
 
     path: str
@@ -114,12 +115,12 @@ class Description:
 
     @property
     def size(self) -> int:
-        """Rows that it asks for."""
+        """The number of rows to draw."""
         return int(self.tables.get("simulator", {}).get("size", 10_000))
 
     @property
     def drawmode(self) -> str | None:
-        """What a picture made from amplitudes is drawn about: "xi", "centre" or "origin"; None where nothing says so."""
+        """The centre of images rendered from amplitudes: "xi", "centre" or "origin"; None where the file does not say."""
         mode = self.tables.get("resimulation", {}).get("drawmode")
         return None if mode is None else mode.strip().lower()
 
@@ -177,9 +178,9 @@ def keys(table: str) -> list[str]:
 
 
 def settings(description: Description) -> dict[str, object]:
-    """Values that the file fixes, by column name: all of one image, or what stands where rows have none.
+    """Values that the file fixes, by column name: all of one image, or the values of empty cells.
 
-    What is drawn for each row (a range, a list of several) is not among them.
+    Values that are drawn for each row (a range, a list of several) are not included.
     """
     fixed: dict[str, object] = {}
     for table, values in description.tables.items():
@@ -254,14 +255,14 @@ def _check(column: str, table: str, key: str, value: object) -> None:
             _check_word(column, table, key, word)
 
 
-def _check_number(column: str, value: object, allowed: Range) -> None:
+def _check_number(column: str, value: object, limits: Range) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300
-    if not number or not allowed.contains(float(value)):  # type: ignore[arg-type]
-        raise BadInput(column=column, value=value, expected=allowed.expected)
+    if not number or not limits.contains(float(value)):  # type: ignore[arg-type]
+        raise BadInput(column=column, value=value, expected=limits.expected)
 
 
 def _values(column: str, value: object) -> list[Any]:
-    """A list's members, or the one value."""
+    """A list's members, or a list of the value."""
     if not isinstance(value, list):
         return [value]
     if not value:
@@ -298,7 +299,7 @@ def _check_word(column: str, table: str, key: str, word: str) -> None:
 
 
 def _check_ranges(table: str, values: Mapping[str, Any]) -> None:
-    """Refuses ranges that end before they begin, or have one end only where the other has no default."""
+    """Refuses ranges with a least above the largest value, or with one end only where the other has no default."""
     for base, default in RANGED.get(table, {}).items():
         low, high = f"{base}-min", f"{base}-max"
         if base in values or not (low in values or high in values):
@@ -315,7 +316,7 @@ def _check_ranges(table: str, values: Mapping[str, Any]) -> None:
 
 
 def _check_clusters(tables: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuses a cluster without members, and one of clusters."""
+    """Refuses a cluster without members, and a cluster of clusters."""
     lens = tables.get("lens", {})
     key = "mode" if "mode" in lens else "modes"
     modes = lens.get(key, [])
