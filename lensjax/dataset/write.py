@@ -117,7 +117,7 @@ def check(plan: Plan, out: Path, others: Sequence[Path] = ()) -> None:
     """Refuses, before anything is written, a dataset with a file that cannot be written.
 
     Args:
-        plan: what is to be written.
+        plan: the images and tables to write.
         out: the folder.
         others: further files that belong to the dataset: amplitudes, a contact sheet.
 
@@ -147,7 +147,7 @@ def dataset(
     """Writes a dataset: its images, its table of amplitudes if `amplitudes` is a path, and its own table. An interrupted run resumes.
 
     Args:
-        plan: what is to be written.
+        plan: the images and tables to write.
         out: the folder.
         lookup, quantise, finish, variant: as in `write`.
         amplitudes: path of the table of amplitudes; None writes none.

@@ -13,7 +13,7 @@ from importlib import resources
 from lensjax._internal import words
 
 SEVERITIES = ("error", "warning", "note")
-"""error: a program stops, or does something other than the file says; warning: the result is hardly intended; note: worth knowing."""
+"""error: a program stops, or does something other than the file says; warning: the result is probably unintended; note: worth knowing."""
 
 
 @dataclass(frozen=True)

@@ -72,11 +72,6 @@ class LoadedImage:
         """Whether red, green and blue differ anywhere."""
         return self.values.ndim == 3 and bool((self.values != self.values[..., :1]).any())
 
-    @property
-    def shape_text(self) -> str:
-        """The size for messages: "400×400 pixels"."""
-        return _pixels(self.values.shape[1], self.values.shape[0])
-
 
 def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> LoadedImage:
     """An image file of any of the formats.
@@ -245,7 +240,7 @@ def _of_array(path: str | Path, array: np.ndarray, kind: str, size: int | None, 
 
 
 def _extension(path: Path) -> tuple[Path, str]:
-    """FILE[EXT] as the file and the name or number of an extension; "" where none is named."""
+    """FILE[EXT] as the file and the name or number of an extension; "" without one."""
     match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path.name)
     try:
         if match is None or path.exists():
@@ -283,7 +278,7 @@ def _fits(path: str | Path, content: bytes, extension: str, size: int | None, sm
 
 
 def _chosen(path: str | Path, file: Any, extension: str) -> Any:
-    """The part of a FITS file that is named; the first with an image of two axes where none is."""
+    """The named part of a FITS file; without a name, the first with an image of two axes."""
     if not extension:
         for part in file:
             if part.is_image and len(part.shape) >= 2 and max(part.shape[:-2], default=1) == 1:

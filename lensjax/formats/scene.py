@@ -17,7 +17,7 @@ class Mass:
     Attributes:
         kind: "PM", "SIS" or "SIE".
         einsteinradius: θ_E [px].
-        ellipseratio: f in (0, 1]; 1 but for an SIE.
+        ellipseratio: f in (0, 1] of an SIE; 1 of other lenses.
         orientation: direction of the critical curve's shorter axis, CosmoSim's [degrees].
         x, y: its place [px].
     """

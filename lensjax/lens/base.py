@@ -1,4 +1,4 @@
-"""What a lens offers, and the arithmetic that lenses share."""
+"""The interface of a lens, and the arithmetic that lenses share."""
 
 from typing import Protocol, runtime_checkable
 
@@ -32,7 +32,7 @@ class Axisymmetric(Lens, Protocol):
     """A lens whose images all lie on the line through the source and its own centre."""
 
     def image_radius(self, source: Array) -> Array:
-        """Distance from the lens [px] of the image on the +x side of a source at (`source`, 0), any shape and sign; 0 where none is."""
+        """Distance from the lens [px] of the image on the +x side of a source at (`source`, 0), any shape and sign; 0 without an image."""
         ...
 
 

@@ -27,7 +27,7 @@ def critical_curves(lens: Lens, *, half: float, points: int = 800) -> list[np.nd
 
     Args:
         lens: any lens.
-        half: half the side of the square about the origin that is searched [px].
+        half: half the side of the square to search, about the origin [px].
         points: grid points on a side; features smaller than 2 half/points can be missed.
     """
     along = np.linspace(-half, half, points) + 1e-3 * half / points  # never at a lens's centre
@@ -56,11 +56,11 @@ def critical_ellipse(lens: SIS | SIE | PointMass, *, points: int = 360) -> np.nd
 
 
 def all_critical_curves(lens: Lens) -> list[np.ndarray]:
-    """All critical curves of an SIS, SIE or point mass, or of a cluster of these, wherever they are; none of what has no mass.
+    """All critical curves of an SIS, SIE or point mass, or of a cluster of these; none without mass.
 
-    Of a single lens in closed form. Of several `critical_curves` searches as far as need be: where det A = 0 the Hessian of ψ has a
-    norm of 1 or more. At a distance s that of an SIE is θ_E/(√f s) or less, that of a point mass θ_E²/s²: beyond the s at which these
-    add up to 1, from all members, nothing is critical.
+    Those of a single lens have a closed form. For several, `critical_curves` searches as far as necessary: where det A = 0, the Hessian
+    of ψ has a norm of 1 or more. At a distance s that of an SIE is θ_E/(√f s) or less, that of a point mass θ_E²/s²: beyond the s at
+    which these add up to 1, from all members, nothing is critical.
     """
     if not isinstance(lens, Cluster):
         assert isinstance(lens, SIS | SIE | PointMass)

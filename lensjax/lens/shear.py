@@ -1,4 +1,4 @@
-"""What lies outside the lens's own mass: external shear, and a sheet of constant convergence."""
+"""Mass outside the lens: external shear, and a sheet of constant convergence."""
 
 from dataclasses import dataclass
 

@@ -32,7 +32,7 @@ def primary_image(x: Array, y: Array, theta_e: Array) -> tuple[Array, Array]:
 
 
 def image_radius(source: Array, theta_e: Array) -> Array:
-    """Distance from the lens of the image on the +x side of a source at (`source`, 0): β + θ_E; 0 from β = −θ_E down, where none is."""
+    """Distance from the lens of the image on the +x side of a source at (`source`, 0): β + θ_E; 0 without an image, for β ≤ −θ_E."""
     return jnp.maximum(source + theta_e, 0.0)
 
 

@@ -55,7 +55,7 @@ class Rays:
     Attributes:
         x, y: (n k, n k) places in the source plane, relative to the source's centre [px].
         visible: (n k, n k) whether the image shows light from there: not outside the window, nor at its rim.
-        stretch: (n k, n k) the longest side, in the source plane, of what is one image pixel long: 1 without a lens.
+        stretch: (n k, n k) length in the source plane of one image pixel, in the direction of largest stretch: 1 without a lens.
         pixel: side of an image pixel [native px], static.
     """
 
@@ -119,6 +119,6 @@ def _stretch(x: Array, y: Array, split: int) -> Array:
         )
 
     (a, b), (c, d) = derivatives(x), derivatives(y)
-    # (p + q)² is the larger eigenvalue of MᵀM; complex notation keeps the difference of squares apart.
+    # (p + q)² is the larger eigenvalue of MᵀM; complex notation avoids the difference of squares.
     p, q = jnp.hypot(a + d, b - c), jnp.hypot(a - d, b + c)
     return 0.5 * (p + q)

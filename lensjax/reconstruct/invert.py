@@ -167,10 +167,10 @@ def invert(
         log_mu = _next(tried)
     error = None
     if samples:
-        scatter = _fluctuations(operator, sample_key, mu, penalty, samples)
-        scattered, steps, _ = solve(operator, normal, scatter, jnp.zeros_like(scatter), mu, jnp.asarray(1e-2, dtype), penalty, most)
+        right = _fluctuations(operator, sample_key, mu, penalty, samples)
+        fluctuations, steps, _ = solve(operator, normal, right, jnp.zeros_like(right), mu, jnp.asarray(1e-2, dtype), penalty, most)
         total_steps += int(steps)
-        error = sigma * np.sqrt(np.mean(np.asarray(scattered, np.float64) ** 2, axis=0))
+        error = sigma * np.sqrt(np.mean(np.asarray(fluctuations, np.float64) ** 2, axis=0))
     mask = np.asarray(operator.mask)
     used = np.asarray(operator.used) > 0
     return Inversion(

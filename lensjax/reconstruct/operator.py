@@ -105,10 +105,10 @@ def _lensing(traced: Rays, usable: Array, psf: Array | None, grid: Grid, split: 
     )
     # On a fine grid there are points between those that rays meet.
     weight = transpose(operator, jnp.ones_like(operator.used))
-    apart = traced.pixel * grid.size / grid.field
-    window = 2 * math.ceil(apart) + 1
+    spacing = traced.pixel * grid.size / grid.field
+    window = 2 * math.ceil(spacing) + 1
     total = jax.lax.reduce_window(weight, jnp.zeros((), dtype), jax.lax.add, (window, window), (1, 1), "SAME")
-    return replace(operator, active=(total > 1e-6).astype(dtype), mask=total > _LEAST * (window / apart) ** 2)
+    return replace(operator, active=(total > 1e-6).astype(dtype), mask=total > _LEAST * (window / spacing) ** 2)
 
 
 def forward(operator: Lensing, source: Array) -> Array:

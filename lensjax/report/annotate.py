@@ -207,7 +207,7 @@ def convergence_rim(scene: Scene) -> np.ndarray:
 
 def lines_of(scene: Scene) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """Critical curves, caustics and cuts of a scene's lens, points (k, 2) each [px]."""
-    # Scenes of one lens share its lines, whatever else differs.
+    # Scenes of one lens share its lines.
     return _lines(Scene("", "", scene.lens, scene.masses, "", (), 0.0, 0.0))
 
 

@@ -81,7 +81,7 @@ def _pair(first: str, second: str, a: np.ndarray, b: np.ndarray) -> Pair:
 def matching_pairs(
     a: dict[str, Path], b: dict[str, Path], *, on_pair: Callable[[Pair], None] = lambda pair: None
 ) -> tuple[list[Pair], list[str], list[str]]:
-    """(pairs of the same name, names only in a, names only in b); two single files are a pair whatever their names.
+    """(pairs of the same name, names only in a, names only in b); two single files are a pair under any names.
 
     Raises:
         BadInput: no name in both, images that cannot be read, or of unequal shapes.
@@ -178,7 +178,7 @@ def difference(a: np.ndarray, b: np.ndarray, *, scale: float) -> np.ndarray:
 
 
 def side_by_side(a: np.ndarray, b: np.ndarray, pair: Pair) -> np.ndarray:
-    """a | b | a − b with a caption that says how far apart they are, and the difference's scale; (n + 16, 3m + 8, 3)."""
+    """a | b | a − b with a caption that states their differences and the colour scale; (n + 16, 3m + 8, 3)."""
     scale = max(pair.largest, 1.0)
     columns = [_coloured(a), _coloured(b), difference(a, b, scale=scale)]
     gap = np.full((a.shape[0], 4, 3), 128.0)
@@ -195,7 +195,7 @@ def _coloured(image: np.ndarray) -> np.ndarray:
 
 
 def write(out: Path, pairs: Sequence[Pair], a: dict[str, Path], b: dict[str, Path], *, tolerance: float, worst: int) -> int:
-    """Writes out/compare.csv, and out/0001.png … of the `worst` pairs that differ most; the number of pictures.
+    """Writes out/compare.csv, and out/0001.png … of the `worst` pairs that differ most; the number of images.
 
     Raises:
         BadInput: they cannot be written there.

@@ -218,7 +218,7 @@ def _panels(count: int, title: str, *, side: float = 2.6) -> tuple[Figure, list[
 
 
 def _span(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Limits a little wider than the values, also where all are the same; (−1, 1) where there are none."""
+    """Limits a little wider than the values, also where all are the same; (−1, 1) without values."""
     if not values.size:
         return -1.0, 1.0
     low, high = float(np.min(values)), float(np.max(values))

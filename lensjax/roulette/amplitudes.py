@@ -94,7 +94,7 @@ def _of_isothermal(
         before, last = last, (root - b1 * last - b2 * before) / b0
         return (root_before, root, before, last), last
 
-    # A loop, not written out: XLA takes its time over fifty terms, and complains of them.
+    # A loop, not unrolled: XLA compiles fifty terms slowly, with warnings.
     zero = jnp.zeros_like(a0)
     _, rest = jax.lax.scan(step, (zero, root, zero, first), jnp.arange(1, max(order - 1, 1), dtype=a0.dtype))
     k = jnp.arange(2, order + 1, dtype=a0.dtype)
@@ -104,7 +104,7 @@ def _of_isothermal(
 
 
 def _of_sampled(lens: Sampled, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
-    """The polynomial of the cell; above the fifth order it is the spline that speaks, not the samples."""
+    """The polynomial of the cell; above the fifth order it describes the spline, not the samples."""
     row, column, down, along = lens.cell(x, y)
     powers = lens.polynomial(row, column)
     scale = lens.n / (2.0 * lens.half)
@@ -182,7 +182,7 @@ def scaled(lens: Lens, x: Array, y: Array, *, terms: int, scale: Array | float) 
 
 @partial(jax.jit, static_argnames="terms")
 def amplitudes(lens: Lens, x: Array, y: Array, *, terms: int) -> tuple[Array, Array]:
-    """(α_s^m, β_s^m), each (..., terms + 1, terms + 2), [px^(1 − m)]: entry [m, s], zero where there is none.
+    """(α_s^m, β_s^m), each (..., terms + 1, terms + 2), [px^(1 − m)]: entry [m, s], zero where the series has no such term.
 
     Take float64 (`jax.enable_x64`) for orders above about 30, whose factorials float32 cannot hold.
 

@@ -24,7 +24,7 @@ _UNROLLED = 12  # terms up to which the polynomial is written out; beyond, power
 @register
 @dataclass(frozen=True)
 class Expansion:
-    """Amplitudes about a point; stands in a `System` where a lens does, for methods that need no more.
+    """Amplitudes about a reference point; takes the place of the lens in a `System` that only a series renders.
 
     Attributes:
         alpha, beta: α_s^m and β_s^m times scale^m/m!, (terms + 1, terms + 2).
@@ -48,7 +48,7 @@ class Expansion:
         return self.alpha.shape[-2] - 1
 
     def primary_image(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """The reference point, wherever the source."""
+        """The reference point, for any source."""
         return self.xi_x, self.xi_y
 
 

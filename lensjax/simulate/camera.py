@@ -10,15 +10,14 @@ class Camera:
     """How a system becomes an image; hashable, static under jit.
 
     Attributes:
-        trace: how the lens equation is solved, and what is shown.
+        trace: how the lens equation is solved, and the window.
         size: pixels on a side of the image.
         field: the part of the canvas that the image shows, in native pixels: the crop.
         oversample: points on a side of a pixel, averaged.
         centred: whether the centre of light of the canvas is moved to the image's centre.
         canvas: side of the uncropped image, in native pixels, over which the centre of light is taken.
-        samples: points on a side of the grid, drawn about all the light there is, over which the centre of light is taken; None
-            takes the canvas's own pixels, as it is where light may lie anywhere: for lenses that are not axisymmetric, and for
-            series without a window.
+        samples: points on a side of the grid about the light, over which the centre of light is taken. None takes the canvas's
+            pixels; so do lenses that are not axisymmetric, and series without a window, whose light may lie anywhere.
     """
 
     trace: Trace = Trace.named("roulette")

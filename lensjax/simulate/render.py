@@ -27,7 +27,7 @@ def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, A
     Args:
         system: lens and source.
         x, y: points relative to the lens [px]; they broadcast against each other.
-        trace: how the lens equation is solved, and what is shown.
+        trace: how the lens equation is solved, and the window.
 
     Returns:
         (light, inside): light 0…1 as if there were no window, colours on a last axis (3,) where the source has any, and the distance

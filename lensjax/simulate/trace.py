@@ -1,4 +1,4 @@
-"""How the lens equation is solved, and what of the image is shown."""
+"""How the lens equation is solved, and which part of the image is shown."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ class Trace:
     Attributes:
         map: "exact" solves the lens equation as it is; "series" by the roulette of `terms` terms about the primary image.
         terms: order of the series; "exact" does not use it.
-        window: what is shown. "region": the region where the series converges, for point mass and SIS the disc within the convergence
-            ring; "circle": the circle about the reference point through the lens's centre, whatever the lens (CosmoSim's mask);
+        window: the part that is shown. "region": the region where the series converges, for point mass and SIS the disc within the
+            convergence ring; "circle": the circle about the reference point through the lens's centre, for any lens (CosmoSim's mask);
             "none": the whole image, also where a series diverges.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a source offers, and sums of sources."""
+"""The interface of a source, and sums of sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Source(Protocol):
         ...
 
     def extent(self, cos: Array, sin: Array) -> Array:
-        """Half the width [px] in the direction (cos, sin) of what holds the light, but for its outermost traces."""
+        """Half the width [px] of the light in the direction (cos, sin), without its outermost traces."""
         ...
 
 
@@ -36,7 +36,7 @@ class Constellation:
 
     Attributes:
         members: the sources.
-        x, y: where each stands about the whole's centre [px], (n,).
+        x, y: place of each about the centre of the sum [px], (n,).
     """
 
     members: tuple[Source, ...]

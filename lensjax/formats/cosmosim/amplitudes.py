@@ -367,7 +367,7 @@ def _record(row: Row, settings: Mapping[str, str], alpha: np.ndarray, beta: np.n
 
 
 def _with_profile(source: str, profile: str) -> str:
-    """The name of a source whose light profile stands beside it."""
+    """The name of a source with its light profile from another column."""
     kind = names.LIGHTS.get(source.strip().lower())
     changed = names.OF_PROFILE.get(profile.strip().lower(), {}).get(kind or "")
     return source if changed is None else changed

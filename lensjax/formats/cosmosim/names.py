@@ -68,7 +68,7 @@ OF_2023 = {
     "roulette sis": ("SIS", "Roulette", False),
     "roulette sis (new)": ("SIS", "Roulette", False),
 }
-"""Lens, model and whether it is sampled, by the names of 2023, which stand in the column lens, config or model."""
+"""Lens, model and whether it is sampled, by the names of 2023, in the column lens, config or model."""
 
 _LENS_WORDS = {**MASSES, "cluster": "Cluster"}
 _CONFIGS = ("raypm", "raysis", "raysie", "roulpm", "roulsis", "roulsie")

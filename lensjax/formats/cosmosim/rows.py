@@ -307,7 +307,7 @@ def _einstein_radius(row: Overlaid, warnings: dict[str, None]) -> float:
     old = row.own("einsteinR")
     if row.own("einsteinradius") or not old:
         if old:
-            warnings[f"{row.table.path}: column einsteinR: not used where einsteinradius is given"] = None
+            warnings[f"{row.table.path}: column einsteinR: not used where einsteinradius has a value"] = None
         return row.inside("einsteinradius")
     if not row.own("chi"):
         warnings[f"{row.table.path}: column einsteinR: read as einsteinradius"] = None

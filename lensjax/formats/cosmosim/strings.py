@@ -68,7 +68,7 @@ def constellation_text(lights: Iterable[Light]) -> str:
 
 
 class _Member:
-    """One member's fields, and where they stand in the string."""
+    """One member's fields, and their places in the string."""
 
     def __init__(self, text: str, place: int, begin: int):
         self.fields = text.split("/")

@@ -21,7 +21,7 @@ SIE; for a cluster both θ_E and it are the largest distance of a member from th
 
 The density of luminosities falls exponentially, as CosmoSim's documentation says: they are min + (max − min) t, with t in 0…1 of density
 ∝ exp(−λ t).
-(CosmoSim's own are uniform, whatever λ is: it passes its draw through the distribution's own cumulative function.)
+(CosmoSim's own are uniform for any λ: it passes its draw through the distribution's own cumulative function.)
 """
 
 import math
@@ -219,11 +219,11 @@ def _checked(path: str | Path, table: str, values: Mapping[str, Any], warnings: 
             _check(column, table, key, value)
             kept[key] = value
     if "maxrelativelocation" in kept:
-        warnings.append(f"{path}: [cluster] maxrelativelocation: used; CosmoSim 3.3 takes 1.2 whatever it is")
+        warnings.append(f"{path}: [cluster] maxrelativelocation: used; CosmoSim 3.3 always takes 1.2")
     if "amplitudefile" in kept:
         warnings.append(f"{path}: [lens] amplitudefile: not used; amplitudes are computed from the lens")
     if table == "position" and "r-relativemax" in kept:
-        warnings.append(f"{path}: [position] r-relativemax: used; CosmoSim 3.3 takes 1.2 whatever it is")
+        warnings.append(f"{path}: [position] r-relativemax: used; CosmoSim 3.3 always takes 1.2")
     if table == "cluster" and "count" not in kept:
         raise BadInput("the key is missing", column="[cluster] count", expected=whole_expected(*_WHOLE["count"]))
     _check_ranges(table, kept)

@@ -9,7 +9,7 @@ from lensjax import problems
 from lensjax.image.detector import quantise
 from lensjax.image.grid import pixel_points
 from lensjax.refine import Solution
-from lensjax.report.estimates import SHOWN, Record, errors_table, model_and_source, write_report
+from lensjax.report.estimate_report import SHOWN, Record, errors_table, model_and_source, write_report
 
 PM = (40.0, 10.0, 20.0, 20.0, 14.0, 120.0, 0.5)
 
