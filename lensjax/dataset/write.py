@@ -72,13 +72,8 @@ def write(
     """
     _check_places(scenes, out)
     files.make_folder(out)
-    centres = np.full((len(scenes), 2), np.nan)
-    indices = {scene.filename: i for i, scene in enumerate(scenes)}
     with Journal(out / JOURNAL, fingerprint([lookup, quantise, variant, *scenes])) as journal:
-        for _, entry in journal:
-            match entry:
-                case [str(name), int() | float() as x, int() | float() as y] if name in indices and (out / name).is_file():
-                    centres[indices[name]] = x, y
+        centres = _restored(journal, scenes, out)
         remaining = {i for i in range(len(scenes)) if np.isnan(centres[i, 0])}
         count = len(scenes) - len(remaining)
         if count:
@@ -110,6 +105,17 @@ def write(
                 raise
         afterwards(centres)
         journal.finished = True
+    return centres
+
+
+def _restored(journal: Journal, scenes: Sequence[Scene], out: Path) -> np.ndarray:
+    """The centres (N, 2) of the images that an interrupted run has written; NaN for the others."""
+    centres = np.full((len(scenes), 2), np.nan)
+    indices = {scene.filename: i for i, scene in enumerate(scenes)}
+    for _, entry in journal:
+        match entry:
+            case [str(name), int() | float() as x, int() | float() as y] if name in indices and (out / name).is_file():
+                centres[indices[name]] = x, y
     return centres
 
 
