@@ -39,6 +39,13 @@ def width_of(xx: Array, xy: Array, yy: Array, cos: Array, sin: Array) -> Array:
     return jnp.sqrt(jnp.maximum(yy * cos * cos - 2.0 * xy * cos * sin + xx * sin * sin, 1e-7 * mean) / determinant)
 
 
+def quadratic_form(sigma: Array, sigma2: Array, theta: Array) -> tuple[Array, Array, Array]:
+    """(xx, xy, yy) [px⁻²] of u²/σ² + v²/σ₂² = xx x² + 2 xy x y + yy y², with u along the direction `theta` [rad] and v across it."""
+    along, across = 1.0 / sigma**2, 1.0 / sigma2**2
+    cosine, sine = jnp.cos(theta), jnp.sin(theta)
+    return along * cosine**2 + across * sine**2, (along - across) * cosine * sine, along * sine**2 + across * cosine**2
+
+
 def spherical(sigma: Array) -> Gaussian:
     """Round source of standard deviation `sigma` [px].
 
@@ -57,13 +64,7 @@ def elliptical(sigma: Array, sigma2: Array, theta: Array) -> Gaussian:
     """
     check_range("elliptical", "sigma", sigma, above=0.0, expected="a length above 0")
     check_range("elliptical", "sigma2", sigma2, above=0.0, expected="a length above 0")
-    along, across = 1.0 / sigma**2, 1.0 / sigma2**2
-    cosine, sine = jnp.cos(theta), jnp.sin(theta)
-    return Gaussian(
-        xx=along * cosine**2 + across * sine**2,
-        xy=(along - across) * cosine * sine,
-        yy=along * sine**2 + across * cosine**2,
-    )
+    return Gaussian(*quadratic_form(sigma, sigma2, theta))
 
 
 def from_shape(log_size: Array, e1: Array, e2: Array) -> Gaussian:

@@ -15,7 +15,7 @@ from jax import Array
 from lensjax._internal.checks import check_range
 from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
-from lensjax.source.gaussian import width_of
+from lensjax.source.gaussian import quadratic_form, width_of
 
 _CORE = 1e-12  # ρ² below which the cusp is cut off, so that derivatives are finite
 
@@ -75,13 +75,4 @@ def sersic(sigma: Array, sigma2: Array, theta: Array, n: Array, luminosity: Arra
     b = half_light(n)
     logarithm = jnp.log(1e3 * luminosity / (2.0 * jnp.pi * sigma * sigma2 * n)) + 2.0 * n * jnp.log(b)
     peak = jnp.exp(logarithm - b - jax.scipy.special.gammaln(2.0 * n)) / GREY_LEVELS
-    along, across = 1.0 / sigma**2, 1.0 / sigma2**2
-    cosine, sine = jnp.cos(theta), jnp.sin(theta)
-    return Sersic(
-        xx=along * cosine**2 + across * sine**2,
-        xy=(along - across) * cosine * sine,
-        yy=along * sine**2 + across * cosine**2,
-        n=n,
-        b=b,
-        peak=peak,
-    )
+    return Sersic(*quadratic_form(sigma, sigma2, theta), n=n, b=b, peak=peak)
