@@ -105,7 +105,7 @@ def test_files_that_are_no_images(tmp_path):
 def test_several_pictures_in_one_file(tmp_path):
     frames = [Image.fromarray(GREY), Image.fromarray(GREY.T)]
     frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
-    refused(tmp_path / "a.tif", "2 pictures")
+    refused(tmp_path / "a.tif", "2 images")
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path):

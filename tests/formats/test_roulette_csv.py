@@ -126,7 +126,7 @@ HEADER = "filename,source,sigma,sigma2,theta,xiX,xiY,alpha[0][1]\n"
         (HEADER.replace("[0][1]", "[1][4]") + "a.png,e,5,6,7,1,2,3\n", ("alpha[1][4]", "s is 4")),
         (HEADER.replace("[0][1]", "[201][0]") + "a.png,e,5,6,7,1,2,3\n", ("m is 201", "0 to 200")),
         (HEADER.replace("[0][1]", "[a][0]") + "a.png,e,5,6,7,1,2,3\n", ("not whole numbers",)),
-        (HEADER.replace("\n", ',"alpha[0,1]"\n') + "a.png,e,5,6,7,1,2,3,4\n", ("alpha[0][1] too", "once")),
+        (HEADER.replace("\n", ',"alpha[0,1]"\n') + "a.png,e,5,6,7,1,2,3,4\n", ("the same amplitude as alpha[0][1]", "once")),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, words):

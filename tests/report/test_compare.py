@@ -54,7 +54,7 @@ def test_in_blocks_as_at_once(tmp_path, grey, monkeypatch):
     blocks = compare.all_pairs(listed)
     assert len(blocks) == len(whole) == 6 and set(blocks) == set(whole)
     monkeypatch.setattr(compare, "_MOST", 3)
-    with pytest.raises(BadInput, match="4 images; up to 3"):
+    with pytest.raises(BadInput, match="4 images; expected up to 3"):
         compare.all_pairs(listed)
 
 
