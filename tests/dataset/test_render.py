@@ -206,11 +206,11 @@ def test_kinds_leave_nothing_with_each_other(mixed):
 def test_a_chunk_that_is_not_full(lookup):
     """Gives the same as a full one, and nothing is compiled again for it."""
     scenes = drawn("SIE", "Ellipsoid", SCENES + 5, imagesize=32)
-    before = render._draw._cache_size()
+    before = render._images._cache_size()
     every = images(scenes, lookup=lookup)
-    assert render._draw._cache_size() == before + 1
+    assert render._images._cache_size() == before + 1
     few = images(scenes[-5:], lookup=lookup)
-    assert render._draw._cache_size() == before + 1
+    assert render._images._cache_size() == before + 1
     for a, b in zip(every[-5:], few, strict=True):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(every, (images([one], lookup=lookup)[0] for one in scenes[:3]), strict=False):
