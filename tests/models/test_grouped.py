@@ -24,9 +24,9 @@ def values_and_slopes(convolved, x, kernel, key):
 CASES = (
     ((9, 12), (1, 1), 3, "SAME"),
     ((8, 8), (2, 2), 3, "SAME"),
-    ((9, 12), (2, 2), 5, "SAME"),
+    pytest.param((9, 12), (2, 2), 5, "SAME", marks=pytest.mark.slow),
     ((9, 8), (2, 1), 3, [(1, 1), (1, 1)]),
-    ((1, 5), (2, 2), 7, [(3, 3), (3, 3)]),
+    pytest.param((1, 5), (2, 2), 7, [(3, 3), (3, 3)], marks=pytest.mark.slow),
     ((8, 9), (2, 1), 3, [(4, 0), (0, 5)]),
 )
 
@@ -62,8 +62,12 @@ def test_half_precision_is_summed_in_single():
     np.testing.assert_array_equal(answer, exact.astype(jnp.bfloat16))
 
 
+SLOW_GROUPS = ((128, 32, 256, 2), (192, 3, 96, 3), (6, 3, 12, 3), (4, 4, 8, 1))
+
+
 @pytest.mark.parametrize(
-    ("channels", "groups", "features", "parts"), [(64, 32, 64, 1), (128, 32, 256, 2), (192, 3, 96, 3), (6, 3, 12, 3), (4, 4, 8, 1)]
+    ("channels", "groups", "features", "parts"),
+    [(64, 32, 64, 1), *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW_GROUPS)],
 )
 def test_groups_are_those_of_xla(channels, groups, features, parts):
     """Narrow groups joined, wide ones each by itself, three, that do not join in pairs, and a depthwise kernel with a multiplier."""

@@ -81,7 +81,9 @@ def test_weights_of_any_floating_type_become_float32(tensors, dtype):
     [
         ("squeezenet1_1", {"extra": "classifier.1", "extra0": "classifier.5", "extra1": "classifier.7", "output": "classifier.9"}),
         ("resnet18", {"extra0": "fc.0", "extra1": "fc.2", "output": "fc.4"}),
-        ("efficientnet_b0", {"extra0": "classifier.1", "extra1": "classifier.3", "output": "classifier.5"}),
+        pytest.param(
+            "efficientnet_b0", {"extra0": "classifier.1", "extra1": "classifier.3", "output": "classifier.5"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_networks_of_the_thesis_with_extra_layers_are_taken_over_whole(name, layers):
@@ -125,6 +127,7 @@ def test_position_embedding_is_interpolated():
     np.testing.assert_allclose(embedding[0, [1, 5, 21, 25]], found["encoder.pos_embedding"][0, [1, 3, 7, 9]], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_position_embedding_is_interpolated_where_it_is_used():
     name = "vit_b_32"
     tensors = state_dict(name, 96)
@@ -150,6 +153,7 @@ def droulettes(name, outputs, side=64):
     return tensors
 
 
+@pytest.mark.slow
 def test_droulettes_head_is_kept():
     name, side = "shufflenet_v2_x0_5", 64
     tensors = droulettes(name, 6)

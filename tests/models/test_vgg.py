@@ -65,7 +65,7 @@ IMAGE = np.random.default_rng(1).random((2, 32, 32, 1), np.float32)
 @pytest.mark.parametrize(
     "net",
     [
-        models.create("vgg11_bn", num_outputs=6, image_size=32).clone(hidden=64),
+        pytest.param(models.create("vgg11_bn", num_outputs=6, image_size=32).clone(hidden=64), marks=pytest.mark.slow),
         _small(num_outputs=6, batch_norm=True, dtype=jnp.bfloat16),
     ],
     ids=["vgg11_bn", "bfloat16"],

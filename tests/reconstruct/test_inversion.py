@@ -224,6 +224,7 @@ def test_much_lambda_leaves_a_flat_source(problem):
     assert little.chi2 < found.chi2
 
 
+@pytest.mark.slow
 def test_blurred_and_averaged_images_are_undone():
     camera = Camera(trace=Trace.named("raytrace"), size=32, field=32, centred=False, oversample=2)
     operator = small_operator(camera=camera, psf=PSF)

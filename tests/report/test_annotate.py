@@ -87,6 +87,7 @@ def test_critical_curves_of_a_cluster_are_those_of_its_lens():
     assert to_curve.max() < 1.7 and to_pixel.max() < 1.0
 
 
+@pytest.mark.slow
 def test_the_search_holds_all_of_a_cluster():
     """Members far apart and of all kinds: as long as what a search of twice the square finds."""
     masses = (Mass("SIE", 40.0, 0.3, 10.0, -150.0, 20.0), Mass("PM", 60.0, x=100.0, y=-80.0), Mass("SIS", 25.0, x=120.0, y=140.0))

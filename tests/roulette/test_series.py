@@ -77,6 +77,7 @@ def test_converges_to_the_exact_map_inside_the_ring(lens):
 
 @pytest.mark.parametrize("kind", [SIS, PointMass])
 def test_gradients_against_finite_differences(kind):
+    @jax.jit
     def offset(at):
         return jnp.stack(source_offset(at[0], at[1], at[2], at[3], kind(at[4]), terms=50))
 

@@ -48,6 +48,7 @@ def test_shape_and_axes_agree_and_invert(e):
 
 @pytest.mark.parametrize("e", [(0.0, 0.0), (1e-3, 0.0), (0.0099, 0.0), (0.4, -0.3)])
 def test_gradients_against_finite_differences(e):
+    @jax.jit
     def light(shape):
         return from_shape(shape[0], shape[1], shape[2]).light(3.0, -4.0)
 

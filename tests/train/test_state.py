@@ -27,6 +27,7 @@ def test_only_the_layers_that_answer_begin_smaller(name, heads, num_outputs):
     assert jax.tree.structure(smaller) == jax.tree.structure(ones)
 
 
+@pytest.mark.slow
 def test_branches_that_begin_at_zero_do_nothing_at_first():
     """Swin v2 as its authors begin it: no branch adds anything, so that dropping some changes nothing."""
     model = models.create("swin_v2_t", num_outputs=6, image_size=32).clone(blocks=(2, 1), drop_path=0.5)
