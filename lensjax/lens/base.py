@@ -15,7 +15,7 @@ class Lens(Protocol):
         ...
 
     def deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Deflection α = ∇ψ [px] at (x, y); finite everywhere, at a singular centre a limit from the right."""
+        """Deflection α = ∇ψ [px] at (x, y); finite everywhere, at a singular centre the limit from one side."""
         ...
 
     def convergence(self, x: Array, y: Array) -> Array:

@@ -65,7 +65,7 @@ def _both(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
     away = square > CENTRE
     r = jnp.sqrt(jnp.where(away, square, 1.0))
     omega = jnp.sqrt(jnp.where(away, u * u + f * f * v * v, 1.0))
-    a = jnp.where(away, u / (omega + f * r), 0.0)
+    a = jnp.where(away, u / (omega + f * r), 1.0 / (1.0 + f))  # at the centre the limit from +u
     b = jnp.where(away, v / (omega + r), 0.0)
     flat = 1.0 - f * f
     return 2.0 * a * _atanh_over(flat * a * a), 2.0 * b * _atan_over(flat * b * b)
@@ -73,7 +73,7 @@ def _both(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
 
 @jax.custom_jvp
 def _profile(u: Array, v: Array, f: Array) -> tuple[Array, Array]:
-    """atanh(f' u/ω)/f' and atan(f' v/ω)/f'; zero at the centre."""
+    """atanh(f' u/ω)/f' and atan(f' v/ω)/f'; at the centre their limits from +u."""
     return _both(u, v, f)
 
 
@@ -93,8 +93,7 @@ def _profile_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tup
 
 
 def deflection(x: Array, y: Array, theta_e: Array, f: Array, orientation: Array) -> tuple[Array, Array]:
-    """α [px]; at the centre, where it has no direction, that of the points to the right."""
-    x = jnp.where(x * x + y * y > CENTRE, x, 2.0 * CENTRE**0.5)
+    """α [px]; at the centre, where it has no direction, that of the points along `orientation`."""
     along, across = _profile(*rotated(x, y, orientation), f)
     strength = theta_e * jnp.sqrt(f)
     return rotated(strength * along, strength * across, -orientation)

@@ -35,7 +35,9 @@ def deflection(masses, x, y) -> tuple[np.ndarray, np.ndarray]:
     ax, ay = np.zeros(np.broadcast(x, y).shape), np.zeros(np.broadcast(x, y).shape)
     for mass in masses:
         dx, dy = np.broadcast_arrays(x - mass.x, y - mass.y)
-        dx = np.where(np.hypot(dx, dy) > 1e-4, dx, 1e-4)  # at a lens's centre a limit from the right
+        turn = np.deg2rad(mass.orientation) if mass.kind == "SIE" else 0.0
+        at_centre = np.hypot(dx, dy) <= 1e-4  # there the limit from the right, of an SIE from along its orientation
+        dx, dy = np.where(at_centre, 1e-4 * np.cos(turn), dx), np.where(at_centre, 1e-4 * np.sin(turn), dy)
         r = np.hypot(dx, dy)
         if mass.kind == "PM":
             u, v = mass.einsteinradius**2 * dx / r**2, mass.einsteinradius**2 * dy / r**2

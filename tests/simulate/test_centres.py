@@ -45,7 +45,12 @@ def test_the_centre_is_as_dark_as_what_is_about_it(name, double):
         assert np.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("lens", [SIS(jnp.float32(9.0)), SIE(jnp.float32(9.0), jnp.float32(0.4), jnp.float32(1.1))], ids=["SIS", "SIE"])
-def test_deflection_at_an_isothermal_centre_is_a_limit(lens):
-    at, near = (np.array(lens.deflection(jnp.float32(x), jnp.float32(0.0))) for x in (0.0, 0.5))
+@pytest.mark.parametrize(
+    ("lens", "direction"),
+    [(SIS(jnp.float32(9.0)), 0.0), (SIE(jnp.float32(9.0), jnp.float32(0.4), jnp.float32(1.1)), 1.1)],
+    ids=["SIS", "SIE"],
+)
+def test_deflection_at_an_isothermal_centre_is_a_limit(lens, direction):
+    """From the right, of an SIE from along its orientation."""
+    at, near = (np.array(lens.deflection(jnp.float32(r * np.cos(direction)), jnp.float32(r * np.sin(direction)))) for r in (0.0, 0.5))
     np.testing.assert_allclose(at, near, atol=1e-5)
