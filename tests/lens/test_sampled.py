@@ -56,6 +56,7 @@ def test_passes_through_the_samples(x64):
     np.testing.assert_allclose(lens.potential(*grid(12)), psi, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_error_falls_as_the_sixth_power_of_the_step(x64):
     """ψ as h⁶, α as h⁵, ψ'' as h⁴, within the field; and small at one sample a pixel."""
     found = np.array([errors(n, points()) for n in (50, 100, 200)])

@@ -95,6 +95,7 @@ def test_a_step_of_training_is_finite_and_moves_the_statistics(net):
     assert all(np.any(before[layer]["var"] != after[layer]["var"]) for layer in before)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_the_type_of_the_arithmetic_only():
     """Parameters are float32 and so is the output, which differs from that of float32, a little."""
     nets = [_small(batch_norm=True, dtype=dtype) for dtype in (jnp.float32, jnp.bfloat16)]
