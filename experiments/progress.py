@@ -5,6 +5,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from lensjax._internal.progress import clock
 from lensjax.train.evaluation import Row
 from lensjax.train.loop import Progress
 
@@ -37,7 +38,7 @@ class Watch:
             self._bar.set_postfix(loss=f"{progress.loss:.4g}", images=f"{rate:.0f}/s")
             self._bar.update(progress.step - self._bar.n)
             return
-        self._say(f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s  {_clock(remaining)} left")
+        self._say(f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {rate:.1f} images/s  {clock(remaining)} left")
 
     def evaluation(self, row: Row) -> None:
         """A row of evaluation.csv."""
@@ -61,9 +62,3 @@ class Watch:
         if not self._quiet:
             tqdm.write(line, file=self._out)
             self._out.flush()
-
-
-def _clock(seconds: float) -> str:
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}"
