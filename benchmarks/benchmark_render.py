@@ -39,10 +39,10 @@ from jax import Array
 from tqdm import tqdm
 
 from lensjax import problems, simulate
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster
+from lensjax.light.gaussian import elliptical
+from lensjax.observation.grid import pixel_points
 from lensjax.simulate import Camera, System, Trace, chunks
-from lensjax.source.gaussian import elliptical
 
 matplotlib.use("Agg")
 

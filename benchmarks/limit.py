@@ -20,8 +20,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from lensjax import estimate, metrics, problems
+from lensjax.infer import Solution, cramer_rao
 from lensjax.problems import Problem
-from lensjax.refine import Solution, cramer_rao
 from lensjax.train import stream
 
 NORMAL_MEDIAN = 0.6745

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.image.grid import pixel_points
+from lensjax.observation.grid import pixel_points
 
 Image = Callable[[Array], Array]
 

@@ -18,10 +18,10 @@ from tqdm import tqdm
 from experiments import commandline
 from lensjax import estimate, metrics, problems
 from lensjax.conventions import GREY_LEVELS
-from lensjax.image.grid import pixel_points
+from lensjax.infer import Solution, cramer_rao, model_image
 from lensjax.metrics import EXPECTED_ABSOLUTE, MEDIAN_ABSOLUTE
+from lensjax.observation.grid import pixel_points
 from lensjax.problems import Problem
-from lensjax.refine import Solution, cramer_rao, model_image
 from lensjax.report.figures import histograms, model_comparison, scatter
 from lensjax.report.page import Illustration, Section, write_page
 from lensjax.report.tables import Table, text_table

@@ -29,8 +29,8 @@ from lensjax import estimate, metrics, problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.files import whole as files
+from lensjax.infer import Solution
 from lensjax.problems import Problem
-from lensjax.refine import Solution
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
 from lensjax.train import restore_run, sharding, stream

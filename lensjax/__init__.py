@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING
 from lensjax._internal import compiled
 
 if TYPE_CHECKING:
-    from lensjax import conventions, estimate, lens, metrics, models, problems, roulette, simulate, source, train
+    from lensjax import conventions, estimate, lens, light, metrics, models, problems, roulette, simulate, train
     from lensjax.errors import BadInput
     from lensjax.estimate import Estimator, Observation
+    from lensjax.infer import Solution
     from lensjax.lens import SIE, SIS, Cluster, PointMass, Sampled, Shear, Sheet, cluster, sampled
     from lensjax.lens.curves import caustics, critical_curves
+    from lensjax.light import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
+    from lensjax.light.gaussian import elliptical, spherical
     from lensjax.problems import Problem
-    from lensjax.refine import Solution
     from lensjax.roulette import amplitudes, expansion
     from lensjax.simulate import Camera, System, Trace
-    from lensjax.source import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
-    from lensjax.source.gaussian import elliptical, spherical
     from lensjax.train import TrainConfig
 
 __version__ = "0.1.0"
 
-_MODULES = ("conventions", "estimate", "lens", "metrics", "models", "problems", "roulette", "simulate", "source", "train")
+_MODULES = ("conventions", "estimate", "lens", "light", "metrics", "models", "problems", "roulette", "simulate", "train")
 _PLACES = {
     "lensjax.errors": ("BadInput",),
     "lensjax.estimate": ("Estimator", "Observation"),
     "lensjax.lens": ("SIE", "SIS", "Cluster", "PointMass", "Sampled", "Shear", "Sheet", "cluster", "sampled"),
     "lensjax.lens.curves": ("caustics", "critical_curves"),
     "lensjax.problems": ("Problem",),
-    "lensjax.refine": ("Solution",),
+    "lensjax.infer": ("Solution",),
     "lensjax.roulette": ("amplitudes", "expansion"),
     "lensjax.simulate": ("Camera", "System", "Trace"),
-    "lensjax.source": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
-    "lensjax.source.gaussian": ("elliptical", "spherical"),
+    "lensjax.light": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
+    "lensjax.light.gaussian": ("elliptical", "spherical"),
     "lensjax.train": ("TrainConfig",),
 }
 """In which module each public name stands, besides the modules themselves."""
@@ -43,9 +43,9 @@ _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
     "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Observation", "Picture", "PointMass",
-    "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__", "amplitudes",
-    "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate", "expansion", "lens", "metrics",
-    "models", "problems", "roulette", "sampled", "sersic", "simulate", "source", "spherical", "train",
+    "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__",
+    "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate", "expansion",
+    "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate", "spherical", "train",
 ]  # fmt: skip
 
 

@@ -15,9 +15,9 @@ from jax import Array
 from lensjax import problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
-from lensjax.image.grid import block_mean
+from lensjax.infer import Solution, from_moments, from_params, refine_each
+from lensjax.observation.grid import block_mean
 from lensjax.problems import Problem
-from lensjax.refine import Solution, from_moments, from_params, refine_each
 from lensjax.simulate.chunks import FITS, PREDICTIONS
 from lensjax.train.config import from_mapping, make_model, make_problem
 from lensjax.train.export import load_weights
@@ -211,7 +211,7 @@ def solve(
         network: (N, P) a network's predictions; None starts from moments.
         search_on: whether images without a sure fit from the network's starts (no success, no interval, or without an interval fit
             residuals above the noise) are fitted again from moments.
-        methods, free_shift, rounded, variance, seed: as in `refine.refine`.
+        methods, free_shift, rounded, variance, seed: as in `infer.refine`.
         progress: called with the number of images done since the last call.
     """
     observations = [Observation(image, rounded=rounded, variance=variance) for image in images]

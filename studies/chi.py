@@ -43,14 +43,14 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.dataset import render
 from lensjax.files import images
 from lensjax.formats.scene import Light, Mass, Scene
-from lensjax.image.centre import centroid
-from lensjax.image.detector import quantise
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS, Lens, PointMass
+from lensjax.light.gaussian import elliptical
+from lensjax.observation.centre import centroid
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import pixel_points
 from lensjax.report import compare
 from lensjax.report.figures import save
 from lensjax.report.tables import Table, text_table
-from lensjax.source.gaussian import elliptical
 
 TERMS = 50
 CANVAS = 800

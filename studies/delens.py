@@ -24,9 +24,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lensjax import simulate
-from lensjax.image.detector import quantise
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, cluster
+from lensjax.light import Picture, Source, constellation, sersic
+from lensjax.light.gaussian import elliptical
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import pixel_points
 from lensjax.reconstruct.grid import Grid, Reconstruction
 from lensjax.reconstruct.invert import Inversion, invert
 from lensjax.reconstruct.operator import lensing
@@ -34,8 +36,6 @@ from lensjax.reconstruct.sample import field_of_light, sample
 from lensjax.report.figures import save
 from lensjax.report.tables import Table, text_table
 from lensjax.simulate import Camera, System, Trace
-from lensjax.source import Picture, Source, constellation, sersic
-from lensjax.source.gaussian import elliptical
 
 NOISES = (0.0, 2.0, 10.0)
 SHOWN = 10.0

@@ -24,7 +24,7 @@ from matplotlib.patches import Circle
 from lensjax import roulette
 from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster
-from lensjax.source.gaussian import spherical
+from lensjax.light.gaussian import spherical
 
 THETA_E = 40.0
 SIGMA = 10.0

@@ -31,13 +31,13 @@ from tqdm import tqdm
 from lensjax import estimate, metrics, problems, simulate
 from lensjax.dataset import render
 from lensjax.formats.scene import Light, Mass, Scene
-from lensjax.image.detector import quantise
 from lensjax.lens import SIS
+from lensjax.light.gaussian import elliptical
+from lensjax.observation.detector import quantise
 from lensjax.problems import Problem
 from lensjax.report.figures import save
 from lensjax.report.tables import Table, text_table
 from lensjax.simulate import System
-from lensjax.source.gaussian import elliptical
 
 THESIS = {"sigma": 0.14, "sigma2": 0.14, "theta": 1.79}
 SHAPE = ("sigma", "sigma2", "theta")

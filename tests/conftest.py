@@ -16,7 +16,7 @@ import lensjax  # noqa: E402, F401  sets XLA's flags, which count only before JA
 settings.register_profile("lensjax", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("lensjax")
 
-STRICT = ("internal", "lens", "problems", "roulette", "simulate", "source")
+STRICT = ("internal", "lens", "light", "problems", "roulette", "simulate")
 """Folders of tests that run without implicit promotion of types."""
 
 

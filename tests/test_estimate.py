@@ -11,7 +11,7 @@ import pytest
 from lensjax import estimate, problems
 from lensjax.errors import BadInput
 from lensjax.estimate import Observation, solve_each
-from lensjax.refine import Solution, from_moments, solve
+from lensjax.infer import Solution, from_moments, solve
 
 PROBLEM = problems.get("sis2023", method="raytrace")
 TRUTH = np.array([[90.0, 60.0, 20.0, 12.0, 7.0, 30.0], [-30.0, 40.0, 40.0, 12.0, 8.0, 10.0], [100.0, -80.0, 25.0, 12.0, 9.0, 70.0]])

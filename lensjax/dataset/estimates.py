@@ -19,8 +19,8 @@ from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.formats import results
 from lensjax.formats.cosmosim import parameters, table
+from lensjax.infer import Solution
 from lensjax.problems import Problem
-from lensjax.refine import Solution
 
 
 @dataclass(frozen=True)

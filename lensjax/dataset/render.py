@@ -19,9 +19,9 @@ from lensjax import roulette, simulate
 from lensjax.dataset import systems
 from lensjax.formats.scene import Scene
 from lensjax.lens import Lens
+from lensjax.light import Picture
 from lensjax.simulate import Camera, System, lattice
 from lensjax.simulate.chunks import SCENES
-from lensjax.source import Picture
 
 Tree = TypeVar("Tree")
 

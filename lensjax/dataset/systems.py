@@ -15,11 +15,11 @@ from jax import Array
 
 from lensjax.files import images
 from lensjax.formats.scene import Light, Mass, Scene
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster, sampled
+from lensjax.light import Gaussian, Picture, Sersic, Source, Triangle, constellation, sersic
+from lensjax.light.gaussian import elliptical, spherical
+from lensjax.observation.grid import pixel_points
 from lensjax.simulate import Camera, System, Trace, lattice
-from lensjax.source import Gaussian, Picture, Sersic, Source, Triangle, constellation, sersic
-from lensjax.source.gaussian import elliptical, spherical
 
 LOOKUPS = ("exact", "cosmosim")
 """How the source is sampled: at the points of the lens equation, or as CosmoSim 3.3 does (see `simulate.lattice`)."""

@@ -21,7 +21,7 @@ from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.formats.scene import Scene
-from lensjax.image.centre import reference_lines
+from lensjax.observation.centre import reference_lines
 
 JOURNAL = ".lensjax-journal"
 TABLE = "dataset.csv"

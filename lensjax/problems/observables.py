@@ -22,8 +22,8 @@ from jax import Array
 
 from lensjax.lens import Lens
 from lensjax.lens.base import safe_norm
+from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.simulate import System
-from lensjax.source.gaussian import Gaussian, from_shape
 
 _BENDING = 100.0
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens import PointMass
+from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.problems.base import Parameter, Problem, decode_ellipse, ellipse_is_round, encode_ellipse, make_camera, swapped_axes, uniform
 from lensjax.problems.observables import shape_of
 from lensjax.simulate import Camera, System, Trace
-from lensjax.source.gaussian import Gaussian, from_shape
 
 CHI = 0.5
 

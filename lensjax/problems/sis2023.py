@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens import SIS
+from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.problems.base import (
     Parameter,
     Problem,
@@ -28,7 +29,6 @@ from lensjax.problems.base import (
 )
 from lensjax.problems.observables import shape_of
 from lensjax.simulate import Camera, System
-from lensjax.source.gaussian import Gaussian, from_shape
 
 CHI = 0.5
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from lensjax._internal.tree import register
-from lensjax.image.grid import pixel_points
+from lensjax.observation.grid import pixel_points
 from lensjax.simulate import Camera, System, light
 
 _RIM = 2.0

@@ -11,7 +11,7 @@ from jax import Array
 
 from lensjax._internal.tree import register
 from lensjax.errors import BadInput
-from lensjax.image.grid import block_mean
+from lensjax.observation.grid import block_mean
 from lensjax.reconstruct.grid import Grid, Rays, rays
 from lensjax.simulate import Camera, System
 

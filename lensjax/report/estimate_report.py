@@ -12,10 +12,10 @@ from jax import Array
 
 from lensjax import metrics, simulate
 from lensjax._internal.words import counted
+from lensjax.infer import Solution
 from lensjax.problems import Problem
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.sample import half_width, sample
-from lensjax.refine import Solution
 from lensjax.report.figures import model_comparison
 from lensjax.report.page import Illustration, Section, write_page
 from lensjax.report.tables import Cell, Table, text_table

@@ -17,15 +17,15 @@ from jax import Array
 from lensjax import roulette
 from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
-from lensjax.image.centre import centroid
-from lensjax.image.detector import quantise
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS, Cluster, Lens, PointMass
 from lensjax.lens.base import safe_norm
 from lensjax.lens.cluster import total
 from lensjax.lens.sie import rotated
+from lensjax.light import Constellation, Source, Triangle
+from lensjax.observation.centre import centroid
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import pixel_points
 from lensjax.simulate import Camera, System
-from lensjax.source import Constellation, Source, Triangle
 
 _STEPS = 32.0  # OpenCV's positions between two pixels
 _FIXED = 1024.0  # and its fixed-point unit

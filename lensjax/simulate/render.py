@@ -6,14 +6,14 @@ from jax import Array
 
 from lensjax import roulette
 from lensjax.conventions import GREY_LEVELS
-from lensjax.image.centre import centroid
-from lensjax.image.grid import block_mean, pixel_points
 from lensjax.lens import Axisymmetric
 from lensjax.lens.base import direction, safe_norm
+from lensjax.light import Source, is_coloured
+from lensjax.observation.centre import centroid
+from lensjax.observation.grid import block_mean, pixel_points
 from lensjax.simulate.camera import Camera
 from lensjax.simulate.system import System
 from lensjax.simulate.trace import Trace
-from lensjax.source import Source, is_coloured
 
 _LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
 

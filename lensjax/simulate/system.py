@@ -6,7 +6,7 @@ from jax import Array
 
 from lensjax._internal.tree import register
 from lensjax.lens import Lens
-from lensjax.source import Source
+from lensjax.light import Source
 
 
 @register

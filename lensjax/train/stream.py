@@ -6,7 +6,7 @@ import numpy as np
 from jax import Array
 
 from lensjax.conventions import GREY_LEVELS
-from lensjax.image.detector import quantise
+from lensjax.observation.detector import quantise
 from lensjax.problems import Problem
 from lensjax.simulate import in_chunks
 

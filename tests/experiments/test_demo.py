@@ -11,7 +11,7 @@ import pytest
 
 from experiments import demo
 from lensjax import problems
-from lensjax.refine import Solution
+from lensjax.infer import Solution
 
 ROOT = Path(__file__).parents[2]
 PROBLEM = problems.get("sis2023")

@@ -15,7 +15,7 @@ from absl import logging
 from experiments import evaluate
 from lensjax import metrics, problems
 from lensjax.errors import BadInput
-from lensjax.refine import Solution
+from lensjax.infer import Solution
 from lensjax.train import TrainConfig, evaluation
 from lensjax.train import config as configs
 from lensjax.train.checkpoint import Checkpoints

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lensjax.lens import SIE
-from lensjax.source import sersic
-from lensjax.source.gaussian import elliptical, spherical
+from lensjax.light import sersic
+from lensjax.light.gaussian import elliptical, spherical
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 import lensjax
 from lensjax.lens import SIS, PointMass, Shear
-from lensjax.source import Triangle
+from lensjax.light import Triangle
 
 
 def trees() -> list[type]:

@@ -10,14 +10,14 @@ from PIL import Image
 
 from lensjax import problems, simulate
 from lensjax.cli import main as cli
-from lensjax.image.detector import quantise
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, Shear, cluster, sampled
+from lensjax.light import constellation
+from lensjax.light.gaussian import elliptical, spherical
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import pixel_points
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.sample import field_of_light, half_width, noise_level, sample
 from lensjax.simulate import Camera, System, Trace
-from lensjax.source import constellation
-from lensjax.source.gaussian import elliptical, spherical
 
 ROWS = {
     "sis2023": [(90.0, -60.0, 20.0, 18.0, 9.0, 30.0), (30.0, 20.0, 8.0, 6.0, 6.0, 0.0)],

@@ -10,15 +10,15 @@ import scipy.signal
 
 from lensjax import simulate
 from lensjax.errors import BadInput
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIE, SIS, cluster
+from lensjax.light import constellation
+from lensjax.light.gaussian import elliptical, spherical
+from lensjax.observation.grid import pixel_points
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.invert import invert
 from lensjax.reconstruct.normal import PENALTIES, roughness
 from lensjax.reconstruct.operator import forward, lensing, transpose
 from lensjax.simulate import Camera, System, Trace
-from lensjax.source import constellation
-from lensjax.source.gaussian import elliptical, spherical
 
 CAMERA = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False)
 GRID = Grid(12, 12)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lensjax import problems
-from lensjax.image.detector import quantise
-from lensjax.image.grid import pixel_points
-from lensjax.refine import Solution
+from lensjax.infer import Solution
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import pixel_points
 from lensjax.report.estimate_report import SHOWN, Record, errors_table, model_and_source, write_report
 
 PM = (40.0, 10.0, 20.0, 20.0, 14.0, 120.0, 0.5)

@@ -9,8 +9,8 @@ import pytest
 
 from lensjax import simulate
 from lensjax.lens import SIE, SIS, PointMass, cluster
+from lensjax.light.gaussian import spherical
 from lensjax.simulate import Camera, System, Trace
-from lensjax.source.gaussian import spherical
 
 CAMERA = Camera(Trace(), size=128, field=128, centred=False, canvas=128)
 

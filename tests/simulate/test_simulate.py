@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from lensjax import problems, simulate
-from lensjax.image.detector import quantise
-from lensjax.image.grid import block_mean, pixel_points
 from lensjax.lens import SIS, PointMass
+from lensjax.light.gaussian import elliptical
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import block_mean, pixel_points
 from lensjax.simulate import Camera, System, Trace
-from lensjax.source.gaussian import elliptical
 
 
 def numpy_sis(x, y, theta_e, sigma, sigma2, theta, px, py):

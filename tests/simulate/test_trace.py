@@ -7,8 +7,8 @@ import pytest
 
 from lensjax import simulate
 from lensjax.lens import SIS
+from lensjax.light.gaussian import spherical
 from lensjax.simulate import METHODS, Camera, System, Trace
-from lensjax.source.gaussian import spherical
 
 
 @pytest.mark.parametrize("name", METHODS)

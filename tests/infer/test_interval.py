@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from lensjax.refine import interval
-from lensjax.refine.interval import _centre, _Constraints, _cutting_planes, _least_slack, _sample
+from lensjax.infer import interval
+from lensjax.infer.interval import _centre, _Constraints, _cutting_planes, _least_slack, _sample
 
 
 def polytope(rows, bounds):

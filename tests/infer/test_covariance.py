@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lensjax import problems
-from lensjax.refine.covariance import conditioning, errors_of, inverse
+from lensjax.infer.covariance import conditioning, errors_of, inverse
 
 PROBLEM = problems.get("sis2023")
 COUNT = len(PROBLEM.parameters)

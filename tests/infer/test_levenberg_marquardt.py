@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax.refine.levenberg_marquardt import AT_BOUND, CONVERGED, NOT_FINITE, STATUS, STUCK, descend
-from lensjax.refine.objective import Normal
+from lensjax.infer.levenberg_marquardt import AT_BOUND, CONVERGED, NOT_FINITE, STATUS, STUCK, descend
+from lensjax.infer.objective import Normal
 
 WIDE = jnp.full(2, -100.0), jnp.full(2, 100.0)
 

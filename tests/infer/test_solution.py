@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lensjax.refine import Solution
+from lensjax.infer import Solution
 
 NAMES = ("x", "y")
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.refine.objective import Normal
+from lensjax.infer.objective import Normal
 
 CONVERGED, STUCK, AT_BOUND, NOT_FINITE = 0, 1, 2, 3
 STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound", NOT_FINITE: "not finite"}

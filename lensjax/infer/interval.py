@@ -23,7 +23,7 @@ import numpy as np
 from jax import Array
 from scipy.optimize import linprog
 
-from lensjax.refine.objective import Light, jacobian
+from lensjax.infer.objective import Light, jacobian
 
 HALF = 0.5
 EXACT = 1e-6

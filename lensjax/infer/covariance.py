@@ -8,11 +8,11 @@ import numpy as np
 from jax import Array
 
 from lensjax.conventions import ROUNDING_VARIANCE
-from lensjax.image.grid import pixel_points
+from lensjax.infer.objective import sharp
+from lensjax.light.gaussian import Gaussian
+from lensjax.observation.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import from_fit, shape_of
-from lensjax.refine.objective import sharp
-from lensjax.source.gaussian import Gaussian
 
 ROUND = 4.0
 """A source counts as round where its ellipticity is less than this many times its error."""

@@ -11,12 +11,12 @@ import numpy as np
 from jax import Array
 from scipy import ndimage
 
-from lensjax.image.grid import pixel_points
+from lensjax.infer import levenberg_marquardt
+from lensjax.infer.levenberg_marquardt import Descent
+from lensjax.infer.objective import Light, sharp, soft
+from lensjax.observation.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import HIGHEST, LOWEST
-from lensjax.refine import levenberg_marquardt
-from lensjax.refine.levenberg_marquardt import Descent
-from lensjax.refine.objective import Light, sharp, soft
 from lensjax.simulate.chunks import FITS
 
 _COARSE = 100  # points on a side of the coarse search

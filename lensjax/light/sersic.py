@@ -15,7 +15,7 @@ from jax import Array
 from lensjax._internal.checks import check_range
 from lensjax._internal.tree import register
 from lensjax.conventions import GREY_LEVELS
-from lensjax.source.gaussian import quadratic_form, width_of
+from lensjax.light.gaussian import quadratic_form, width_of
 
 _CORE = 1e-12  # ρ² below which the cusp is cut off, so that derivatives are finite
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from lensjax.light.gaussian import elliptical, from_shape, spherical
 from lensjax.problems.observables import shape_of
-from lensjax.source.gaussian import elliptical, from_shape, spherical
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from lensjax import estimate, problems
-from lensjax.image.detector import quantise
-from lensjax.refine import cramer_rao, from_moments, model_image, multistart, refine
-from lensjax.refine.covariance import fisher
-from lensjax.refine.levenberg_marquardt import Descent
-from lensjax.refine.objective import Normal
-from lensjax.refine.starts import moments
+from lensjax.infer import cramer_rao, from_moments, model_image, multistart, refine
+from lensjax.infer.covariance import fisher
+from lensjax.infer.levenberg_marquardt import Descent
+from lensjax.infer.objective import Normal
+from lensjax.infer.starts import moments
+from lensjax.observation.detector import quantise
 
 TRUTH = np.array(
     [

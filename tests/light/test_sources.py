@@ -7,13 +7,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import gammainc, gammaincinv
 
-from lensjax.image.detector import quantise
-from lensjax.image.grid import pixel_points
 from lensjax.lens import SIS
+from lensjax.light import Picture, Triangle, constellation, is_coloured, sersic
+from lensjax.light.gaussian import elliptical, spherical
+from lensjax.light.sersic import half_light
+from lensjax.observation.detector import quantise
+from lensjax.observation.grid import pixel_points
 from lensjax.simulate import Camera, System, Trace, image
-from lensjax.source import Picture, Triangle, constellation, is_coloured, sersic
-from lensjax.source.gaussian import elliptical, spherical
-from lensjax.source.sersic import half_light
 
 
 @pytest.fixture

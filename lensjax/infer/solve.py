@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lensjax.conventions import ROUNDING_VARIANCE
+from lensjax.infer import interval, multistart
+from lensjax.infer.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
+from lensjax.infer.levenberg_marquardt import CONVERGED, STATUS
+from lensjax.infer.multistart import Optimum, light_of, model_of, pixels_of
+from lensjax.infer.objective import EDGE
+from lensjax.infer.solution import Solution
 from lensjax.problems import Problem
 from lensjax.problems.observables import LOWEST, from_fit
-from lensjax.refine import interval, multistart
-from lensjax.refine.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
-from lensjax.refine.levenberg_marquardt import CONVERGED, STATUS
-from lensjax.refine.multistart import Optimum, light_of, model_of, pixels_of
-from lensjax.refine.objective import EDGE
-from lensjax.refine.solution import Solution
 from lensjax.simulate.chunks import FITS
 
 _log = logging.getLogger(__name__)
