@@ -1,0 +1,81 @@
+"""An observation: data, noise, mask and instrument, which go together."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax._internal.tree import register
+from lensjax.errors import BadInput
+from lensjax.observation.instrument import Instrument, instrument
+from lensjax.observation.noise import GaussianNoise, Noise, checked_level, usable
+
+
+@register
+@dataclass(frozen=True)
+class Observed:
+    """What was seen; build it by `observe`, which checks.
+
+    Attributes:
+        data: (H, W) in any unit of surface brightness; 0 where the mask is False.
+        mask: (H, W) True where a pixel is used.
+        noise: its noise model.
+        instrument: how it was taken.
+    """
+
+    data: Array
+    mask: Array
+    noise: Noise
+    instrument: Instrument
+
+
+def observe(
+    data: np.ndarray,
+    noise: Noise | np.ndarray | float,
+    *,
+    mask: np.ndarray | None = None,
+    taken_by: Instrument | None = None,
+    psf: np.ndarray | None = None,
+    pixel_scale: float = 1.0,
+    supersampling: int = 1,
+) -> Observed:
+    """An observation, checked: pixels that are not finite, or whose noise is not a number above 0, are masked.
+
+    Args:
+        data: (H, W).
+        noise: a noise model, or the standard deviation of white noise, a number or (H, W).
+        mask: (H, W), True where a pixel is used; by default all.
+        taken_by: the instrument; by default one of the data's shape with the options below.
+        psf, pixel_scale, supersampling: as in `instrument`.
+
+    Raises:
+        BadInput: shapes that do not go together, noise or a PSF that cannot be used, or no pixel left.
+    """
+    values = np.asarray(data, np.float64)
+    if values.ndim != 2:
+        raise BadInput(column="image", value=f"an array of shape {values.shape}", expected="an array of two dimensions")
+    size = f"{values.shape[0]}×{values.shape[1]} px"
+    used = np.isfinite(values)
+    if mask is not None:
+        if np.shape(mask) != values.shape:
+            raise BadInput(column="mask", value=" × ".join(map(str, np.shape(mask))) + " px", expected=f"the image's {size}")
+        used &= np.asarray(mask, bool)
+    if isinstance(noise, int | float | np.ndarray | np.generic):
+        level = checked_level(noise)
+        if level.ndim == 2:
+            if level.shape != values.shape:
+                raise BadInput(column="noise", value=f"{level.shape[0]}×{level.shape[1]} px", expected=f"the image's {size}")
+            used &= usable(level)
+            level = np.where(usable(level), level, 1.0)
+        noise = GaussianNoise(jnp.asarray(level, jnp.result_type(float)))
+    if taken_by is None:
+        taken_by = instrument(
+            (values.shape[0], values.shape[1]), pixel_scale=pixel_scale, supersampling=supersampling, psf=psf
+        )  # fmt: skip
+    elif taken_by.shape != values.shape:
+        raise BadInput(column="instrument", value=f"{taken_by.shape[0]}×{taken_by.shape[1]} px", expected=f"the image's {size}")
+    if not used.any():
+        raise BadInput("no pixel can be used: all are masked or not finite", column="image")
+    dtype = jnp.result_type(float)
+    return Observed(jnp.asarray(np.where(used, values, 0.0), dtype), jnp.asarray(used), noise, taken_by)
