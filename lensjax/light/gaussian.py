@@ -12,20 +12,26 @@ from lensjax._internal.tree import register
 @register
 @dataclass(frozen=True)
 class Gaussian:
-    """exp(−½ (xx·x² + 2 xy·x y + yy·y²)): light 0…1 at (x, y) from its centre.
+    """peak · exp(−½ (xx·x² + 2 xy·x y + yy·y²)): light at (x, y) from its centre.
 
     Attributes:
         xx, xy, yy: elements of the inverse covariance matrix [px⁻²], scalars. They are smooth functions of any description of
             the ellipse, the circle included; build them by `spherical`, `elliptical` or `from_shape`.
+        peak: light at the centre, 1 for the brightest grey level.
     """
 
     xx: Array
     xy: Array
     yy: Array
+    peak: Array | float = 1.0
 
     def light(self, x: Array, y: Array) -> Array:
-        """Surface brightness, 1 at the centre; any shape."""
-        return jnp.exp(-0.5 * (x * (self.xx * x + 2.0 * self.xy * y) + self.yy * (y * y)))
+        """Surface brightness, `peak` at the centre; any shape."""
+        return self.peak * jnp.exp(-0.5 * (x * (self.xx * x + 2.0 * self.xy * y) + self.yy * (y * y)))
+
+    def flux(self) -> Array:
+        """All its light, ∫ I dx dy [px²]."""
+        return 2.0 * jnp.pi * self.peak / jnp.sqrt(self.xx * self.yy - self.xy * self.xy)
 
     def extent(self, cos: Array, sin: Array) -> Array:
         """Five standard deviations in the direction (cos, sin) [px]."""
@@ -53,7 +59,7 @@ def spherical(sigma: Array) -> Gaussian:
         ValueError: sigma is not above 0.
     """
     check_range("spherical", "sigma", sigma, above=0.0, expected="a length above 0")
-    return Gaussian(xx=1.0 / sigma**2, xy=jnp.zeros_like(sigma), yy=1.0 / sigma**2)
+    return Gaussian(xx=1.0 / sigma**2, xy=jnp.zeros_like(sigma), yy=1.0 / sigma**2, peak=jnp.ones_like(sigma))
 
 
 def elliptical(sigma: Array, sigma2: Array, theta: Array) -> Gaussian:
@@ -64,7 +70,7 @@ def elliptical(sigma: Array, sigma2: Array, theta: Array) -> Gaussian:
     """
     check_range("elliptical", "sigma", sigma, above=0.0, expected="a length above 0")
     check_range("elliptical", "sigma2", sigma2, above=0.0, expected="a length above 0")
-    return Gaussian(*quadratic_form(sigma, sigma2, theta))
+    return Gaussian(*quadratic_form(sigma, sigma2, theta), peak=jnp.ones_like(sigma))
 
 
 def from_shape(log_size: Array, e1: Array, e2: Array) -> Gaussian:
@@ -76,4 +82,4 @@ def from_shape(log_size: Array, e1: Array, e2: Array) -> Gaussian:
     even = jnp.where(near, 1.0 + q * (2.0 + q * (2.0 / 3.0 + q * (4.0 / 45.0))), jnp.cosh(2.0 * e))
     odd = jnp.where(near, 2.0 + q * (4.0 / 3.0 + q * (4.0 / 15.0 + q * (8.0 / 315.0))), jnp.sinh(2.0 * e) / e)
     scale = jnp.exp(-2.0 * log_size)
-    return Gaussian(xx=scale * (even - odd * e1), xy=-scale * odd * e2, yy=scale * (even + odd * e1))
+    return Gaussian(xx=scale * (even - odd * e1), xy=-scale * odd * e2, yy=scale * (even + odd * e1), peak=jnp.ones_like(scale))

@@ -57,6 +57,11 @@ class Sersic:
         power = jnp.exp(jnp.log(jnp.maximum(square, _CORE)) * (0.5 / self.n))
         return self.peak * jnp.exp(-self.b * (power - 1.0))
 
+    def flux(self) -> Array:
+        """All its light, ∫ I dx dy [px²] (Graham & Driver 2005, eq. 4)."""
+        logarithm = self.b - 2.0 * self.n * jnp.log(self.b) + jax.scipy.special.gammaln(2.0 * self.n)
+        return 2.0 * jnp.pi * self.n * self.peak * jnp.exp(logarithm) / jnp.sqrt(self.xx * self.yy - self.xy * self.xy)
+
     def extent(self, cos: Array, sin: Array) -> Array:
         """Half the width in the direction (cos, sin) of the ellipse where a thousandth of a grey level remains [px]."""
         level = jnp.maximum(jnp.log(jnp.maximum(self.peak, 1e-12) * GREY_LEVELS * 1e3) / self.b + 1.0, 0.1)

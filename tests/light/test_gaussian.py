@@ -1,5 +1,7 @@
 """Gaussian sources: against the definition, and smooth through the round one."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,3 +61,10 @@ def test_float32_gradients_are_finite_for_the_round_source():
     with jax.enable_x64(False):
         slope = jax.jacrev(lambda s: jnp.stack(shape_of(from_shape(s[0], s[1], s[2]))))(jnp.array([2.0, 0.0, 0.0], jnp.float32))
         np.testing.assert_allclose(slope, np.eye(3), atol=1e-5)
+
+
+@pytest.mark.parametrize("peak", [1.0, 3.5])
+def test_flux_is_the_integral_of_the_light(peak: float) -> None:
+    source = replace(elliptical(jnp.asarray(3.0), jnp.asarray(5.0), jnp.asarray(0.4)), peak=jnp.asarray(peak))
+    x, y = jnp.meshgrid(jnp.arange(-40.0, 41.0), jnp.arange(-40.0, 41.0))
+    assert float(source.flux()) == pytest.approx(float(source.light(x, y).sum()), rel=1e-4)

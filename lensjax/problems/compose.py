@@ -1,0 +1,161 @@
+"""Problems composed of components: names, prior, numbers without bounds, and the images whose weighted sum is the model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.errors import BadInput
+from lensjax.lens import Lens, cluster
+from lensjax.light.base import Source
+from lensjax.observation.instrument import Instrument
+from lensjax.problems.base import Parameter
+from lensjax.problems.components import Component, Guess
+from lensjax.simulate.exposure import exposure
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A sum of lenses and light profiles; hashable, so static under jit. Build it by `compose`.
+
+    Its parameters (P,) are those of the components in order, and then the fluxes of its light profiles. The numbers of a fit (E,) are
+    those of the components alone: an image is linear in the fluxes, which a fit solves for.
+
+    Attributes:
+        name: its name.
+        components: the components.
+        sky: whether a constant sky is fitted too.
+        exchangeable: groups of components, by index, whose order has no meaning, such as a cluster's members of one kind.
+    """
+
+    name: str
+    components: tuple[Component, ...]
+    sky: bool = False
+    exchangeable: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def lights(self) -> tuple[int, ...]:
+        """Indices of the components that are light."""
+        return tuple(k for k, part in enumerate(self.components) if part.flux is not None)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All parameters, fluxes last, and the sky where there is one."""
+        own = [parameter for part in self.components for parameter in part.parameters]
+        fluxes = [part.flux for part in self.components if part.flux is not None]
+        return (*own, *fluxes, *((Parameter("sky", "light", -1e6, 1e6),) if self.sky else ()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def linear(self) -> int:
+        """How many of the parameters are linear amplitudes: the last ones."""
+        return len(self.lights) + self.sky
+
+    @property
+    def nonnegative(self) -> tuple[bool, ...]:
+        """Which amplitudes cannot be negative: all but the sky."""
+        return (True,) * len(self.lights) + (False,) * self.sky
+
+    @property
+    def size(self) -> int:
+        """E, how many numbers a fit has."""
+        return sum(_count(part) for part in self.components)
+
+    def draw(self, key: Array) -> Array:
+        """One draw from the prior, (P,); fluxes are uniform in their logarithm."""
+        keys = jax.random.split(key, len(self.components) + 1)
+        own = [part.draw(k) for part, k in zip(self.components, keys, strict=False)]
+        fluxes = [self.components[k].flux for k in self.lights]
+        ends = jnp.log(jnp.asarray([(flux.low, flux.high) for flux in fluxes if flux is not None])).reshape(-1, 2)
+        drawn = jnp.exp(jax.random.uniform(keys[-1], (len(fluxes),), minval=ends[:, 0], maxval=ends[:, 1]))
+        return jnp.concatenate([*own, drawn, *([jnp.zeros(1)] if self.sky else [])])
+
+    def encode(self, params: Array) -> Array:
+        """Parameters (P,) → numbers (E,)."""
+        parts, first = [], 0
+        for part in self.components:
+            parts.append(part.encode(params[first : first + len(part.parameters)]))
+            first += len(part.parameters)
+        return jnp.concatenate(parts)
+
+    def decode(self, numbers: Array, amplitudes: Array) -> Array:
+        """Numbers (E,) and amplitudes (K,) → parameters (P,)."""
+        return jnp.concatenate([part.decode(own) for part, own in self._split(numbers)] + [amplitudes])
+
+    def start(self, guess: Guess) -> Array:
+        """The numbers (E,) of a rough system."""
+        parts = [part.encode(jnp.asarray(part.start(guess), jnp.result_type(float))) for part in self.components]
+        return jnp.concatenate(parts)
+
+    def unlensed(self) -> "Composition":
+        """The same light without any lens."""
+        bare = [replace(part, role="lens light") if part.role == "source" else part for part in self.components if part.role != "lens"]
+        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=())
+
+    def amplitudes(self, params: Array) -> Array:
+        """The linear amplitudes (K,) among parameters (P,)."""
+        return params[len(self.parameters) - self.linear :]
+
+    def _split(self, numbers: Array) -> list[tuple[Component, Array]]:
+        parts, first = [], 0
+        for part in self.components:
+            parts.append((part, numbers[first : first + _count(part)]))
+            first += _count(part)
+        return parts
+
+    def lens(self, numbers: Array) -> Lens | None:
+        """The sum of the lenses; None without one."""
+        members = [part.build(own) for part, own in self._split(numbers) if part.role == "lens"]
+        return cluster(members) if members else None
+
+    def layers(self, numbers: Array, instrument: Instrument) -> Array:
+        """Images (K, H, W) of flux 1 of each light profile, then of the sky."""
+        lens = self.lens(numbers)
+        images = []
+        for part, own in self._split(numbers):
+            if part.flux is None:
+                continue
+            light, x, y = part.build(own)
+            images.append(exposure(_seen(light, x, y, lens if part.role == "source" else None), instrument, dtype=numbers.dtype))
+        if self.sky:
+            images.append(jnp.ones(instrument.shape, numbers.dtype))
+        return jnp.stack(images)
+
+    def image(self, params: Array, instrument: Instrument) -> Array:
+        """The image (H, W) of parameters (P,)."""
+        return jnp.tensordot(self.amplitudes(params), self.layers(self.encode(params), instrument), axes=1)
+
+
+def _seen(light: Source, x: Array, y: Array, lens: Lens | None) -> Callable[[Array, Array], Array]:
+    def brightness(px: Array, py: Array) -> Array:
+        if lens is None:
+            return light.light(px - x, py - y)
+        ax, ay = lens.deflection(px, py)
+        return light.light(px - ax - x, py - ay - y)
+
+    return brightness
+
+
+def _count(part: Component) -> int:
+    return len(part.parameters)  # an ellipse's two parameters become two numbers, every other one becomes one
+
+
+def compose(name: str, components: Sequence[Component], *, sky: bool = False, exchangeable: Sequence[Sequence[int]] = ()) -> Composition:
+    """A problem of these components.
+
+    Raises:
+        BadInput: no light, or two parameters of one name.
+    """
+    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable))
+    if not problem.lights:
+        raise BadInput(column="problem", value=name, expected="one light profile or more")
+    twice = [other for k, other in enumerate(problem.names) if other in problem.names[:k]]
+    if twice:
+        raise BadInput(f"two parameters {twice[0]}", column="problem", value=name, hint="give one of the components another prefix")
+    return problem
