@@ -211,7 +211,7 @@ def _covariance(matrix: np.ndarray, amplitudes: np.ndarray, nonnegative: Sequenc
     free = np.r_[np.ones(count, bool), ~at_zero]
     part = matrix[np.ix_(free, free)]
     covariance = np.zeros_like(matrix)
-    scale = np.sqrt(np.maximum(np.diag(part), 1e-300))
+    scale = np.sqrt(np.maximum(np.diag(part), 1e-30))
     eigenvalues, axes = np.linalg.eigh(part / np.outer(scale, scale))
     inverse = axes / np.maximum(eigenvalues, 1e-12) @ axes.T
     covariance[np.ix_(free, free)] = inverse / np.outer(scale, scale)

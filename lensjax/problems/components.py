@@ -65,6 +65,8 @@ class Component:
         start: a rough system → parameters (P,), without the prior's bounds.
         ellipses: index of q and of φ in the parameters, and the index of the first of the two numbers they become.
         place: indices of x and y in the parameters; None without.
+        theta_e: index of the Einstein radius in the parameters; None without.
+        limited: indices of the parameters with ends that a fit cannot pass.
     """
 
     role: Role
@@ -77,6 +79,8 @@ class Component:
     start: Callable[[Guess], list[float]]
     ellipses: tuple[tuple[int, int, int], ...] = ()
     place: tuple[int, int] | None = None
+    theta_e: int | None = None
+    limited: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,8 @@ def _component(
         start=start,
         ellipses=((count, count + 1, count),) if ellipse else (),
         place=(names.index("x"), names.index("y")) if "x" in names else None,
+        theta_e=names.index("theta_e") if "theta_e" in names else None,
+        limited=tuple(k for k, number in enumerate(numbers) if number.map == "between"),
     )
 
 

@@ -12,7 +12,7 @@ from lensjax.lens import Lens, cluster
 from lensjax.light.base import Source
 from lensjax.observation.instrument import Instrument
 from lensjax.problems.base import Parameter
-from lensjax.problems.components import Component, Guess
+from lensjax.problems.components import E_MAX, Component, Guess, ellipticity
 from lensjax.simulate.exposure import exposure
 
 
@@ -97,6 +97,42 @@ class Composition:
         """The same light without any lens."""
         bare = [replace(part, role="lens light") if part.role == "source" else part for part in self.components if part.role != "lens"]
         return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=())
+
+    @property
+    def lens_range(self) -> tuple[tuple[float, float], float]:
+        """Smallest and largest Einstein radius of the prior, and how far a lens may lie from the origin along each axis.
+
+        Raises:
+            ValueError: no lens has an Einstein radius.
+        """
+        for part in self.components:
+            if part.theta_e is not None and part.place is not None:
+                radius, x = part.parameters[part.theta_e], part.parameters[part.place[0]]
+                return (radius.low, radius.high), x.high
+        raise ValueError(f"problem {self.name} has no lens with an Einstein radius")
+
+    def at_bounds(self, numbers: Array) -> tuple[str, ...]:
+        """Names of the parameters at an end of their range: within 1 % of it, or of an ellipticity of `E_MAX`."""
+        names: list[str] = []
+        for part, own in self._split(numbers):
+            params = part.decode(own)
+            for k in part.limited:
+                low, high = part.parameters[k].low, part.parameters[k].high
+                if not 0.01 < (float(params[k]) - low) / (high - low) < 0.99:
+                    names.append(part.parameters[k].name)
+            for q, _, first in part.ellipses:
+                e1, e2 = ellipticity(own[first], own[first + 1])
+                if float(e1 * e1 + e2 * e2) > (0.98 * E_MAX) ** 2:
+                    names.append(part.parameters[q].name)
+        return tuple(names)
+
+    def round_shapes(self) -> tuple[tuple[int, int, int], ...]:
+        """For each ellipse the indices of q and φ among the parameters, and that of the first of their two numbers."""
+        found, params, numbers = [], 0, 0
+        for part in self.components:
+            found += [(params + q, params + phi, numbers + first) for q, phi, first in part.ellipses]
+            params, numbers = params + len(part.parameters), numbers + _count(part)
+        return tuple(found)
 
     def amplitudes(self, params: Array) -> Array:
         """The linear amplitudes (K,) among parameters (P,)."""

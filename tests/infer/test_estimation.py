@@ -1,0 +1,68 @@
+"""Estimates from the image alone: mocks with truth, and images that the problem does not describe."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax.infer.estimation import estimate
+from lensjax.observation import psf
+from lensjax.observation.instrument import instrument
+from lensjax.observation.observed import observe
+from lensjax.problems import components
+from lensjax.problems.compose import compose
+
+PROBLEM = compose("sie", [components.sie(theta_e=(7.0, 16.0), reach=1.5, q=0.4), components.gaussian(sigma=(1.5, 3.0), reach=5.0, q=None)])
+TAKEN = instrument((60, 60), supersampling=2, psf=psf.gaussian(2.0))
+SIGMA = 0.02
+
+
+def image(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    params = np.asarray(PROBLEM.draw(jax.random.key(seed)), np.float64)
+    light = np.asarray(PROBLEM.image(jnp.asarray(params, jnp.float32), TAKEN), np.float64)
+    params[-1] /= light.max()
+    return params, light / light.max() + np.random.default_rng(seed).normal(scale=SIGMA, size=light.shape)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_mocks_are_recovered_without_a_start(seed: int) -> None:
+    params, data = image(seed)
+    solution = estimate(PROBLEM, observe(data, SIGMA, taken_by=TAKEN)).solution
+    assert solution.success[0], solution.status[0]
+    error = solution.params[0] - params
+    phi = PROBLEM.names.index("phi")
+    error[phi] -= 180.0 * np.round(error[phi] / 180.0)
+    assert np.abs(error / solution.errors[0]).max() < 4.5
+
+
+def spiral() -> np.ndarray:
+    x, y = np.meshgrid(np.arange(60) - 30.0, 30.0 - np.arange(60))
+    r, angle = np.hypot(x, y), np.arctan2(y, x)
+    return np.exp(-r / 6.0) * (1.0 + 0.8 * np.cos(2 * angle - r / 2.5))
+
+
+def blob() -> np.ndarray:
+    x, y = np.meshgrid(np.arange(60) - 30.0, 30.0 - np.arange(60))
+    return np.exp(-0.5 * ((x - 4) ** 2 + (y + 3) ** 2) / 9.0)
+
+
+def star() -> np.ndarray:
+    frame = np.zeros((60, 60))
+    kernel = psf.gaussian(2.0)
+    half = kernel.shape[0] // 2
+    frame[30 - half : 31 + half, 35 - half : 36 + half] = kernel / kernel.max()
+    return frame
+
+
+@pytest.mark.parametrize("other", [spiral, blob, star])
+def test_images_of_another_kind_are_no_success(other) -> None:
+    data = other() + np.random.default_rng(5).normal(scale=SIGMA, size=(60, 60))
+    solution = estimate(PROBLEM, observe(data, SIGMA, taken_by=TAKEN)).solution
+    assert not solution.success[0] and solution.status[0]
+
+
+def test_noise_alone_is_no_success() -> None:
+    data = np.random.default_rng(6).normal(scale=SIGMA, size=(60, 60))
+    solution = estimate(PROBLEM, observe(data, SIGMA, taken_by=TAKEN)).solution
+    assert not solution.success[0] and np.isnan(solution.params).all()
+    assert solution.status[0] == "failed: no light stands out of the noise"
