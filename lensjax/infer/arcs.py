@@ -1,7 +1,7 @@
 """Starts from the image alone: lenses that trace its bright pixels back to one compact source.
 
-An isothermal lens with a little shear is tried on a grid of Einstein radii, places and shears. Of the right one, the bright pixels come
-from one small place in the source plane; the most compact are compared by the residual of a round Gaussian source there.
+Isothermal ellipsoids are tried on a grid of Einstein radii, places and ellipticities. Of the right one, the bright pixels come from one
+small place in the source plane. The most compact are varied at random, and then compared by the residual of a round Gaussian source.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,14 @@ from lensjax.observation.observed import Observed
 from lensjax.problems.components import Guess
 
 _BRIGHT = 4.0  # times the noise
-_PIXELS = 700  # bright pixels at most
-_SHEARS = tuple((0.12 * np.cos(2 * a), 0.12 * np.sin(2 * a)) for a in np.arange(4) * np.pi / 4)
+_PIXELS = 300  # bright pixels at most
+_SHAPES = ((0.0, 0.0), *((0.3 * np.cos(2 * a), 0.3 * np.sin(2 * a)) for a in np.arange(4) * np.pi / 4))
+_ROUNDEST, _FLATTEST = 1e-3, 0.8  # ellipticities
 _RADII = 18
-_COMPACT = 160  # grid points whose residual is computed
+_WIDE, _PLACES = 1.5, 5  # how far from the origin a lens is tried, in Einstein radii, and in how many steps to each side
+_PARENTS, _CHILDREN, _ROUNDS = 40, 12, 4  # of the random variation
+_VARIED = 0.12  # its first step, in the logarithm of the Einstein radius, in place over it, and in ellipticity
+_COMPACT = 120  # candidates whose residual is computed
 _SIZES = (0.5, 1.0, 2.0)  # of the source, times its spread
 _FIT_SIDE = 64  # px on a side of the image on which residuals are compared
 _APART = 0.12  # difference in Einstein radius, or in place over it, of two starts
@@ -50,9 +54,9 @@ def guesses(observed: Observed, *, theta_e: tuple[float, float], reach: float, c
     weight = signal[rows, columns]
     pixel = observed.instrument.pixel_scale
     candidates = np.array(list(_grid(theta_e, reach)))
+    candidates = _varied(candidates, at, weight, theta_e=theta_e, reach=reach)
     spread, sources = _traced(candidates, at, weight)
-    magnification = np.maximum(spread, pixel**2 / 4)
-    order = np.argsort(magnification / _evidence(candidates, at))[:_COMPACT]
+    order = np.argsort(spread)[:_COMPACT]
     every = slice(step // 2, None, step)
     grid = (every, every)
     px, py = np.meshgrid(x[every], y[every])
@@ -69,10 +73,10 @@ def guesses(observed: Observed, *, theta_e: tuple[float, float], reach: float, c
             scored.append((-gain, k, size))
     kept: list[Guess] = []
     for _, k, size in sorted(scored):
-        radius, cx, cy, g1, g2 = candidates[k]
+        radius, cx, cy, e1, e2 = candidates[k]
         new = Guess(
             theta_e=float(radius), lens=(float(cx), float(cy)), source=(float(sources[k, 0]), float(sources[k, 1])), size=size,
-            lens_shape=_shape(g1, g2),
+            lens_shape=(float(e1), float(e2)),
         )  # fmt: skip
         if all(_distance(new, other) > _APART for other in kept):
             kept.append(new)
@@ -89,31 +93,56 @@ def _points(observed: Observed) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _grid(theta_e: tuple[float, float], reach: float) -> Iterator[tuple[float, float, float, float, float]]:
-    """Einstein radius, place (2), shear (2)."""
+    """Einstein radius, place (2), ellipticity (2)."""
     for radius in np.geomspace(*theta_e, _RADII):
-        count = min(int(np.ceil(reach / (0.2 * radius))), 5)
-        places = np.linspace(-reach, reach, 2 * count + 1) if count else np.zeros(1)
+        span = min(reach, _WIDE * radius)
+        count = min(int(np.ceil(span / (0.2 * radius))), _PLACES)
+        places = np.linspace(-span, span, 2 * count + 1)
         for cx in places:
             for cy in places:
-                for g1, g2 in ((0.0, 0.0), *_SHEARS):
-                    yield radius, cx, cy, g1, g2
+                for e1, e2 in _SHAPES:
+                    yield radius, cx, cy, e1, e2
+
+
+def _varied(candidates: np.ndarray, at: np.ndarray, weight: np.ndarray, *, theta_e: tuple[float, float], reach: float) -> np.ndarray:
+    """The most compact candidates (C, 5), and random variations of them that are more compact."""
+    rng = np.random.default_rng(0)
+
+    def best(rows: np.ndarray) -> np.ndarray:
+        spread, _ = _traced(rows, at, weight)
+        return np.asarray(rows[np.argsort(spread)[: 4 * _PARENTS]])
+
+    rows = best(candidates)
+    for k in range(_ROUNDS):
+        parents = np.repeat(rows[:_PARENTS], _CHILDREN, axis=0)
+        step = _VARIED / 2**k * rng.normal(size=parents.shape)
+        children = parents.copy()
+        children[:, 0] = np.clip(parents[:, 0] * np.exp(step[:, 0]), *theta_e)
+        children[:, 1:3] = np.clip(parents[:, 1:3] + step[:, 1:3] * parents[:, :1], -reach, reach)
+        children[:, 3:] = parents[:, 3:] + step[:, 3:]
+        flat = np.hypot(children[:, 3], children[:, 4])
+        children[:, 3:] *= np.minimum(1.0, _FLATTEST / np.maximum(flat, 1e-9))[:, None]
+        rows = best(np.concatenate([rows, children]))
+    return rows
 
 
 def _back(candidate: np.ndarray, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Source-plane places of image-plane points."""
-    radius, cx, cy, g1, g2 = candidate
-    dx, dy = px - cx, py - cy
-    r = np.maximum(np.hypot(dx, dy), 1e-6)
-    return px - radius * dx / r - g1 * dx - g2 * dy, py - radius * dy / r - g2 * dx + g1 * dy
+    """Source-plane places of image-plane points, of one candidate (5,) or of many (5, C, 1): Kormann et al. (1994), as `lens.sie`."""
+    radius, cx, cy, e1, e2 = candidate
+    e = np.clip(np.hypot(e1, e2), _ROUNDEST, _FLATTEST)
+    f, along = (1.0 - e) / (1.0 + e), 0.5 * np.arctan2(e2, e1)
+    cos, sin = np.cos(along), np.sin(along)
+    u, v = cos * (px - cx) + sin * (py - cy), cos * (py - cy) - sin * (px - cx)
+    omega = np.sqrt(f * f * u * u + v * v) + 1e-9
+    flat = np.sqrt(1.0 - f * f)
+    strength = radius * np.sqrt(f) / flat
+    au, av = strength * np.arctan(flat * u / omega), strength * np.arctanh(flat * v / omega)
+    return px - (cos * au - sin * av), py - (sin * au + cos * av)
 
 
 def _traced(candidates: np.ndarray, at: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spread (C,) [squared length] and centre (C, 2) of the traced light; the centre is found in three rounds, far light counting less."""
-    radius, cx, cy, g1, g2 = (part[:, None] for part in candidates.T)
-    dx, dy = at[0] - cx, at[1] - cy
-    r = np.maximum(np.hypot(dx, dy), 1e-6)
-    bx = at[0] - radius * dx / r - g1 * dx - g2 * dy
-    by = at[1] - radius * dy / r - g2 * dx + g1 * dy
+    bx, by = _back(candidates.T[:, :, None], at[0], at[1])
     near = np.ones_like(bx)
     for _ in range(3):
         w = weight * near
@@ -123,16 +152,6 @@ def _traced(candidates: np.ndarray, at: np.ndarray, weight: np.ndarray) -> tuple
         spread = (weight * square).sum(axis=1, keepdims=True) / weight.sum()
         near = 1.0 / (1.0 + square / np.maximum(spread, 1e-12))
     return spread[:, 0], np.concatenate([mx, my], axis=1)
-
-
-def _evidence(candidates: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The mean squared distance of the bright pixels from the lens (C,): compactness counts relative to it."""
-    return np.asarray(((at[0] - candidates[:, 1:2]) ** 2 + (at[1] - candidates[:, 2:3]) ** 2).mean(axis=1))
-
-
-def _shape(g1: float, g2: float) -> tuple[float, float]:
-    """The ellipticity of the isothermal mass that acts much as a shear does: three times as large, across it."""
-    return -1.5 * float(g1), -1.5 * float(g2)
 
 
 def _distance(first: Guess, second: Guess) -> float:
