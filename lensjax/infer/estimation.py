@@ -77,10 +77,10 @@ def _fitted(problem: Composition, observed: Observed, starts: np.ndarray, batch:
     if not optima:
         return Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None)
     best, others = optima[0], tuple(optima[1:])
-    return Fitted(_solution(problem, observed, best, others, _unlensed(problem, observed, batch)), best, others)
+    return Fitted(solution_of(problem, observed, best, others, unlensed(problem, observed, batch)), best, others)
 
 
-def _unlensed(problem: Composition, observed: Observed, batch: int | None) -> float:
+def unlensed(problem: Composition, observed: Observed, batch: int | None) -> float:
     """chi² of the best fit of the same light without a lens."""
     bare = problem.unlensed()
     finer = replace(observed.instrument, supersampling=max(4, observed.instrument.supersampling), refinement=0, refined=0)
@@ -99,7 +99,8 @@ def _unlensed(problem: Composition, observed: Observed, batch: int | None) -> fl
     return optima[0].chi2 if optima else np.inf
 
 
-def _solution(problem: Composition, observed: Observed, best: Optimum, others: Sequence[Optimum], unlensed: float) -> Solution:
+def solution_of(problem: Composition, observed: Observed, best: Optimum, others: Sequence[Optimum], without: float) -> Solution:
+    """The solution of a best optimum, given the others and the chi² of the best fit without a lens."""
     values, jacobian = _parameters(problem, best)
     count = len(best.numbers)
     spread = jacobian @ best.covariance @ jacobian.T
@@ -124,7 +125,7 @@ def _solution(problem: Composition, observed: Observed, best: Optimum, others: S
     converged = best.code == CONVERGED
     against = verdict.objections(
         best.residual, mask, chi2=best.chi2, degrees=degrees, converged=converged, at_bounds=_out_of_range(problem, best, values, errors),
-        rivals=rivals, unlensed=unlensed,
+        rivals=rivals, unlensed=without,
     )  # fmt: skip
     unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
     if any(name.endswith("theta_E") for name in unidentified) and "no lens needed" not in against:

@@ -145,20 +145,33 @@ class Composition:
             first += _count(part)
         return parts
 
+    @property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Indices of x and y of each source among the parameters."""
+        found, first = [], 0
+        for part in self.components:
+            if part.role == "source" and part.place is not None:
+                found.append((first + part.place[0], first + part.place[1]))
+            first += len(part.parameters)
+        return tuple(found)
+
     def lens(self, numbers: Array) -> Lens | None:
         """The sum of the lenses; None without one."""
         members = [part.build(own) for part, own in self._split(numbers) if part.role == "lens"]
         return cluster(members) if members else None
 
-    def layers(self, numbers: Array, instrument: Instrument) -> Array:
-        """Images (K, H, W) of flux 1 of each light profile, then of the sky."""
+    def layers(self, numbers: Array, instrument: Instrument, *, shift: tuple[float, float] = (0.0, 0.0)) -> Array:
+        """Images (K, H, W) of flux 1 of each light profile, then of the sky; with all sources moved by `shift` (x, y)."""
         lens = self.lens(numbers)
         images = []
         for part, own in self._split(numbers):
             if part.flux is None:
                 continue
             light, x, y = part.build(own)
-            images.append(exposure(_seen(light, x, y, lens if part.role == "source" else None), instrument, dtype=numbers.dtype))
+            behind = part.role == "source"
+            if behind:
+                x, y = x + shift[0], y + shift[1]
+            images.append(exposure(_seen(light, x, y, lens if behind else None), instrument, dtype=numbers.dtype))
         if self.sky:
             images.append(jnp.ones(instrument.shape, numbers.dtype))
         return jnp.stack(images)

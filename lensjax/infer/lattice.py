@@ -1,0 +1,143 @@
+"""Fits of images that CosmoSim drew: its lattice of whole source pixels as a known error.
+
+CosmoSim draws the source on whole pixels and looks each image pixel up at the lattice point to its lower right (`simulate.lattice`). A
+smooth model is therefore half a pixel off in the source plane, which is corrected, and wrong by the source's change over part of a pixel:
+an error of variance (S_x² + S_y²)/12, with S_x and S_y the change of light by one pixel of the source plane. Neighbouring image pixels
+share lattice points, so that these errors are correlated; the errors of the parameters grow by the measured correlation.
+Saturated pixels are masked.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax.conventions import GREY_LEVELS, ROUNDING_VARIANCE
+from lensjax.infer import arcs, fit
+from lensjax.infer.estimation import Fitted, solution_of
+from lensjax.infer.fit import Optimum
+from lensjax.infer.solution import Solution
+from lensjax.observation.instrument import Instrument, instrument
+from lensjax.observation.observed import Observed, observe
+from lensjax.problems.compose import Composition
+
+_ROUGH = (1.0, 0.15)  # noise of the first fit: grey levels, and a fraction of the light
+_STARTS = (12, 36)
+_ROUNDS = 2  # of fits with the error map of the fit before
+_SUPERSAMPLING = 2
+_LIT = 0.5  # grey level from which a pixel counts as lit
+_LAGS = 4  # px up to which residuals correlate
+_MOST_CHI2 = 3.0  # per lit pixel: the error is not normal, and its variance known to a factor
+_DETERMINED = 0.02  # relative error of the Einstein radius, above which the lattice's error cannot be taken as linear noise
+_HALF = 0.5  # px
+
+
+@partial(jax.jit, static_argnames="problem")
+def _changes(problem: Composition, taken: Instrument, numbers: Array, amplitudes: Array) -> tuple[Array, Array]:
+    """Change (H, W) of the light as all sources move by one pixel, along x and along y."""
+
+    def moved(x: float, y: float) -> Array:
+        return jnp.tensordot(amplitudes, problem.layers(numbers, taken, shift=(x, y)), axes=1)
+
+    return moved(_HALF, 0.0) - moved(-_HALF, 0.0), moved(0.0, _HALF) - moved(0.0, -_HALF)
+
+
+def error_map(problem: Composition, taken: Instrument, optimum: Optimum) -> np.ndarray:
+    """Standard deviation (H, W) [grey levels] of CosmoSim's pixels about a smooth model: of the lattice and of rounding."""
+    numbers, amplitudes = (jnp.asarray(part, jnp.float32) for part in (optimum.numbers, optimum.amplitudes))
+    x, y = (np.asarray(part, np.float64) for part in _changes(problem, taken, numbers, amplitudes))
+    return np.sqrt((x**2 + y**2) / 12.0 + ROUNDING_VARIANCE)
+
+
+def correlation(residual: np.ndarray, lit: np.ndarray) -> float:
+    """How many times the variance of a mean of whitened residuals (H, W) exceeds that of independent ones: Σ ρ over lags; 1 or more."""
+    inside = np.where(lit, residual, 0.0)
+    variance = (inside**2).sum() / max(lit.sum(), 1)
+    total = 1.0
+    for dr in range(-_LAGS, _LAGS + 1):
+        for dc in range(-_LAGS, _LAGS + 1):
+            if (dr, dc) > (0, 0):
+                pairs = lit & np.roll(lit, (dr, dc), (0, 1))
+                shared = (inside * np.roll(inside, (dr, dc), (0, 1)))[pairs].sum() / max(pairs.sum(), 1)
+                total += 2.0 * shared / max(variance, 1e-12)
+    return max(float(total), 1.0)
+
+
+def estimate(problem: Composition, image: np.ndarray, *, lattice: bool = True, batch: int | None = None) -> Fitted:
+    """Fits an 8-bit image (n, n) that CosmoSim drew, without a network.
+
+    Args:
+        problem: what the image shows.
+        image: whole grey levels 0…255.
+        lattice: whether the lattice is taken into account; otherwise rounding is the only noise, and the source stays where it is drawn.
+        batch: how many descents run at once; by default as many as suit the device.
+    """
+    image = np.asarray(image, np.float64)
+    outcome = None
+    for count in _STARTS:
+        again = _fitted(problem, image, count=count, lattice=lattice, batch=batch)
+        if outcome is None or (again.best is not None and (outcome.best is None or again.best.chi2 < outcome.best.chi2)):
+            outcome = again
+        if outcome.best is None or outcome.solution.success[0]:
+            break
+    assert outcome is not None
+    return outcome
+
+
+def _fitted(problem: Composition, image: np.ndarray, *, count: int, lattice: bool, batch: int | None) -> Fitted:
+    rough = np.hypot(_ROUGH[0], _ROUGH[1] * image)
+    (low, high), reach = problem.lens_range
+    guesses = arcs.guesses(observe(image, rough), theta_e=(0.8 * low, 1.1 * high), reach=1.2 * reach, count=count)
+    if not guesses:
+        return Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
+    rows = np.stack([np.asarray(problem.start(guess), np.float64) for guess in guesses])
+    rows = np.concatenate([rows, np.repeat(rows[-1:], count - len(rows), axis=0)])
+    taken = instrument((image.shape[0], image.shape[1]), supersampling=_SUPERSAMPLING)
+    seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=taken)
+    optima = fit.descend_from(problem, seen, fit.search(problem, seen, rows, batch=batch), batch=batch)
+    for _ in range(_ROUNDS):
+        again: list[tuple[Optimum, Observed]] = []
+        for optimum in optima:
+            level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)
+            weighed = observe(image, level, mask=(image < GREY_LEVELS) & (optimum.model < GREY_LEVELS), taken_by=taken)
+            again += [(end, weighed) for end in fit.descend_from(problem, weighed, [optimum.numbers], batch=batch)]
+        again.sort(key=lambda pair: _reduced(*pair))
+        optima = [end for end, _ in again]
+    if not again:
+        return Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None)
+    return _judged(problem, *again[0], tuple(optima[1:]), lattice=lattice)
+
+
+def _reduced(optimum: Optimum, observed: Observed) -> float:
+    """chi² of the lit pixels, for one of them."""
+    lit = _lit(optimum, observed)
+    return float((optimum.residual[lit] ** 2).mean()) if lit.any() else np.inf
+
+
+def _lit(optimum: Optimum, observed: Observed) -> np.ndarray:
+    return np.asarray(observed.mask) & ((optimum.model > _LIT) | (np.asarray(observed.data) > 0))
+
+
+def _judged(problem: Composition, best: Optimum, observed: Observed, others: tuple[Optimum, ...], *, lattice: bool) -> Fitted:
+    chi2 = _reduced(best, observed)
+    growth = correlation(best.residual, _lit(best, observed)) * max(chi2, 1.0)
+    best = replace(best, covariance=best.covariance * growth)
+    solution = solution_of(problem, observed, best, (), np.inf)
+    radii = [k for k, name in enumerate(problem.names) if name.endswith("theta_E")]
+    against = [part for part in solution.status[0].split("; ") if part.startswith(("at the end", "the descent", "the image does not"))]
+    if chi2 > (_MOST_CHI2 if lattice else 2.0):
+        against.append(f"residuals above the noise: chi² {chi2:.2f} per lit pixel")
+    if any(not solution.errors[0, k] <= _DETERMINED * abs(solution.params[0, k]) for k in radii):
+        against.append("the image does not determine the lens to 2 %")
+    params = solution.params.copy()
+    if lattice:
+        for x, y in problem.places:
+            params[0, x] -= _HALF
+            params[0, y] += _HALF
+    unidentified = [part for part in solution.status[0].split("; ") if part.startswith("not identifiable")]
+    status = "; ".join([solution.status[0].split("; ")[0], *against, *unidentified])
+    solution = replace(solution, params=params, chi2=np.array([chi2]), success=np.array([not against]), status=(status,))
+    return Fitted(solution, best, others)
