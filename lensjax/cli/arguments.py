@@ -141,4 +141,5 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
 positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
 COUNT = whole(1, 1_000_000)
 SEED = whole(0, 2**32 - 1)
+ORDER = whole(1, 50)
 SIZE = whole(16, 2000)

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensjax import problems
 from lensjax._internal.words import counted
 from lensjax.cli import arguments
 from lensjax.conventions import METHODS
@@ -15,11 +16,16 @@ _EPILOG = """examples:
   lensjax estimate --csv images/dataset.csv --images images --out results.csv --report report
   lensjax estimate image.png --out results.csv --no-network         start from the image's moments, without the network
   lensjax estimate images/*.png --out results.csv --no-refine       the network alone
+  lensjax estimate images/*.png --out results.csv --problem sie2026 --amplitudes 4
 
 results.csv has for each parameter its value, <name>_err (1 sigma; inf where the image does not identify it) and
 <name>_network; then chi2, success, status; then certified bounds <name>_low, <name>_high, and how they were computed.
 Rows are written as they come. Started again after an interruption, the command resumes. An image that cannot be used
-is a row with success False and the reason in status; the exit code is 2 where no image can be read."""
+is a row with success False and the reason in status; the exit code is 2 where no image can be read.
+
+The problems sie2026, cluster2sie2026 and cluster4sis2026 are fits, without a network, of 8-bit images of any size that CosmoSim
+drew. --amplitudes M writes the roulette amplitudes of their lenses beside OUT: OUT-amplitudes.csv with errors, and
+OUT-predictions.csv as droulette lays out its predictions."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Options:
     noise: float | None
     report: Path | None
     seed: int
+    amplitudes: int | None
 
 
 def add(parser: arguments.Parser) -> None:
@@ -49,7 +56,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
-    command.choice("--problem", arguments.PROBLEMS, default="sis2023", help="kind of system (sis2023)")
+    command.choice("--problem", (*arguments.PROBLEMS, *problems.composed_names()), default="sis2023", help="kind of system (sis2023)")
     command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image's moments, without a network")
@@ -61,12 +68,12 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--noise", type=arguments.positive, metavar="SIGMA", help=noise)
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
     command.add_argument("--seed", type=arguments.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
+    command.add_argument("--amplitudes", type=arguments.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
 
 
 def run(options: Options) -> None:
     """The command."""
     _check(options)
-    from lensjax import problems
     from lensjax.dataset import estimates
     from lensjax.files import whole as files
     from lensjax.report import estimate_report as report
@@ -74,7 +81,8 @@ def run(options: Options) -> None:
     files.check_file(options.out)
     if options.report is not None:
         files.check_file(options.report / "report.html")
-    problem = problems.get(options.problem)
+    composed = options.problem in problems.composed_names()
+    problem = problems.composed(options.problem) if composed else problems.get(options.problem)
     if options.csv is not None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
@@ -83,7 +91,7 @@ def run(options: Options) -> None:
         problem,
         inputs,
         options.out,
-        estimator=None if options.no_network else estimates.network(options.weights, options.problem),
+        estimator=None if options.no_network or composed else estimates.network(options.weights, options.problem),
         refined=not options.no_refine,
         methods=None if options.method == "auto" else (options.method,),
         free_shift=options.shift,
@@ -92,7 +100,7 @@ def run(options: Options) -> None:
         keep=0 if options.report is None else report.SHOWN,
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
-    if options.report is not None:
+    if options.report is not None and isinstance(problem, problems.Problem):
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
         report.write_report(options.report, problem, records[: report.SHOWN], total=len(rows), results=options.out)
     unusable = sum(row.estimate.error is not None for row in rows)
@@ -102,13 +110,30 @@ def run(options: Options) -> None:
     )
     note = f"; {unusable} could not be used" if unusable else ""
     print(f"{counted(len(rows), 'image')}{' ' if options.no_refine else ', '}{how}{note}; {options.out}")
-    if inputs.truth is not None:
+    if options.amplitudes is not None and not isinstance(problem, problems.Problem):
+        from lensjax.dataset import fit_amplitudes
+
+        fitted = [row.estimate.solution for row in rows]
+        for path in fit_amplitudes.write(options.out, problem, inputs.filenames, fitted, order=options.amplitudes):
+            print(path)
+    if inputs.truth is not None and isinstance(problem, problems.Problem):
         network, refined = estimates.parameters_of(rows, problem)
         print(report.errors_table(problem, inputs.truth, network=network, refined=refined))
 
 
 def _check(options: Options) -> None:
     """Refuses flags that contradict each other."""
+    composed = options.problem in problems.composed_names()
+    if options.amplitudes is not None and not composed:
+        raise BadInput(column="--amplitudes", value=options.problem, expected=f"--problem {', '.join(problems.composed_names())}")
+    if composed:
+        given = {
+            "--weights": options.weights, "--no-refine": options.no_refine, "--noise": options.noise, "--report": options.report,
+            "--method": options.method != "auto", "--no-shift": not options.shift,
+        }  # fmt: skip
+        for flag, value in given.items():
+            if value:
+                raise BadInput(f"does not go with --problem {options.problem}", column=flag, expected="--problem sis2023 or pm2022")
     if options.no_refine and options.no_network:
         raise BadInput("--no-refine and --no-network contradict each other", expected="one of the two")
     if options.weights is not None and options.no_network:

@@ -1,6 +1,7 @@
 """Estimates of image files as a table, row by row. An interrupted run resumes, and a bad image is a row with its reason."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -19,8 +20,11 @@ from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.formats import results
 from lensjax.formats.cosmosim import parameters, table
-from lensjax.infer import Solution
-from lensjax.problems import Problem
+from lensjax.infer import Solution, lattice
+from lensjax.problems.base import Problem
+from lensjax.problems.compose import Composition
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Estimated:
     image: np.ndarray | None = None
 
 
-def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
+def of_table(path: Path, folder: Path | None, problem: Problem | Composition) -> ImageFiles:
     """The images that a table names, with its parameters as the truth where it has them all.
 
     Args:
@@ -68,7 +72,7 @@ def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
     if not folder.is_dir():
         raise BadInput("no such folder", path=folder, column="--images")
     rows = table.read(path)
-    complete = not parameters.missing_columns(rows)
+    complete = isinstance(problem, Problem) and not parameters.missing_columns(rows)
     truth = parameters.params(rows, problem=problem.name, names=problem.names) if complete else None
     return ImageFiles(rows.filenames, tuple(folder / name for name in rows.filenames), truth)
 
@@ -102,7 +106,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
 
 
 def run(
-    problem: Problem,
+    problem: Problem | Composition,
     inputs: ImageFiles,
     out: Path,
     *,
@@ -120,7 +124,7 @@ def run(
     An interrupted run resumes where the images and all options are the same; otherwise it starts anew.
 
     Args:
-        problem: at native resolution.
+        problem: at native resolution; or a composed one, whose images were drawn by CosmoSim and may have any size.
         inputs: the images.
         out: the table of results.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
@@ -164,9 +168,12 @@ def run(
             progress.resume(len(done))
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
-        outcomes = estimate.solve_each(
-            problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
-        )  # fmt: skip
+        if isinstance(problem, Composition):
+            outcomes = _fits(problem, source)
+        else:
+            outcomes = estimate.solve_each(
+                problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
+            )
         first = len(done)
         for k, outcome in outcomes:
             if outcome.error is not None:
@@ -192,10 +199,28 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarr
     return of_network, refined
 
 
-def _observation(path: Path, problem: Problem, noise: float | None) -> Observation | BadInput:
+def _fits(problem: Composition, observations: Iterator[Observation | BadInput]) -> Iterator[tuple[int, Estimate]]:
+    """Each image's fit on CosmoSim's lattice. The failure of one image is its own row."""
+    for k, observation in enumerate(observations):
+        if isinstance(observation, BadInput):
+            yield k, Estimate(None, None, str(observation))
+            continue
+        try:
+            solution = lattice.estimate(problem, observation.data).solution
+        except Exception as error:  # the failure of one image must not cost the others their solutions
+            _log.debug("an image failed", exc_info=True)
+            solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
+        yield k, Estimate(None, solution, None)
+
+
+def _observation(path: Path, problem: Problem | Composition, noise: float | None) -> Observation | BadInput:
     """An image file's observation, or the error of reading it."""
     try:
-        loaded = images.read_grey(path, size=problem.field)
+        loaded = (
+            images.grey_of(images.read(path, smallest=16))
+            if isinstance(problem, Composition)
+            else images.read_grey(path, size=problem.field)
+        )
     except BadInput as error:
         return error
     return Observation(loaded.values, rounded=loaded.rounded and noise is None, variance=None if noise is None else noise**2)
@@ -232,7 +257,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _row(filename: str, outcome: Estimate, problem: Problem) -> results.Result:
+def _row(filename: str, outcome: Estimate, problem: Problem | Composition) -> results.Result:
     if outcome.solution is not None:
         return results.of_fit(filename, outcome.solution, network=outcome.network)
     if outcome.error is None and outcome.network is not None:
@@ -240,7 +265,7 @@ def _row(filename: str, outcome: Estimate, problem: Problem) -> results.Result:
     return results.failed(filename, f"failed: {outcome.error}", names=problem.names)
 
 
-def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem) -> None:
+def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem | Composition) -> None:
     results.write(out, [_row(name, outcome, problem) for name, outcome in zip(filenames, outcomes, strict=False)], names=problem.names)
 
 
@@ -253,7 +278,7 @@ def _to_entry(outcome: Estimate) -> dict[str, object]:
     return {"network": None if outcome.network is None else outcome.network.tolist(), "solution": solution, "error": outcome.error}
 
 
-def _from_entry(entry: object, problem: Problem) -> Estimate | None:
+def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | None:
     """The estimate of an entry; None where the entry is something else."""
     match entry:
         case {"network": network, "solution": solution, "error": error}:

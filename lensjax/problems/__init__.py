@@ -8,11 +8,34 @@ from lensjax.errors import BadInput
 
 if TYPE_CHECKING:
     from lensjax.problems.base import Parameter, Problem
+    from lensjax.problems.compose import Composition
 
-__all__ = ["Parameter", "Problem", "get", "lens_kind", "names"]
+__all__ = ["Parameter", "Problem", "composed", "composed_names", "get", "lens_kind", "names"]
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 """Modules of the problems, and the name of each lens in files."""
+
+
+_COMPOSED = {name: "cosmosim2026" for name in ("sie2026", "cluster2sie2026", "cluster4sis2026")}
+"""Modules of the problems that are composed of components."""
+
+
+def composed_names() -> list[str]:
+    """Names of the composed problems, which `composed` gives."""
+    return sorted(_COMPOSED)
+
+
+def composed(name: str) -> "Composition":
+    """The composed problem called `name`.
+
+    Raises:
+        BadInput: no such problem.
+    """
+    if name not in _COMPOSED:
+        known = composed_names()
+        raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
+    problem: Composition = getattr(import_module(f"lensjax.problems.{_COMPOSED[name]}"), name)()
+    return problem
 
 
 def names() -> list[str]:

@@ -1,0 +1,97 @@
+"""Fits of the CosmoSim group's SIE set of July 2026, scored as droulette scores its networks.
+
+    lensjax simulate --toml dataset.toml --lookup cosmosim ...   or CosmoSim 3.3.0 itself:
+    python -m CosmoSim --toml dataset.toml --rnd --csvfile dataset.csv --outfile roulette.csv --directory images -C -Z 512 -z 256
+    python benchmarks/sie2026.py DIR [--n 200] [--without-lattice] [--out results/sie2026]
+
+DIR has dataset.csv, roulette.csv and images/. R² of a column is 1 − MSE/variance over the images, with labels standardised; its mean over
+the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one.
+Writes OUT.csv, one row an image.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from lensjax.dataset import fit_amplitudes
+from lensjax.infer import lattice
+from lensjax.problems.cosmosim2026 import sie2026
+
+ORDER = 4
+
+
+def r_squared(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """1 − MSE/variance of each column, (N, C) → (C,); columns of no variance are NaN."""
+    variance = truth.var(axis=0)
+    return 1.0 - ((predicted - truth) ** 2).mean(axis=0) / np.where(variance > 0, variance, np.nan)
+
+
+def main() -> None:
+    """Fits, scores."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="index of the first image (0)")
+    parser.add_argument("--without-lattice", action="store_true", help="rounding as the only noise")
+    parser.add_argument("--out", type=Path, default=Path("results/sie2026"))
+    flags = parser.parse_args()
+    systems, labels = (pd.read_csv(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
+    problem, names = sie2026(), fit_amplitudes.columns(ORDER)
+    order = [int(name.split("[")[1][0]) for name in names]
+    chosen = range(flags.first, min(flags.first + flags.n, len(systems)))
+    rows = []
+    for k in tqdm(chosen, unit="image"):
+        system, label = systems.iloc[k], labels.iloc[k]
+        pixels = np.asarray(Image.open(flags.folder / "images" / system["filename"]).convert("L"))
+        began = time.perf_counter()
+        solution = lattice.estimate(problem, pixels, lattice=not flags.without_lattice).solution
+        seconds = time.perf_counter() - began
+        row = {"filename": system["filename"], "success": bool(solution.success[0]), "status": solution.status[0], "seconds": seconds}
+        row |= {f"{name} true": label[name] for name in ("xiX", "xiY", *names)}
+        row |= {
+            "sigma true": system["sigma"],
+            "theta_E true": system["einsteinradius"],
+            "xi": np.hypot(label["xiX"] - label["lensX"], label["xiY"] - label["lensY"]),
+        }
+        if np.isfinite(solution.params).all():
+            fitted = fit_amplitudes.of_solution(problem, solution, ORDER)
+            found = dict(zip(problem.names, solution.params[0], strict=True))
+            row |= {"xiX": fitted.xi[0], "xiY": fitted.xi[1], "sigma": found["source_R"], "theta_E": found["theta_E"]}
+            for kind, values in (("alpha", fitted.alpha), ("beta", fitted.beta)):
+                row |= {f"{kind}[{m}][{s}]": values[m, s] for m in range(ORDER + 1) for s in range(ORDER + 2)}
+            e = dict(zip(problem.names, solution.errors[0], strict=True))
+            row |= {"theta_E err": e["theta_E"], "phi err": e["phi"], "q err": e["q"]}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    flags.out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(flags.out.with_suffix(".csv"), index=False)
+    success = table["success"].to_numpy()
+    error = np.abs(table["theta_E"] / table["theta_E true"] - 1.0).to_numpy()
+    print(f"{len(table)} images; success {success.mean():.1%}; median seconds {table['seconds'].median():.1f}")
+    print(f"|Δθ_E|/θ_E, successes: median {np.nanmedian(error[success]):.3%}, within 1 % {(error[success] < 0.01).mean():.1%}, "
+          f"largest {np.nanmax(error[success]):.2%}; all images: median {np.nanmedian(error):.3%}, within 1 % {(error < 0.01).mean():.1%}")  # fmt: skip
+    columns = ["xiX", "xiY", *names]
+    scale = np.concatenate([np.zeros(2), np.array(order, float) - 1.0])
+    for label_, used in (("successes", success), ("all images", np.isfinite(error))):
+        part = table[used]
+        found, truth = part[columns].to_numpy(), part[[f"{name} true" for name in columns]].to_numpy()
+        factor = part["xi"].to_numpy()[:, None] ** np.where(np.arange(len(columns)) < 2, 0.0, scale)
+        # A constant for images that gave no numbers would be the mean, of R² 0; they are few and left out.
+        for kind, weight in (("raw", 1.0), ("scaled", factor)):
+            each = r_squared(found * weight, truth * weight)
+            print(
+                f"R², {label_}, {kind:7}: mean {np.nanmean(each):7.3f}   "
+                + "  ".join(f"{n} {v:.3f}" for n, v in zip(columns, each, strict=True))
+            )
+        sigma = r_squared(part[["sigma"]].to_numpy(), part[["sigma true"]].to_numpy())[0]
+        relative = np.nanmedian(np.abs(found - truth) / np.maximum(np.abs(truth), 1e-12), axis=0)
+        print(f"sigma, {label_}: R² {sigma:.3f}; median relative error of the amplitudes {np.median(relative):.2%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Amplitudes of fitted lenses against those of the lens itself, errors against drawn parameters; the command from image to tables."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from lensjax import roulette
+from lensjax.cli.main import main
+from lensjax.dataset import fit_amplitudes
+from lensjax.infer.solution import Solution
+from lensjax.lens import SIE
+from lensjax.problems.cosmosim2026 import sie2026
+from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import lattice as pixels
+
+PARAMS = np.array([3.0, -4.0, 20.0, 0.6, 120.0, 9.0, -9.0, 3.0, 1.5, 1.5e4])
+
+
+def solution(errors: np.ndarray) -> Solution:
+    empty = Solution.failed(sie2026().names, "", coordinates=9)
+    return replace(empty, params=PARAMS[None], errors=errors[None], covariance=np.diag(errors**2)[None], success=np.ones(1, bool))
+
+
+def test_amplitudes_are_those_of_the_lens_at_its_reference_point() -> None:
+    row = fit_amplitudes.of_solution(sie2026(), solution(np.full(10, 1e-3)), 4)
+    with jax.enable_x64(True):
+        lens = SIE(jnp.asarray(20.0), jnp.asarray(0.6), jnp.deg2rad(jnp.asarray(30.0)))
+        xi = lens.primary_image(jnp.asarray(6.0), jnp.asarray(-5.0))
+        alpha, beta = roulette.amplitudes(lens, *xi, terms=4)
+    np.testing.assert_allclose(row.xi, np.array(xi) + PARAMS[:2], rtol=1e-6)
+    np.testing.assert_allclose(row.alpha, alpha, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(row.beta, beta, rtol=1e-6, atol=1e-12)
+
+
+def test_errors_are_the_scatter_of_drawn_parameters() -> None:
+    errors = np.array([0.02, 0.02, 0.03, 0.002, 0.1, 0.02, 0.02, 0.1, 0.1, 100.0])
+    row = fit_amplitudes.of_solution(sie2026(), solution(errors), 2)
+    rng = np.random.default_rng(0)
+    drawn = [
+        fit_amplitudes.of_solution(sie2026(), replace(solution(errors), params=(PARAMS + errors * rng.normal(size=10))[None]), 2)
+        for _ in range(100)
+    ]
+    scatter = np.std([one.alpha for one in drawn], axis=0)
+    used = row.alpha != 0
+    np.testing.assert_allclose(row.alpha_errors[used], scatter[used], rtol=0.35)
+
+
+def test_a_lens_that_is_not_determined_has_amplitudes_without_error_bars() -> None:
+    errors = np.full(10, 1e-3)
+    errors[4] = np.inf
+    row = fit_amplitudes.of_solution(sie2026(), solution(errors), 2)
+    assert np.isinf(row.alpha_errors[1, 2]) and np.isinf(row.xi_errors).all()
+
+
+def test_the_command_writes_results_amplitudes_and_predictions(tmp_path: Path) -> None:
+    with jax.enable_x64(True):
+        source = pixels.SersicProfile(*(jnp.asarray(v) for v in (4.0, 4.0, 0.0, 1.5, 15.0)))
+        lens = SIE(jnp.asarray(20.0), jnp.asarray(0.6), jnp.deg2rad(30.0))
+        camera = Camera(trace=Trace.named("raytrace"), size=128, field=128, canvas=256)
+        image, _ = pixels.image(System(lens, source, jnp.asarray(6.0), jnp.asarray(-5.0)), camera)
+    Image.fromarray(np.asarray(image).astype(np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.zeros((128, 128), np.uint8)).save(tmp_path / "dark.png")
+    out = tmp_path / "results.csv"
+    images = [str(tmp_path / "a.png"), str(tmp_path / "dark.png")]
+    assert main(["estimate", *images, "--problem", "sie2026", "--amplitudes", "3", "--out", str(out)]) == 0
+    rows = list(csv.DictReader(out.open()))
+    assert rows[0]["success"] == "True" and float(rows[0]["theta_E"]) == pytest.approx(20.0, rel=0.01)
+    assert rows[1]["success"] == "False" and "black everywhere" in rows[1]["status"]
+    tables = [list(csv.DictReader(path.open())) for path in fit_amplitudes.paths(out)]
+    assert "beta[1][0]" not in tables[1][0] and list(tables[1][0])[6:9] == ["alpha[0][1]", "beta[0][1]", "alpha[1][0]"]
+    assert float(tables[0][0]["alpha[1][2]"]) == pytest.approx(float(tables[1][0]["alpha[1][2]"]))
+    assert tables[0][1]["alpha[1][2]"] == ""
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--problem", "sie2026", "--noise", "3"], ["--problem", "sie2026", "--no-refine"], ["--amplitudes", "4"], ["--problem", "sie2025"]],
+)
+def test_flags_that_do_not_go_together_are_refused(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "a.png")
+    assert main(["estimate", str(tmp_path / "a.png"), "--out", str(tmp_path / "r.csv"), *flags]) == 2
+    assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "r.csv").exists()
