@@ -86,16 +86,16 @@ class Estimator:
             batch = images[first : first + PREDICTIONS]
             missing = PREDICTIONS - len(batch)
             padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            outputs.append(np.asarray(_predict(self.model, self.image_size, self.variables, padded))[: len(batch)])
-        output = np.concatenate(outputs)
-        return np.asarray(self.problem.decode(jnp.asarray(output))) if self.encoded else output
+            decode = self.problem.decode if self.encoded else None
+            outputs.append(np.asarray(_predict(self.model, self.image_size, decode, self.variables, padded))[: len(batch)])
+        return np.concatenate(outputs)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _predict(model: "nn.Module", size: int, variables: Mapping[str, Any], images: Array) -> Array:
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _predict(model: "nn.Module", size: int, decode: Callable[[Array], Array] | None, variables: Mapping[str, Any], images: Array) -> Array:
     small = block_mean(images, images.shape[-1] // size) / GREY_LEVELS
     output: Any = model.apply(variables, small[..., None], train=False)
-    return jnp.asarray(output)
+    return jnp.asarray(output) if decode is None else decode(output)
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
@@ -130,16 +130,15 @@ def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> n
     These are the prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light;
     and prediction and mirror with place and shape from the image's moments.
     """
-    row = jnp.asarray(params, jnp.float32)
-    within, whole = (np.asarray(_starts(problem, row, method), np.float64) for method in ("ring", "raytrace"))
+    within, whole = (np.asarray(starts, np.float64) for starts in _starts(problem, np.asarray(params, np.float32)))
     by_moments = within.copy()
     by_moments[:, :5] = from_moments(image, directions=1)[0, :5]
     return np.concatenate([within, whole[:1], by_moments])
 
 
-@partial(jax.jit, static_argnums=(0, 2))
-def _starts(problem: Problem, params: Array, method: str) -> Array:
-    return from_params(problem, params, method=method)
+@partial(jax.jit, static_argnums=0)
+def _starts(problem: Problem, params: Array) -> tuple[Array, Array]:
+    return from_params(problem, params, method="ring"), from_params(problem, params, method="raytrace")
 
 
 def solve_each(

@@ -41,11 +41,11 @@ def _jaxlib() -> tuple[int, ...]:
 
 
 def keep_compiled_programs() -> None:
-    """Lets JAX keep compiled programs in the user's cache, in one folder for each kind of processor."""
+    """Lets JAX keep compiled programs in the user's cache, in one folder for each version of JAX and kind of processor."""
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "lensjax" / "compiled" / f"{zlib.crc32(_processor().encode()):08x}"
+    folder = base / "lensjax" / "compiled" / f"jax-{metadata.version('jax')}-{zlib.crc32(_processor().encode()):08x}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -54,7 +54,7 @@ def keep_compiled_programs() -> None:
         return
     if "jax" not in sys.modules:  # JAX reads these when it is imported, which is slow and may not be needed
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")  # many small programs take as long as a large one
         return
     import jax
 

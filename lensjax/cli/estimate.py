@@ -76,10 +76,13 @@ def run(options: Options) -> None:
     _check(options)
     from lensjax.dataset import estimates
     from lensjax.files import whole as files
-    from lensjax.report import estimate_report as report
 
     files.check_file(options.out)
-    if options.report is not None:
+    keep = 0
+    if options.report is not None:  # what draws figures is slow to import
+        from lensjax.report import estimate_report as report
+
+        keep = report.SHOWN
         files.check_file(options.report / "report.html")
     composed = options.problem in problems.composed_names()
     problem = problems.composed(options.problem) if composed else problems.get(options.problem)
@@ -97,12 +100,12 @@ def run(options: Options) -> None:
         free_shift=options.shift,
         noise=options.noise,
         seed=options.seed,
-        keep=0 if options.report is None else report.SHOWN,
+        keep=keep,
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
     if options.report is not None and isinstance(problem, problems.Problem):
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
-        report.write_report(options.report, problem, records[: report.SHOWN], total=len(rows), results=options.out)
+        report.write_report(options.report, problem, records[:keep], total=len(rows), results=options.out)
     unusable = sum(row.estimate.error is not None for row in rows)
     solutions = [row.estimate.solution for row in rows if row.estimate.solution is not None]
     how = (
@@ -117,6 +120,8 @@ def run(options: Options) -> None:
         for path in fit_amplitudes.write(options.out, problem, inputs.filenames, fitted, order=options.amplitudes):
             print(path)
     if inputs.truth is not None and isinstance(problem, problems.Problem):
+        from lensjax.report import estimate_report as report
+
         network, refined = estimates.parameters_of(rows, problem)
         print(report.errors_table(problem, inputs.truth, network=network, refined=refined))
 

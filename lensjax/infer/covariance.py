@@ -35,12 +35,14 @@ def parameters_of(problem: Problem, fit: Array) -> tuple[Array, Array]:
     The shape is the source's log size and ellipticity (e cos 2θ, e sin 2θ).
     """
 
-    def values_at(f: Array) -> Array:
+    def values_at(f: Array) -> tuple[Array, Array]:
         system, _ = from_fit(f, problem.lens_of)
         assert isinstance(system.source, Gaussian)
-        return jnp.concatenate([problem.from_system(system), jnp.stack(shape_of(system.source))])
+        values = jnp.concatenate([problem.from_system(system), jnp.stack(shape_of(system.source))])
+        return values, values
 
-    return values_at(fit), jax.jacfwd(values_at)(fit)
+    jacobian, values = jax.jacfwd(values_at, has_aux=True)(fit)
+    return values, jacobian
 
 
 def inverse(matrix: np.ndarray, *, fitted: int) -> np.ndarray:

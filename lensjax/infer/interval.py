@@ -241,7 +241,8 @@ def solve(
     mean = points.mean(axis=0)
     for fraction in (1.0, 0.5, 0.25, 0.0):  # the mean of a bent set can lie outside it: move back towards its middle
         final = fit + fraction * (whitener @ mean)
-        grey, inside = (np.asarray(part) for part in _values(light, final, x, y))
+        there = linearise(final)
+        grey, inside = there.grey, there.inside
         if violated_pixels(grey, inside, pixels, slack=slack) == 0:
             break
     forward = directions(fit) @ whitener
@@ -356,8 +357,3 @@ def _excess(grey: np.ndarray, inside: np.ndarray, pixels: np.ndarray, slack: flo
     """Sum over the pixels of the excess beyond ½ and the slack [grey]."""
     bright = np.where(inside >= 0, grey, 0.0)
     return float(np.maximum(np.abs(bright - pixels) - HALF - slack, 0.0).sum())
-
-
-@partial(jax.jit, static_argnames="light")
-def _values(light: Light, fit: Array, x: Array, y: Array) -> tuple[Array, Array]:
-    return light(fit, x, y)

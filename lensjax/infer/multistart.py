@@ -91,9 +91,17 @@ class Pixels(NamedTuple):
     y: np.ndarray
 
 
+@lru_cache(maxsize=8)
+def _points(n: int, field: int) -> tuple[np.ndarray, np.ndarray]:
+    """`pixel_points` in float64."""
+    with jax.enable_x64(True):
+        x, y = jax.jit(lambda: pixel_points(n, field, dtype=jnp.float64))()
+    return np.asarray(x), np.asarray(y)
+
+
 def pixels_of(problem: Problem, image: np.ndarray, model: np.ndarray) -> Pixels:
     """The pixels lit, or near light, in the image or in a model of it (n, n)."""
-    x, y = (np.asarray(part) for part in pixel_points(problem.image_size, problem.field, dtype=jnp.float64))
+    x, y = _points(problem.image_size, problem.field)
     near = ndimage.binary_dilation(image > 0, iterations=_MARGIN) | (model > _GLIMMER)
     rows, columns = np.nonzero(near)
     size = next((size for size in _SIZES if size >= len(rows)), image.size)
@@ -125,14 +133,14 @@ class Optimum(NamedTuple):
 def model_of(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
     """Light (n, n) [grey] of fit coordinates (8,), and how far inside the window it lies, in their precision."""
     light = light_of(problem, method, free_shift)
-    grey, inside = _picture(light, problem.image_size, problem.field, jnp.asarray(fit))
+    grey, inside = _picture(light, problem.image_size, problem.field, fit)
     return np.asarray(grey), np.asarray(inside)
 
 
-def _padded(array: np.ndarray) -> Array:
+def _padded(array: np.ndarray) -> np.ndarray:
     """Padded to a whole chunk with copies of the last row, so that one compilation serves all."""
     missing = FITS - len(array)
-    return jnp.asarray(np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array)
+    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array
 
 
 def search(problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool) -> list[list[Candidate]]:
@@ -174,7 +182,7 @@ def descend(problem: Problem, images: np.ndarray, candidates: list[list[Candidat
     jobs: dict[tuple[str, int], list[tuple[tuple[int, int], Candidate, Pixels]]] = {}
     for i, row in enumerate(candidates):
         for rank, c in enumerate(row):
-            grey, _ = model_of(problem, c.fit.astype(np.float32), c.method, free_shift)
+            grey, _ = model_of(problem, c.fit, c.method, free_shift)
             pixels = pixels_of(problem, images[i], grey)
             jobs.setdefault((c.method, len(pixels.x)), []).append(((i, rank), c, pixels))
     for (method, _), job in jobs.items():

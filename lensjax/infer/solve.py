@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from lensjax.conventions import ROUNDING_VARIANCE
 from lensjax.infer import interval, multistart
@@ -104,16 +105,21 @@ def refine_each(
         chunk = images[first : first + FITS]
         unusable = [_unusable(image, start) for image, start in zip(chunk, starts[first : first + FITS], strict=True)]
         usable = np.array([reason is None for reason in unusable])
-        with jax.enable_x64(True):
-            candidates = multistart.search(problem, chunk[usable], starts[first : first + FITS][usable], methods, free_shift)
-            optima = iter(multistart.descend(problem, chunk[usable], candidates, free_shift))
-        for image, reason in zip(chunk, unusable, strict=True):
+        # Where a method explains every pixel, no other method can explain more: they are tried on the other images alone.
+        tried = methods[:1] if rounded else methods
+        optima = iter(_optima(problem, chunk[usable], starts[first : first + FITS][usable], tried, free_shift))
+        for image, start, reason in zip(chunk, starts[first : first + FITS], unusable, strict=True):
             if reason is not None:
                 yield _failed(problem, reason)
                 continue
             try:
+                found, solution = next(optima), None
                 with jax.enable_x64(True):
-                    solution = _finish(problem, image, next(optima), free_shift, rounded, variance, seed)
+                    if tried == methods or _within_rounding(image, found):
+                        solution = _finish(problem, image, found, free_shift, rounded, variance, seed)
+                    if solution is None or (tried != methods and solution.kind != ("interval",)):
+                        found = [*found, *_optima(problem, image[None], start[None], methods[len(tried) :], free_shift)[0]]
+                        solution = _finish(problem, image, found, free_shift, rounded, variance, seed)
             except Exception as error:  # the failure of one image must not cost the others their solutions
                 _log.debug("an image failed", exc_info=True)
                 solution = _failed(problem, " ".join(str(error).split()) or type(error).__name__)
@@ -132,6 +138,18 @@ def _unusable(image: np.ndarray, starts: np.ndarray) -> str | None:
 
 def _failed(problem: Problem, reason: str) -> Solution:
     return Solution.failed(problem.names, reason, coordinates=len(LOWEST))
+
+
+def _optima(problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool) -> list[list[Optimum]]:
+    """Each image's descents by some methods."""
+    with jax.enable_x64(True):
+        return multistart.descend(problem, images, multistart.search(problem, images, starts, methods, free_shift), free_shift)
+
+
+def _within_rounding(image: np.ndarray, optima: list[Optimum]) -> bool:
+    """Whether a descent may have reached parameters with which every pixel rounds to the image's: none is then off by more than ½."""
+    least = min((float(optimum.descent.normal.cost) for optimum in optima), default=np.inf)
+    return bool(least <= 0.25 * np.count_nonzero(image) + 200.0)
 
 
 def _finish(
@@ -192,9 +210,6 @@ def _finish(
     unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
     if unidentified:
         words.append("not identifiable: " + " ".join(unidentified))
-    system, centre = from_fit(jnp.asarray(fit), problem.lens_of)
-    if not free_shift:
-        centre = problem.centre(system, method=method)
     return Solution(
         names=problem.names,
         params=values[None, : len(problem.parameters)],
@@ -204,7 +219,7 @@ def _finish(
         highest=highest[None],
         bound=bound[None],
         fit=fit[None],
-        shift=np.asarray(centre)[None],
+        shift=np.asarray(_centre(problem, fit, method, free_shift))[None],
         chi2=np.array([mean_square / noise]),
         violated=np.array([violated], np.float64),
         slack=np.array([slack]),
@@ -215,9 +230,16 @@ def _finish(
     )
 
 
+@partial(jax.jit, static_argnames=("problem", "method", "free_shift"))
+def _centre(problem: Problem, fit: Array, method: str, free_shift: bool) -> Array:
+    """The place (2,), relative to the lens, at the image's centre."""
+    system, centre = from_fit(fit, problem.lens_of)
+    return centre if free_shift else problem.centre(system, method=method)
+
+
 def _whole_cost(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool) -> float:
     """Σr² [grey²] over the whole image except the window's edge: a descent may have moved beyond the pixels that it fitted."""
-    grey, inside = model_of(problem, np.asarray(optimum.descent.fit), optimum.method, free_shift)
+    grey, inside = model_of(problem, np.asarray(optimum.descent.fit, np.float64), optimum.method, free_shift)
     residual = np.where(inside >= 0, grey, 0.0) - image
     return float((residual[np.abs(inside) >= EDGE] ** 2).sum())
 

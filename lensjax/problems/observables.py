@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens import Lens
-from lensjax.lens.base import safe_norm
+from lensjax.lens.base import hessian, safe_norm
 from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.simulate import System
 
@@ -31,14 +31,22 @@ LOWEST = (-2000.0, -2000.0, -2.0, -4.0, -4.0, -50.0, -50.0, -8.0)
 HIGHEST = (2000.0, 2000.0, 7.0, 4.0, 4.0, 50.0, 50.0, 8.0)
 
 
-def _jacobian(lens: Lens, x: Array, y: Array) -> Array:
-    """A = ∂β/∂ν (2, 2) at one point."""
-    jacobian: Array = jax.jacfwd(lambda at: jnp.stack(lens.deflection(at[0], at[1])))(jnp.stack([x, y]))
-    return jnp.eye(2, dtype=jacobian.dtype) - jacobian
+_Form = tuple[Array, Array, Array]
 
 
-def _form(source: Gaussian) -> Array:
-    return jnp.stack([jnp.stack([source.xx, source.xy]), jnp.stack([source.xy, source.yy])])
+def _jacobian(lens: Lens, x: Array, y: Array) -> _Form:
+    """Elements (xx, xy, yy) of A = ∂β/∂ν, which is symmetric, at one point."""
+    xx, xy, yy = hessian(lens, x, y)
+    return 1.0 - xx, -xy, 1.0 - yy
+
+
+def _congruent(source: Gaussian, xx: Array, xy: Array, yy: Array) -> Gaussian:
+    """The Gaussian whose form is M F M: F that of `source`, M the symmetric matrix of these elements."""
+    return Gaussian(
+        xx=xx * (xx * source.xx + 2.0 * xy * source.xy) + xy * xy * source.yy,
+        xy=xx * (xy * source.xx + yy * source.xy) + xy * (xy * source.xy + yy * source.yy),
+        yy=xy * xy * source.xx + yy * (2.0 * xy * source.xy + yy * source.yy),
+    )
 
 
 def shape_of(source: Gaussian) -> tuple[Array, Array, Array]:
@@ -59,10 +67,8 @@ def to_fit(system: System, centre: Array) -> Array:
     xi_x, xi_y = system.lens.primary_image(system.x, system.y)
     square = xi_x**2 + xi_y**2
     g = 1.0 - safe_norm(system.x, system.y)[0] / jnp.sqrt(square)
-    stretch = _jacobian(system.lens, xi_x, xi_y)
     assert isinstance(system.source, Gaussian)
-    form = stretch.T @ _form(system.source) @ stretch
-    image = Gaussian(xx=form[0, 0], xy=form[0, 1], yy=form[1, 1])
+    image = _congruent(system.source, *_jacobian(system.lens, xi_x, xi_y))
     bending = _BENDING * g / square
     return jnp.stack(
         [
@@ -89,9 +95,9 @@ def from_fit(fit: Array, lens_of: Callable[[Array, Array], Lens]) -> tuple[Syste
     distance = g / strength
     xi_x, xi_y = distance * bending_x / strength, distance * bending_y / strength
     lens = lens_of(g, distance)
-    squeeze = jnp.linalg.inv(_jacobian(lens, xi_x, xi_y))
-    form = squeeze.T @ _form(from_shape(fit[2], fit[3], fit[4])) @ squeeze
-    source = Gaussian(xx=form[0, 0], xy=0.5 * (form[0, 1] + form[1, 0]), yy=form[1, 1])
+    xx, xy, yy = _jacobian(lens, xi_x, xi_y)
+    over = 1.0 / (xx * yy - xy * xy)
+    source = _congruent(from_shape(fit[2], fit[3], fit[4]), over * yy, -over * xy, over * xx)
     rest = jax.nn.sigmoid(-fit[7])
     system = System(lens=lens, source=source, x=rest * xi_x, y=rest * xi_y)
     return system, jnp.stack([xi_x - fit[0], xi_y - fit[1]])

@@ -81,7 +81,7 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
     for name in tensors:
         if name not in shapes:
             raise BadInput(f"surplus: {config.model} has no tensor of this name", path=path, place=f"tensor {name}")
-    leaves = [jax.numpy.asarray(tensors[name]) for name in shapes]
+    leaves = jax.device_put([tensors[name] for name in shapes])
     return jax.tree.unflatten(jax.tree.structure(expected), leaves), dataclasses.asdict(config)
 
 
