@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage, special
 
 from lensjax._internal.words import counted
 
@@ -37,7 +37,7 @@ def coherent_patch(residual: np.ndarray, mask: np.ndarray) -> Patch | None:
     Sums over square patches of noise are normal; the threshold allows for their number.
     """
     whitened = np.where(mask, residual, 0.0)
-    threshold = stats.norm.isf(0.5 * FALSE_ALARM / (max(int(mask.sum()), 1) * len(PATCHES)))
+    threshold = -special.ndtri(0.5 * FALSE_ALARM / (max(int(mask.sum()), 1) * len(PATCHES)))
     worst: Patch | None = None
     for side in (s for s in PATCHES if s <= min(mask.shape)):
         total = ndimage.uniform_filter(whitened, side, mode="constant") * side**2
@@ -53,7 +53,7 @@ def coherent_patch(residual: np.ndarray, mask: np.ndarray) -> Patch | None:
 
 def chi2_is_noise(chi2: float, degrees: int) -> bool:
     """Whether noise alone gives a chi² as large as this, but for one time in `1/FALSE_ALARM`."""
-    return bool(chi2 <= stats.chi2.isf(FALSE_ALARM, max(degrees, 1)))
+    return bool(chi2 <= special.chdtri(max(degrees, 1), FALSE_ALARM))
 
 
 def objections(
