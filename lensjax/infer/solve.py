@@ -8,21 +8,24 @@ import jax
 import numpy as np
 from jax import Array
 
+from lensjax._internal.words import counted
 from lensjax.conventions import ROUNDING_VARIANCE
-from lensjax.infer import interval, multistart
+from lensjax.infer import interval, multistart, unlensed, verdict
 from lensjax.infer.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
 from lensjax.infer.levenberg_marquardt import CONVERGED, STATUS
 from lensjax.infer.multistart import Optimum, light_of, model_of, pixels_of
 from lensjax.infer.objective import EDGE
 from lensjax.infer.solution import Solution
+from lensjax.infer.starts import sky_noise
 from lensjax.problems import Problem
 from lensjax.problems.observables import LOWEST, from_fit
 from lensjax.simulate.chunks import FITS
 
 _log = logging.getLogger(__name__)
 
-_EXPLAINED = 0.99  # fraction of the image's squared light that the model of a success explains
-_ABOVE = 2.0  # chi² from which the status has residuals above the noise
+_LIT = 0.5  # grey level from which a pixel counts as lit
+_FEW = 3  # pixels that a model may leave unexplained in a rounded image
+_DISTINCT = 5.0  # errors, by which another optimum must differ to be another solution
 _ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix is computed again in float64
 _SINGULAR = 1e-7  # conditioning that float32 does not resolve: the interval fit has no scale then
 
@@ -188,7 +191,10 @@ def _finish(
     slack = np.nan if certified is None else certified.slack
     violated = interval.violated_pixels(grey, inside, image, slack=0.0 if certified is None else slack)
     residual = model - image
-    lit = (model >= 0.5) | (image >= 0.5) if rounded else np.ones(image.shape, bool)
+    lit = np.ones(image.shape, bool)
+    if rounded or variance is None:  # dark pixels have no noise, or only the sky's, which may be less than that of the light
+        level = _LIT if rounded else max(_LIT, 3.0 * sky_noise(image))
+        lit = (model >= level) | (image >= level)
     mean_square = float((residual[lit] ** 2).mean()) if lit.any() else 0.0
     noise = ROUNDING_VARIANCE if variance is None else variance
     assumed = noise if certified is not None or variance is not None else max(noise, mean_square)
@@ -201,12 +207,17 @@ def _finish(
     covariance = white * assumed if certified is None else certified.covariance
     errors, spread, is_round = errors_of(problem, values, jacobian, covariance)
     lowest, highest = _certified(problem, values, certified, is_round)
-    explained = 1.0 - float((residual**2).sum()) / max(float((image.astype(np.float64) ** 2).sum()), 1e-12) >= _EXPLAINED
-    words = [STATUS[int(descent.code)]]
-    if not explained:
-        words.append("does not explain the image")
-    if certified is None and mean_square > _ABOVE * noise:
-        words.append("residuals above the noise")
+    code = int(descent.code)
+    scatter = assumed if certified is None else noise
+    needless = unlensed.explains(image, lit, variance=scatter, rounded=rounded)
+    if needless:  # bounds of a lens that is not needed are those of the search
+        lowest, highest = np.full_like(lowest, -np.inf), np.full_like(highest, np.inf)
+    against: list[str] = []
+    if certified is None:
+        rivals = _rivals(optima, costs, order[0], white * scatter)
+        against = _objections(residual, lit, scatter, code, rivals, rounded=rounded)
+    against += ["no lens needed"] if needless else []
+    words = [STATUS[code], *against]
     unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
     if unidentified:
         words.append("not identifiable: " + " ".join(unidentified))
@@ -225,7 +236,7 @@ def _finish(
         slack=np.array([slack]),
         kind=("least squares" if certified is None else "interval",),
         method=(method,),
-        success=np.array([int(descent.code) == CONVERGED and explained]),
+        success=np.array([not against]),
         status=("; ".join(words),),
     )
 
@@ -235,6 +246,37 @@ def _centre(problem: Problem, fit: Array, method: str, free_shift: bool) -> Arra
     """The place (2,), relative to the lens, at the image's centre."""
     system, centre = from_fit(fit, problem.lens_of)
     return centre if free_shift else problem.centre(system, method=method)
+
+
+def _objections(residual: np.ndarray, lit: np.ndarray, variance: float, code: int, rivals: list[str], *, rounded: bool) -> list[str]:
+    """What stands against a least-squares fit with residuals (n, n) [grey] over the lit pixels, in words.
+
+    Rounding is no noise where light changes slowly: there all pixels of a patch are off the same way. So a rounded image is judged pixel
+    by pixel.
+    """
+    if rounded:
+        off = int((np.abs(residual) > unlensed.ROUNDED).sum())
+        against = [] if code == CONVERGED else ["the descent did not converge"]
+        against += [f"the model does not explain {counted(off, 'pixel')}"] if off > _FEW else []
+        return against + [f"another solution explains the image as well: {rival}" for rival in rivals]
+    whitened = residual / np.sqrt(variance)
+    chi2, degrees = float((whitened[lit] ** 2).sum()), int(lit.sum()) - len(LOWEST)
+    return verdict.objections(whitened, lit, chi2=chi2, degrees=degrees, converged=code == CONVERGED, rivals=rivals)
+
+
+def _rivals(optima: list[Optimum], costs: np.ndarray, best: int, covariance: np.ndarray) -> list[str]:
+    """Other optima that are as good as the best and differ from it, in words."""
+    variance = np.diag(covariance)
+    fitted = variance > 0
+    chosen = np.asarray(optima[best].descent.fit, np.float64)
+    scale = np.sqrt(variance[fitted])
+    noise = float(np.mean(costs[best])) / max(optima[best].pixels.image.size, 1)
+    rivals = []
+    for k, other in enumerate(optima):
+        far = np.abs(np.asarray(other.descent.fit, np.float64) - chosen)[fitted] / scale
+        if k != best and costs[k] - costs[best] < verdict.AS_GOOD * max(noise, ROUNDING_VARIANCE) and far.max() > _DISTINCT:
+            rivals.append(f"{other.method}, {far.max():.0f} errors away")
+    return rivals
 
 
 def _whole_cost(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool) -> float:

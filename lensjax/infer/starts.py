@@ -16,6 +16,11 @@ def from_params(problem: Problem, params: Array, *, method: str) -> Array:
     return jnp.stack([fit, mirrored(fit)])
 
 
+def sky_noise(image: np.ndarray) -> float:
+    """Noise of the sky: the robust scatter of an image (n, n) about its median."""
+    return float(1.4826 * np.median(np.abs(image - np.median(image))))
+
+
 def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); of a dark image the field's middle and n/16 px.
 
@@ -28,8 +33,7 @@ def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     image = np.where(np.isfinite(image), image, 0.0)
     if image.min() < 0:
         sky = np.median(image)
-        noise = 1.4826 * np.median(np.abs(image - sky))
-        image = np.where(image > max(sky + _ABOVE_SKY * noise, 0.0), image, 0.0)
+        image = np.where(image > max(sky + _ABOVE_SKY * sky_noise(image), 0.0), image, 0.0)
     total = image.sum()
     if total <= 0:
         return np.zeros(2), np.eye(2) * (n / 16) ** 2

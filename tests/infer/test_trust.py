@@ -1,0 +1,62 @@
+"""What the fit of the thesis's problems claims about images of another kind: success means it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lensjax import estimate, problems
+from lensjax.infer import unlensed
+from lensjax.lens import SIE, Shear, cluster
+from lensjax.light.gaussian import elliptical
+from lensjax.simulate import System, image
+from lensjax.train import stream
+
+PROBLEM = problems.get("sis2023")
+
+
+@pytest.fixture(scope="module")
+def own() -> np.ndarray:
+    _, images = stream.exact_images(PROBLEM, jax.random.key(2), 3)
+    return np.asarray(images, np.float64)
+
+
+def solve(images: np.ndarray, **options: object) -> estimate.Solution:
+    return estimate.solve(PROBLEM, np.asarray(images, np.float32), None, **options)  # type: ignore[arg-type]
+
+
+def of_lens(lens: object) -> np.ndarray:
+    system = System(lens, elliptical(jnp.float32(12.0), jnp.float32(9.0), jnp.float32(0.5)), jnp.float32(25.0), jnp.float32(10.0))
+    return np.round(np.clip(image(system, problems.get("sis2023", method="raytrace").camera), 0, 255))
+
+
+def test_other_lenses_and_a_blur_are_no_success(own: np.ndarray) -> None:
+    sie = of_lens(SIE(jnp.float32(50.0), jnp.float32(0.85), jnp.float32(0.3)))
+    member = cluster(
+        [(SIE(jnp.float32(50.0), jnp.float32(1.0), jnp.float32(0.0)), 0.0, 0.0), (Shear(jnp.float32(0.05), jnp.float32(0.02)), 0.0, 0.0)]
+    )
+    blurred = np.round(ndimage.gaussian_filter(own[0], 2.0))
+    solution = solve(np.stack([sie, of_lens(member), blurred]))
+    assert not solution.success.any(), solution.status
+    assert all("the model does not explain" in status or "above the noise" in status for status in solution.status)
+
+
+def test_noise_that_is_given_decides(own: np.ndarray) -> None:
+    noisy = own + np.random.default_rng(0).normal(scale=3.0, size=own.shape)
+    solution = solve(noisy, rounded=False, variance=9.0)
+    assert solution.success.all(), solution.status
+    assert (np.abs(solution.chi2 - 1.0) < 0.05).all()
+
+
+def test_an_image_without_a_lens_needs_none() -> None:
+    x, y = np.meshgrid(np.arange(400) - 200.0, 200.0 - np.arange(400))
+    light = 255 * np.exp(-0.5 * ((x - 3) ** 2 / 14**2 + (y + 2) ** 2 / 9**2))
+    solution = solve(np.round(light)[None])
+    assert not solution.success[0] and "no lens needed" in solution.status[0]
+    assert not np.isfinite(solution.lowest).any() and not np.isfinite(solution.highest).any()
+
+
+def test_a_gaussian_is_told_from_a_weak_lens(own: np.ndarray) -> None:
+    lit = own[0] > 0
+    assert not unlensed.explains(own[0], lit, variance=1 / 12, rounded=True)
