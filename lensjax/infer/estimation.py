@@ -1,7 +1,8 @@
 """From an observation to a solution: starts, fit, errors and verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice, repeat
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from lensjax.problems.components import Guess
 from lensjax.problems.compose import Composition
 
 _STARTS = (12, 36)  # of the first search, and of a second one where the first has no success
+_GROUP = 256  # observations whose descents run together on an accelerator
 _DISTINCT = 5.0  # errors, by which another optimum must differ to be another solution
 _BEYOND = 5.0  # errors, by which a parameter may lie outside its prior
 _ROUND = 4.0  # errors, within which an ellipticity is not told from round
@@ -46,20 +48,63 @@ def estimate(problem: Composition, observed: Observed, *, starts: np.ndarray | N
         starts: (S, E) numbers to start from, such as a network's; by default from the bright pixels.
         batch: how many descents run at once; by default as many as suit the device.
     """
+    return _of_group(problem, [observed], None if starts is None else [starts], batch)[0]
+
+
+def estimate_each(
+    problem: Composition, observations: Iterable[Observed], *, starts: Iterable[np.ndarray] | None = None, batch: int | None = None
+) -> Iterator[Fitted]:
+    """As `estimate`, for any number of observations: one by one on a CPU; on an accelerator, hundreds of one shape together.
+
+    Args:
+        problem: what the images show.
+        observations: taken a few at a time. Those that follow each other and have one shape and one kind of noise are fitted together.
+        starts: (S, E) numbers for each observation; by default from the bright pixels.
+        batch: how many descents run at once; by default as many as suit the device. 1 fits one observation after another.
+    """
+    alone = batch == 1 or (batch is None and jax.default_backend() == "cpu")
+    given: Iterator[np.ndarray | None] = repeat(None) if starts is None else iter(starts)
+    pairs = zip(observations, given, strict=False)
+    if alone:
+        for observed, start in pairs:
+            yield estimate(problem, observed, starts=start, batch=batch)
+        return
+    for _, same in groupby(pairs, key=lambda pair: _kind(pair[0])):
+        while group := list(islice(same, _GROUP)):
+            rows = [start for _, start in group if start is not None]
+            yield from _of_group(problem, [observed for observed, _ in group], rows or None, batch)
+
+
+def _kind(observed: Observed) -> object:
+    """What observations share that are fitted together."""
+    leaves, structure = jax.tree.flatten(observed)
+    return structure, tuple((np.shape(leaf), leaf.dtype) for leaf in leaves)
+
+
+def _of_group(
+    problem: Composition, observations: Sequence[Observed], starts: Sequence[np.ndarray] | None, batch: int | None
+) -> list[Fitted]:
+    """Estimates of observations of one kind."""
     if starts is not None:
-        return _fitted(problem, observed, np.asarray(starts, np.float64), batch)
-    outcome = None
+        return _fitted(problem, observations, [np.asarray(part, np.float64) for part in starts], batch)
+    dark = Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
+    outcomes = [dark] * len(observations)
+    left = list(range(len(observations)))
     for count in _STARTS:
-        own = starts_from_image(problem, observed, count=count)
-        if not len(own):
-            return Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
-        again = _fitted(problem, observed, own, batch)
-        if outcome is None or outcome.best is None or (again.best is not None and again.best.chi2 < outcome.best.chi2 - 1.0):
-            outcome = again
-        if outcome.best is not None and verdict.chi2_is_noise(outcome.best.chi2, outcome.best.pixels):
+        own = {i: starts_from_image(problem, observations[i], count=count) for i in left}
+        left = [i for i in left if len(own[i])]
+        if not left:
             break
-    assert outcome is not None
-    return outcome
+        for i, again in zip(left, _fitted(problem, [observations[i] for i in left], [own[i] for i in left], batch), strict=True):
+            before = outcomes[i]
+            if before.best is None or (again.best is not None and again.best.chi2 < before.best.chi2 - 1.0):
+                outcomes[i] = again
+        left = [i for i in left if not _explained(outcomes[i])]
+    return outcomes
+
+
+def _explained(outcome: Fitted) -> bool:
+    return outcome.best is not None and verdict.chi2_is_noise(outcome.best.chi2, outcome.best.pixels)
 
 
 def starts_from_image(problem: Composition, observed: Observed, *, count: int) -> np.ndarray:
@@ -72,21 +117,35 @@ def starts_from_image(problem: Composition, observed: Observed, *, count: int) -
     return np.concatenate([rows, np.repeat(rows[-1:], count - len(rows), axis=0)])
 
 
-def _fitted(problem: Composition, observed: Observed, starts: np.ndarray, batch: int | None) -> Fitted:
-    optima = fit.descend_from(problem, observed, fit.search(problem, observed, starts, batch=batch), batch=batch)
-    if not optima:
-        return Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None)
-    best, others = optima[0], tuple(optima[1:])
-    return Fitted(solution_of(problem, observed, best, others, unlensed(problem, observed, batch)), best, others)
+def _fitted(problem: Composition, observations: Sequence[Observed], starts: Sequence[np.ndarray], batch: int | None) -> list[Fitted]:
+    optima = fit.descend_from(problem, observations, fit.search(problem, observations, starts, batch=batch), batch=batch)
+    without = unlensed(problem, observations, batch)
+    outcomes = []
+    for observed, own, bare in zip(observations, optima, without, strict=True):
+        if own:
+            best, others = own[0], tuple(own[1:])
+            outcomes.append(Fitted(solution_of(problem, observed, best, others, bare), best, others))
+        else:
+            outcomes.append(Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None))
+    return outcomes
 
 
-def unlensed(problem: Composition, observed: Observed, batch: int | None) -> float:
-    """chi² of the best fit of the same light without a lens."""
+def unlensed(problem: Composition, observations: Sequence[Observed], batch: int | None) -> list[float]:
+    """chi² of each observation's best fit of the same light without a lens."""
     bare = problem.unlensed()
-    finer = replace(observed.instrument, supersampling=max(4, observed.instrument.supersampling), refinement=0, refined=0)
-    observed = replace(observed, instrument=finer)  # stars are narrower than pixels
-    data = np.where(np.asarray(observed.mask), np.asarray(observed.data, np.float64), 0.0)
-    sigma = float(np.median(np.asarray(observed.noise.sigma(observed.data))[np.asarray(observed.mask)]))
+    finer = [  # stars are narrower than pixels
+        replace(o, instrument=replace(o.instrument, supersampling=max(4, o.instrument.supersampling), refinement=0, refined=0))
+        for o in observations
+    ]
+    optima = fit.descend_from(bare, finer, [_bare_starts(bare, observed) for observed in finer], batch=batch)
+    return [own[0].chi2 if own else np.inf for own in optima]
+
+
+def _bare_starts(bare: Composition, observed: Observed) -> list[np.ndarray]:
+    """Starts (E,) of light without a lens, from the moments of the bright pixels."""
+    mask = np.asarray(observed.mask)
+    data = np.where(mask, np.asarray(observed.data, np.float64), 0.0)
+    sigma = float(np.median(np.asarray(observed.noise.sigma(observed.data))[mask]))
     centre, spread = moments(np.where(data > 4.0 * sigma, data, 0.0))
     taken = observed.instrument
     offset = np.array([taken.shape[1] / 2 - taken.middle[1], taken.middle[0] - taken.shape[0] / 2])
@@ -94,9 +153,7 @@ def unlensed(problem: Composition, observed: Observed, batch: int | None) -> flo
     place = (float(x), float(y))
     size = float(np.linalg.det(spread) ** 0.25) * taken.pixel_scale
     rough = [Guess(theta_e=size, lens=place, source=place, middle=place, size=factor * size) for factor in (0.4, 1.0)]
-    rows = np.stack([np.asarray(bare.start(guess), np.float64) for guess in rough])
-    optima = fit.descend_from(bare, observed, list(rows), batch=batch)
-    return optima[0].chi2 if optima else np.inf
+    return [np.asarray(bare.start(guess), np.float64) for guess in rough]
 
 
 def solution_of(problem: Composition, observed: Observed, best: Optimum, others: Sequence[Optimum], without: float) -> Solution:

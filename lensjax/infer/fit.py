@@ -5,19 +5,20 @@ finished in float64. The fit knows images of unit flux as a function of numbers 
 parameter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax.infer import batches
 from lensjax.infer.levenberg_marquardt import Descent, descend
 from lensjax.infer.linear import Joint, joint, projected
 from lensjax.infer.objective import Normal
-from lensjax.observation.instrument import Instrument
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
@@ -25,10 +26,9 @@ from lensjax.problems.compose import Composition
 _REACH = 12.0  # of every number, either way: far beyond any prior
 _COARSE_SIDE = 96  # px from which the coarse copy is binned
 _COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 6
-_COARSE_TOLERANCE, _FINE_TOLERANCE = 0.3, 1e-2  # in chi²
+_COARSE_TOLERANCE, _FINE_TOLERANCE, _EXACT_TOLERANCE = 0.3, 1e-2, 1e-3  # in chi²
 _KEPT = 3  # distinct coarse optima that descend on the observation itself
 _WORSE = 3.0  # times the best coarse chi², beyond which an optimum is no candidate
-_WEIGHTINGS = 2  # of noise that depends on the light: fits with weights from the last model
 _SAME = 0.05  # distance in the numbers, within which two optima are one
 
 
@@ -57,32 +57,59 @@ class Optimum:
     residual: np.ndarray
 
 
-def batch_size() -> int:
-    """How many descents run at once: one on a CPU, where batched gradients are several times slower, many on an accelerator."""
-    return 1 if jax.default_backend() == "cpu" else 64
+def descent(observed: Observed, light: Array, start: Array, *, problem: Composition, steps: int, tolerance: float) -> Descent:
+    """The descent from a start (E,), with the noise of the light (H, W)."""
+    bound = jnp.full(start.shape, _REACH, start.dtype)
+    weight = _weight(observed, light)
+    layers = partial(problem.layers, instrument=observed.instrument)
+
+    def evaluate(q: Array) -> Normal:
+        return projected(joint(layers, q, observed.data, weight, problem.nonnegative), start.shape[0])
+
+    return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance)
 
 
-@partial(jax.jit, static_argnames=("problem", "steps", "tolerance", "batch"))
-def _descents(
-    problem: Composition, instrument: Instrument, data: Array, weight: Array, starts: Array, *, steps: int, tolerance: float, batch: int
-) -> Descent:
-    """Descents (S,) on one observation, from starts (S, E)."""
-    bound = jnp.full(starts.shape[1], _REACH, starts.dtype)
+class _End(NamedTuple):
+    """What a descent ends with, finished: numbers (E,), joint normal equations there, model and whitened residual (H, W)."""
 
-    def one(start: Array) -> Descent:
-        def evaluate(q: Array) -> Normal:
-            return projected(joint(lambda at: problem.layers(at, instrument), q, data, weight, problem.nonnegative), starts.shape[1])
-
-        return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance)
-
-    descents: Descent = jax.lax.map(one, starts, batch_size=None if batch == 1 else batch)
-    return descents
+    numbers: Array
+    equations: Joint
+    model: Array
+    residual: Array
 
 
-@partial(jax.jit, static_argnames="problem")
-def _joint(problem: Composition, instrument: Instrument, data: Array, weight: Array, q: Array) -> tuple[Joint, Array]:
-    equations = joint(lambda at: problem.layers(at, instrument), q, data, weight, problem.nonnegative)
-    return equations, jnp.tensordot(equations.amplitudes, problem.layers(q, instrument), axes=1)
+def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End:
+    """Gauss–Newton steps from numbers (E,), with the noise of the model itself."""
+    count = start.shape[0]
+    layers = partial(problem.layers, instrument=observed.instrument)
+
+    def at(q: Array, weight: Array) -> Joint:
+        return joint(layers, q, observed.data, weight, problem.nonnegative)
+
+    first = at(start, _weight(observed, observed.data))
+    weight = _weight(observed, jnp.tensordot(first.amplitudes, layers(start), axes=1))
+
+    def step(state: tuple[Array, Joint, Array, Array]) -> tuple[Array, Joint, Array, Array]:
+        q, equations, taken, _ = state
+        normal = projected(equations, count)
+        scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
+        scaled = normal.matrix / jnp.outer(scale, scale) + 1e-9 * jnp.eye(count, dtype=q.dtype)
+        trial = jnp.where(taken == 0, q, q - jnp.linalg.solve(scaled, normal.gradient / scale) / scale)
+        there = at(trial, weight)
+        gain = equations.cost - there.cost
+        better = (taken == 0) | (gain > 0)
+        q, equations = jax.tree.map(partial(jnp.where, better), (trial, there), (q, equations))
+        return q, equations, taken + 1, better & ((taken == 0) | (gain > _EXACT_TOLERANCE))
+
+    begin = (start, first._replace(cost=jnp.full_like(first.cost, jnp.inf)), jnp.int32(0), jnp.bool_(True))
+    q, equations, _, _ = jax.lax.while_loop(lambda state: state[3] & (state[2] <= _EXACT_STEPS), step, begin)
+    model = jnp.tensordot(equations.amplitudes, layers(q), axes=1)
+    return _End(q, equations, model, (observed.data - model) * weight)
+
+
+def fine(problem: Composition) -> dict[str, Any]:
+    """Options of `descent` on an observation itself."""
+    return {"problem": problem, "steps": _FINE_STEPS, "tolerance": _FINE_TOLERANCE}
 
 
 def coarse(observed: Observed) -> Observed:
@@ -132,14 +159,25 @@ def _weight(observed: Observed, light: Array) -> Array:
     return jnp.where(observed.mask, 1.0 / observed.noise.sigma(light), 0.0)
 
 
-def search(problem: Composition, observed: Observed, starts: np.ndarray, *, batch: int | None = None) -> list[np.ndarray]:
-    """The best distinct coarse optima, best first: numbers (E,) each."""
-    small = coarse(observed)
-    descents = _descents(
-        problem, small.instrument, small.data, _weight(small, small.data), jnp.asarray(starts, jnp.float32),
-        steps=_COARSE_STEPS, tolerance=_COARSE_TOLERANCE, batch=batch or batch_size(),
-    )  # fmt: skip
-    costs, numbers = np.asarray(descents.normal.cost, np.float64), np.asarray(descents.fit, np.float64)
+def _descended(
+    observations: Sequence[Observed], starts: Sequence[np.ndarray], *, static: Mapping[str, Any], batch: int | None
+) -> list[Descent]:
+    """Each observation's descents (S,) from its starts (S, E), in float32 and as NumPy arrays."""
+    tasks: list[batches.Task] = [((seen, seen.data), np.asarray(part, np.float32)) for seen, part in zip(observations, starts, strict=True)]
+    return batches.run(descent, tasks, static=static, batch=batch)
+
+
+def search(
+    problem: Composition, observations: Sequence[Observed], starts: Sequence[np.ndarray], *, batch: int | None = None
+) -> list[list[np.ndarray]]:
+    """Each observation's best distinct coarse optima, best first: numbers (E,) each; its starts are (S, E)."""
+    small = [coarse(observed) for observed in observations]
+    static = {"problem": problem, "steps": _COARSE_STEPS, "tolerance": _COARSE_TOLERANCE}
+    found = _descended(small, starts, static=static, batch=batch)
+    return [_distinct(np.asarray(part.normal.cost, np.float64), np.asarray(part.fit, np.float64)) for part in found]
+
+
+def _distinct(costs: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
     kept: list[np.ndarray] = []
     for k in np.argsort(np.where(np.isfinite(costs), costs, np.inf)):
         if not np.isfinite(costs[k]) or costs[k] > _WORSE * np.nanmin(costs) + 100.0 or len(kept) == _KEPT:
@@ -149,60 +187,54 @@ def search(problem: Composition, observed: Observed, starts: np.ndarray, *, batc
     return kept
 
 
-def descend_from(problem: Composition, observed: Observed, starts: Sequence[np.ndarray], *, batch: int | None = None) -> list[Optimum]:
-    """Descents on the observation itself, finished in float64; best first."""
-    light = observed.data
-    optima: list[Optimum] = []
-    rows = np.asarray(starts)
-    if not len(rows):
-        return []
-    missing = _KEPT - len(rows)
-    padded = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing > 0 else rows
-    descents = _descents(
-        problem, observed.instrument, observed.data, _weight(observed, light), jnp.asarray(padded, jnp.float32),
-        steps=_FINE_STEPS, tolerance=_FINE_TOLERANCE, batch=batch or batch_size(),
-    )  # fmt: skip
-    ends, codes, costs = np.asarray(descents.fit), np.asarray(descents.code), np.asarray(descents.normal.cost)
-    for k in np.argsort(costs[: len(rows)]):
-        if np.isfinite(costs[k]):
-            optima.append(finish(problem, observed, ends[k], int(codes[k])))
-    return sorted(optima, key=lambda optimum: optimum.chi2)
-
-
-def finish(problem: Composition, observed: Observed, numbers: np.ndarray, code: int) -> Optimum:
-    """Gauss–Newton steps in float64 from the end of a descent, with the noise of the model itself; then the covariance."""
+def descend_from(
+    problem: Composition, observations: Sequence[Observed], starts: Sequence[Sequence[np.ndarray]], *, batch: int | None = None
+) -> list[list[Optimum]]:
+    """Each observation's descents on the observation itself from starts (E,), finished in float64; best first."""
+    rows = [np.reshape(part, (-1, problem.size)) for part in starts]
+    if not sum(map(len, rows)):
+        return [[] for _ in observations]
+    found = _descended(observations, rows, static=fine(problem), batch=batch)
+    usable = [np.flatnonzero(np.isfinite(part.normal.cost)) for part in found]
+    if not sum(map(len, usable)):
+        return [[] for _ in observations]
     with jax.enable_x64(True):
-        wide: Observed = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
-        q = jnp.asarray(numbers, jnp.float64)
-        light = wide.data
-        equations, model = _joint(problem, wide.instrument, wide.data, _weight(wide, light), q)
-        light = model
-        weight = _weight(wide, light)
-        count = len(numbers)
-        equations, model = _joint(problem, wide.instrument, wide.data, weight, q)
-        for _ in range(_EXACT_STEPS):
-            normal = projected(equations, count)
-            scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
-            scaled = normal.matrix / jnp.outer(scale, scale) + 1e-9 * jnp.eye(count)
-            move = -jnp.linalg.solve(scaled, normal.gradient / scale) / scale
-            there, lit = _joint(problem, wide.instrument, wide.data, weight, q + move)
-            gain = float(equations.cost - there.cost)
-            if not gain > 0:
-                break
-            q, equations, model = q + move, there, lit
-            if gain < 1e-3:
-                break
-        residual = (wide.data - model) * weight
-        return Optimum(
-            numbers=np.asarray(q),
-            amplitudes=np.asarray(equations.amplitudes),
-            covariance=_covariance(np.asarray(equations.matrix), np.asarray(equations.amplitudes), problem.nonnegative, count),
-            chi2=float(equations.cost),
-            pixels=int(np.asarray(wide.mask).sum()),
-            code=code,
-            model=np.asarray(model),
-            residual=np.asarray(residual),
-        )
+        tasks: list[batches.Task] = [
+            ((_wide(observed),), np.asarray(part.fit, np.float64)[chosen])
+            for observed, part, chosen in zip(observations, found, usable, strict=True)
+        ]
+        ends = batches.run(_finished, tasks, static={"problem": problem}, batch=batch)
+    optima = []
+    for observed, part, chosen, end in zip(observations, found, usable, ends, strict=True):
+        pixels = int(np.asarray(observed.mask).sum())
+        own = [_optimum(problem, _row(end, k), pixels, int(part.code[row])) for k, row in enumerate(chosen)]
+        optima.append(sorted(own, key=lambda optimum: optimum.chi2))
+    return optima
+
+
+def _wide(observed: Observed) -> Observed:
+    """The same in float64."""
+    tree: Observed = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
+    return tree
+
+
+def _row(end: _End, k: int) -> _End:
+    row: _End = jax.tree.map(lambda leaf: leaf[k], end)
+    return row
+
+
+def _optimum(problem: Composition, end: _End, pixels: int, code: int) -> Optimum:
+    amplitudes = np.asarray(end.equations.amplitudes)
+    return Optimum(
+        numbers=np.asarray(end.numbers),
+        amplitudes=amplitudes,
+        covariance=_covariance(np.asarray(end.equations.matrix), amplitudes, problem.nonnegative, len(end.numbers)),
+        chi2=float(end.equations.cost),
+        pixels=pixels,
+        code=code,
+        model=np.asarray(end.model),
+        residual=np.asarray(end.residual),
+    )
 
 
 def _covariance(matrix: np.ndarray, amplitudes: np.ndarray, nonnegative: Sequence[bool], count: int) -> np.ndarray:

@@ -97,13 +97,13 @@ def _fitted(problem: Composition, image: np.ndarray, *, count: int, lattice: boo
     rows = np.concatenate([rows, np.repeat(rows[-1:], count - len(rows), axis=0)])
     taken = instrument((image.shape[0], image.shape[1]), supersampling=_SUPERSAMPLING)
     seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=taken)
-    optima = fit.descend_from(problem, seen, fit.search(problem, seen, rows, batch=batch), batch=batch)
+    optima = fit.descend_from(problem, [seen], fit.search(problem, [seen], [rows], batch=batch), batch=batch)[0]
     for _ in range(_ROUNDS):
         again: list[tuple[Optimum, Observed]] = []
         for optimum in optima:
             level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)
             weighed = observe(image, level, mask=(image < GREY_LEVELS) & (optimum.model < GREY_LEVELS), taken_by=taken)
-            again += [(end, weighed) for end in fit.descend_from(problem, weighed, [optimum.numbers], batch=batch)]
+            again += [(end, weighed) for end in fit.descend_from(problem, [weighed], [[optimum.numbers]], batch=batch)[0]]
         again.sort(key=lambda pair: _reduced(*pair))
         optima = [end for end, _ in again]
     if not again:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax.infer.estimation import estimate
+from lensjax.infer.estimation import estimate, estimate_each
 from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import observe
@@ -66,3 +66,15 @@ def test_noise_alone_is_no_success() -> None:
     solution = estimate(PROBLEM, observe(data, SIGMA, taken_by=TAKEN)).solution
     assert not solution.success[0] and np.isnan(solution.params).all()
     assert solution.status[0] == "failed: no light stands out of the noise"
+
+
+def test_many_at_once_and_one_by_one_give_the_same_answers() -> None:
+    """The path of an accelerator: images of two kinds and a dark one, in one call, against each image alone."""
+    images = [observe(image(seed)[1], SIGMA, taken_by=TAKEN) for seed in (0, 1)]
+    dark = observe(np.random.default_rng(6).normal(scale=SIGMA, size=(60, 60)), SIGMA, taken_by=TAKEN)
+    together = [end.solution for end in estimate_each(PROBLEM, [images[0], dark, images[1]], batch=16)]
+    assert [bool(solution.success[0]) for solution in together] == [True, False, True]
+    for solution, observed in ((together[0], images[0]), (together[2], images[1])):
+        alone = estimate(PROBLEM, observed, batch=1).solution
+        assert (np.abs(solution.params - alone.params) < 0.02 * alone.errors).all()
+        np.testing.assert_allclose(solution.errors, alone.errors, rtol=1e-2)

@@ -66,7 +66,7 @@ def test_a_mock_is_recovered_within_its_errors(batch: int) -> None:
     seen = observe(image + 0.3 + rng.normal(scale=0.02, size=image.shape), 0.02, taken_by=TAKEN)
     truth = np.asarray(PROBLEM.encode(jnp.asarray(params, jnp.float32)), np.float64)
     starts = truth + 0.1 * rng.normal(size=(4, len(truth)))
-    best = fit.descend_from(PROBLEM, seen, fit.search(PROBLEM, seen, starts, batch=batch), batch=batch)[0]
+    best = fit.descend_from(PROBLEM, [seen], fit.search(PROBLEM, [seen], [starts], batch=batch), batch=batch)[0][0]
     assert abs(best.chi2 - best.pixels) < 4 * np.sqrt(2 * best.pixels)
     z = (best.numbers - truth) / np.sqrt(np.diag(best.covariance)[: len(truth)])
     assert np.abs(z).max() < 4.0 and 0.2 < np.sqrt((z**2).mean()) < 2.0
@@ -78,7 +78,7 @@ def test_many_at_once_and_one_by_one_give_the_same_fit() -> None:
     rng = np.random.default_rng(6)
     seen = observe(image + rng.normal(scale=0.02, size=image.shape), 0.02, taken_by=TAKEN)
     starts = np.asarray(PROBLEM.encode(jnp.asarray(params, jnp.float32))) + 0.05 * rng.normal(size=(3, PROBLEM.size))
-    first, second = (fit.descend_from(PROBLEM, seen, starts, batch=batch)[0] for batch in (1, 3))
+    first, second = (fit.descend_from(PROBLEM, [seen], [starts], batch=batch)[0][0] for batch in (1, 3))
     error = np.sqrt(np.diag(first.covariance)[: PROBLEM.size])
     assert (np.abs(first.numbers - second.numbers) < 0.02 * error).all()
 
@@ -88,7 +88,7 @@ def test_photon_noise_is_weighed_by_the_model() -> None:
     noise = PoissonNoise(jnp.float32(0.01), jnp.float32(400.0))
     data = np.asarray(noise.draw(jax.random.key(0), jnp.asarray(image, jnp.float32)))
     seen = observe(data, noise, taken_by=TAKEN)
-    best = fit.descend_from(PROBLEM, seen, [np.asarray(PROBLEM.encode(jnp.asarray(params, jnp.float32)))])[0]
+    best = fit.descend_from(PROBLEM, [seen], [[np.asarray(PROBLEM.encode(jnp.asarray(params, jnp.float32)))]])[0][0]
     assert abs(best.chi2 - best.pixels) < 5 * np.sqrt(2 * best.pixels)
 
 
@@ -100,7 +100,7 @@ def test_masked_pixels_do_not_count() -> None:
     mask[:6] = False
     spoiled = np.where(mask, data, 1e4)
     start = [np.asarray(PROBLEM.encode(jnp.asarray(params, jnp.float32)))]
-    best = fit.descend_from(PROBLEM, observe(spoiled, 0.02, mask=mask, taken_by=TAKEN), start)[0]
+    best = fit.descend_from(PROBLEM, [observe(spoiled, 0.02, mask=mask, taken_by=TAKEN)], [start])[0][0]
     assert best.pixels == mask.sum() and abs(best.chi2 - best.pixels) < 4 * np.sqrt(2 * best.pixels)
     assert (best.residual[~mask] == 0).all()
 

@@ -1,0 +1,60 @@
+"""Descents of (image, start) pairs a second, by how many run at once.
+
+    python benchmarks/benchmark_refine.py [--pairs 512] [--size 100] [--batch 1 8 64 512 memory] [--json FILE]
+
+The pairs are those of mocks.py (SIE and shear, Sérsic source, PSF, refined sampling) and twelve starts from each image; each descends on
+the image itself until it converges. "memory" is the size that the memory probe chooses, which `estimate` uses on an accelerator; on a CPU
+it is 1. Programs are compiled first. Prints one line for each size: pairs a second, the share of descents that converged, and the device.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from mocks import drawn, scene
+
+from lensjax.infer import batches, estimation, fit
+from lensjax.infer.levenberg_marquardt import CONVERGED
+
+STARTS = 12
+
+
+def main() -> None:
+    """Draws, descends, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=512, help="descents that are timed (512)")
+    parser.add_argument("--size", type=int, default=100, help="pixels on a side (100)")
+    parser.add_argument("--batch", nargs="+", default=["1", "8", "64", "512", "memory"], help="sizes, or memory")
+    parser.add_argument("--json", type=Path, default=None, help="append the rows to this file")
+    flags = parser.parse_args()
+    problem, taken = scene(flags.size, 2.5)
+    _, observations = drawn(problem, taken, n=-(-flags.pairs // STARTS), peak=50.0, seed=1)
+    starts = [estimation.starts_from_image(problem, observed, count=STARTS).astype(np.float32) for observed in observations]
+    tasks: list[batches.Task] = [((seen, seen.data), rows) for seen, rows in zip(observations, starts, strict=True)]
+    static = fit.fine(problem)
+    device = jax.devices()[0].device_kind
+    for name in flags.batch:
+        batch = batches.size_for(fit.descent, tasks[0], static) if name == "memory" else int(name)
+        timed = tasks if batch > 8 else tasks[: max(1, 8 * batch // STARTS)]
+        count = STARTS * len(timed)
+        batches.run(fit.descent, timed if batch > 1 else timed[:1], static=static, batch=batch)  # compile
+        began = time.perf_counter()
+        ends = batches.run(fit.descent, timed, static=static, batch=batch)
+        seconds = time.perf_counter() - began
+        converged = float(np.mean(np.concatenate([end.code for end in ends]) == CONVERGED))
+        row = {
+            "name": f"refine {flags.size} px", "batch": batch, "chosen": name == "memory", "pairs": count,
+            "pairs_per_s": count / seconds, "converged": converged, "device": device,
+        }  # fmt: skip
+        chosen = "(memory)" if name == "memory" else ""
+        print(f"batch {batch:5} {chosen:8} {count / seconds:10.1f} pairs/s   {converged:.0%} converged   {device}")
+        if flags.json is not None:
+            with flags.json.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
