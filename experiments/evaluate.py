@@ -13,7 +13,7 @@ Exit code 0: done; 2: bad input; 1: anything else.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -30,7 +30,8 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.files import whole as files
 from lensjax.infer import Solution
-from lensjax.problems import Problem
+from lensjax.infer.estimation import estimate_each, starts_from_image
+from lensjax.problems.images import AnyProblem, Imaged
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
 from lensjax.train import restore_run, sharding, stream
@@ -154,8 +155,10 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
     return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
 
 
-def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:
+def refined(problem: AnyProblem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:
     """Solutions for the same images at the field's own resolution, from the network's estimates (N, P); `mixed` as in `stream.batch`."""
+    if isinstance(problem, Imaged):
+        return fitted(problem, key, predicted)
     n = len(predicted)
     native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.camera.trace.name)
     draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH, mixed=mixed)["image"][..., 0])
@@ -171,7 +174,36 @@ def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64], *,
     return Solution.concatenate(solutions)
 
 
-def predictions_table(problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> pd.DataFrame:
+def fitted(problem: Imaged, key: jax.Array, predicted: NDArray[np.float64]) -> Solution:
+    """As `refined`, for a composed problem: fits from the network's estimates and from the bright pixels."""
+    native = replace(problem, image_size=problem.field)
+    whole = native.composition
+    n = len(predicted)
+    draw_images = jax.jit(lambda step: _drawn(native, key, step))
+    starts = whole.within(predicted)
+    solutions = []
+    with tqdm(total=n, unit="image", desc="refine", disable=None) as bar:
+        for step in range(-(-n // BATCH)):
+            images, taken = jax.device_get(draw_images(jnp.int32(step)))
+            part = slice(step * BATCH, min((step + 1) * BATCH, n))
+            observations = [native.observed(images[i], type(taken)(*(leaf[i] for leaf in taken))) for i in range(part.stop - part.start)]
+            rows = [
+                np.concatenate([np.asarray(whole.encode(jnp.asarray(start)))[None], starts_from_image(whole, observed, count=11)])
+                for start, observed in zip(starts[part], observations, strict=True)
+            ]
+            for outcome in estimate_each(whole, observations, starts=rows):
+                solutions.append(outcome.solution)
+                bar.update()
+    return Solution.stack(solutions)
+
+
+def _drawn(problem: Imaged, key: jax.Array, step: jax.Array) -> tuple[jax.Array, stream.Shown]:
+    """Images (B, n, n) in grey levels of one step of the stream, and what each was taken under."""
+    params, shown = stream.draw(problem, key, step, batch_size=BATCH)
+    return stream.render(problem, params, shown), shown
+
+
+def predictions_table(problem: AnyProblem, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> pd.DataFrame:
     """The thesis's columns: Index, <name> (Ground Truth) …, <name> (Predicted) …"""
     return pd.DataFrame(
         {"Index": np.arange(len(truth))}
@@ -194,7 +226,7 @@ def solution_table(solution: Solution) -> pd.DataFrame:
     )
 
 
-def summary_table(problem: Problem, truth: NDArray[np.float64], estimates: Sequence[Estimates]) -> pd.DataFrame:
+def summary_table(problem: AnyProblem, truth: NDArray[np.float64], estimates: Sequence[Estimates]) -> pd.DataFrame:
     """A row for each parameter of each method, and one for the mean over the parameters; NaN where a number is undefined."""
     rows = []
     for method in estimates:
@@ -256,7 +288,7 @@ def printed(summary: pd.DataFrame) -> Table:
 
 
 def draw(
-    problem: Problem,
+    problem: AnyProblem,
     folder: Path,
     history: pd.DataFrame,
     truth: NDArray[np.float64],

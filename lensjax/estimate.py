@@ -18,6 +18,7 @@ from lensjax.errors import BadInput
 from lensjax.infer import Solution, from_moments, from_params, refine_each
 from lensjax.observation.grid import block_mean
 from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 from lensjax.simulate.chunks import FITS, PREDICTIONS
 from lensjax.train.config import from_mapping, make_model, make_problem
 from lensjax.train.export import load_weights
@@ -72,7 +73,7 @@ class Estimator:
         encoded: whether its outputs are the problem's encoding; otherwise they are in file units.
     """
 
-    problem: Problem
+    problem: AnyProblem
     model: "nn.Module"
     variables: Mapping[str, Any]
     image_size: int
@@ -112,7 +113,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     if config.problem != problem:
         raise BadInput(f"weights for problem {config.problem}", path=folder, expected=f"weights for problem {problem}")
     trained = make_problem(config)
-    native = problems.get(problem)
+    native: AnyProblem = problems.imaged(problem) if problem in problems.composed_names() else problems.get(problem)
     if native.field % config.image_size:
         raise BadInput(path=folder, column="image_size", value=config.image_size, expected=f"a divisor of the images' {native.field} px")
     return Estimator(

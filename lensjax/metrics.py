@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensjax.errors import BadInput
-from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 
 EXPECTED_ABSOLUTE = float(np.sqrt(2.0 / np.pi))
 """Mean of |z| for a standard normal z: the expected absolute error of an estimator at its 1σ bound."""
@@ -62,7 +62,7 @@ class Summary:
         return float(_over_rows(np.mean, self.mse[:, None])[0])
 
 
-def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem) -> NDArray[np.float64]:
+def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProblem) -> NDArray[np.float64]:
     """predicted − truth, (N, P), with no symmetry and no wrapping of angles: the thesis's error.
 
     Args:
@@ -77,12 +77,12 @@ def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem) -> ND
     return predicted - truth
 
 
-def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem) -> NDArray[np.float64]:
+def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProblem) -> NDArray[np.float64]:
     """Error to the nearest of the parameter sets that show the true image, (N, P), signed.
 
     Nearest is the least sum over parameters of (error / width of the prior)², periodic parameters wrapped.
     Parameters that no image identifies are set to their conventional values on both sides. The error is NaN, and does not
-    count, for theta of a round source and for a parameter that is pure convention (chi of pm2022).
+    count, for a direction of what is round and for a parameter that is pure convention (chi of pm2022).
 
     Args:
         predicted: parameters (N, P) in file units; periodic ones may lie in any period.
@@ -95,12 +95,11 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Problem)
     predicted, truth = _checked(predicted, truth, problem)
     width = np.array([parameter.high - parameter.low for parameter in problem.parameters])
     with jax.enable_x64(True):  # float32 would add its own rounding to errors of a thousandth of a pixel
-        round_source = np.asarray(problem.is_round(jnp.asarray(truth)))
+        undefined = np.asarray(problem.undefined(jnp.asarray(truth)))
         predicted = np.asarray(problem.canonical(jnp.asarray(predicted)))
         candidates = np.asarray(problem.equivalents(problem.canonical(jnp.asarray(truth))))
     error = _wrap(predicted - candidates, problem.period)
-    periodic = np.array([period is not None for period in problem.period])
-    error[:, round_source[:, None] & periodic] = np.nan
+    error[:, undefined] = np.nan
     distance = np.nansum((error / width) ** 2, axis=-1)
     nearest: NDArray[np.float64] = np.take_along_axis(error, np.argmin(distance, axis=0)[None, :, None], axis=0)[0]
     nearest[:, _convention_alone(problem)] = np.nan
@@ -151,7 +150,7 @@ def share(z: ArrayLike, *, below: float = 5.0) -> NDArray[np.float64]:
     return _over_rows(np.mean, np.where(np.isnan(z), np.nan, z < below))
 
 
-def _checked(predicted: ArrayLike, truth: ArrayLike, problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(predicted: ArrayLike, truth: ArrayLike, problem: AnyProblem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     predicted, truth = np.asarray(predicted, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     width = len(problem.parameters)
     if predicted.shape != truth.shape or predicted.ndim != 2 or predicted.shape[1] != width:
@@ -171,7 +170,7 @@ def _wrap(error: NDArray[np.float64], period: Sequence[float | None]) -> NDArray
     return error
 
 
-def _convention_alone(problem: Problem) -> NDArray[np.bool_]:
+def _convention_alone(problem: AnyProblem) -> NDArray[np.bool_]:
     """Parameters (P,) that the problem's convention sets to one value for all systems."""
     ends = jnp.asarray([[p.low for p in problem.parameters], [p.high for p in problem.parameters]])
     low, high = np.asarray(problem.canonical(ends))

@@ -23,9 +23,9 @@ results.csv has for each parameter its value, <name>_err (1 sigma; inf where the
 Rows are written as they come. Started again after an interruption, the command resumes. An image that cannot be used
 is a row with success False and the reason in status; the exit code is 2 where no image can be read.
 
-The problems sie2026, cluster2sie2026 and cluster4sis2026 are fits, without a network, of 8-bit images of any size that CosmoSim
-drew. --amplitudes M writes the roulette amplitudes of their lenses beside OUT: OUT-amplitudes.csv with errors, and
-OUT-predictions.csv as droulette lays out its predictions."""
+The problems sie2026, cluster2sie2026 and cluster4sis2026 are fits of 8-bit images of any size that CosmoSim drew. They need no
+network; with --weights DIR they start from its estimate too. --amplitudes M writes the roulette amplitudes of their lenses beside OUT:
+OUT-amplitudes.csv with errors, and OUT-predictions.csv as droulette lays out its predictions."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
-    command.choice("--problem", (*arguments.PROBLEMS, *problems.composed_names()), default="sis2023", help="kind of system (sis2023)")
+    command.choice("--problem", (*arguments.PROBLEMS, *problems.cosmosim_names()), default="sis2023", help="kind of system (sis2023)")
     command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image's moments, without a network")
@@ -84,17 +84,18 @@ def run(options: Options) -> None:
 
         keep = report.SHOWN
         files.check_file(options.report / "report.html")
-    composed = options.problem in problems.composed_names()
+    composed = options.problem in problems.cosmosim_names()
     problem = problems.composed(options.problem) if composed else problems.get(options.problem)
     if options.csv is not None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
         inputs = estimates.of_paths(options.image)
+    unaided = options.no_network or (composed and options.weights is None)
     rows = estimates.run(
         problem,
         inputs,
         options.out,
-        estimator=None if options.no_network or composed else estimates.network(options.weights, options.problem),
+        estimator=None if unaided else estimates.network(options.weights, options.problem),
         refined=not options.no_refine,
         methods=None if options.method == "auto" else (options.method,),
         free_shift=options.shift,
@@ -128,12 +129,12 @@ def run(options: Options) -> None:
 
 def _check(options: Options) -> None:
     """Refuses flags that contradict each other."""
-    composed = options.problem in problems.composed_names()
+    composed = options.problem in problems.cosmosim_names()
     if options.amplitudes is not None and not composed:
-        raise BadInput(column="--amplitudes", value=options.problem, expected=f"--problem {', '.join(problems.composed_names())}")
+        raise BadInput(column="--amplitudes", value=options.problem, expected=f"--problem {', '.join(problems.cosmosim_names())}")
     if composed:
         given = {
-            "--weights": options.weights, "--no-refine": options.no_refine, "--noise": options.noise, "--report": options.report,
+            "--no-refine": options.no_refine, "--noise": options.noise, "--report": options.report,
             "--method": options.method != "auto", "--no-shift": not options.shift,
         }  # fmt: skip
         for flag, value in given.items():

@@ -169,7 +169,7 @@ def run(
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
         if isinstance(problem, Composition):
-            outcomes = _fits(problem, source)
+            outcomes = _fits(problem, source, estimator)
         else:
             outcomes = estimate.solve_each(
                 problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
@@ -199,18 +199,26 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarr
     return of_network, refined
 
 
-def _fits(problem: Composition, observations: Iterator[Observation | BadInput]) -> Iterator[tuple[int, Estimate]]:
-    """Each image's fit on CosmoSim's lattice. The failure of one image is its own row."""
+def _fits(
+    problem: Composition, observations: Iterator[Observation | BadInput], estimator: Estimator | None
+) -> Iterator[tuple[int, Estimate]]:
+    """Each image's fit on CosmoSim's lattice, from the bright pixels and from a network where there is one.
+
+    The failure of one image is its own row. Images of another size than the network's have no prediction.
+    """
     for k, observation in enumerate(observations):
         if isinstance(observation, BadInput):
             yield k, Estimate(None, None, str(observation))
             continue
+        predicted = None
+        if estimator is not None and observation.data.shape == (estimator.problem.field,) * 2:
+            predicted = estimator.predict(observation.data[None])[0]
         try:
-            solution = lattice.estimate(problem, observation.data).solution
+            solution = lattice.estimate(problem, observation.data, guess=predicted).solution
         except Exception as error:  # the failure of one image must not cost the others their solutions
             _log.debug("an image failed", exc_info=True)
             solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
-        yield k, Estimate(None, solution, None)
+        yield k, Estimate(predicted, solution, None)
 
 
 def _observation(path: Path, problem: Problem | Composition, noise: float | None) -> Observation | BadInput:

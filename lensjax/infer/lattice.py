@@ -66,19 +66,22 @@ def correlation(residual: np.ndarray, lit: np.ndarray) -> float:
     return max(float(total), 1.0)
 
 
-def estimate(problem: Composition, image: np.ndarray, *, lattice: bool = True, batch: int | None = None) -> Fitted:
-    """Fits an 8-bit image (n, n) that CosmoSim drew, without a network.
+def estimate(
+    problem: Composition, image: np.ndarray, *, guess: np.ndarray | None = None, lattice: bool = True, batch: int | None = None
+) -> Fitted:
+    """Fits an 8-bit image (n, n) that CosmoSim drew.
 
     Args:
         problem: what the image shows.
         image: whole grey levels 0…255.
+        guess: parameters (P,) to start from too, such as a network's; starts from the bright pixels are made in any case.
         lattice: whether the lattice is taken into account; otherwise rounding is the only noise, and the source stays where it is drawn.
         batch: how many descents run at once; by default as many as suit the device.
     """
     image = np.asarray(image, np.float64)
     outcome = None
     for count in _STARTS:
-        again = _fitted(problem, image, count=count, lattice=lattice, batch=batch)
+        again = _fitted(problem, image, guess, count=count, lattice=lattice, batch=batch)
         if outcome is None or (again.best is not None and (outcome.best is None or again.best.chi2 < outcome.best.chi2)):
             outcome = again
         if outcome.best is None or outcome.solution.success[0]:
@@ -87,7 +90,7 @@ def estimate(problem: Composition, image: np.ndarray, *, lattice: bool = True, b
     return outcome
 
 
-def _fitted(problem: Composition, image: np.ndarray, *, count: int, lattice: bool, batch: int | None) -> Fitted:
+def _fitted(problem: Composition, image: np.ndarray, guess: np.ndarray | None, *, count: int, lattice: bool, batch: int | None) -> Fitted:
     rough = np.hypot(_ROUGH[0], _ROUGH[1] * image)
     (low, high), reach = problem.lens_range
     guesses = arcs.guesses(observe(image, rough), theta_e=(0.8 * low, 1.1 * high), reach=1.2 * reach, count=count)
@@ -95,6 +98,8 @@ def _fitted(problem: Composition, image: np.ndarray, *, count: int, lattice: boo
         return Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
     rows = np.stack([np.asarray(problem.start(guess), np.float64) for guess in guesses])
     rows = np.concatenate([rows, np.repeat(rows[-1:], count - len(rows), axis=0)])
+    if guess is not None:
+        rows[-1] = problem.encode(jnp.asarray(problem.within(guess), jnp.float32))
     taken = instrument((image.shape[0], image.shape[1]), supersampling=_SUPERSAMPLING)
     seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=taken)
     optima = fit.descend_from(problem, [seen], fit.search(problem, [seen], [rows], batch=batch), batch=batch)[0]

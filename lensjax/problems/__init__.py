@@ -1,5 +1,6 @@
 """Inference problems, one in each file, looked up by name. Names and lenses are available without JAX."""
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +10,22 @@ from lensjax.errors import BadInput
 if TYPE_CHECKING:
     from lensjax.problems.base import Parameter, Problem
     from lensjax.problems.compose import Composition
+    from lensjax.problems.images import Imaged
 
-__all__ = ["Parameter", "Problem", "composed", "composed_names", "get", "lens_kind", "names"]
+__all__ = ["Parameter", "Problem", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names"]
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 """Modules of the problems, and the name of each lens in files."""
 
 
-_COMPOSED = {name: "cosmosim2026" for name in ("sie2026", "cluster2sie2026", "cluster4sis2026")}
+_COSMOSIM = ("cluster2sie2026", "cluster4sis2026", "sie2026")
+_COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
 """Modules of the problems that are composed of components."""
+
+
+def cosmosim_names() -> list[str]:
+    """Names of the composed problems whose images CosmoSim draws."""
+    return list(_COSMOSIM)
 
 
 def composed_names() -> list[str]:
@@ -36,6 +44,21 @@ def composed(name: str) -> "Composition":
         raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
     problem: Composition = getattr(import_module(f"lensjax.problems.{_COMPOSED[name]}"), name)()
     return problem
+
+
+def imaged(name: str, *, image_size: int | None = None) -> "Imaged":
+    """The composed problem called `name` with the images that networks train on; of the problem's own size by default.
+
+    Raises:
+        BadInput: no such problem, or an image size that does not divide the field's.
+    """
+    whole = composed(name)
+    taken: Imaged = import_module(f"lensjax.problems.{_COMPOSED[name]}").imaged(whole)
+    if image_size is None:
+        return taken
+    if image_size < 16 or taken.field % image_size:
+        raise BadInput(column="image_size", place=f"problem {name}", value=image_size, expected=f"a divisor of {taken.field}, 16 or more")
+    return replace(taken, image_size=image_size)
 
 
 def names() -> list[str]:

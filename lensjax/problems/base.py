@@ -88,6 +88,11 @@ class Problem:
         """Side of the field that an image shows [native px]."""
         return self.camera.field
 
+    def undefined(self, params: Array) -> Array:
+        """Which parameters of (..., P) mean nothing: theta of a round source."""
+        periodic = jnp.asarray([length is not None for length in self.period])
+        return self.is_round(params)[..., None] & periodic
+
     def sample(self, key: Array, n: int) -> Array:
         """n draws from the prior, (n, P), in file units. Draw i depends on `key` and i alone."""
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax.errors import BadInput
@@ -12,7 +13,7 @@ from lensjax.lens import Lens, cluster
 from lensjax.light.base import Source
 from lensjax.observation.instrument import Instrument
 from lensjax.problems.base import Parameter
-from lensjax.problems.components import E_MAX, Component, Guess, ellipticity
+from lensjax.problems.components import E_MAX, Component, Guess, Role, ellipticity
 from lensjax.simulate.exposure import exposure
 
 
@@ -28,12 +29,14 @@ class Composition:
         components: the components.
         sky: whether a constant sky is fitted too.
         exchangeable: groups of components, by index, whose order has no meaning, such as a cluster's members of one kind.
+        prior: key → parameters (P,), where the prior is more than one range for each parameter.
     """
 
     name: str
     components: tuple[Component, ...]
     sky: bool = False
     exchangeable: tuple[tuple[int, ...], ...] = ()
+    prior: Callable[[Array], Array] | None = None
 
     @property
     def lights(self) -> tuple[int, ...]:
@@ -69,12 +72,19 @@ class Composition:
 
     def draw(self, key: Array) -> Array:
         """One draw from the prior, (P,); fluxes are uniform in their logarithm."""
+        if self.prior is not None:
+            return self.prior(key)
         keys = jax.random.split(key, len(self.components) + 1)
         own = [part.draw(k) for part, k in zip(self.components, keys, strict=False)]
         fluxes = [self.components[k].flux for k in self.lights]
         ends = jnp.log(jnp.asarray([(flux.low, flux.high) for flux in fluxes if flux is not None])).reshape(-1, 2)
         drawn = jnp.exp(jax.random.uniform(keys[-1], (len(fluxes),), minval=ends[:, 0], maxval=ends[:, 1]))
         return jnp.concatenate([*own, drawn, *([jnp.zeros(1)] if self.sky else [])])
+
+    def within(self, params: np.ndarray) -> np.ndarray:
+        """Parameters (..., P), such as a network's, moved within the prior's bounds; those that are no numbers to the middle."""
+        low, high = (np.array([getattr(parameter, end) for parameter in self.parameters]) for end in ("low", "high"))
+        return np.clip(np.where(np.isfinite(params), params, 0.5 * (low + high)), low, high)
 
     def encode(self, params: Array) -> Array:
         """Parameters (P,) → numbers (E,)."""
@@ -96,7 +106,7 @@ class Composition:
     def unlensed(self) -> "Composition":
         """The same light without any lens."""
         bare = [replace(part, role="lens light") if part.role == "source" else part for part in self.components if part.role != "lens"]
-        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=())
+        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=(), prior=None)
 
     @property
     def lens_range(self) -> tuple[tuple[float, float], float]:
@@ -148,9 +158,17 @@ class Composition:
     @property
     def places(self) -> tuple[tuple[int, int], ...]:
         """Indices of x and y of each source among the parameters."""
+        return self._places("source")
+
+    @property
+    def all_places(self) -> tuple[tuple[int, int], ...]:
+        """Indices of x and y of each component that has a place, among the parameters."""
+        return self._places("lens", "source", "lens light")
+
+    def _places(self, *roles: Role) -> tuple[tuple[int, int], ...]:
         found, first = [], 0
         for part in self.components:
-            if part.role == "source" and part.place is not None:
+            if part.role in roles and part.place is not None:
                 found.append((first + part.place[0], first + part.place[1]))
             first += len(part.parameters)
         return tuple(found)
@@ -195,13 +213,20 @@ def _count(part: Component) -> int:
     return len(part.parameters)  # an ellipse's two parameters become two numbers, every other one becomes one
 
 
-def compose(name: str, components: Sequence[Component], *, sky: bool = False, exchangeable: Sequence[Sequence[int]] = ()) -> Composition:
-    """A problem of these components.
+def compose(
+    name: str,
+    components: Sequence[Component],
+    *,
+    sky: bool = False,
+    exchangeable: Sequence[Sequence[int]] = (),
+    prior: Callable[[Array], Array] | None = None,
+) -> Composition:
+    """A problem of these components; the other arguments are as in `Composition`.
 
     Raises:
         BadInput: no light, or two parameters of one name.
     """
-    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable))
+    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable), prior)
     if not problem.lights:
         raise BadInput(column="problem", value=name, expected="one light profile or more")
     twice = [other for k, other in enumerate(problem.names) if other in problem.names[:k]]

@@ -7,13 +7,26 @@ times CosmoSim's luminosity.
 
 from functools import cache
 
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.conventions import GREY_LEVELS
+from lensjax.observation.centre import centroid
+from lensjax.observation.instrument import instrument
 from lensjax.problems.components import Component, sersic, sie, sis
 from lensjax.problems.compose import Composition, compose
+from lensjax.problems.images import Imaged
 
 SIZE = 256
 """Pixels on a side of an image."""
 
+CANVAS = 512
+"""Pixels on a side of the canvas whose light is centred, before it is cropped."""
+
 _REACH = 150.0  # px from the image's middle to a lens, or to the source
+_STEP = 2  # px of the canvas between points at which its light is taken
+_MEMBERS = 1.2  # Einstein radii from the origin to a member of a cluster at most
 
 
 def _source(sigma: tuple[float, float], luminosity: tuple[float, float]) -> Component:
@@ -24,18 +37,82 @@ def _source(sigma: tuple[float, float], luminosity: tuple[float, float]) -> Comp
 @cache
 def sie2026() -> Composition:
     """An SIE: θ_E 2.5…75 px, axis ratio 0.1…0.9; sigma 1…5 px."""
-    return compose("sie2026", [sie(theta_e=(2.5, 75.0), reach=_REACH, q=0.1), _source((1.0, 5.0), (10.0, 20.0))])
+    parts = [sie(theta_e=(2.5, 75.0), reach=_REACH, q=0.1), _source((1.0, 5.0), (10.0, 20.0))]
+
+    def prior(key: Array) -> Array:
+        return _centred(sie2026(), _drawn(key, members=1, theta_e=(2.5, 75.0), shaped=True, reach=1.2, source=((1.0, 5.0), (10.0, 20.0))))
+
+    return compose("sie2026", parts, prior=prior)
 
 
 @cache
 def cluster2sie2026() -> Composition:
     """Two SIEs: θ_E 3…75 px; sigma 5…50 px."""
     members = [sie(prefix=f"lens{k}_", theta_e=(3.0, 75.0), reach=_REACH, q=0.1) for k in (1, 2)]
-    return compose("cluster2sie2026", [*members, _source((5.0, 50.0), (20.0, 80.0))], exchangeable=((0, 1),))
+
+    def prior(key: Array) -> Array:
+        system = _drawn(key, members=2, theta_e=(3.0, 75.0), shaped=True, reach=1.2, source=((5.0, 50.0), (20.0, 80.0)))
+        return _centred(cluster2sie2026(), system)
+
+    return compose("cluster2sie2026", [*members, _source((5.0, 50.0), (20.0, 80.0))], exchangeable=((0, 1),), prior=prior)
 
 
 @cache
 def cluster4sis2026() -> Composition:
     """Four SISs: θ_E 20…75 px; sigma 1…4 px."""
     members = [sis(prefix=f"lens{k}_", theta_e=(20.0, 75.0), reach=_REACH) for k in (1, 2, 3, 4)]
-    return compose("cluster4sis2026", [*members, _source((1.0, 4.0), (20.0, 100.0))], exchangeable=((0, 1, 2, 3),))
+
+    def prior(key: Array) -> Array:
+        system = _drawn(key, members=4, theta_e=(20.0, 75.0), shaped=False, reach=0.4, source=((1.0, 4.0), (20.0, 100.0)))
+        return _centred(cluster4sis2026(), system)
+
+    return compose("cluster4sis2026", [*members, _source((1.0, 4.0), (20.0, 100.0))], exchangeable=((0, 1, 2, 3),), prior=prior)
+
+
+def imaged(problem: Composition) -> Imaged:
+    """The problem with the group's images: 256 px, whole grey levels."""
+    return Imaged(problem, field=SIZE, image_size=SIZE, rounded=True)
+
+
+def _drawn(
+    key: Array, *, members: int, theta_e: tuple[float, float], shaped: bool, reach: float, source: tuple[tuple[float, float], ...]
+) -> Array:
+    """Parameters (P,) of one system as CosmoSim draws them, about the origin and not yet centred.
+
+    Args:
+        key: of the draw.
+        members: lenses; one stands at the origin, several up to 1.2 Einstein radii from it.
+        theta_e: smallest and largest Einstein radius.
+        shaped: whether lenses have an axis ratio and a direction.
+        reach: largest distance of the source, in units of the farthest edge of the lenses.
+        source: ranges of sigma and luminosity.
+    """
+    lens_key, place_key, shape_key, source_key = jax.random.split(key, 4)
+    radii = jax.random.uniform(lens_key, (members,), minval=theta_e[0], maxval=theta_e[1])
+    far, turn = jax.random.uniform(place_key, (2, members))
+    far = jnp.where(members > 1, _MEMBERS * radii * far, 0.0)
+    columns = [far * jnp.cos(2.0 * jnp.pi * turn), far * jnp.sin(2.0 * jnp.pi * turn), radii]
+    if shaped:
+        ratio, angle = jax.random.uniform(shape_key, (2, members))
+        columns += [0.1 + 0.8 * ratio, 180.0 * angle]
+    along, direction, size, index, bright = jax.random.uniform(source_key, (5,))
+    most = reach * (far + radii).max()
+    distance, phi = 1.0 + (most - 1.0) * along, 2.0 * jnp.pi * direction
+    (least_size, most_size), (dimmest, brightest) = source
+    light = [
+        distance * jnp.cos(phi), distance * jnp.sin(phi), least_size + (most_size - least_size) * size, 1.0 + 4.0 * index,
+        1e3 * (dimmest + (brightest - dimmest) * bright),
+    ]  # fmt: skip
+    return jnp.concatenate([jnp.stack(columns, axis=-1).reshape(-1), jnp.stack(light)])
+
+
+def _centred(problem: Composition, params: Array) -> Array:
+    """The system (P,), moved so that the centre of light of its canvas is the origin."""
+    canvas = instrument((CANVAS // _STEP, CANVAS // _STEP), pixel_scale=_STEP)
+    x, y = canvas.points(dtype=params.dtype)
+    light = jnp.clip(problem.image(params, canvas), 0.0, GREY_LEVELS)
+    middle = centroid(light, x, y)
+    for indices in problem.all_places:
+        for k, along in zip(indices, middle, strict=True):
+            params = params.at[k].add(-along)
+    return params

@@ -20,7 +20,7 @@ from lensjax._internal.words import name as printable
 from lensjax.errors import BadInput, at
 from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
-from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
 from lensjax.train import optim
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
@@ -42,10 +42,10 @@ class TrainConfig:
 
     Attributes:
         model: name of the network, see `models.names()`.
-        problem: name of the inference problem, see `problems.names()`.
+        problem: name of the inference problem, see `problems.names()` and `problems.composed_names()`.
         image_size: pixels on a side of the images.
-        method: how images are rendered: "roulette", "ring", "raytrace" or "mixed".
-        integer: whether the prior draws whole numbers, as the thesis did.
+        method: how images are rendered: "roulette", "ring", "raytrace" or "mixed"; composed problems trace rays, whatever it says.
+        integer: whether the prior draws whole numbers, as the thesis did; composed problems never do.
         targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units.
         batch_size: images in a step.
         steps: steps of the whole run.
@@ -122,7 +122,7 @@ class TrainConfig:
             if type(value) is not field.type:
                 raise BadInput(column=field.name, value=value, expected=_TYPES[getattr(field.type, "__name__", "")])
         for name, known in (
-            ("problem", problems.names()),
+            ("problem", (*problems.names(), *problems.composed_names())),
             ("method", (*METHODS, MIXED)),
             ("targets", TARGETS),
             ("optimizer", OPTIMIZERS),
@@ -224,8 +224,10 @@ def widths(hidden: str) -> tuple[int, ...]:
     return tuple(int(width) for width in hidden.split(",") if width)
 
 
-def make_problem(config: TrainConfig) -> Problem:
-    """The config's problem."""
+def make_problem(config: TrainConfig) -> AnyProblem:
+    """The config's problem; how a composed problem is rendered and drawn is its own."""
+    if config.problem in problems.composed_names():
+        return problems.imaged(config.problem, image_size=config.image_size)
     method = "ring" if config.method == MIXED else config.method
     return problems.get(config.problem, image_size=config.image_size, integer=config.integer, method=method)
 
@@ -238,7 +240,7 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction) if config.clip_norm else direction
 
 
-def make_model(config: TrainConfig, problem: Problem) -> Module:
+def make_model(config: TrainConfig, problem: AnyProblem) -> Module:
     """The config's network, with one output for each target."""
     params = jax.ShapeDtypeStruct((len(problem.parameters),), jnp.float32)
     targets = jax.eval_shape(problem.encode, params) if config.targets == "encoded" else params

@@ -21,7 +21,7 @@ from lensjax import metrics
 from lensjax.errors import BadInput
 from lensjax.files.read import readable
 from lensjax.files.whole import write_text
-from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 from lensjax.train.step import Predict
 
 Row = dict[str, str]
@@ -52,7 +52,7 @@ def recent_steps(step: int, count: int) -> list[int]:
     return [index % step for index in range(max(step - count, 0), max(step, count))]
 
 
-def row(problem: Problem, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions) -> Row:
+def row(problem: AnyProblem, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions) -> Row:
     """One row of the table.
 
     Args:

@@ -16,7 +16,7 @@ from jax import Array
 from lensjax._internal.words import one_of
 from lensjax.errors import BadInput
 from lensjax.files import whole
-from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 from lensjax.train import config as configs
 from lensjax.train import evaluation, sharding
 from lensjax.train.checkpoint import Checkpoints, Damaged
@@ -62,7 +62,7 @@ class Run(NamedTuple):
     """
 
     config: TrainConfig
-    problem: Problem
+    problem: AnyProblem
     model: Module
     variables: dict[str, Any]
     step: int

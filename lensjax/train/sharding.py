@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 from jax import Array
@@ -64,15 +65,15 @@ def split(mesh: Mesh, size: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS)) if size % mesh.size == 0 else replicated(mesh)
 
 
-def computed_apart(function: Callable[..., Array], mesh: Mesh, *arrays: Array) -> Array:
-    """Inside jit: `function` of arrays with one leading axis, each device computing its part of it.
+def computed_apart(function: Callable[..., Array], mesh: Mesh, *trees: Any) -> Array:
+    """Inside jit: `function` of trees of arrays with one leading axis, each device computing its part of it.
 
     With one device, or where the number of devices does not divide that axis, it is computed whole.
     """
-    if mesh.size == 1 or arrays[0].shape[0] % mesh.size:
-        return function(*arrays)
+    if mesh.size == 1 or jax.tree.leaves(trees)[0].shape[0] % mesh.size:
+        return function(*trees)
     part = PartitionSpec(AXIS)
-    joined: Array = jax.shard_map(function, mesh=mesh, in_specs=(part,) * len(arrays), out_specs=part, check_vma=False)(*arrays)
+    joined: Array = jax.shard_map(function, mesh=mesh, in_specs=(part,) * len(trees), out_specs=part, check_vma=False)(*trees)
     return joined
 
 

@@ -14,7 +14,7 @@ from flax.linen import Module
 from jax import Array
 from jax.sharding import Mesh
 
-from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 from lensjax.train import sharding, stream
 from lensjax.train.config import TrainConfig
 from lensjax.train.optim import LOSSES
@@ -29,7 +29,7 @@ Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
 
 def make_train_step(
     config: TrainConfig,
-    problem: Problem,
+    problem: AnyProblem,
     model: Module,
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
@@ -78,14 +78,14 @@ def make_train_step(
 
 
 def _shared_batch(
-    config: TrainConfig, problem: Problem, key: Array, step: Array, mesh: Mesh, *, batch_size: int, targets: str = "encoded"
+    config: TrainConfig, problem: AnyProblem, key: Array, step: Array, mesh: Mesh, *, batch_size: int, targets: str = "encoded"
 ) -> dict[str, Array]:
     """The batch of `stream.batch`, split over the devices: each renders its part, or with the config's `bitwise` all of it."""
     mixed = config.method == stream.MIXED
     if config.bitwise or mesh.size == 1:
         return sharding.split_batch(stream.batch(problem, key, step, batch_size=batch_size, targets=targets, mixed=mixed), mesh)
-    params, whole = stream.draw(problem, key, step, batch_size=batch_size, mixed=mixed)
-    image = sharding.computed_apart(lambda params, whole: stream.render(problem, params, whole), mesh, params, whole)
+    params, shown = stream.draw(problem, key, step, batch_size=batch_size, mixed=mixed)
+    image = sharding.computed_apart(lambda params, shown: stream.render(problem, params, shown), mesh, params, shown)
     batch = stream.as_batch(problem, params, image, targets=targets)
     return {name: sharding.split_over(array, mesh) for name, array in batch.items()}
 
@@ -96,7 +96,7 @@ def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
     return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, variables)
 
 
-def make_predict(config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
+def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
     """The function (variables, key, step) → (predicted, truth), each (batch_size, P) in file units."""
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:

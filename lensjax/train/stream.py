@@ -8,19 +8,23 @@ from jax import Array
 from lensjax.conventions import GREY_LEVELS
 from lensjax.observation.detector import quantise
 from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem, Conditions, Imaged
 from lensjax.simulate import in_chunks
+
+Shown = Array | Conditions
+"""How images are shown: whether without their window (B,), or what each is taken under."""
 
 MIXED = "mixed"
 """A method of configs in addition to `simulate.METHODS`: half of the images within the convergence ring, half whole."""
 
 
 def batch(
-    problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded", mixed: bool = False
+    problem: AnyProblem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded", mixed: bool = False
 ) -> dict[str, Array]:
     """The batch of one step; pure, and the same for any number of devices.
 
     Args:
-        problem: prior of the systems, and the camera.
+        problem: prior of the systems, and how their images are taken.
         key: the run's key; the batch's own is fold_in(key, step).
         step: step number; it may be traced.
         batch_size: images in the batch, B.
@@ -31,25 +35,30 @@ def batch(
         {"image": (B, n, n, 1) in 0…1, "params": (B, P) in file units, "target": (B, E) or (B, P)}, all float32. Images at the
         field's own resolution are rounded to 8 bit; coarser ones are averages of many pixels, and are not rounded.
     """
-    params, whole = draw(problem, key, step, batch_size=batch_size, mixed=mixed)
-    return as_batch(problem, params, render(problem, params, whole), targets=targets)
+    params, shown = draw(problem, key, step, batch_size=batch_size, mixed=mixed)
+    return as_batch(problem, params, render(problem, params, shown), targets=targets)
 
 
-def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int, mixed: bool = False) -> tuple[Array, Array]:
-    """What `batch` renders: parameters (B, P) in file units, and whether each image is rendered without its window (B,)."""
-    draw_key, window_key = jax.random.split(jax.random.fold_in(key, step))
+def draw(problem: AnyProblem, key: Array, step: Array | int, *, batch_size: int, mixed: bool = False) -> tuple[Array, Shown]:
+    """What `batch` renders: parameters (B, P) in file units, and how each image is shown (B, ...)."""
+    draw_key, shown_key = jax.random.split(jax.random.fold_in(key, step))
     params = problem.sample(draw_key, batch_size)
-    whole = jax.random.bernoulli(window_key, shape=(batch_size,)) if mixed else jnp.zeros(batch_size, bool)
+    if isinstance(problem, Imaged):
+        return params, jax.vmap(problem.conditions)(jax.random.split(shown_key, batch_size))
+    whole = jax.random.bernoulli(shown_key, shape=(batch_size,)) if mixed else jnp.zeros(batch_size, bool)
     return params, whole
 
 
-def render(problem: Problem, params: Array, whole: Array) -> Array:
+def render(problem: AnyProblem, params: Array, shown: Shown) -> Array:
     """Images (B, n, n) in grey levels of what `draw` drew; each depends on its own row alone, except for rounding."""
-    image = in_chunks(lambda row: problem.render(row[0], whole=row[1]), (params, whole))
+    if isinstance(problem, Imaged):
+        taken: Array = in_chunks(lambda row: problem.render(*row), (params, shown))
+        return taken
+    image = in_chunks(lambda row: problem.render(row[0], whole=row[1]), (params, shown))
     return quantise(image) if problem.image_size == problem.field else image
 
 
-def as_batch(problem: Problem, params: Array, image: Array, *, targets: str = "encoded") -> dict[str, Array]:
+def as_batch(problem: AnyProblem, params: Array, image: Array, *, targets: str = "encoded") -> dict[str, Array]:
     """The dictionary that `batch` returns."""
     target = problem.encode(params) if targets == "encoded" else params
     return {"image": image[..., None] / GREY_LEVELS, "params": params, "target": target}

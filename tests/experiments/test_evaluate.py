@@ -16,7 +16,7 @@ from experiments import evaluate
 from lensjax import metrics, problems
 from lensjax.errors import BadInput
 from lensjax.infer import Solution
-from lensjax.train import TrainConfig, evaluation
+from lensjax.train import TrainConfig, evaluation, train
 from lensjax.train import config as configs
 from lensjax.train.checkpoint import Checkpoints
 from lensjax.train.config import make_optimizer
@@ -175,6 +175,21 @@ def test_refined_parameters_are_nearly_the_true_ones(tmp_path):
     summary = pd.read_csv(folder / "summary.csv").set_index(["Estimate", "Parameter"])
     network, refined = (summary.loc[who]["MAE (up to Symmetry)"] for who in ("network", "refined"))
     assert (refined[list(NAMES)] < 0.05).all() and (refined < 0.1 * network).all()
+
+
+@pytest.mark.slow
+def test_a_composed_problem_is_trained_and_refined(tmp_path):
+    config = replace(CONFIG, problem="sie_shear", image_size=25, batch_size=2, steps=2, eval_every=2, eval_size=2, checkpoint_every=2)
+    train(config, tmp_path / "run")
+    text = evaluate.evaluate(tmp_path / "run", n=4, seed=0, refine=True)
+    table = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    problem = problems.imaged("sie_shear")
+    truth, found, error = (
+        np.stack([table[f"{name} ({kind})"] for name in problem.names], axis=1) for kind in ("Ground Truth", "Refined", "Refined 1 sigma")
+    )
+    z = np.abs(metrics.symmetric_error(found, truth, problem=problem)) / error
+    assert table["success"].sum() >= 3 and np.nanmax(z[table["success"]]) < 5.0
+    assert "source_flux" in text and "refined" in text
 
 
 def refusal(folder):
