@@ -1,7 +1,8 @@
 """Images to parameters: a network's prediction, and the descent from it."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from jax import Array
 from lensjax import problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
-from lensjax.infer import Solution, from_moments, from_params, refine_each
+from lensjax.infer import Solution, free, from_moments, from_params, refine_each
 from lensjax.observation.grid import block_mean
 from lensjax.problems import Problem
 from lensjax.problems.images import AnyProblem
@@ -26,9 +27,12 @@ from lensjax.train.export import load_weights
 if TYPE_CHECKING:
     import flax.linen as nn
 
+_log = logging.getLogger(__name__)
+
 PACKAGED = Path(__file__).parent / "weights"
 """Folder of the packaged networks, one for each problem."""
 
+_SMALLEST = 16  # px on a side
 _DOUBTFUL = 1.5  # chi² from which an image without an interval fit is searched again
 
 
@@ -37,14 +41,18 @@ class Observation:
     """An image to estimate.
 
     Attributes:
-        data: (n, n) grey levels, n the problem's native size; row 0 at the top.
+        data: (H, W) grey levels; row 0 at the top. Images of the problem's own size have the quickest and most exact fit.
         rounded: whether rounding to whole levels 0…255 is their only noise: then the interval fit follows.
         variance: noise variance [grey²] of one pixel; None for that of rounding, or for that of the residuals where it is larger.
+        cosmosim: whether CosmoSim drew the image, with a source on whole pixels.
+        lossy: whether its file is lossy, as JPEG is, which the status then says.
     """
 
     data: np.ndarray
     rounded: bool = True
     variance: float | None = None
+    cosmosim: bool = False
+    lossy: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,18 +183,27 @@ def solve_each(
     rest = iter(observations)
     done = 0
     while chunk := list(islice(rest, FITS)):
-        checked = [_checked(problem, observation) for observation in chunk]
-        valid = [observation for observation in checked if isinstance(observation, Observation)]
-        network = None if estimator is None or not valid else estimator.predict(np.stack([observation.data for observation in valid]))
+        checked = [_checked(problem, observation, methods) for observation in chunk]
+        own = [o for o in checked if isinstance(o, Observation) and _is_own(problem, o)]
+        network = None if estimator is None or not own else estimator.predict(np.stack([observation.data for observation in own]))
         solutions = iter(
-            _refined(problem, valid, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed) if refined else ()
+            _refined(problem, own, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed) if refined else ()
         )
         predictions = iter(() if network is None else network)
         for observation in checked:
-            if isinstance(observation, Observation):
-                yield done, Estimate(next(predictions, None), next(solutions, None), None)
-            else:
+            if not isinstance(observation, Observation):
                 yield done, Estimate(None, None, observation)
+            elif _is_own(problem, observation):
+                predicted, solution = next(predictions, None), next(solutions, None)
+                if solution is not None and not solution.success[0] and _of_other_brightness(observation) and methods is None:
+                    again = _free(problem, observation)
+                    solution = again if again.success[0] else solution
+                yield done, Estimate(predicted, _with_its_file(solution, observation), None)
+            elif refined:
+                yield done, Estimate(None, _with_its_file(_free(problem, observation), observation), None)
+            else:
+                size = f"{problem.field}×{problem.field} px"
+                yield done, Estimate(None, None, f"the image has shape {observation.data.shape}; a network estimates images of {size}")
             done += 1
 
 
@@ -228,13 +245,45 @@ def solve(
     return Solution.stack(parts)
 
 
-def _checked(problem: Problem, observation: Observation | BadInput) -> Observation | str:
+def _checked(problem: Problem, observation: Observation | BadInput, methods: Sequence[str] | None) -> Observation | str:
     """The observation, or the reason why it cannot be used."""
     if isinstance(observation, BadInput):
         return str(observation)
-    expected = (problem.image_size, problem.image_size)
     shape = np.shape(observation.data)
-    return observation if shape == expected else f"the image has shape {shape}; expected {expected}"
+    if len(shape) != 2 or min(shape) < _SMALLEST:
+        return f"the image has shape {shape}; expected two dimensions of {_SMALLEST} or more"
+    if not _is_own(problem, observation) and methods is not None and "raytrace" not in methods:
+        return f"method {', '.join(methods)}: images of {shape[0]}×{shape[1]} px, or of CosmoSim's noise, are fitted by raytrace alone"
+    return observation
+
+
+def _with_its_file(solution: Solution | None, observation: Observation) -> Solution | None:
+    """The solution, with a lossy file named in its status."""
+    if solution is None or not observation.lossy:
+        return solution
+    return replace(solution, status=tuple(f"{words}; the file is lossy" for words in solution.status))
+
+
+def _is_own(problem: Problem, observation: Observation) -> bool:
+    """Whether the problem's own fit takes the image."""
+    return not observation.cosmosim and np.shape(observation.data) == (problem.image_size, problem.image_size)
+
+
+def _of_other_brightness(observation: Observation) -> bool:
+    """Whether the brightest pixels are far from the grey level 255 that the problems' sources have."""
+    noise = 0.0 if observation.variance is None else observation.variance**0.5
+    return bool(abs(float(np.max(observation.data)) - GREY_LEVELS) > 0.02 * GREY_LEVELS + 6.0 * noise)
+
+
+def _free(problem: Problem, observation: Observation) -> Solution:
+    """The solution of an image of any size and brightness; the failure of a fit is its own row."""
+    try:
+        return free.estimate(
+            problem, observation.data, variance=observation.variance, rounded=observation.rounded, cosmosim=observation.cosmosim
+        )
+    except Exception as error:
+        _log.debug("an image failed", exc_info=True)
+        return Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=8)
 
 
 def _refined(

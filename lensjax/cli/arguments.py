@@ -139,6 +139,13 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
 
 
 positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
+
+
+def noise(text: str) -> float | str:
+    """A noise: a positive number, or the word cosmosim."""
+    return text if text == "cosmosim" else positive(text)
+
+
 COUNT = whole(1, 1_000_000)
 SEED = whole(0, 2**32 - 1)
 ORDER = whole(1, 50)

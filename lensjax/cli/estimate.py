@@ -18,6 +18,9 @@ _EPILOG = """examples:
   lensjax estimate images/*.png --out results.csv --no-refine       the network alone
   lensjax estimate images/*.png --out results.csv --problem sie2026 --amplitudes 4
 
+Images of 400×400 pixels with a source of peak 255, as the thesis's, have the quickest and most exact fit. Images of another size or
+brightness are fitted by exact ray tracing, from their bright pixels.
+
 results.csv has for each parameter its value, <name>_err (1 sigma; inf where the image does not identify it) and
 <name>_network; then chi2, success, status; then certified bounds <name>_low, <name>_high, and how they were computed.
 Rows are written as they come. Started again after an interruption, the command resumes. An image that cannot be used
@@ -42,7 +45,7 @@ class Options:
     no_network: bool
     method: str
     shift: bool
-    noise: float | None
+    noise: float | str | None
     report: Path | None
     seed: int
     amplitudes: int | None
@@ -52,7 +55,7 @@ def add(parser: arguments.Parser) -> None:
     """Adds the command."""
     line = "Estimate the parameters of images, with errors."
     command = parser.command("estimate", line, _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
-    command.add_argument("image", nargs="*", type=Path, metavar="IMAGE", help="400×400 grey images")
+    command.add_argument("image", nargs="*", type=Path, metavar="IMAGE", help="grey images of any size from 16×16")
     command.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
@@ -64,8 +67,8 @@ def add(parser: arguments.Parser) -> None:
     command.choice("--method", ("auto", *METHODS), default="auto", help=method)
     shift = "fit the position of the image in its frame too (default), or keep it where the problem puts it"
     command.add_argument("--shift", action=argparse.BooleanOptionalAction, default=True, help=shift)
-    noise = "noise of a pixel [grey levels], instead of rounding"
-    command.add_argument("--noise", type=arguments.positive, metavar="SIGMA", help=noise)
+    noise = "noise of a pixel [grey levels], instead of rounding; or the word cosmosim, for images that CosmoSim drew"
+    command.add_argument("--noise", type=arguments.noise, metavar="SIGMA", help=noise)
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
     command.add_argument("--seed", type=arguments.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
     command.add_argument("--amplitudes", type=arguments.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")

@@ -26,6 +26,9 @@ from lensjax.problems.compose import Composition
 
 _log = logging.getLogger(__name__)
 
+COSMOSIM = "cosmosim"
+"""Noise of images that CosmoSim drew, with a source on whole pixels."""
+
 
 @dataclass(frozen=True)
 class ImageFiles:
@@ -114,7 +117,7 @@ def run(
     refined: bool = True,
     methods: Sequence[str] | None = None,
     free_shift: bool = True,
-    noise: float | None = None,
+    noise: float | str | None = None,
     seed: int = 0,
     keep: int = 0,
     on_error: Callable[[str], None] = lambda message: None,
@@ -124,11 +127,11 @@ def run(
     An interrupted run resumes where the images and all options are the same; otherwise it starts anew.
 
     Args:
-        problem: at native resolution; or a composed one, whose images were drawn by CosmoSim and may have any size.
+        problem: at native resolution; or a composed one, whose images were drawn by CosmoSim.
         inputs: the images.
         out: the table of results.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
-        noise: noise of a pixel [grey levels], in place of rounding.
+        noise: noise of a pixel [grey levels] in place of rounding, or `COSMOSIM`.
         keep: how many of the first images to return too.
         on_error: called with the reason where an image cannot be used.
 
@@ -147,7 +150,7 @@ def run(
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observation(i: int) -> Observation | BadInput:
-        observed = _observation(inputs.paths[i], problem, noise)
+        observed = _observation(inputs.paths[i], noise)
         if i < keep and isinstance(observed, Observation):
             kept[i] = observed.data
         return observed
@@ -221,17 +224,16 @@ def _fits(
         yield k, Estimate(predicted, solution, None)
 
 
-def _observation(path: Path, problem: Problem | Composition, noise: float | None) -> Observation | BadInput:
+def _observation(path: Path, noise: float | str | None) -> Observation | BadInput:
     """An image file's observation, or the error of reading it."""
     try:
-        loaded = (
-            images.grey_of(images.read(path, smallest=16))
-            if isinstance(problem, Composition)
-            else images.read_grey(path, size=problem.field)
-        )
+        loaded = images.grey_of(images.read(path, smallest=16))
     except BadInput as error:
         return error
-    return Observation(loaded.values, rounded=loaded.rounded and noise is None, variance=None if noise is None else noise**2)
+    variance = noise**2 if isinstance(noise, float) else None
+    return Observation(
+        loaded.values, rounded=loaded.rounded and variance is None, variance=variance, cosmosim=noise == COSMOSIM, lossy=loaded.lossy
+    )
 
 
 def _with_any_readable(observations: Iterator[Observation | BadInput]) -> Iterator[Observation | BadInput]:

@@ -102,15 +102,6 @@ def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Loa
         return _by_pillow(path, content, size, smallest)
 
 
-def read_grey(path: str | Path, *, size: int) -> LoadedImage:
-    """The grey image of `size`×`size` pixels for an estimate, see `grey_of`.
-
-    Raises:
-        BadInput: what `read` and `grey_of` refuse.
-    """
-    return grey_of(read(path, size=size))
-
-
 def grey_of(loaded: LoadedImage) -> LoadedImage:
     """The image with grey levels (H, W) as its `values`, for an estimate.
 

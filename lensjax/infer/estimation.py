@@ -124,7 +124,10 @@ def _fitted(problem: Composition, observations: Sequence[Observed], starts: Sequ
     for observed, own, bare in zip(observations, optima, without, strict=True):
         if own:
             best, others = own[0], tuple(own[1:])
-            outcomes.append(Fitted(solution_of(problem, observed, best, others, bare), best, others))
+            mask, degrees = np.asarray(observed.mask), degrees_of(problem, best)
+            residuals = verdict.against_noise(best.residual, mask, chi2=best.chi2, degrees=degrees)
+            solution = solution_of(problem, best, residuals, others=others, needless=bare <= best.chi2 + verdict.AS_GOOD)
+            outcomes.append(Fitted(solution, best, others))
         else:
             outcomes.append(Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None))
     return outcomes
@@ -156,8 +159,23 @@ def _bare_starts(bare: Composition, observed: Observed) -> list[np.ndarray]:
     return [np.asarray(bare.start(guess), np.float64) for guess in rough]
 
 
-def solution_of(problem: Composition, observed: Observed, best: Optimum, others: Sequence[Optimum], without: float) -> Solution:
-    """The solution of a best optimum, given the others and the chi² of the best fit without a lens."""
+def degrees_of(problem: Composition, best: Optimum) -> int:
+    """Degrees of freedom: pixels less fitted parameters."""
+    return best.pixels - problem.size - problem.linear
+
+
+def solution_of(
+    problem: Composition, best: Optimum, residuals: Sequence[str], *, others: Sequence[Optimum] = (), needless: bool = False
+) -> Solution:
+    """The solution of a best optimum.
+
+    Args:
+        problem: the problem.
+        best: the best optimum.
+        residuals: why its residuals are no noise, in words.
+        others: other optima.
+        needless: whether the image is explained without a lens.
+    """
     values, jacobian = _parameters(problem, best)
     count = len(best.numbers)
     spread = jacobian @ best.covariance @ jacobian.T
@@ -171,21 +189,21 @@ def solution_of(problem: Composition, observed: Observed, best: Optimum, others:
     errors = np.sqrt(variance)
     width = np.array([p.high - p.low for p in problem.parameters])
     errors = np.where(errors > width, np.inf, errors)
-    degrees = best.pixels - count - problem.linear
     own_errors = np.sqrt(np.maximum(np.diag(best.covariance)[:count], 1e-300))
     rivals = [
         _words(problem, other)
         for other in others
         if other.chi2 < best.chi2 + verdict.AS_GOOD and (np.abs(other.numbers - best.numbers) / own_errors).max() > _DISTINCT
     ]
-    mask = np.asarray(observed.mask)
-    converged = best.code == CONVERGED
     against = verdict.objections(
-        best.residual, mask, chi2=best.chi2, degrees=degrees, converged=converged, at_bounds=_out_of_range(problem, best, values, errors),
-        rivals=rivals, unlensed=without,
-    )  # fmt: skip
+        residuals,
+        converged=best.code == CONVERGED,
+        at_bounds=_out_of_range(problem, best, values, errors),
+        rivals=rivals,
+        needless=needless,
+    )
     unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
-    if any(name.endswith("theta_E") for name in unidentified) and "no lens needed" not in against:
+    if any(name.endswith("theta_E") for name in unidentified) and not needless:
         against.append("the image does not determine the lens")
     words = [STATUS[best.code], *against]
     if unidentified:
@@ -196,7 +214,8 @@ def solution_of(problem: Composition, observed: Observed, best: Optimum, others:
     nothing = np.full((1, len(values)), np.nan)
     return Solution(
         names=problem.names, params=values[None], errors=errors[None], covariance=spread[None], lowest=nothing, highest=nothing,
-        bound=errors[None], fit=best.numbers[None], shift=np.full((1, 2), np.nan), chi2=np.array([best.chi2 / max(degrees, 1)]),
+        bound=errors[None], fit=best.numbers[None], shift=np.full((1, 2), np.nan),
+        chi2=np.array([best.chi2 / max(degrees_of(problem, best), 1)]),
         violated=np.full(1, np.nan), slack=np.full(1, np.nan), kind=("least squares",), method=("raytrace",),
         success=np.array([not against]), status=("; ".join(words),),
     )  # fmt: skip

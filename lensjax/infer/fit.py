@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from lensjax.infer import batches
-from lensjax.infer.levenberg_marquardt import Descent, descend
+from lensjax.infer.levenberg_marquardt import CONVERGED, Descent, descend
 from lensjax.infer.linear import Joint, joint, projected
 from lensjax.infer.objective import Normal
 from lensjax.observation.noise import GaussianNoise
@@ -25,8 +25,9 @@ from lensjax.problems.compose import Composition
 
 _REACH = 12.0  # of every number, either way: far beyond any prior
 _COARSE_SIDE = 96  # px from which the coarse copy is binned
-_COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 6
+_COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 12
 _COARSE_TOLERANCE, _FINE_TOLERANCE, _EXACT_TOLERANCE = 0.3, 1e-2, 1e-3  # in chi²
+_PROMISE = 0.1  # of chi², below which a fit has converged
 _KEPT = 3  # distinct coarse optima that descend on the observation itself
 _WORSE = 3.0  # times the best coarse chi², beyond which an optimum is no candidate
 _SAME = 0.05  # distance in the numbers, within which two optima are one
@@ -70,12 +71,14 @@ def descent(observed: Observed, light: Array, start: Array, *, problem: Composit
 
 
 class _End(NamedTuple):
-    """What a descent ends with, finished: numbers (E,), joint normal equations there, model and whitened residual (H, W)."""
+    """What a descent ends with, finished: numbers (E,), joint normal equations there, model and whitened residual (H, W), and whether
+    another step promises nothing more."""
 
     numbers: Array
     equations: Joint
     model: Array
     residual: Array
+    converged: Array
 
 
 def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End:
@@ -89,12 +92,17 @@ def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End
     first = at(start, _weight(observed, observed.data))
     weight = _weight(observed, jnp.tensordot(first.amplitudes, layers(start), axes=1))
 
-    def step(state: tuple[Array, Joint, Array, Array]) -> tuple[Array, Joint, Array, Array]:
-        q, equations, taken, _ = state
+    def move_of(equations: Joint) -> tuple[Array, Array]:
+        """The Gauss–Newton step, and how much it promises to lower chi²."""
         normal = projected(equations, count)
         scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
-        scaled = normal.matrix / jnp.outer(scale, scale) + 1e-9 * jnp.eye(count, dtype=q.dtype)
-        trial = jnp.where(taken == 0, q, q - jnp.linalg.solve(scaled, normal.gradient / scale) / scale)
+        scaled = normal.matrix / jnp.outer(scale, scale) + 1e-9 * jnp.eye(count, dtype=start.dtype)
+        move = -jnp.linalg.solve(scaled, normal.gradient / scale) / scale
+        return move, -(move @ normal.gradient)
+
+    def step(state: tuple[Array, Joint, Array, Array]) -> tuple[Array, Joint, Array, Array]:
+        q, equations, taken, _ = state
+        trial = jnp.where(taken == 0, q, q + move_of(equations)[0])
         there = at(trial, weight)
         gain = equations.cost - there.cost
         better = (taken == 0) | (gain > 0)
@@ -104,7 +112,7 @@ def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End
     begin = (start, first._replace(cost=jnp.full_like(first.cost, jnp.inf)), jnp.int32(0), jnp.bool_(True))
     q, equations, _, _ = jax.lax.while_loop(lambda state: state[3] & (state[2] <= _EXACT_STEPS), step, begin)
     model = jnp.tensordot(equations.amplitudes, layers(q), axes=1)
-    return _End(q, equations, model, (observed.data - model) * weight)
+    return _End(q, equations, model, (observed.data - model) * weight, move_of(equations)[1] < _PROMISE)
 
 
 def fine(problem: Composition) -> dict[str, Any]:
@@ -231,7 +239,7 @@ def _optimum(problem: Composition, end: _End, pixels: int, code: int) -> Optimum
         covariance=_covariance(np.asarray(end.equations.matrix), amplitudes, problem.nonnegative, len(end.numbers)),
         chi2=float(end.equations.cost),
         pixels=pixels,
-        code=code,
+        code=CONVERGED if end.converged else code,
         model=np.asarray(end.model),
         residual=np.asarray(end.residual),
     )

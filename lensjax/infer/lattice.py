@@ -130,19 +130,18 @@ def _judged(problem: Composition, best: Optimum, observed: Observed, others: tup
     chi2 = _reduced(best, observed)
     growth = correlation(best.residual, _lit(best, observed)) * max(chi2, 1.0)
     best = replace(best, covariance=best.covariance * growth)
-    solution = solution_of(problem, observed, best, (), np.inf)
+    limit = _MOST_CHI2 if lattice else 2.0
+    residuals = [f"residuals above the noise: chi² {chi2:.2f} per lit pixel"] if chi2 > limit else []
+    solution = solution_of(problem, best, residuals)
     radii = [k for k, name in enumerate(problem.names) if name.endswith("theta_E")]
-    against = [part for part in solution.status[0].split("; ") if part.startswith(("at the end", "the descent", "the image does not"))]
-    if chi2 > (_MOST_CHI2 if lattice else 2.0):
-        against.append(f"residuals above the noise: chi² {chi2:.2f} per lit pixel")
-    if any(not solution.errors[0, k] <= _DETERMINED * abs(solution.params[0, k]) for k in radii):
-        against.append("the image does not determine the lens to 2 %")
+    vague = any(not solution.errors[0, k] <= _DETERMINED * abs(solution.params[0, k]) for k in radii)
     params = solution.params.copy()
     if lattice:
         for x, y in problem.places:
             params[0, x] -= _HALF
             params[0, y] += _HALF
-    unidentified = [part for part in solution.status[0].split("; ") if part.startswith("not identifiable")]
-    status = "; ".join([solution.status[0].split("; ")[0], *against, *unidentified])
-    solution = replace(solution, params=params, chi2=np.array([chi2]), success=np.array([not against]), status=(status,))
+    success, status = solution.success & (not vague), solution.status[0]
+    if vague and solution.success[0]:
+        status += "; the image does not determine the lens to 2 %"
+    solution = replace(solution, params=params, chi2=np.array([chi2]), success=success, status=(status,))
     return Fitted(solution, best, others)

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 from jax import Array
 
-from lensjax._internal.words import counted
 from lensjax.conventions import ROUNDING_VARIANCE
 from lensjax.infer import interval, multistart, unlensed, verdict
 from lensjax.infer.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
@@ -24,7 +23,6 @@ from lensjax.simulate.chunks import FITS
 _log = logging.getLogger(__name__)
 
 _LIT = 0.5  # grey level from which a pixel counts as lit
-_FEW = 3  # pixels that a model may leave unexplained in a rounded image
 _DISTINCT = 5.0  # errors, by which another optimum must differ to be another solution
 _ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix is computed again in float64
 _SINGULAR = 1e-7  # conditioning that float32 does not resolve: the interval fit has no scale then
@@ -214,9 +212,11 @@ def _finish(
         lowest, highest = np.full_like(lowest, -np.inf), np.full_like(highest, np.inf)
     against: list[str] = []
     if certified is None:
+        residuals = _against(residual, lit, scatter, rounded=rounded)
         rivals = _rivals(optima, costs, order[0], white * scatter)
-        against = _objections(residual, lit, scatter, code, rivals, rounded=rounded)
-    against += ["no lens needed"] if needless else []
+        against = verdict.objections(residuals, converged=code == CONVERGED, rivals=rivals, needless=needless)
+    elif needless:
+        against = ["no lens needed"]
     words = [STATUS[code], *against]
     unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
     if unidentified:
@@ -248,20 +248,12 @@ def _centre(problem: Problem, fit: Array, method: str, free_shift: bool) -> Arra
     return centre if free_shift else problem.centre(system, method=method)
 
 
-def _objections(residual: np.ndarray, lit: np.ndarray, variance: float, code: int, rivals: list[str], *, rounded: bool) -> list[str]:
-    """What stands against a least-squares fit with residuals (n, n) [grey] over the lit pixels, in words.
-
-    Rounding is no noise where light changes slowly: there all pixels of a patch are off the same way. So a rounded image is judged pixel
-    by pixel.
-    """
+def _against(residual: np.ndarray, lit: np.ndarray, variance: float, *, rounded: bool) -> list[str]:
+    """Why residuals (n, n) [grey levels] of a least-squares fit over the lit pixels are not noise, in words."""
     if rounded:
-        off = int((np.abs(residual) > unlensed.ROUNDED).sum())
-        against = [] if code == CONVERGED else ["the descent did not converge"]
-        against += [f"the model does not explain {counted(off, 'pixel')}"] if off > _FEW else []
-        return against + [f"another solution explains the image as well: {rival}" for rival in rivals]
+        return verdict.against_rounding(residual)
     whitened = residual / np.sqrt(variance)
-    chi2, degrees = float((whitened[lit] ** 2).sum()), int(lit.sum()) - len(LOWEST)
-    return verdict.objections(whitened, lit, chi2=chi2, degrees=degrees, converged=code == CONVERGED, rivals=rivals)
+    return verdict.against_noise(whitened, lit, chi2=float((whitened[lit] ** 2).sum()), degrees=int(lit.sum()) - len(LOWEST))
 
 
 def _rivals(optima: list[Optimum], costs: np.ndarray, best: int, covariance: np.ndarray) -> list[str]:

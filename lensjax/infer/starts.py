@@ -21,22 +21,28 @@ def sky_noise(image: np.ndarray) -> float:
     return float(1.4826 * np.median(np.abs(image - np.median(image))))
 
 
+def pixel_noise(image: np.ndarray) -> float:
+    """Noise of a pixel of an image (H, W): that of the sky, or where light fills the frame that of second differences along rows."""
+    second = image[:, :-2] - 2.0 * image[:, 1:-1] + image[:, 2:]
+    return float(min(sky_noise(image), sky_noise(second) / 6.0**0.5))
+
+
 def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre of light (2,) and covariance (2, 2) [px] of an image (n, n); of a dark image the field's middle and n/16 px.
+    """Centre of light (2,) and covariance (2, 2) [px] of an image (H, W); of a dark image the field's middle and W/16 px.
 
     Negative pixels are noise about a subtracted sky. Only pixels well above the noise count then: second moments weigh noise by the
     square of its distance, and could be negative.
     """
-    n = image.shape[-1]
-    x = np.arange(n) - n / 2
-    y = n / 2 - np.arange(n)
+    height, width = image.shape
+    x = np.arange(width) - width / 2
+    y = height / 2 - np.arange(height)
     image = np.where(np.isfinite(image), image, 0.0)
     if image.min() < 0:
         sky = np.median(image)
         image = np.where(image > max(sky + _ABOVE_SKY * sky_noise(image), 0.0), image, 0.0)
     total = image.sum()
     if total <= 0:
-        return np.zeros(2), np.eye(2) * (n / 16) ** 2
+        return np.zeros(2), np.eye(2) * (width / 16) ** 2
     columns, rows = image.sum(axis=0) / total, image.sum(axis=1) / total
     mean = np.array([columns @ x, rows @ y])
     across = (y - mean[1]) @ image @ (x - mean[0]) / total

@@ -4,13 +4,10 @@ import numpy as np
 from scipy import optimize
 
 from lensjax.infer.starts import moments
-from lensjax.infer.verdict import chi2_is_noise, coherent_patch
+from lensjax.infer.verdict import ROUNDED, chi2_is_noise, coherent_patch
 
 _STRIDE = 4  # pixels of the fit, along each axis
 _HOPELESS = 4.0  # times the noise variance, left by the fit on few pixels, from which the whole image is not tried
-ROUNDED = 0.6
-"""Grey levels within which a least-squares fit explains a pixel that is rounded to whole ones: ½, and the fit's own error."""
-
 _NUMBERS = 6  # of the Gaussian
 
 

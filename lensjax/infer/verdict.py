@@ -18,6 +18,11 @@ PATCHES = (1, 3, 5, 9, 17)
 FALSE_ALARM = 1e-4
 """Chance that pure noise is taken for a coherent patch, and that for a chi² above the noise."""
 
+ROUNDED = 0.6
+"""Grey levels within which a least-squares fit explains a pixel that is rounded to whole ones: ½, and the fit's own error."""
+
+_FEW = 3  # pixels that a model may leave unexplained in a rounded image
+
 AS_GOOD = 11.8
 """Difference in chi² within which another solution is as good: 3σ of two numbers."""
 
@@ -56,40 +61,54 @@ def chi2_is_noise(chi2: float, degrees: int) -> bool:
     return bool(chi2 <= special.chdtri(max(degrees, 1), FALSE_ALARM))
 
 
-def objections(
-    residual: np.ndarray,
-    mask: np.ndarray,
-    *,
-    chi2: float,
-    degrees: int,
-    converged: bool,
-    at_bounds: Sequence[str] = (),
-    rivals: Sequence[str] = (),
-    unlensed: float | None = None,
-) -> list[str]:
-    """What stands against a fit, in words; nothing for a success.
+def against_noise(residual: np.ndarray, mask: np.ndarray, *, chi2: float, degrees: int) -> list[str]:
+    """Why whitened residuals (H, W), over the pixels of the mask (H, W), are no noise, in words; nothing where they are.
 
     Args:
         residual: (H, W) whitened residuals.
         mask: (H, W) True where a pixel is used.
         chi2: their sum of squares.
         degrees: pixels less fitted parameters.
+    """
+    patch = coherent_patch(residual, mask)
+    if patch is not None:
+        return [
+            f"the model does not explain {counted(patch.pixels, 'pixel')} in a coherent patch at row {patch.place[0]}, "
+            f"column {patch.place[1]} ({patch.significance:.0f} sigma)"
+        ]
+    if not chi2_is_noise(chi2, degrees):
+        return [f"residuals above the noise: chi² {chi2 / max(degrees, 1):.2f} per degree of freedom"]
+    return []
+
+
+def against_rounding(residual: np.ndarray) -> list[str]:
+    """Why residuals (H, W) [grey levels] of an image of whole levels are not its rounding, in words.
+
+    Rounding is no noise where light changes slowly: there all pixels of a patch are off the same way. So it is judged pixel by pixel.
+    """
+    off = int((np.abs(residual) > ROUNDED).sum())
+    return [f"the model does not explain {counted(off, 'pixel')}"] if off > _FEW else []
+
+
+def objections(
+    residuals: Sequence[str],
+    *,
+    converged: bool,
+    at_bounds: Sequence[str] = (),
+    rivals: Sequence[str] = (),
+    needless: bool = False,
+) -> list[str]:
+    """What stands against a fit, in words; nothing for a success.
+
+    Args:
+        residuals: why its residuals are no noise, in words.
         converged: whether the descent converged.
         at_bounds: names of the parameters at an end of their range.
         rivals: other solutions that explain the image as well, in words.
-        unlensed: chi² of the best fit without a lens; None where there is none.
+        needless: whether the image is explained without a lens.
     """
     against = [] if converged else ["the descent did not converge"]
-    patch = coherent_patch(residual, mask)
-    if patch is not None:
-        against.append(
-            f"the model does not explain {counted(patch.pixels, 'pixel')} in a coherent patch at row {patch.place[0]}, "
-            f"column {patch.place[1]} ({patch.significance:.0f} sigma)"
-        )
-    elif not chi2_is_noise(chi2, degrees):
-        against.append(f"residuals above the noise: chi² {chi2 / max(degrees, 1):.2f} per degree of freedom")
+    against += residuals
     against += [f"at the end of its range: {name}" for name in at_bounds]
     against += [f"another solution explains the image as well: {rival}" for rival in rivals]
-    if unlensed is not None and unlensed <= chi2 + AS_GOOD:
-        against.append("no lens needed")
-    return against
+    return against + (["no lens needed"] if needless else [])

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.lens import SIE, SIS, Shear
+from lensjax.lens import SIE, SIS, PointMass, Shear
 from lensjax.light.gaussian import Gaussian
 from lensjax.light.sersic import Sersic, half_light
 from lensjax.problems.base import Parameter
@@ -237,6 +237,12 @@ def sis(*, prefix: str = "", unit: str = "px", theta_e: tuple[float, float] = (5
     """Singular isothermal sphere: x, y, theta_E."""
     numbers = (*_place(prefix, unit, reach), _Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
     return _component("lens", numbers, lambda v: (SIS(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
+
+
+def point_mass(*, prefix: str = "", unit: str = "px", theta_e: tuple[float, float] = (5.0, 75.0), reach: float = 20.0) -> Component:
+    """Point mass: x, y, theta_E."""
+    numbers = (*_place(prefix, unit, reach), _Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
+    return _component("lens", numbers, lambda v: (PointMass(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
 
 
 def shear(*, prefix: str = "", most: float = 0.1) -> Component:

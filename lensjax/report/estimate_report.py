@@ -12,7 +12,7 @@ from jax import Array
 
 from lensjax import metrics, simulate
 from lensjax._internal.words import counted
-from lensjax.infer import Solution
+from lensjax.infer import Solution, free
 from lensjax.problems import Problem
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.sample import half_width, sample
@@ -106,7 +106,8 @@ def _content(problem: Problem, record: Record) -> list[str | Illustration]:
     else:
         params, centre, method, status = np.full(len(problem.names), np.nan), None, "", f"failed: {record.error}"
     if np.isfinite(params).all():
-        model, source = model_and_source(problem, image, params, centre, method)
+        free_fit = record.solution is not None and not np.isfinite(record.solution.fit).all()
+        model, source = model_and_source(problem, image, params, centre, method, free_fit=free_fit)
         line = f"{status}: {numbers}"
     else:
         model, source, line = np.full_like(image, np.nan), np.full((_EMPTY, _EMPTY), np.nan), status
@@ -118,20 +119,29 @@ def _content(problem: Problem, record: Record) -> list[str | Illustration]:
 
 
 def model_and_source(
-    problem: Problem, image: np.ndarray, params: np.ndarray, centre: np.ndarray | None, method: str
+    problem: Problem, image: np.ndarray, params: np.ndarray, centre: np.ndarray | None, method: str, *, free_fit: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The model (n, n) and the source (m, m), NaN where the image does not show it, in grey levels.
+    """The model (H, W) and the source (m, m), NaN where the image does not show it, in grey levels.
 
-    Where the point at the image's centre is not known, the problem's camera decides.
+    Where the point at the image's centre is not known, the problem's camera decides. `free_fit`: whether the estimate is one of an
+    image of any size and brightness, see `infer.free`; the source of one that is not square is not drawn.
     """
     camera = problem.traced(method)
+    side = image.shape[0]
+    if free_fit and image.shape != (side, side):
+        assert centre is not None
+        return free.model_image(problem, params, centre, image), np.full((_EMPTY, _EMPTY), np.nan)
+    camera = replace(camera, size=side, field=side)
     with jax.enable_x64(True):
         system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
         centre = np.asarray(simulate.image_centre(system, camera) if centre is None else centre, np.float64)
-        model = np.asarray(_image(system, jnp.asarray(centre), camera=replace(camera, centred=True)))
+        if free_fit:
+            model = free.model_image(problem, params, centre, image)
+        else:
+            model = np.asarray(_image(system, jnp.asarray(centre), camera=replace(camera, centred=True)))
         sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
-        side = min(2 * half_width(sigma, sigma2), _WIDEST)
-        source = sample(image, system, centre=centre, camera=camera, grid=Grid(side, side))
+        widest = min(2 * half_width(sigma, sigma2), _WIDEST)
+        source = sample(image, system, centre=centre, camera=camera, grid=Grid(widest, widest))
     return model, np.where(source.mask, source.grey, np.nan)
 
 

@@ -341,7 +341,7 @@ NOT_FINITE = np.where(np.eye(400), np.nan, 1.0).astype(np.float32)
         ("bad.png", lambda path: path.write_bytes(b""), "0 bytes"),
         ("bad.png", lambda path: path.write_text("no image"), "not an image"),
         ("bad.png", lambda path: path.mkdir(), "folder"),
-        ("bad.png", lambda path: _image(path, GREY[:200, :200]), ("200×200", "400×400")),
+        ("bad.png", lambda path: _image(path, GREY[:8, :8]), ("8×8", "16 to")),
         ("bad.png", lambda path: _image(path, COLOUR), "colour"),
         ("bad.png", lambda path: _image(path, GREY.astype(np.uint16) * 256), "8-bit"),
         ("bad.png", lambda path: _image(path, GREY * 0), "black"),

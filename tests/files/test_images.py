@@ -14,7 +14,7 @@ GREY = (np.arange(SIZE * SIZE, dtype=np.uint8).reshape(SIZE, SIZE)) // 2
 def test_png_holds_rounded_grey_levels(tmp_path):
     path = tmp_path / "sub" / "a.png"
     images.write_png(path, np.array([[0.4, 0.6, 254.6, 300.0] * 4] * 16))
-    picture = images.read_grey(path, size=SIZE)
+    picture = images.grey_of(images.read(path, size=SIZE))
     assert picture.rounded and picture.values.dtype == np.float32
     np.testing.assert_array_equal(picture.values[3, :4], [0, 1, 255, 255])
     assert [child.name for child in path.parent.iterdir()] == ["a.png"]
@@ -23,7 +23,7 @@ def test_png_holds_rounded_grey_levels(tmp_path):
 def test_tiff_holds_floats(tmp_path):
     exact = np.random.default_rng(0).uniform(-1, 200, (SIZE, SIZE)).astype(np.float32)
     images.write_tiff(tmp_path / "a.tif", exact)
-    picture = images.read_grey(tmp_path / "a.tif", size=SIZE)
+    picture = images.grey_of(images.read(tmp_path / "a.tif", size=SIZE))
     assert not picture.rounded
     np.testing.assert_array_equal(picture.values, exact)
 
@@ -31,14 +31,14 @@ def test_tiff_holds_floats(tmp_path):
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
 def test_grey_is_grey_however_it_is_stored(tmp_path, mode):
     Image.fromarray(GREY).convert(mode).save(tmp_path / "a.png")
-    picture = images.read_grey(tmp_path / "a.png", size=SIZE)
+    picture = images.grey_of(images.read(tmp_path / "a.png", size=SIZE))
     assert picture.rounded
     np.testing.assert_array_equal(picture.values, GREY)
 
 
 def test_a_lossy_file_is_not_taken_for_rounded(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "a.jpg", quality=90)
-    assert not images.read_grey(tmp_path / "a.jpg", size=SIZE).rounded
+    assert not images.grey_of(images.read(tmp_path / "a.jpg", size=SIZE)).rounded
 
 
 def _colour():
@@ -83,7 +83,7 @@ def test_what_cannot_be_used_is_refused(tmp_path, suffix, make, words):
 
 def refused(path, *words):
     with pytest.raises(BadInput) as caught:
-        images.read_grey(path, size=SIZE)
+        images.grey_of(images.read(path, size=SIZE))
     message = str(caught.value)
     assert str(path) in message and "\n" not in message
     for word in words:
@@ -193,7 +193,7 @@ def test_npy(tmp_path):
     np.testing.assert_array_equal(picture.values, SKY)
     assert picture.kind == "NPY" and picture.floating and not picture.rounded
     np.save(tmp_path / "b.npy", GREY)
-    assert images.read_grey(tmp_path / "b.npy", size=SIZE).rounded
+    assert images.grey_of(images.read(tmp_path / "b.npy", size=SIZE)).rounded
     np.save(tmp_path / "c.npy", np.array([[{}]], object), allow_pickle=True)
     np.save(tmp_path / "d.npy", SKY.astype(complex))
     np.save(tmp_path / "e.npy", np.zeros(5))

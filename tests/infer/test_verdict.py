@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lensjax.infer.verdict import AS_GOOD, chi2_is_noise, coherent_patch, objections
+from lensjax.infer.verdict import against_noise, against_rounding, chi2_is_noise, coherent_patch, objections
 
 MASK = np.ones((100, 100), bool)
 
@@ -18,7 +18,8 @@ def test_noise_has_no_coherent_patch() -> None:
 
 def test_noise_is_a_success() -> None:
     residual = noise(0)
-    assert objections(residual, MASK, chi2=float((residual**2).sum()), degrees=MASK.sum() - 10, converged=True, unlensed=1e5) == []
+    residuals = against_noise(residual, MASK, chi2=float((residual**2).sum()), degrees=MASK.sum() - 10)
+    assert residuals == [] and objections(residuals, converged=True) == []
 
 
 @pytest.mark.parametrize(("side", "level"), [(1, 6.5), (3, 2.5), (9, 0.9), (17, 0.5)])
@@ -43,9 +44,8 @@ def test_chi2_of_noise_is_told_from_an_excess_of_ten_per_cent() -> None:
 def test_every_objection_has_its_words() -> None:
     residual = 1.1 * noise(3)
     chi2 = float((residual**2).sum())
-    words = objections(
-        residual, MASK, chi2=chi2, degrees=MASK.sum(), converged=False, at_bounds=("q",), rivals=("theta_E 3",), unlensed=chi2 + AS_GOOD / 2
-    )
+    residuals = against_noise(residual, MASK, chi2=chi2, degrees=MASK.sum())
+    words = objections(residuals, converged=False, at_bounds=("q",), rivals=("theta_E 3",), needless=True)
     assert [word.split(":")[0] for word in words] == [
         "the descent did not converge",
         "residuals above the noise",
@@ -53,3 +53,10 @@ def test_every_objection_has_its_words() -> None:
         "another solution explains the image as well",
         "no lens needed",
     ]
+
+
+def test_rounding_is_judged_pixel_by_pixel() -> None:
+    residual = np.full(MASK.shape, 0.5)
+    assert against_rounding(residual) == []
+    residual[:2, :2] = 0.8
+    assert against_rounding(residual) == ["the model does not explain 4 pixels"]
