@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from lensjax._internal.words import counted
 from lensjax.conventions import ROUNDING_VARIANCE
 from lensjax.infer import interval, multistart, unlensed, verdict
 from lensjax.infer.covariance import conditioning, errors_of, fisher, parameters_of, shift_aware_inverse
@@ -173,11 +174,14 @@ def _finish(
     costs = np.where(np.isfinite(costs), costs, np.inf)
     # Best first; those that explain the image equally well in the order of the methods.
     order = np.lexsort((costs, np.arange(len(costs)), costs > 1.05 * costs.min() + 20.0))
-    certified, best = None, optima[order[0]]
+    certified, best, tried = None, optima[order[0]], False
     if rounded and problem.image_size == problem.field:
         for k in order:
             if costs[k] > 3.0 * costs[order[0]] + 200.0:
                 break
+            if conditioning(np.asarray(optima[k].descent.normal.matrix), free_shift=free_shift) < _SINGULAR:
+                continue
+            tried = True
             certified = _interval(problem, image, optima[k], free_shift, seed)
             if certified is not None:
                 best = optima[k]
@@ -213,6 +217,8 @@ def _finish(
     against: list[str] = []
     if certified is None:
         residuals = _against(residual, lit, scatter, rounded=rounded)
+        if tried and not residuals and violated:
+            residuals = [f"no parameters agree with every pixel: {counted(violated, 'pixel')} off by more than ½"]
         rivals = _rivals(optima, costs, order[0], white * scatter)
         against = verdict.objections(residuals, converged=code == CONVERGED, rivals=rivals, needless=needless)
     elif needless:
@@ -280,10 +286,7 @@ def _whole_cost(problem: Problem, image: np.ndarray, optimum: Optimum, free_shif
 
 def _interval(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool, seed: int) -> interval.Interval | None:
     """The interval fit about a descent's end; None where no parameters agree with every pixel of the image."""
-    matrix = np.asarray(optimum.descent.normal.matrix)
-    if conditioning(matrix, free_shift=free_shift) < _SINGULAR:
-        return None
-    covariance = shift_aware_inverse(matrix, free_shift) * ROUNDING_VARIANCE
+    covariance = shift_aware_inverse(np.asarray(optimum.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
     pixels, start = optimum.pixels, np.asarray(optimum.descent.fit, np.float64)
     for _ in range(2):  # a second time where the first set has light beyond the pixels that were fitted
         certified = interval.solve(
