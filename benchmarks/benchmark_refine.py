@@ -2,9 +2,10 @@
 
     python benchmarks/benchmark_refine.py [--pairs 512] [--size 100] [--batch 1 8 64 512 memory] [--json FILE]
 
-The pairs are those of mocks.py (SIE and shear, Sérsic source, PSF, refined sampling) and twelve starts from each image; each descends on
-the image itself until it converges. "memory" is the size that the memory probe chooses, which `estimate` uses on an accelerator; on a CPU
-it is 1. Programs are compiled first. Prints one line for each size: pairs a second, the share of descents that converged, and the device.
+Images are those of mocks.py (SIE and shear, Sérsic source, PSF, refined sampling), each with twelve starts about its truth. Every pair
+descends on the image itself until it converges. "memory" is the size that the memory probe chooses, which `estimate` uses on an
+accelerator; on a CPU it is 1. Programs are compiled first. Prints one line for each size: pairs a second, the share of descents that
+converged, and the device.
 """
 
 import argparse
@@ -13,10 +14,11 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from mocks import drawn, scene
 
-from lensjax.infer import batches, estimation, fit
+from lensjax.infer import batches, fit
 from lensjax.infer.levenberg_marquardt import CONVERGED
 
 STARTS = 12
@@ -31,8 +33,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None, help="append the rows to this file")
     flags = parser.parse_args()
     problem, taken = scene(flags.size, 2.5)
-    _, observations = drawn(problem, taken, n=-(-flags.pairs // STARTS), peak=50.0, seed=1)
-    starts = [estimation.starts_from_image(problem, observed, count=STARTS).astype(np.float32) for observed in observations]
+    truths, observations = drawn(problem, taken, n=-(-flags.pairs // STARTS), peak=50.0, seed=1)
+    encode = jax.jit(lambda truth: problem.encode(truth))
+    about = np.random.default_rng(0).normal(scale=0.1, size=(len(truths), STARTS, problem.size))
+    starts = [
+        np.asarray(encode(jnp.asarray(truth, jnp.float32))) + near for truth, near in zip(truths, about.astype(np.float32), strict=True)
+    ]
     tasks: list[batches.Task] = [((seen, seen.data), rows) for seen, rows in zip(observations, starts, strict=True)]
     static = fit.fine(problem)
     device = jax.devices()[0].device_kind

@@ -1,6 +1,7 @@
 """From an observation to a solution: starts, fit, errors and verdict."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby, islice, repeat
 
@@ -91,7 +92,9 @@ def _of_group(
     outcomes = [dark] * len(observations)
     left = list(range(len(observations)))
     for count in _STARTS:
-        own = {i: starts_from_image(problem, observations[i], count=count) for i in left}
+        with ThreadPoolExecutor() as threads:
+            found = threads.map(lambda i: starts_from_image(problem, observations[i], count=count), left)  # noqa: B023
+            own = dict(zip(left, found, strict=True))
         left = [i for i in left if len(own[i])]
         if not left:
             break
