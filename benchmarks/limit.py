@@ -99,12 +99,14 @@ def main() -> None:
     def solve(rounded: bool, label: str) -> Solution:
         parts = []
         rows = range(0, arguments.n, CHUNK)
-        estimate.solve(problem, images[:CHUNK], None if network is None else network[:CHUNK], rounded=rounded)  # compile
+        first_starts = None if network is None else network[:CHUNK]
+        estimate.solve(problem, images[:CHUNK], first_starts, rounded=rounded, search_on=rounded)  # compile
         began = time.perf_counter()
         for first in tqdm(rows, desc=label, unit=f"×{CHUNK} images"):
             part = slice(first, first + CHUNK)
             start = None if network is None else network[part]
-            parts.append(estimate.solve(problem, images[part], start, rounded=rounded))
+            # Least squares takes rounding for noise, which it is not: its verdict would search each image again.
+            parts.append(estimate.solve(problem, images[part], start, rounded=rounded, search_on=rounded))
         seconds[label] = time.perf_counter() - began
         return Solution.concatenate(parts)
 

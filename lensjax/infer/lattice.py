@@ -25,13 +25,16 @@ from lensjax.observation.observed import Observed, observe
 from lensjax.problems.compose import Composition
 
 _ROUGH = (1.0, 0.15)  # noise of the first fit: grey levels, and a fraction of the light
-_STARTS = (12, 36)
+_STARTS = (12, 36)  # from the bright pixels, of the first search and of a second one where the first does not explain the image
+_WANDERINGS, _WANDER = 2, 0.3  # further searches about the best optimum; in Einstein radii, and in the numbers of a fit
+_EXPLAINED = 1.6  # chi² of a lit pixel below which no further search is needed
+_WORSE = 2.0  # times the best chi², beyond which an optimum is not fitted again
 _ROUNDS = 2  # of fits with the error map of the fit before
 _SUPERSAMPLING = 2
 _LIT = 0.5  # grey level from which a pixel counts as lit
 _LAGS = 4  # px up to which residuals correlate
 _MOST_CHI2 = 3.0  # per lit pixel: the error is not normal, and its variance known to a factor
-_DETERMINED = 0.02  # relative error of the Einstein radius, above which the lattice's error cannot be taken as linear noise
+_DETERMINED = 0.03  # relative error of the Einstein radius, above which the lattice's error cannot be taken as linear noise
 _HALF = 0.5  # px
 
 
@@ -79,38 +82,61 @@ def estimate(
         batch: how many descents run at once; by default as many as suit the device.
     """
     image = np.asarray(image, np.float64)
-    outcome = None
-    for count in _STARTS:
-        again = _fitted(problem, image, guess, count=count, lattice=lattice, batch=batch)
-        if outcome is None or (again.best is not None and (outcome.best is None or again.best.chi2 < outcome.best.chi2)):
-            outcome = again
-        if outcome.best is None or outcome.solution.success[0]:
+    given = None if guess is None else np.asarray(problem.encode(jnp.asarray(problem.within(guess), jnp.float32)), np.float64)
+    outcome = Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
+    for attempt in range(len(_STARTS) + _WANDERINGS):
+        if attempt < len(_STARTS):
+            rows = _bright_starts(problem, image, given, count=_STARTS[attempt])
+        elif outcome.best is not None:
+            rows = _around(problem, outcome.best, np.random.default_rng(attempt))
+        if not len(rows):
             break
-    assert outcome is not None
+        again = _fitted(problem, image, rows, lattice=lattice, batch=batch)
+        if again.best is not None and (outcome.best is None or again.solution.chi2[0] < outcome.solution.chi2[0]):
+            outcome = again
+        if outcome.best is None or outcome.solution.chi2[0] < _EXPLAINED:
+            break
     return outcome
 
 
-def _fitted(problem: Composition, image: np.ndarray, guess: np.ndarray | None, *, count: int, lattice: bool, batch: int | None) -> Fitted:
-    rough = np.hypot(_ROUGH[0], _ROUGH[1] * image)
+def _bright_starts(problem: Composition, image: np.ndarray, given: np.ndarray | None, *, count: int) -> np.ndarray:
+    """Starts (count, E) from the bright pixels, and one that is given; (0, E) where there are none."""
     (low, high), reach = problem.lens_range
-    guesses = arcs.guesses(observe(image, rough), theta_e=(0.8 * low, 1.1 * high), reach=1.2 * reach, count=count)
-    if not guesses:
-        return Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
-    rows = np.stack([np.asarray(problem.start(guess), np.float64) for guess in guesses])
-    rows = np.concatenate([rows, np.repeat(rows[-1:], count - len(rows), axis=0)])
-    if guess is not None:
-        rows[-1] = problem.encode(jnp.asarray(problem.within(guess), jnp.float32))
+    seen = observe(image, np.hypot(_ROUGH[0], _ROUGH[1] * image))
+    guesses = arcs.guesses(seen, theta_e=(0.8 * low, 1.1 * high), reach=1.2 * reach, count=count)
+    rows = [np.asarray(problem.start(guess), np.float64) for guess in guesses]
+    if given is not None:
+        rows = [given, *rows][:count]
+    return np.stack([*rows, *rows[-1:] * (count - len(rows))]) if rows else np.zeros((0, problem.size))
+
+
+def _around(problem: Composition, best: Optimum, rng: np.random.Generator) -> np.ndarray:
+    """Starts (S, E) about an optimum: lattices make many of them, and the best is often near."""
+    numbers = np.asarray(best.numbers)
+    values = np.asarray(problem.decode(jnp.asarray(numbers), jnp.asarray(best.amplitudes)), np.float64)
+    radii = [k for k, name in enumerate(problem.names) if name.endswith("theta_E")]
+    spread = np.full(len(numbers), _WANDER)
+    spread[radii] = _WANDER / 3.0
+    for place in problem.all_places:
+        for k in place:  # a number is its parameter, divided by a length
+            spread[k] = _WANDER * values[radii].mean() * abs(numbers[k] / values[k]) if values[k] else 0.0
+    return numbers + spread * rng.normal(size=(_STARTS[0], len(numbers)))
+
+
+def _fitted(problem: Composition, image: np.ndarray, rows: np.ndarray, *, lattice: bool, batch: int | None) -> Fitted:
+    rough = np.hypot(_ROUGH[0], _ROUGH[1] * image)
     taken = instrument((image.shape[0], image.shape[1]), supersampling=_SUPERSAMPLING)
     seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=taken)
     optima = fit.descend_from(problem, [seen], fit.search(problem, [seen], [rows], batch=batch), batch=batch)[0]
+    again: list[tuple[Optimum, Observed]] = []
     for _ in range(_ROUNDS):
-        again: list[tuple[Optimum, Observed]] = []
+        again = []
         for optimum in optima:
             level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)
             weighed = observe(image, level, mask=(image < GREY_LEVELS) & (optimum.model < GREY_LEVELS), taken_by=taken)
             again += [(end, weighed) for end in fit.descend_from(problem, [weighed], [[optimum.numbers]], batch=batch)[0]]
         again.sort(key=lambda pair: _reduced(*pair))
-        optima = [end for end, _ in again]
+        optima = [end for end, seen in again if _reduced(end, seen) < _WORSE * _reduced(*again[0]) + 1.0]
     if not again:
         return Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None)
     return _judged(problem, *again[0], tuple(optima[1:]), lattice=lattice)
@@ -142,6 +168,6 @@ def _judged(problem: Composition, best: Optimum, observed: Observed, others: tup
             params[0, y] += _HALF
     success, status = solution.success & (not vague), solution.status[0]
     if vague and solution.success[0]:
-        status += "; the image does not determine the lens to 2 %"
+        status += "; the image does not determine the lens to 3 %"
     solution = replace(solution, params=params, chi2=np.array([chi2]), success=success, status=(status,))
     return Fitted(solution, best, others)
