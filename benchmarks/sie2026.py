@@ -5,7 +5,8 @@
     python benchmarks/sie2026.py DIR [--n 200] [--without-lattice] [--out results/sie2026]
 
 DIR has dataset.csv, roulette.csv and images/. R² of a column is 1 − MSE/variance over the images, with labels standardised; its mean over
-the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one.
+the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one. A table
+says which columns an image tells.
 Writes OUT.csv, one row an image.
 """
 
@@ -29,6 +30,20 @@ def r_squared(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """1 − MSE/variance of each column, (N, C) → (C,); columns of no variance are NaN."""
     variance = truth.var(axis=0)
     return 1.0 - ((predicted - truth) ** 2).mean(axis=0) / np.where(variance > 0, variance, np.nan)
+
+
+def told(table: pd.DataFrame, columns: list[str]) -> str:
+    """Which columns an image tells: its error, from the Fisher information with the lattice's noise, beside the spread over the set.
+
+    An image without a fit, or whose fit does not determine the column, has an infinite error.
+    """
+    lines = [f"{'column':14}{'spread':>12}{'median error':>14}{'told to spread/10':>19}{'not told (error > spread)':>27}"]
+    for name in columns:
+        error = table[f"{name} err"].to_numpy(float) if f"{name} err" in table else np.full(len(table), np.inf)
+        error = np.where(np.isfinite(error), error, np.inf)
+        spread = float(table[f"{name} true"].std())
+        lines.append(f"{name:14}{spread:12.4g}{np.median(error):14.3g}{(error < spread / 10).mean():19.0%}{(error > spread).mean():27.0%}")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -56,6 +71,8 @@ def main() -> None:
         row |= {
             "sigma true": system["sigma"],
             "theta_E true": system["einsteinradius"],
+            "n true": system["n_sersic"],
+            "luminosity true": system["luminosity"],
             "xi": np.hypot(label["xiX"] - label["lensX"], label["xiY"] - label["lensY"]),
         }
         if np.isfinite(solution.params).all():
@@ -65,7 +82,11 @@ def main() -> None:
             for kind, values in (("alpha", fitted.alpha), ("beta", fitted.beta)):
                 row |= {f"{kind}[{m}][{s}]": values[m, s] for m in range(ORDER + 1) for s in range(ORDER + 2)}
             e = dict(zip(problem.names, solution.errors[0], strict=True))
-            row |= {"theta_E err": e["theta_E"], "phi err": e["phi"], "q err": e["q"]}
+            row |= {"theta_E err": e["theta_E"], "phi err": e["phi"], "q err": e["q"], "sigma err": e["source_R"]}
+            row |= {"n": found["source_n"], "n err": e["source_n"], "luminosity": found["source_flux"] / 1e3}
+            row |= {"luminosity err": e["source_flux"] / 1e3, "xiX err": fitted.xi_errors[0], "xiY err": fitted.xi_errors[1]}
+            for kind, values in (("alpha", fitted.alpha_errors), ("beta", fitted.beta_errors)):
+                row |= {f"{kind}[{m}][{s}] err": values[m, s] for m in range(ORDER + 1) for s in range(ORDER + 2)}
         rows.append(row)
     table = pd.DataFrame(rows)
     flags.out.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +97,7 @@ def main() -> None:
     for label, part in (("successes", error[success]), ("all images", error)):
         print(f"|Δθ_E|/θ_E, {label}: median {np.nanmedian(part):.3%}, within 1 % {(part < 0.01).mean():.1%}, largest {np.nanmax(part):.2%}")
     columns = ["xiX", "xiY", *names]
+    print(told(table, [*columns, "sigma", "luminosity", "n"]))
     scale = np.concatenate([np.zeros(2), np.array(order, float) - 1.0])
     for label, used in (("successes", success), ("all images", np.isfinite(error))):
         part = table[used]
