@@ -5,8 +5,8 @@
     python benchmarks/sie2026.py DIR [--n 200] [--without-lattice] [--out results/sie2026]
 
 DIR has dataset.csv, roulette.csv and images/. R² of a column is 1 − MSE/variance over the images, with labels standardised; its mean over
-the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one. A table
-says which columns an image tells.
+the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one.
+A table says which columns an image tells.
 Writes OUT.csv, one row an image.
 """
 
