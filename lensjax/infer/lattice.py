@@ -29,8 +29,7 @@ _STARTS = (12, 36)  # from the bright pixels, of the first search and of a secon
 _WANDERINGS, _WANDER = 2, 0.3  # further searches about the best optimum; in Einstein radii, and in the numbers of a fit
 _EXPLAINED = 1.6  # chi² of a lit pixel below which no further search is needed
 _WORSE = 2.0  # times the best chi², beyond which an optimum is not fitted again
-_ROUNDS = 2  # of fits with the error map of the fit before
-_SUPERSAMPLING = 2
+_SUPERSAMPLING = 2  # of the last fit
 _LIT = 0.5  # grey level from which a pixel counts as lit
 _LAGS = 4  # px up to which residuals correlate
 _MOST_CHI2 = 3.0  # per lit pixel: the error is not normal, and its variance known to a factor
@@ -125,11 +124,12 @@ def _around(problem: Composition, best: Optimum, rng: np.random.Generator) -> np
 
 def _fitted(problem: Composition, image: np.ndarray, rows: np.ndarray, *, lattice: bool, batch: int | None) -> Fitted:
     rough = np.hypot(_ROUGH[0], _ROUGH[1] * image)
-    taken = instrument((image.shape[0], image.shape[1]), supersampling=_SUPERSAMPLING)
-    seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=taken)
+    shape = (image.shape[0], image.shape[1])
+    plain = instrument(shape)
+    seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=plain)
     optima = fit.descend_from(problem, [seen], fit.search(problem, [seen], [rows], batch=batch), batch=batch)[0]
     again: list[tuple[Optimum, Observed]] = []
-    for _ in range(_ROUNDS):
+    for taken in (plain, instrument(shape, supersampling=_SUPERSAMPLING)):
         again = []
         for optimum in optima:
             level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)

@@ -58,6 +58,7 @@ def test_a_lens_that_is_not_determined_has_amplitudes_without_error_bars() -> No
     assert np.isinf(row.alpha_errors[1, 2]) and np.isinf(row.xi_errors).all()
 
 
+@pytest.mark.slow
 def test_the_command_writes_results_amplitudes_and_predictions(tmp_path: Path) -> None:
     with jax.enable_x64(True):
         source = pixels.SersicProfile(*(jnp.asarray(v) for v in (4.0, 4.0, 0.0, 1.5, 15.0)))

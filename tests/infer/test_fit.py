@@ -59,7 +59,7 @@ def mock(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return params, image / image.max()
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_mock_is_recovered_within_its_errors(batch: int) -> None:
     rng = np.random.default_rng(5)
     params, image = mock(3)

@@ -24,7 +24,7 @@ def image(name: str, *, peak: float, side: int = 96) -> np.ndarray:
     return peak / 255.0 * np.pad(grey, ((0, 0), (8, 0)))
 
 
-@pytest.mark.parametrize("name", problems.names())
+@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
 def test_a_faint_image_of_another_size_is_found(name: str) -> None:
     problem = problems.get(name)
     solution = free.estimate(problem, np.rint(image(name, peak=150.0)), variance=None, rounded=True, cosmosim=False)
@@ -54,6 +54,7 @@ def test_any_shape_goes_the_way_of_estimate() -> None:
     assert outcomes[1].error == "the image has shape (8, 60); expected two dimensions of 16 or more"
 
 
+@pytest.mark.slow
 def test_images_that_cosmosim_drew() -> None:
     """`simulate.lattice` equals CosmoSim pixel for pixel; its source is half a pixel off."""
     params = [14.0, -9.0, 16.0, 7.0, 4.0, 50.0]

@@ -11,8 +11,10 @@ from lensjax import metrics, problems
 from lensjax.errors import BadInput
 from lensjax.train import stream
 
+NAMES = [pytest.param(name, marks=() if name == "sie2026" else pytest.mark.slow) for name in problems.composed_names()]
 
-@pytest.mark.parametrize("name", problems.composed_names())
+
+@pytest.mark.parametrize("name", NAMES)
 def test_stream_and_encoding(name: str) -> None:
     problem = problems.imaged(name)
     problem = replace(problem, image_size=problem.field // 4)

@@ -64,6 +64,7 @@ def test_the_middle_pixel_is_the_centre():
     assert source.grey[m // 2, m // 2] == pytest.approx(255.0, abs=1.0)
 
 
+@pytest.mark.slow
 def test_what_the_frame_cuts_off_is_not_seen():
     problem = problems.get("sis2023", method="raytrace")
     params = jnp.asarray(ROWS["sis2023"][0])
@@ -105,7 +106,7 @@ def several():
     return constellation([(elliptical(number(5.0), number(3.0), number(0.5)), 0.0, 0.0), (spherical(number(3.0)), 13.0, 9.0)])
 
 
-@pytest.mark.parametrize("name", ["SIE", "cluster", "SIS and shear", "sampled"])
+@pytest.mark.parametrize("name", ["SIE", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cluster", "SIS and shear", "sampled"))])
 def test_any_lens(name):
     system = System(lens(name), several(), number(6.0), number(3.0))
     camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
@@ -202,7 +203,7 @@ def pixels(path):
 
 
 @pytest.mark.parametrize("how", ["sample", "invert"])
-@pytest.mark.parametrize("name", ["sie.png", "cluster.png", "centred.png"])
+@pytest.mark.parametrize("name", ["sie.png", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cluster.png", "centred.png"))])
 def test_images_of_cosmosim_tables(folder, tmp_path, capsys, name, how):
     out = tmp_path / "source.png"
     done = run(
@@ -220,6 +221,7 @@ def test_images_of_cosmosim_tables(folder, tmp_path, capsys, name, how):
     assert np.abs(off).max() < 12.0 and np.sqrt(np.mean(off**2)) < 1.5
 
 
+@pytest.mark.slow
 def test_colours(folder, tmp_path, capsys):
     """The source's own colours, of a centred image whose place the picture tells."""
     out = tmp_path / "source.png"
@@ -237,6 +239,7 @@ def test_colours(folder, tmp_path, capsys):
         np.testing.assert_allclose(columns, 20 + np.array([-6, 0, 6]) * 80 / 41, atol=1.5)
 
 
+@pytest.mark.slow
 def test_more_lambda_is_smoother(folder, tmp_path, capsys):
     levels = []
     for strength in ("1e-3", "1e3"):

@@ -207,6 +207,7 @@ def test_each_part_has_its_colour():
         assert (np.abs(made - annotate.COLOURS[part]).max(axis=-1) < 3).sum() > 10, part
 
 
+@pytest.mark.slow
 def test_curves_outside_of_the_picture():
     image = np.full((64, 64), 7.0, np.float32)
     for masses in (Mass("SIS", 5e4), Mass("SIE", 4000.0, 0.01), GROUP):

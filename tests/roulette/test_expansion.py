@@ -153,7 +153,7 @@ def test_float32_carries_fifty_terms(name):
         assert np.abs(np.asarray(got) - polynomial(PARTS[name], points.astype(float), 50)).max() < 4e-3
 
 
-@pytest.mark.parametrize("terms", [5, 30])
+@pytest.mark.parametrize("terms", [5, pytest.param(30, marks=pytest.mark.slow)])
 def test_differentiable_in_the_amplitudes(terms):
     """The map is linear in them: slopes are exact differences. By Horner's rule and by powers."""
     at = tuple(map(jnp.asarray, XI))
