@@ -320,8 +320,8 @@ def _refined(
     solutions = {kind: fit(rows, [starts_of(i) for i in rows]) for kind, rows in groups.items()}
     for i, kind in enumerate(kinds):
         solution = next(solutions[kind])
-        if network is not None and search_on and _doubtful(solution, rounded=kind[0]):
-            again = next(fit([i], [from_moments(observations[i].data)]))
+        if search_on and _doubtful(solution, rounded=kind[0]):
+            again = next(fit([i], [from_moments(observations[i].data, between=network is None)]))
             solution = Solution.where(_better(again, solution), again, solution)
         yield solution
 

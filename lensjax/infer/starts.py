@@ -52,9 +52,9 @@ def moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, spread + np.eye(2)
 
 
-def from_moments(image: np.ndarray, *, directions: int = 8) -> np.ndarray:
+def from_moments(image: np.ndarray, *, directions: int = 8, between: bool = False) -> np.ndarray:
     """(6 · directions, 8): starts without a network, 48 for 8 directions. Each is an ellipse with the image's moments, bent
-    towards one direction, weakly or strongly, by a lens of little or of much stretch."""
+    towards one direction, weakly or strongly, by a lens of little or of much stretch. `between`: other starts, between these."""
     mean, spread = moments(np.asarray(image, np.float64))
     eigenvalues, axes = np.linalg.eigh(spread)
     log_size = 0.25 * np.log(eigenvalues.prod())
@@ -62,9 +62,10 @@ def from_moments(image: np.ndarray, *, directions: int = 8) -> np.ndarray:
     angle = 2.0 * np.arctan2(axes[1, 1], axes[0, 1])
     shape = [log_size, e * np.cos(angle), e * np.sin(angle)]
     starts = []
-    for turn in np.arange(directions) * 2.0 * np.pi / directions:
-        for distance in (60.0, 140.0, 250.0):
-            for g in (0.2, 0.5):
+    half = 0.5 if between else 0.0
+    for turn in (np.arange(directions) + half) * 2.0 * np.pi / directions:
+        for distance in (30.0, 90.0, 180.0) if between else (60.0, 140.0, 250.0):
+            for g in (0.35, 0.7) if between else (0.2, 0.5):
                 bending = 100.0 * g / distance
                 lens = [bending * np.cos(turn), bending * np.sin(turn), np.log(g / (1.0 - g))]
                 starts.append([*mean, *shape, *lens])
