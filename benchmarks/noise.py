@@ -71,7 +71,7 @@ def main() -> None:
         table = pd.DataFrame(truth, columns=problem.names)
         for k, name in enumerate(problem.names):
             table[f"{name} z"] = z[:, k]
-        tables.append(table.assign(sigma=sigma, success=success, chi2=solution.chi2, status=solution.status))
+        tables.append(table.assign(noise=sigma, success=success, chi2=solution.chi2, status=solution.status))
     flags.out.parent.mkdir(parents=True, exist_ok=True)
     pd.concat(tables).to_csv(flags.out.with_suffix(".csv"), index=False)
     print(f"{flags.out.with_suffix('.csv')} written")

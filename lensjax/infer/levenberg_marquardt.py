@@ -35,7 +35,7 @@ def descend(
     highest: Array,
     *,
     steps: int | Array,
-    tolerance: float,
+    tolerance: float | Array,
 ) -> Descent:
     """Descend from `start` (F,) within the bounds; jit-able; map it with `jax.lax.map`, not `jax.vmap`.
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from lensjax.infer import levenberg_marquardt
 from lensjax.infer.levenberg_marquardt import Descent
-from lensjax.infer.objective import Light, sharp, soft
+from lensjax.infer.objective import EDGE, Light, fixed, sharp, soft
 from lensjax.observation.grid import pixel_points
 from lensjax.problems import Problem
 from lensjax.problems.observables import HIGHEST, LOWEST
@@ -22,6 +22,8 @@ from lensjax.simulate.chunks import FITS
 _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
 _COARSE_TOLERANCE, _FINE_TOLERANCE = 0.05, 1e-3  # grey²
+_SETTLINGS, _SETTLING_STEPS, _SETTLED = 12, 20, 1e-3  # descents of a noisy image with the same pixels throughout; tolerance in chi²
+_STILL = 0.5  # px that the window's edge may move in the last of them
 _SIZES = (24_576, 65_536)  # pixels that one compiled descent works on; more than these: the whole image
 _MARGIN = 5  # px about the image's light that are fitted too
 _GLIMMER = 0.02  # grey level from which a model's pixel is fitted
@@ -73,6 +75,18 @@ def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, coun
 
     descents: Descent = jax.lax.map(lambda row: descent_from(*row), (images, x, y, starts, jnp.arange(len(starts))))
     return descents
+
+
+@partial(jax.jit, static_argnames="light")
+def _settle(light: Light, image: Array, x: Array, y: Array, start: Array, tolerance: Array) -> tuple[Descent, Array]:
+    """The descent on an image (n, n), with the pixels at the window's edge at the start left out; and how far [px] the edge moves."""
+    bounds = jnp.asarray(LOWEST, image.dtype), jnp.asarray(HIGHEST, image.dtype)
+    inside = light(start, x, y)[1]
+    kept, counts = inside >= 0, jnp.abs(inside) >= 2.0 * EDGE
+    evaluate = lambda fit: fixed(light, fit, image, x, y, kept=kept, counts=counts)  # noqa: E731
+    descent = levenberg_marquardt.descend(evaluate, start, *bounds, steps=_SETTLING_STEPS, tolerance=tolerance)
+    moved = jnp.abs(light(descent.fit, x, y)[1] - inside)
+    return descent, jnp.where(jnp.isfinite(moved), moved, 0.0).max()
 
 
 @partial(jax.jit, static_argnames=("light", "n", "field"))
@@ -135,6 +149,24 @@ def model_of(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -
     light = light_of(problem, method, free_shift)
     grey, inside = _picture(light, problem.image_size, problem.field, fit)
     return np.asarray(grey), np.asarray(inside)
+
+
+def settled(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool, *, variance: float) -> Optimum:
+    """An optimum of a noisy image (n, n), settled: in float64, with the same pixels in every step.
+
+    Where the window's edge moves while a fit descends, pixels come and go with their noise, and the fit stops where these sum up well.
+    """
+    x, y = _points(problem.image_size, problem.field)
+    light, descent = light_of(problem, optimum.method, free_shift), optimum.descent
+    for _ in range(_SETTLINGS):
+        start = jnp.asarray(descent.fit, jnp.float64)
+        again, moved = _settle(light, jnp.asarray(image, jnp.float64), x, y, start, jnp.asarray(_SETTLED * variance))
+        if not np.isfinite(again.normal.cost):
+            break
+        descent = jax.tree.map(np.asarray, again)
+        if moved < _STILL and descent.code == levenberg_marquardt.CONVERGED:
+            break
+    return optimum._replace(descent=descent)
 
 
 def _padded(array: np.ndarray) -> np.ndarray:

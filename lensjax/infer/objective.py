@@ -48,6 +48,16 @@ def sharp(light: Light, fit: Array, image: Array, x: Array, y: Array) -> Normal:
     return _normal(residual, jnp.where(counts & kept, columns, 0.0))
 
 
+def fixed(light: Light, fit: Array, image: Array, x: Array, y: Array, *, kept: Array, counts: Array) -> Normal:
+    """As `sharp`, with the pixels that the window keeps, and those that count, given: then the cost is smooth.
+
+    `sharp` counts other pixels as the window's edge moves, and with them their noise, which is more than a fit's own changes.
+    """
+    grey, _, columns, _ = jacobian(light, fit, x, y)
+    residual = jnp.where(counts, jnp.where(kept, grey, 0.0) - image, 0.0)
+    return _normal(residual, jnp.where(counts & kept, columns, 0.0))
+
+
 def soft(light: Light, fit: Array, image: Array, x: Array, y: Array, *, width: float) -> Normal:
     """Normal equations with the window's edge spread over `width` px, so that it too has a derivative."""
     grey, inside, columns, edge_columns = jacobian(light, fit, x, y)

@@ -186,6 +186,8 @@ def _finish(
             if certified is not None:
                 best = optima[k]
                 break
+    if not rounded:
+        best = multistart.settled(problem, image, best, free_shift, variance=ROUNDING_VARIANCE if variance is None else variance)
     method, descent = best.method, best.descent
     fit = np.asarray(descent.fit, np.float64) if certified is None else certified.fit
     grey, inside = model_of(problem, fit, method, free_shift)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lensjax import estimate, problems
+from lensjax import estimate, metrics, problems
 from lensjax.infer import unlensed
 from lensjax.lens import SIE, Shear, cluster
 from lensjax.light.gaussian import elliptical
@@ -20,6 +20,18 @@ PROBLEM = problems.get("sis2023")
 def own() -> np.ndarray:
     _, images = stream.exact_images(PROBLEM, jax.random.key(2), 3)
     return np.asarray(images, np.float64)
+
+
+@pytest.mark.slow
+def test_errors_of_noisy_images_hold() -> None:
+    """Images whose window's edge moves with the fit: pixels that come and go must not stop it."""
+    with jax.enable_x64(True):
+        params = np.asarray(PROBLEM.sample(jax.random.key(7), 36), np.float64)[[5, 23, 35]]
+        images = np.asarray(PROBLEM.render_batch(jnp.asarray(params)))
+    solution = solve(images + np.random.default_rng(7).normal(scale=3.0, size=images.shape), rounded=False, variance=9.0)
+    z = metrics.symmetric_error(solution.params, params, problem=PROBLEM) / solution.errors
+    assert solution.success.all(), solution.status
+    assert np.nanmax(np.abs(z)) < 5.0
 
 
 def solve(images: np.ndarray, **options: object) -> estimate.Solution:
