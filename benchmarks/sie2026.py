@@ -50,14 +50,17 @@ def main() -> None:
     """Fits, scores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--table", type=Path, help="score this table of an earlier run instead")
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="index of the first image (0)")
     parser.add_argument("--without-lattice", action="store_true", help="rounding as the only noise")
     parser.add_argument("--out", type=Path, default=Path("results/sie2026"))
     flags = parser.parse_args()
+    if flags.table is not None:
+        score(pd.read_csv(flags.table))
+        return
     systems, labels = (pd.read_csv(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
     problem, names = sie2026(), fit_amplitudes.columns(ORDER)
-    order = [int(name.split("[")[1][0]) for name in names]
     chosen = range(flags.first, min(flags.first + flags.n, len(systems)))
     rows = []
     for k in tqdm(chosen, unit="image"):
@@ -91,15 +94,27 @@ def main() -> None:
     table = pd.DataFrame(rows)
     flags.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(flags.out.with_suffix(".csv"), index=False)
+    score(table)
+
+
+def score(table: pd.DataFrame) -> None:
+    """Prints the scores of a table."""
+    names = fit_amplitudes.columns(ORDER)
+    order = [int(name.split("[")[1][0]) for name in names]
     success = table["success"].to_numpy()
     error = np.abs(table["theta_E"] / table["theta_E true"] - 1.0).to_numpy()
     print(f"{len(table)} images; success {success.mean():.1%}; median seconds {table['seconds'].median():.1f}")
     for label, part in (("successes", error[success]), ("all images", error)):
+        if not np.isfinite(part).any():
+            print(f"|Δθ_E|/θ_E, {label}: none")
+            continue
         print(f"|Δθ_E|/θ_E, {label}: median {np.nanmedian(part):.3%}, within 1 % {(part < 0.01).mean():.1%}, largest {np.nanmax(part):.2%}")
     columns = ["xiX", "xiY", *names]
     print(told(table, [*columns, "sigma", "luminosity", "n"]))
     scale = np.concatenate([np.zeros(2), np.array(order, float) - 1.0])
     for label, used in (("successes", success), ("all images", np.isfinite(error))):
+        if not used.any():
+            continue
         part = table[used]
         found, truth = part[columns].to_numpy(), part[[f"{name} true" for name in columns]].to_numpy()
         factor = part["xi"].to_numpy()[:, None] ** np.where(np.arange(len(columns)) < 2, 0.0, scale)
