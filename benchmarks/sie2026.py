@@ -6,7 +6,7 @@
 
 DIR has dataset.csv, roulette.csv and images/. R² of a column is 1 − MSE/variance over the images, with labels standardised; its mean over
 the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one.
-A table says which columns an image tells.
+A table says which columns an image identifies.
 Writes OUT.csv, one row an image.
 """
 
@@ -32,12 +32,12 @@ def r_squared(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return 1.0 - ((predicted - truth) ** 2).mean(axis=0) / np.where(variance > 0, variance, np.nan)
 
 
-def told(table: pd.DataFrame, columns: list[str]) -> str:
-    """Which columns an image tells: its error, from the Fisher information with the lattice's noise, beside the spread over the set.
+def identified(table: pd.DataFrame, columns: list[str]) -> str:
+    """Which columns an image identifies: its error, from the Fisher information with the lattice's noise, beside the spread over the set.
 
     An image without a fit, or whose fit does not determine the column, has an infinite error.
     """
-    lines = [f"{'column':14}{'spread':>12}{'median error':>14}{'told to spread/10':>19}{'not told (error > spread)':>27}"]
+    lines = [f"{'column':14}{'spread':>12}{'median error':>14}{'known to spread/10':>19}{'unknown (error > spread)':>27}"]
     for name in columns:
         error = table[f"{name} err"].to_numpy(float) if f"{name} err" in table else np.full(len(table), np.inf)
         error = np.where(np.isfinite(error), error, np.inf)
@@ -110,7 +110,7 @@ def score(table: pd.DataFrame) -> None:
             continue
         print(f"|Δθ_E|/θ_E, {label}: median {np.nanmedian(part):.3%}, within 1 % {(part < 0.01).mean():.1%}, largest {np.nanmax(part):.2%}")
     columns = ["xiX", "xiY", *names]
-    print(told(table, [*columns, "sigma", "luminosity", "n"]))
+    print(identified(table, [*columns, "sigma", "luminosity", "n"]))
     scale = np.concatenate([np.zeros(2), np.array(order, float) - 1.0])
     for label, used in (("successes", success), ("all images", np.isfinite(error))):
         if not used.any():
