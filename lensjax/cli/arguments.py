@@ -139,11 +139,12 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
 
 
 positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
+_noise = number(sys.float_info.min, sys.float_info.max, "a positive number, or cosmosim")
 
 
 def noise(text: str) -> float | str:
     """A noise: a positive number, or the word cosmosim."""
-    return text if text == "cosmosim" else positive(text)
+    return text if text == "cosmosim" else _noise(text)
 
 
 COUNT = whole(1, 1_000_000)
