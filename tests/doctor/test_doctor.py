@@ -4,7 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doctor_files import (
+
+from lensjax import doctor
+from lensjax.cli import main as cli
+from lensjax.doctor.systems import Systems, sersic_peak
+from lensjax.doctor.table import Table
+from lensjax.errors import BadInput
+from lensjax.formats.cosmosim import toml as cosmosim_toml
+from lensjax.formats.cosmosim.amplitudes import orders
+from tests.doctor.doctor_files import (
     GOOD,
     amplitude_row,
     amplitudes,
@@ -19,14 +27,6 @@ from doctor_files import (
     training,
     written,
 )
-
-from lensjax import doctor
-from lensjax.cli import main as cli
-from lensjax.doctor.systems import Systems, sersic_peak
-from lensjax.doctor.table import Table
-from lensjax.errors import BadInput
-from lensjax.formats.cosmosim import toml as cosmosim_toml
-from lensjax.formats.cosmosim.amplitudes import orders
 
 
 def examined(folder, files):

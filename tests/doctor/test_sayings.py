@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from doctor_files import (
+
+from lensjax import doctor
+from lensjax.doctor import cells
+from lensjax.errors import BadInput
+from lensjax.formats.cosmosim.amplitudes import orders
+from tests.doctor.doctor_files import (
     Files,
     amplitudes,
     cosmo_ml,
@@ -18,11 +23,6 @@ from doctor_files import (
     training,
     written,
 )
-
-from lensjax import doctor
-from lensjax.doctor import cells
-from lensjax.errors import BadInput
-from lensjax.formats.cosmosim.amplitudes import orders
 
 
 class Case(NamedTuple):

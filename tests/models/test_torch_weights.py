@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from test_zoo import state_dict
 
 from lensjax import models
 from lensjax.errors import BadInput
 from lensjax.models import torch_weights
+from tests.models.test_zoo import state_dict
 
 NAME, SIDE = "squeezenet1_1", 64
 
