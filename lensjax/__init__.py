@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lensjax.lens.curves import caustics, critical_curves
     from lensjax.light import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
     from lensjax.light.gaussian import elliptical, spherical
+    from lensjax.observation.instrument import Instrument, instrument
     from lensjax.problems import Problem
     from lensjax.roulette import amplitudes, expansion
     from lensjax.simulate import Camera, System, Trace
@@ -32,6 +33,7 @@ _PLACES = {
     "lensjax.lens.curves": ("caustics", "critical_curves"),
     "lensjax.problems": ("Problem",),
     "lensjax.infer": ("Solution",),
+    "lensjax.observation.instrument": ("Instrument", "instrument"),
     "lensjax.roulette": ("amplitudes", "expansion"),
     "lensjax.simulate": ("Camera", "System", "Trace"),
     "lensjax.light": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
@@ -42,10 +44,11 @@ _PLACES = {
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
-    "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Observation", "Picture", "PointMass",
-    "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__",
-    "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate", "expansion",
-    "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate", "spherical", "train",
+    "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Observation", "Picture",
+    "PointMass", "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle",
+    "__version__", "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate",
+    "expansion", "instrument", "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate",
+    "spherical", "train",
 ]  # fmt: skip
 
 

@@ -16,15 +16,9 @@ import lensjax  # noqa: E402, F401  sets XLA's flags, which count only before JA
 settings.register_profile("lensjax", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("lensjax")
 
-STRICT = ("internal", "lens", "light", "problems", "roulette", "simulate")
-"""Folders of tests that run without implicit promotion of types."""
-
 
 @pytest.fixture(autouse=True)
-def strict_types(request):
-    """Mixed types, such as float32 with float64, are an error where the folder's code is free of them."""
-    if request.path.parent.name not in STRICT:
-        yield
-        return
+def strict_types():
+    """Mixed types, such as float32 with float64, are an error."""
     with jax.numpy_dtype_promotion("strict"):
         yield

@@ -29,6 +29,15 @@ def is_coloured(source: Source) -> bool:
     return bool(jax.eval_shape(source.light, point, point).ndim)
 
 
+def mixed(parts: Sequence[tuple[Source, Array]]) -> Array:
+    """The sum of what sources shine, with colours on a last axis where one of them has any; grey light is added to each colour."""
+    coloured = [is_coloured(source) for source, _ in parts]
+    bright = [light for _, light in parts]
+    if any(coloured):
+        bright = [light if own else light[..., None] * jnp.ones(3, light.dtype) for light, own in zip(bright, coloured, strict=True)]
+    return sum(bright[1:], bright[0])
+
+
 @register
 @dataclass(frozen=True)
 class Constellation:
@@ -44,10 +53,7 @@ class Constellation:
     y: Array
 
     def light(self, x: Array, y: Array) -> Array:
-        parts = [m.light(x - self.x[i], y - self.y[i]) for i, m in enumerate(self.members)]
-        if any(map(is_coloured, self.members)):
-            parts = [p if is_coloured(m) else p[..., None] * jnp.ones(3, p.dtype) for p, m in zip(parts, self.members, strict=True)]
-        return sum(parts[1:], parts[0])
+        return mixed([(m, m.light(x - self.x[i], y - self.y[i])) for i, m in enumerate(self.members)])
 
     def extent(self, cos: Array, sin: Array) -> Array:
         extents = [jnp.abs(cos * self.x[i] + sin * self.y[i]) + member.extent(cos, sin) for i, member in enumerate(self.members)]

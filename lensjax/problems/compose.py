@@ -9,12 +9,13 @@ import numpy as np
 from jax import Array
 
 from lensjax.errors import BadInput
-from lensjax.lens import Lens, cluster
-from lensjax.light.base import Source
+from lensjax.lens import Lens, Shear, cluster
+from lensjax.light.base import Source, constellation
 from lensjax.observation.instrument import Instrument
 from lensjax.problems.base import Parameter
 from lensjax.problems.components import E_MAX, Component, Guess, Role, ellipticity
 from lensjax.simulate.exposure import exposure
+from lensjax.simulate.system import System
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,26 @@ class Composition:
         if self.sky:
             images.append(jnp.ones(instrument.shape, numbers.dtype))
         return jnp.stack(images)
+
+    def system(self, params: Array) -> System:
+        """The system of parameters (P,), without the sky: what `simulate.image` renders.
+
+        Raises:
+            ValueError: no source.
+        """
+        numbers, fluxes = self.encode(params), self.amplitudes(params)
+        behind: list[tuple[Source, Array, Array]] = []
+        front: list[tuple[Source, Array, Array]] = []
+        for k, (part, own) in enumerate((part, own) for part, own in self._split(numbers) if part.flux is not None):
+            light, x, y = part.build(own)
+            (behind if part.role == "source" else front).append((replace(light, peak=light.peak * fluxes[k]), x, y))
+        if not behind:
+            raise ValueError(f"problem {self.name} has no source")
+        zero = jnp.zeros((), numbers.dtype)
+        sources = constellation(behind) if len(behind) > 1 else None
+        source, x, y = behind[0] if sources is None else (sources, zero, zero)
+        lens = self.lens(numbers) or Shear(zero, zero)
+        return System(lens, source, x, y, lens_light=constellation(front) if front else None)
 
     def image(self, params: Array, instrument: Instrument) -> Array:
         """The image (H, W) of parameters (P,)."""

@@ -9,20 +9,25 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import Axisymmetric
 from lensjax.lens.base import direction, safe_norm
 from lensjax.light import Source, is_coloured
+from lensjax.light.base import mixed
 from lensjax.observation.centre import centroid
 from lensjax.observation.grid import block_mean, pixel_points
+from lensjax.observation.instrument import Instrument
 from lensjax.simulate.camera import Camera
+from lensjax.simulate.exposure import exposure
 from lensjax.simulate.system import System
 from lensjax.simulate.trace import Trace
 
 _LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
+
+_EXACT = Trace.named("raytrace")
 
 _STEEPEST = 1e30
 """Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
 
 
 def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, Array]:
-    """Light at image-plane points, and how far inside the window each lies.
+    """Light of the source at image-plane points, and how far inside the window each lies.
 
     Args:
         system: lens and source.
@@ -112,7 +117,7 @@ def _bounds(
 
 
 def centre_of_light(system: System, camera: Camera, *, whole: Array | bool = False) -> tuple[Array, Array]:
-    """Centre of light (x, y) of the whole canvas, relative to the lens [px].
+    """Centre of the source's light (x, y) on the whole canvas, relative to the lens [px]; the lens's own light does not count.
 
     The rim of the window is softened over one step of the grid, so that the centre is smooth in every parameter. `whole` as
     in `image`.
@@ -141,17 +146,24 @@ def centre_of_light(system: System, camera: Camera, *, whole: Array | bool = Fal
     return cos * along - sin * across, sin * along + cos * across
 
 
-def image(system: System, camera: Camera, *, whole: Array | bool = False) -> Array:
-    """One image in grey levels 0…255, not rounded.
+def image(system: System, camera: Camera | Instrument, *, whole: Array | bool = False) -> Array:
+    """One image, not rounded.
 
     Args:
-        system: lens and source; its dtype is the image's.
-        camera: how the system becomes an image.
-        whole: whether the image is shown without its window; may be traced.
+        system: lens, source, and the lens's own light; its dtype is the image's.
+        camera: how the system becomes an image: a camera, as the thesis and CosmoSim have it, or an instrument, with pixels of any scale
+            and a PSF, for which the lens equation is solved exactly.
+        whole: whether the image of a camera is shown without its window; may be traced.
 
     Returns:
-        (size, size) grey levels, (size, size, 3) of a coloured source; row 0 is the top.
+        Of a camera: (size, size) grey levels 0…255, (size, size, 3) of a coloured source. Of an instrument: its `shape`, in the unit of
+        the light. Row 0 is the top.
+
+    Raises:
+        ValueError: a batch of systems instead of one, or an instrument before a coloured source.
     """
+    if isinstance(camera, Instrument):
+        return _exposed(system, camera)
     return image_about(system, camera, image_centre(system, camera, whole=whole), whole=whole)
 
 
@@ -172,8 +184,26 @@ def image_about(system: System, camera: Camera, centre: Array, *, whole: Array |
         x, y = x + centre[0], y + centre[1]
     bright, inside = light(system, x, y, trace=camera.trace)
     kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, (y.shape[0], x.shape[1]))
-    bright = kept_where(kept, bright)
+    bright = _with_lens_light(system, kept_where(kept, bright), x, y)
     if bright.ndim == 3:
         colours = [block_mean(bright[..., k], camera.oversample) for k in range(3)]
         return GREY_LEVELS * jnp.stack(colours, axis=-1)
     return GREY_LEVELS * block_mean(bright, camera.oversample)
+
+
+def _with_lens_light(system: System, bright: Array, x: Array, y: Array) -> Array:
+    """The source's light `bright`, seen at (x, y), and the lens's own."""
+    if system.lens_light is None:
+        return bright
+    return mixed([(system.source, bright), (system.lens_light, system.lens_light.light(x, y))])
+
+
+def _exposed(system: System, instrument: Instrument) -> Array:
+    _check_single(system)
+    if is_coloured(system.source) or (system.lens_light is not None and is_coloured(system.lens_light)):
+        raise ValueError("an instrument takes grey light; render each colour by itself")
+
+    def brightness(x: Array, y: Array) -> Array:
+        return _with_lens_light(system, light(system, x, y, trace=_EXACT)[0], x, y)
+
+    return exposure(brightness, instrument, dtype=jnp.result_type(system.x))

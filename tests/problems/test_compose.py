@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lensjax import simulate
 from lensjax.errors import BadInput
+from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
@@ -80,3 +82,23 @@ def test_no_light_and_names_twice_are_refused(parts: list[components.Component])
 
 def test_a_composition_is_static_under_jit() -> None:
     assert isinstance(hash(WHOLE), int) and isinstance(WHOLE, Composition)
+
+
+def test_a_system_is_rendered_as_the_problem_is() -> None:
+    """Two lenses and shear, two sources and the lens's own light, through a PSF: `simulate.image` against the sum of the layers."""
+    taken = instrument((40, 44), pixel_scale=1.5, supersampling=2, psf=psf.gaussian(2.5))
+    params = WHOLE.draw(jax.random.key(3)).at[-1].set(0.0)
+
+    @jax.jit
+    def both(params: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return simulate.image(WHOLE.system(params), taken), WHOLE.image(params, taken)
+
+    image, expected = both(params)
+    assert image.shape == (40, 44) and float(expected.max()) > 0.0
+    np.testing.assert_allclose(image, expected, rtol=1e-3, atol=1e-5 * float(expected.max()))
+
+
+def test_light_alone_is_no_system() -> None:
+    problem = WHOLE.unlensed()
+    with pytest.raises(ValueError, match="no source"):
+        problem.system(problem.draw(jax.random.key(0)))

@@ -1,5 +1,6 @@
 """Rendering: against an independent numpy renderer in float64, chunking, centring, finite gradients in float32."""
 
+from dataclasses import replace
 from functools import cache, partial
 
 import jax
@@ -166,3 +167,14 @@ def test_gradient_of_a_centred_image_against_finite_differences(method):
         exact, step = jax.jit(brightness), 1e-4
         up, down = (np.array([exact(jnp.asarray(PARAMS[0] + sign * step * row)) for row in np.eye(6)]) for sign in (1, -1))
     np.testing.assert_allclose(gradient, (up - down) / (2 * step), rtol=1e-3, atol=1e-3 * np.abs(gradient).max())
+
+
+def test_the_lens_shines_in_front():
+    """Its light is neither deflected nor cut by the window, and the centre of light stays that of the source."""
+    bare = System(SIS(jnp.float32(80.0)), elliptical(*map(jnp.float32, (12.0, 8.0, 0.4))), jnp.float32(30.0), jnp.float32(-20.0))
+    own = elliptical(*map(jnp.float32, (5.0, 5.0, 0.0)))
+    camera = Camera(trace=Trace.named("ring"))
+    both, one = (np.asarray(simulate.image(system, camera)) for system in (replace(bare, lens_light=own), bare))
+    centre = np.asarray(simulate.image_centre(bare, camera))
+    x, y = (np.asarray(part) for part in pixel_points(400, 400))
+    np.testing.assert_allclose(both - one, 255.0 * np.exp(-0.5 * ((x + centre[0]) ** 2 + (y + centre[1]) ** 2) / 25.0), atol=1e-3)
