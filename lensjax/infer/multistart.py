@@ -59,7 +59,7 @@ def _search(light: Light, n: int, field: int, stride: int, images: Array, starts
         descents: Descent = jax.lax.map(lambda start: descent_from(image, start, index < count), starts)
         return descents
 
-    descents: Descent = jax.lax.map(all_of, (thin, starts, jnp.arange(len(starts))))
+    descents: Descent = jax.lax.map(all_of, (thin, starts, jnp.arange(len(starts), dtype=jnp.int32)))
     return descents
 
 
@@ -73,7 +73,7 @@ def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, coun
         steps = jnp.where(index < count, _FINE_STEPS, 0)
         return levenberg_marquardt.descend(evaluate, start, *bounds, steps=steps, tolerance=_FINE_TOLERANCE)
 
-    descents: Descent = jax.lax.map(lambda row: descent_from(*row), (images, x, y, starts, jnp.arange(len(starts))))
+    descents: Descent = jax.lax.map(lambda row: descent_from(*row), (images, x, y, starts, jnp.arange(len(starts), dtype=jnp.int32)))
     return descents
 
 

@@ -92,7 +92,8 @@ def _shared_batch(
 
 def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
     """The moving average one step on; its decay grows to `ema`, so that the initial weights soon lose their influence."""
-    decay = jnp.minimum(ema, (1.0 + step) / (10.0 + step))
+    done = step.astype(jnp.float32)
+    decay = jnp.minimum(ema, (1.0 + done) / (10.0 + done))
     return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, variables)
 
 
