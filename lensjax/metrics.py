@@ -6,6 +6,7 @@ other.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -95,15 +96,19 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProbl
     predicted, truth = _checked(predicted, truth, problem)
     width = np.array([parameter.high - parameter.low for parameter in problem.parameters])
     with jax.enable_x64(True):  # float32 would add its own rounding to errors of a thousandth of a pixel
-        undefined = np.asarray(problem.undefined(jnp.asarray(truth)))
-        predicted = np.asarray(problem.canonical(jnp.asarray(predicted)))
-        candidates = np.asarray(problem.equivalents(problem.canonical(jnp.asarray(truth))))
+        undefined, predicted, candidates = map(np.asarray, _sets(problem, jnp.asarray(predicted), jnp.asarray(truth)))
     error = _wrap(predicted - candidates, problem.period)
     error[:, undefined] = np.nan
     distance = np.nansum((error / width) ** 2, axis=-1)
     nearest: NDArray[np.float64] = np.take_along_axis(error, np.argmin(distance, axis=0)[None, :, None], axis=0)[0]
     nearest[:, _convention_alone(problem)] = np.nan
     return nearest
+
+
+@partial(jax.jit, static_argnums=0)
+def _sets(problem: AnyProblem, predicted: jax.Array, truth: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Which parameters of the truth mean nothing, the canonical sets of predictions, and all sets that show the true images."""
+    return problem.undefined(truth), problem.canonical(predicted), problem.equivalents(problem.canonical(truth))
 
 
 def summary(error: ArrayLike, *, names: Sequence[str]) -> Summary:

@@ -5,6 +5,7 @@ numbers, and for each flux the logarithm about the middle of its prior.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations, product
 from typing import NamedTuple, TypeAlias
 
@@ -85,6 +86,7 @@ class Imaged:
             psf=psf,
         )
 
+    @partial(jax.jit, static_argnums=(0, 2), inline=True)
     def sample(self, key: Array, n: int) -> Array:
         """n draws from the prior, (n, P), in file units. Draw i depends on `key` and i alone."""
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
@@ -100,6 +102,7 @@ class Imaged:
 
         return Conditions(drawn(seeing_key, self.seeing), drawn(noise_key, self.noise), jax.random.key_data(own))
 
+    @partial(jax.jit, static_argnums=0, inline=True)
     def render(self, params: Array, taken: Conditions) -> Array:
         """Image (n, n) of one system (P,) in grey levels, with its PSF, noise and rounding."""
         image = self.composition.image(params, self.instrument(self.psf(taken.fwhm)))
@@ -126,12 +129,14 @@ class Imaged:
         across = jnp.diff(jax.scipy.special.ndtr(edges))
         return jnp.outer(across, across) / across.sum() ** 2
 
+    @partial(jax.jit, static_argnums=0, inline=True)
     def encode(self, params: Array) -> Array:
         """Parameters (..., P) → encoding (..., E)."""
         fluxes, middle = params[..., self._numbers :], jnp.asarray(self._flux_middle, params.dtype)
         numbers = jnp.vectorize(self.composition.encode, signature="(p)->(e)")(params[..., : self._numbers])
         return jnp.concatenate([numbers, jnp.log(fluxes / middle)], axis=-1)
 
+    @partial(jax.jit, static_argnums=0, inline=True)
     def decode(self, encoded: Array) -> Array:
         """Encoding (..., E) → parameters (..., P)."""
         fluxes = jnp.exp(encoded[..., self._numbers :]) * jnp.asarray(self._flux_middle, encoded.dtype)

@@ -24,6 +24,7 @@ WHOLE = compose(
     ],
     sky=True,
 )
+DRAW = jax.jit(WHOLE.draw)
 
 
 def test_names_stand_in_the_order_of_the_components_with_the_amplitudes_last() -> None:
@@ -35,8 +36,8 @@ def test_names_stand_in_the_order_of_the_components_with_the_amplitudes_last() -
 
 @pytest.mark.parametrize("seed", range(5))
 def test_draws_lie_within_their_bounds_and_survive_the_way_there_and_back(seed: int) -> None:
-    params = WHOLE.draw(jax.random.key(seed))
-    again = WHOLE.decode(WHOLE.encode(params), WHOLE.amplitudes(params))
+    params = DRAW(jax.random.key(seed))
+    again = jax.jit(lambda params: WHOLE.decode(WHOLE.encode(params), WHOLE.amplitudes(params)))(params)
     for name, parameter, before, after in zip(WHOLE.names, WHOLE.parameters, params, again, strict=True):
         assert parameter.low <= before <= parameter.high, name
         assert float(after) == pytest.approx(float(before), rel=2e-4, abs=2e-3), name
@@ -48,8 +49,10 @@ def test_layers_have_flux_1() -> None:
         components.gaussian(prefix="b_", sigma=(2.0, 3.0), reach=2.0),
     ]
     problem = compose("lights", lights)
+    taken = instrument((161, 161), refinement=8, refined=200)
+    draw = jax.jit(lambda key: problem.layers(problem.encode(problem.draw(key)), taken))
     for seed in range(3):
-        layers = problem.layers(problem.encode(problem.draw(jax.random.key(seed))), instrument((161, 161), refinement=8, refined=200))
+        layers = draw(jax.random.key(seed))
         np.testing.assert_allclose(layers.sum(axis=(1, 2)), 1.0, atol=2e-3)
 
 
@@ -65,7 +68,7 @@ def test_the_mass_is_long_along_phi() -> None:
 def test_gradients_are_finite_for_a_round_lens_and_a_round_source_at_its_centre() -> None:
     taken = instrument((33, 33))
     numbers = jnp.zeros(WHOLE.size, jnp.float32)
-    jacobian = jax.jacfwd(lambda q: WHOLE.layers(q, taken))(numbers)
+    jacobian = jax.jit(jax.jacfwd(lambda q: WHOLE.layers(q, taken)))(numbers)
     assert np.isfinite(np.asarray(jacobian)).all()
 
 
@@ -87,7 +90,7 @@ def test_a_composition_is_static_under_jit() -> None:
 def test_a_system_is_rendered_as_the_problem_is() -> None:
     """Two lenses and shear, two sources and the lens's own light, through a PSF: `simulate.image` against the sum of the layers."""
     taken = instrument((40, 44), pixel_scale=1.5, supersampling=2, psf=psf.gaussian(2.5))
-    params = WHOLE.draw(jax.random.key(3)).at[-1].set(0.0)
+    params = DRAW(jax.random.key(3)).at[-1].set(0.0)
 
     @jax.jit
     def both(params: jax.Array) -> tuple[jax.Array, jax.Array]:

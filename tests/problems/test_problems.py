@@ -56,9 +56,9 @@ def test_continuous_prior_stays_within_bounds(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_decode_inverts_encode_up_to_symmetry(name):
     problem, params = sample(name, 500)
-    canonical = np.asarray(problem.canonical(jnp.asarray(params)))
-    again = np.asarray(problem.decode(problem.encode(jnp.asarray(params, jnp.float32))))
-    others = np.asarray(problem.equivalents(jnp.asarray(canonical)))
+    canonical = jax.jit(problem.canonical)(jnp.asarray(params, jnp.float32))
+    again = np.asarray(jax.jit(lambda params: problem.decode(problem.encode(params)))(jnp.asarray(params, jnp.float32)))
+    others = np.asarray(jax.jit(problem.equivalents)(canonical))
     turn = np.abs((again[:, 5] - others[..., 5] + 90) % 180 - 90)
     turn = np.where(np.asarray(problem.is_round(jnp.asarray(params))), 0.0, turn)
     rest = np.abs(np.delete(again - others, 5, axis=-1)).max(axis=-1)
@@ -68,9 +68,9 @@ def test_decode_inverts_encode_up_to_symmetry(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_equivalent_parameters_give_the_same_image(name):
     problem, params = sample(name, 4, image_size=50)
-    render = jax.jit(problem.render)
+    render, equivalents = jax.jit(problem.render), jax.jit(problem.equivalents)
     for row in params:
-        images = [np.asarray(render(jnp.asarray(p, jnp.float32))) for p in problem.equivalents(jnp.asarray(row))]
+        images = [np.asarray(render(p)) for p in equivalents(jnp.asarray(row, jnp.float32))]
         np.testing.assert_allclose(images[0], images[1], atol=0.02)
 
 
@@ -78,7 +78,7 @@ def test_equivalent_parameters_give_the_same_image(name):
 def test_fit_coordinates_invert(name):
     problem, params = sample(name, 50, method="ring")
     with jax.enable_x64(True):
-        canonical = problem.decode(problem.encode(jnp.asarray(params)))
+        canonical = jax.jit(lambda params: problem.decode(problem.encode(params)))(jnp.asarray(params))
         to_fit = jax.jit(jax.vmap(lambda p: problem.to_fit(p, method="ring")))
         again = np.array(jax.jit(jax.vmap(problem.from_fit))(to_fit(jnp.asarray(params))))
     canonical = np.array(canonical)
