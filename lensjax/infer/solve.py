@@ -222,7 +222,9 @@ def _finish(
         if tried and not residuals and violated:
             residuals = [f"no parameters agree with every pixel: {counted(violated, 'pixel')} off by more than ½"]
         rivals = _rivals(optima, costs, order[0], white * scatter)
-        against = verdict.objections(residuals, converged=code == CONVERGED, rivals=rivals, needless=needless)
+        count = len(problem.parameters)
+        outside = verdict.outside(problem.parameters, values[:count], errors[:count])
+        against = verdict.objections(residuals, converged=code == CONVERGED, outside=outside, rivals=rivals, needless=needless)
     elif needless:
         against = ["no lens needed"]
     words = [STATUS[code], *against]

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from lensjax._internal.words import counted
+from lensjax.problems import Parameter
 
 PATCHES = (1, 3, 5, 9, 17)
 """Sides [px] of the patches over which residuals are summed."""
@@ -21,6 +22,7 @@ FALSE_ALARM = 1e-4
 ROUNDED = 0.6
 """Grey levels within which a least-squares fit explains a pixel that is rounded to whole ones: ½, and the fit's own error."""
 
+_BEYOND = 5.0  # errors by which a fit may lie outside a parameter's range
 _FEW = 3  # pixels that a model may leave unexplained in a rounded image
 
 AS_GOOD = 11.8
@@ -90,11 +92,25 @@ def against_rounding(residual: np.ndarray) -> list[str]:
     return [f"the model does not explain {counted(off, 'pixel')}"] if off > _FEW else []
 
 
+def outside(parameters: Sequence[Parameter], values: np.ndarray, errors: np.ndarray) -> list[str]:
+    """Names of the parameters whose values (P,) lie beyond their range by more than `_BEYOND` of their errors (P,).
+
+    Noise leaves room for systems that the problem does not hold, and a search may end there.
+    """
+    beyond = []
+    for parameter, value, error in zip(parameters, values, errors, strict=True):
+        room = _BEYOND * error if np.isfinite(error) else 0.0
+        if parameter.period is None and not parameter.low - room <= value <= parameter.high + room:
+            beyond.append(parameter.name)
+    return beyond
+
+
 def objections(
     residuals: Sequence[str],
     *,
     converged: bool,
     at_bounds: Sequence[str] = (),
+    outside: Sequence[str] = (),
     rivals: Sequence[str] = (),
     needless: bool = False,
 ) -> list[str]:
@@ -104,11 +120,13 @@ def objections(
         residuals: why its residuals are no noise, in words.
         converged: whether the descent converged.
         at_bounds: names of the parameters at an end of their range.
+        outside: names of the parameters beyond the problem's range.
         rivals: other solutions that explain the image as well, in words.
         needless: whether the image is explained without a lens.
     """
     against = [] if converged else ["the descent did not converge"]
     against += residuals
     against += [f"at the end of its range: {name}" for name in at_bounds]
+    against += [f"outside the problem's range: {' '.join(outside)}"] if outside else []
     against += [f"another solution explains the image as well: {rival}" for rival in rivals]
     return against + (["no lens needed"] if needless else [])

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from lensjax.infer import verdict
 from lensjax.infer.verdict import against_noise, against_rounding, chi2_is_noise, coherent_patch, objections
+from lensjax.problems.base import Parameter
 
 MASK = np.ones((100, 100), bool)
 
@@ -60,3 +62,12 @@ def test_rounding_is_judged_pixel_by_pixel() -> None:
     assert against_rounding(residual) == []
     residual[:2, :2] = 0.8
     assert against_rounding(residual) == ["the model does not explain 4 pixels"]
+
+
+def test_parameters_beyond_their_range_are_named() -> None:
+    """By more than five of their errors; one without an error at all if it lies beyond; directions never."""
+    table = (Parameter("a", "px", 0.0, 10.0), Parameter("b", "px", 5.0, 50.0), Parameter("t", "deg", 0.0, 180.0, period=180.0))
+    at = lambda a, b, error: verdict.outside(table, np.array([a, b, 200.0]), np.array([1.0, error, 1.0]))  # noqa: E731
+    assert at(5.0, 20.0, 1.0) == [] and at(-4.9, 4.0, 0.3) == []
+    assert at(-5.1, 4.0, 0.1) == ["a", "b"]
+    assert at(5.0, 20.0, np.inf) == [] and at(5.0, 51.0, np.inf) == ["b"]
