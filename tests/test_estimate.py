@@ -66,7 +66,7 @@ def test_an_answer_does_not_depend_on_the_neighbours(answers, observations, expe
         assert_same(one.solution, other)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, pytest.param(np.inf, marks=pytest.mark.slow)])
 def test_pixels_that_are_not_finite_fail_their_own_image_alone(answers, observations, expected, bad):
     data = observations[0].data.copy()
     data[3, 4] = data[5, 6] = bad

@@ -139,7 +139,7 @@ def test_the_report_shows_the_images(folder):
     assert page.count("data:image/png;base64,") == 2 and "sub/a.png" in page and "converged: x " in page
 
 
-@pytest.mark.parametrize("k", [0, 1])
+@pytest.mark.parametrize("k", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_delens_gives_the_source(folder, tmp_path, k):
     given = ROWS[k]
     # sub/a.png is found by the name that the table has for it, which an image in its folder does not say.
@@ -165,6 +165,7 @@ def test_delens_gives_the_source(folder, tmp_path, k):
     assert seen[truth > 30].mean() > 0.9 and np.abs(pixels[..., 0] - truth)[seen].max() < 2.5
 
 
+@pytest.mark.slow
 def test_delens_takes_the_true_parameters_too(folder, tmp_path):
     source = tmp_path / "source.png"
     assert run("delens", folder / "images" / "b.png", "--params", folder / "images" / "dataset.csv", "--out", source) == 0

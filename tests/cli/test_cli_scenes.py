@@ -365,6 +365,7 @@ def stop_here(*args, **how):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_problem_that_was_killed_is_continued():
     """SIGKILL in the middle; the same words again give the files of an unbroken run."""
     words = ("--problem", "sis2023", "--n", "300", "--size", "16")

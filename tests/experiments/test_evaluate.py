@@ -1,6 +1,7 @@
 """Judging a run: what is written, that it is true, and what is refused."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -216,8 +217,8 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     ],
     ids=["missing", "column missing", "not a number"],
 )
-def test_an_unreadable_history_is_refused(change, words, tmp_path):
-    folder = make_run(tmp_path)
+def test_an_unreadable_history_is_refused(change, words, judged, tmp_path):
+    folder = Path(shutil.copytree(judged[0], tmp_path / "run"))
     table = folder / "evaluation.csv"
     text = change(table.read_text())
     table.unlink()

@@ -68,6 +68,7 @@ def test_noise_alone_is_no_success() -> None:
     assert solution.status[0] == "failed: no light stands out of the noise"
 
 
+@pytest.mark.slow
 def test_many_at_once_and_one_by_one_give_the_same_answers() -> None:
     """The path of an accelerator: images of two kinds and a dark one, in one call, against each image alone."""
     images = [observe(image(seed)[1], SIGMA, taken_by=TAKEN) for seed in (0, 1)]

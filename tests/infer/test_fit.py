@@ -59,7 +59,8 @@ def mock(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return params, image / image.max()
 
 
-@pytest.mark.parametrize("batch", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 4])
 def test_a_mock_is_recovered_within_its_errors(batch: int) -> None:
     rng = np.random.default_rng(5)
     params, image = mock(3)
@@ -83,6 +84,7 @@ def test_many_at_once_and_one_by_one_give_the_same_fit() -> None:
     assert (np.abs(first.numbers - second.numbers) < 0.02 * error).all()
 
 
+@pytest.mark.slow
 def test_photon_noise_is_weighed_by_the_model() -> None:
     params, image = mock(7)
     noise = PoissonNoise(jnp.float32(0.01), jnp.float32(400.0))

@@ -25,7 +25,7 @@ CASES = (
     ((9, 12), (1, 1), 3, "SAME"),
     ((8, 8), (2, 2), 3, "SAME"),
     pytest.param((9, 12), (2, 2), 5, "SAME", marks=pytest.mark.slow),
-    ((9, 8), (2, 1), 3, [(1, 1), (1, 1)]),
+    pytest.param((9, 8), (2, 1), 3, [(1, 1), (1, 1)], marks=pytest.mark.slow),
     pytest.param((1, 5), (2, 2), 7, [(3, 3), (3, 3)], marks=pytest.mark.slow),
     ((8, 9), (2, 1), 3, [(4, 0), (0, 5)]),
 )

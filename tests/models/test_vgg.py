@@ -116,6 +116,7 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(*still)
 
 
+@pytest.mark.slow
 def test_first_weights_have_torchvisions_spread():
     """Convolutions √(2/(9 channels out)), fully connected 0.01, biases zero."""
     net = _small(extra_layers=True)

@@ -65,7 +65,7 @@ def test_decode_inverts_encode_up_to_symmetry(name):
     assert np.minimum(*np.maximum(turn / 10, rest)).max() < 0.01
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
 def test_equivalent_parameters_give_the_same_image(name):
     problem, params = sample(name, 4, image_size=50)
     render, equivalents = jax.jit(problem.render), jax.jit(problem.equivalents)
@@ -74,7 +74,7 @@ def test_equivalent_parameters_give_the_same_image(name):
         np.testing.assert_allclose(images[0], images[1], atol=0.02)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
 def test_fit_coordinates_invert(name):
     problem, params = sample(name, 50, method="ring")
     with jax.enable_x64(True):
@@ -98,7 +98,7 @@ def test_bad_options_are_named():
         problems.get("sis2023", image_size=4)
 
 
-@pytest.mark.parametrize("targets", ["encoded", "raw"])
+@pytest.mark.parametrize("targets", ["encoded", pytest.param("raw", marks=pytest.mark.slow)])
 def test_stream(targets):
     problem = problems.get("sis2023", image_size=50, method="ring", integer=False)
     draw = jax.jit(lambda step: stream.batch(problem, jax.random.key(1), step, batch_size=20, targets=targets, mixed=True))
@@ -111,7 +111,7 @@ def test_stream(targets):
     np.testing.assert_allclose(first["target"], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["sis2023", "pm2022"])
+@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
 def test_mixed_stream_stays_as_it_was(name):
     """What networks were trained on: a batch made when "mixed" was a problem's method tells which images are whole.
 

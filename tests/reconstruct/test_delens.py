@@ -40,7 +40,12 @@ def read_back(name, params, method, size=400):
         return source, 255.0 * np.asarray(system.source.light(x, y))
 
 
-CASES = [(name, row, method) for name, rows in ROWS.items() for row in rows for method in ("roulette", "raytrace")]
+CASES = [
+    pytest.param(name, row, method, marks=() if k == 0 and (name, method) != ("pm2022", "raytrace") else pytest.mark.slow)
+    for name, rows in ROWS.items()
+    for k, row in enumerate(rows)
+    for method in ("roulette", "raytrace")
+]
 
 
 @pytest.mark.parametrize(("name", "params", "method"), CASES)

@@ -228,6 +228,7 @@ def test_source_behind_the_middle_of_the_lens():
         assert np.isfinite(annotate.scene(np.zeros((64, 64)), make(masses, x=0.0, y=0.0, mask=True), np.zeros(2))).all()
 
 
+@pytest.mark.slow
 def test_same_from_several_threads():
     scenes = [make(masses, x=float(x)) for masses in (SIS, SIE, GROUP) for x in (5, 15, 25, 35)]
     image = np.full((160, 160), 90.0, np.float32)

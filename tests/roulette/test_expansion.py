@@ -175,7 +175,7 @@ def test_differentiable_in_the_amplitudes(terms):
     assert (np.asarray(slopes[0])[..., ~real] == 0).all()
 
 
-@pytest.mark.parametrize("name", ["SIE", pytest.param("cluster", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["SIS", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SIE", "cluster"))])
 def test_differentiable_in_lens_place_and_offset(name):
     at = jnp.array(XI)
 
