@@ -38,6 +38,7 @@ def test_amplitudes_are_those_of_the_lens_at_its_reference_point() -> None:
     np.testing.assert_allclose(row.beta, beta, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_errors_are_the_scatter_of_drawn_parameters() -> None:
     errors = np.array([0.02, 0.02, 0.03, 0.002, 0.1, 0.02, 0.02, 0.1, 0.1, 100.0])
     row = fit_amplitudes.of_solution(sie2026(), solution(errors), 2)

@@ -22,6 +22,7 @@ def drawn(theta_e: float, f: float, orientation: float, x: float, y: float, *, s
         return np.asarray(image), -np.asarray(centre)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("theta_e", "f", "orientation", "x", "y", "sigma", "n"),
     [(20.0, 0.6, 30.0, 6.0, -5.0, 4.0, 1.5), pytest.param(14.0, 0.35, 110.0, -3.0, 2.0, 3.0, 2.5, marks=pytest.mark.slow)],

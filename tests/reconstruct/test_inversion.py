@@ -208,6 +208,7 @@ def test_the_error_is_that_of_the_dense_covariance(problem):
     assert np.mean(found.error[found.mask] / expected[found.mask]) == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.slow
 def test_errors_follow_the_noise(problem):
     image, _, _ = problem
     one, two = (invert(image, small_operator(), strength=0.02 / k**2, noise=3.0 * k, samples=8).error for k in (1.0, 2.0))  # the same μ

@@ -126,7 +126,7 @@ def test_caustic_that_is_a_point_is_a_dot():
     np.testing.assert_allclose([np.average(x, weights=weight), np.average(y, weights=weight)], 0.0, atol=0.05)
 
 
-@pytest.mark.parametrize("masses", [SIS, PM, SIE, GROUP], ids=["SIS", "PM", "SIE", "cluster"])
+@pytest.mark.parametrize("masses", [SIS, PM, SIE, pytest.param(GROUP, marks=pytest.mark.slow)], ids=["SIS", "PM", "SIE", "cluster"])
 def test_rim_of_convergence(masses):
     """The distance to the rim that the renderer uses is zero on it, positive just inside, negative just outside."""
     scene = make(masses, x=10.0, y=38.0)
@@ -154,7 +154,10 @@ def test_masked_by_a_circle_that_is_not_the_rim():
     np.testing.assert_array_equal(ring[0], ring[1])
 
 
-@pytest.mark.parametrize(("masses", "centred", "cropsize"), [(SIS, False, 0), (GROUP, False, 101), (PM, True, 0), (SIE, True, 91)])
+@pytest.mark.parametrize(
+    ("masses", "centred", "cropsize"),
+    [(SIS, False, 0), pytest.param(GROUP, False, 101, marks=pytest.mark.slow), (PM, True, 0), (SIE, True, 91)],
+)
 def test_reference_point_is_where_the_image_is_brightest(masses, centred, cropsize):
     """The middle of the source, the brightest there is, is seen at ξ."""
     scene = make(masses, x=14.0, y=9.0, centred=centred, cropsize=cropsize, mask=True, nterms=8)

@@ -145,6 +145,7 @@ def test_gradient_against_finite_differences():
             assert gradient[k] == pytest.approx(float((loss(params + step) - loss(params - step)) / 2e-4), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_coarse_pixels_are_means_of_fine_ones():
     fine, coarse = problems.get("sis2023", method="raytrace"), problems.get("sis2023", method="raytrace", image_size=100)
     params = jnp.asarray(PARAMS[2], jnp.float32)

@@ -1,0 +1,112 @@
+"""LensJAX's Levenberg–Marquardt beside optimistix's, on the same residuals from the same starts.
+
+    pip install optimistix
+    python benchmarks/benchmark_descent.py [--images 8] [--starts 8] [--seed 0]
+
+Mocks of an SIE with a Gaussian source: 60×60 pixels, a PSF, white noise. Starts scatter about the truth, from near to far. Both programs
+minimise the same whitened residuals in float32, with the flux solved for inside. Prints, for each program: time of a descent (median of
+the images' means, compiled, one start after the other), how many descents reach the lowest chi² that any reached on their image, to
+within 1, and how many say that they converged above it, in another minimum or on the way.
+"""
+
+import argparse
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lensjax.infer import fit
+from lensjax.infer.levenberg_marquardt import CONVERGED
+from lensjax.infer.linear import amplitudes_of
+from lensjax.observation import psf
+from lensjax.observation.instrument import instrument
+from lensjax.observation.observed import Observed, observe
+from lensjax.problems import components
+from lensjax.problems.compose import compose
+
+SIGMA = 0.02
+STEPS = 60
+PROBLEM = compose("sie", [components.sie(theta_e=(7.0, 16.0), reach=1.5, q=0.4), components.gaussian(sigma=(1.5, 3.0), reach=5.0, q=None)])
+TAKEN = instrument((60, 60), supersampling=2, psf=psf.gaussian(2.0))
+
+
+def mock(seed: int) -> tuple[np.ndarray, Observed]:
+    """The true numbers (E,), and the observation."""
+    params = jax.jit(PROBLEM.draw)(jax.random.key(seed))
+    light = np.asarray(jax.jit(lambda p: PROBLEM.image(p, TAKEN))(params), np.float64)
+    noisy = light / light.max() + np.random.default_rng(seed).normal(scale=SIGMA, size=light.shape)
+    return np.asarray(jax.jit(PROBLEM.encode)(params)), observe(noisy, SIGMA, taken_by=TAKEN)
+
+
+def residuals(q: jax.Array, observed: Observed) -> jax.Array:
+    """Whitened residuals (H W,) with the best flux."""
+    weight = jnp.where(observed.mask, 1.0 / observed.noise.sigma(observed.data), 0.0)
+    basis = (PROBLEM.layers(q, observed.instrument) * weight).reshape(PROBLEM.linear, -1)
+    target = (observed.data * weight).reshape(-1)
+    amplitudes = amplitudes_of(basis @ basis.T, basis @ target, jnp.asarray(PROBLEM.nonnegative))
+    return amplitudes @ basis - target
+
+
+@jax.jit
+def ours(observed: Observed, start: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """chi², whether it converged, evaluations."""
+    end = fit.descent(observed, observed.data, start, **fit.fine(PROBLEM))
+    return end.normal.cost, end.code == CONVERGED, end.steps
+
+
+def theirs(optimistix: object, tolerance: float):  # noqa: ANN201
+    """As `ours`, by optimistix."""
+    solver = optimistix.LevenbergMarquardt(rtol=tolerance, atol=tolerance)  # type: ignore[attr-defined]
+
+    @jax.jit
+    def run(observed: Observed, start: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        end = optimistix.least_squares(residuals, solver, start, args=observed, max_steps=STEPS, throw=False)  # type: ignore[attr-defined]
+        rest = residuals(end.value, observed)
+        return rest @ rest, end.result == optimistix.RESULTS.successful, end.stats["num_steps"]  # type: ignore[attr-defined]
+
+    return run
+
+
+def main() -> None:
+    """Draws, descends, compares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=8, help="mocks (8)")
+    parser.add_argument("--starts", type=int, default=8, help="starts of each (8)")
+    parser.add_argument("--seed", type=int, default=0)
+    flags = parser.parse_args()
+    try:
+        import optimistix
+    except ImportError:
+        parser.error("optimistix is missing; expected an environment that has it: pip install optimistix")
+    programs = {"LensJAX": ours} | {f"optimistix, {tolerance:g}": theirs(optimistix, tolerance) for tolerance in (1e-3, 1e-5)}
+    cost = {name: np.zeros((flags.images, flags.starts)) for name in programs}
+    converged = {name: np.zeros((flags.images, flags.starts), bool) for name in programs}
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    steps: dict[str, list[int]] = {name: [] for name in programs}
+    for k in range(flags.images):
+        truth, observed = mock(flags.seed + k)
+        rng = np.random.default_rng(flags.seed + k)
+        reach = np.geomspace(0.03, 0.6, flags.starts)
+        starts = (truth + reach[:, None] * rng.normal(size=(flags.starts, len(truth)))).astype(np.float32)
+        for name, run in programs.items():
+            jax.block_until_ready(run(observed, jnp.asarray(starts[0])))  # compile
+            began = time.perf_counter()
+            for s, start in enumerate(starts):
+                chi2, done, count = jax.block_until_ready(run(observed, jnp.asarray(start)))
+                cost[name][k, s], converged[name][k, s] = chi2, done
+                steps[name].append(int(count))
+            seconds[name].append((time.perf_counter() - began) / flags.starts)
+    best = np.min([np.nanmin(value, axis=1) for value in cost.values()], axis=0)
+    print(f"{flags.images} images, {flags.starts} starts each, jax {jax.__version__}, {jax.default_backend()}")
+    print(f"{'':20}{'ms a descent':>14}{'steps':>8}{'reach the lowest':>18}{'say so, elsewhere':>19}{'reach it, say not':>19}")
+    for name, value in cost.items():
+        there = value <= best[:, None] + 1.0
+        print(
+            f"{name:20}{1e3 * np.median(seconds[name]):14.1f}{np.median(steps[name]):8.0f}{there.mean():18.1%}"
+            f"{(converged[name] & ~there).mean():19.1%}{(~converged[name] & there).mean():19.1%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
