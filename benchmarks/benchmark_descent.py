@@ -15,28 +15,19 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+from mocks import drawn
 
 from lensjax.infer import fit
 from lensjax.infer.levenberg_marquardt import CONVERGED
 from lensjax.infer.linear import amplitudes_of
 from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
-from lensjax.observation.observed import Observed, observe
+from lensjax.observation.observed import Observed
 from lensjax.problems import components
 from lensjax.problems.compose import compose
 
-SIGMA = 0.02
-STEPS = 60
 PROBLEM = compose("sie", [components.sie(theta_e=(7.0, 16.0), reach=1.5, q=0.4), components.gaussian(sigma=(1.5, 3.0), reach=5.0, q=None)])
 TAKEN = instrument((60, 60), supersampling=2, psf=psf.gaussian(2.0))
-
-
-def mock(seed: int) -> tuple[np.ndarray, Observed]:
-    """The true numbers (E,), and the observation."""
-    params = jax.jit(PROBLEM.draw)(jax.random.key(seed))
-    light = np.asarray(jax.jit(lambda p: PROBLEM.image(p, TAKEN))(params), np.float64)
-    noisy = light / light.max() + np.random.default_rng(seed).normal(scale=SIGMA, size=light.shape)
-    return np.asarray(jax.jit(PROBLEM.encode)(params)), observe(noisy, SIGMA, taken_by=TAKEN)
 
 
 def residuals(q: jax.Array, observed: Observed) -> jax.Array:
@@ -57,11 +48,12 @@ def ours(observed: Observed, start: jax.Array) -> tuple[jax.Array, jax.Array, ja
 
 def theirs(optimistix: object, tolerance: float):  # noqa: ANN201
     """As `ours`, by optimistix."""
+    steps = fit.fine(PROBLEM)["steps"]
     solver = optimistix.LevenbergMarquardt(rtol=tolerance, atol=tolerance)  # type: ignore[attr-defined]
 
     @jax.jit
     def run(observed: Observed, start: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        end = optimistix.least_squares(residuals, solver, start, args=observed, max_steps=STEPS, throw=False)  # type: ignore[attr-defined]
+        end = optimistix.least_squares(residuals, solver, start, args=observed, max_steps=steps, throw=False)  # type: ignore[attr-defined]
         rest = residuals(end.value, observed)
         return rest @ rest, end.result == optimistix.RESULTS.successful, end.stats["num_steps"]  # type: ignore[attr-defined]
 
@@ -84,10 +76,11 @@ def main() -> None:
     converged = {name: np.zeros((flags.images, flags.starts), bool) for name in programs}
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     steps: dict[str, list[int]] = {name: [] for name in programs}
-    for k in range(flags.images):
-        truth, observed = mock(flags.seed + k)
-        rng = np.random.default_rng(flags.seed + k)
-        reach = np.geomspace(0.03, 0.6, flags.starts)
+    encode = jax.jit(PROBLEM.encode)
+    rng, reach = np.random.default_rng(flags.seed), np.geomspace(0.03, 0.6, flags.starts)
+    truths, observations = drawn(PROBLEM, TAKEN, n=flags.images, peak=50.0, seed=flags.seed)
+    for k, (params, observed) in enumerate(zip(truths, observations, strict=True)):
+        truth = np.asarray(encode(jnp.asarray(params, jnp.float32)))
         starts = (truth + reach[:, None] * rng.normal(size=(flags.starts, len(truth)))).astype(np.float32)
         for name, run in programs.items():
             jax.block_until_ready(run(observed, jnp.asarray(starts[0])))  # compile

@@ -37,8 +37,8 @@ def contains(problem: Problem, solution: Solution, truth: np.ndarray) -> np.ndar
         for k, period in enumerate(problem.period):
             value = other[:, k]
             if period:
-                finite = np.isfinite(solution.lowest[:, k]) & np.isfinite(solution.highest[:, k])
-                middle = np.where(finite, 0.5 * (np.where(finite, solution.lowest[:, k] + solution.highest[:, k], 0.0)), value)
+                with np.errstate(invalid="ignore"):  # open bounds hold any period
+                    middle = np.nan_to_num(0.5 * (solution.lowest[:, k] + solution.highest[:, k]))
                 value = middle + (value - middle + period / 2) % period - period / 2
             room = 1e-9 * (1.0 + np.abs(value))
             inside &= (value >= solution.lowest[:, k] - room) & (value <= solution.highest[:, k] + room)

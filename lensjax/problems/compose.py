@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -149,6 +150,11 @@ class Composition:
         """The linear amplitudes (K,) among parameters (P,)."""
         return params[len(self.parameters) - self.linear :]
 
+    def _profiles(self, numbers: Array) -> list[tuple[bool, Any, Array, Array]]:
+        """Each light profile, of flux 1: whether it lies behind the lens, the light, x and y."""
+        shining = [(part, own) for part, own in self._split(numbers) if part.flux is not None]
+        return [(part.role == "source", *part.build(own)) for part, own in shining]
+
     def _split(self, numbers: Array) -> list[tuple[Component, Array]]:
         parts, first = [], 0
         for part in self.components:
@@ -183,11 +189,7 @@ class Composition:
         """Images (K, H, W) of flux 1 of each light profile, then of the sky; with all sources moved by `shift` (x, y)."""
         lens = self.lens(numbers)
         images = []
-        for part, own in self._split(numbers):
-            if part.flux is None:
-                continue
-            light, x, y = part.build(own)
-            behind = part.role == "source"
+        for behind, light, x, y in self._profiles(numbers):
             if behind:
                 x, y = x + shift[0], y + shift[1]
             images.append(exposure(_seen(light, x, y, lens if behind else None), instrument, dtype=numbers.dtype))
@@ -202,16 +204,14 @@ class Composition:
             ValueError: no source.
         """
         numbers, fluxes = self.encode(params), self.amplitudes(params)
-        behind: list[tuple[Source, Array, Array]] = []
-        front: list[tuple[Source, Array, Array]] = []
-        for k, (part, own) in enumerate((part, own) for part, own in self._split(numbers) if part.flux is not None):
-            light, x, y = part.build(own)
-            (behind if part.role == "source" else front).append((replace(light, peak=light.peak * fluxes[k]), x, y))
-        if not behind:
+        placed: dict[bool, list[tuple[Source, Array, Array]]] = {True: [], False: []}
+        for k, (behind, light, x, y) in enumerate(self._profiles(numbers)):
+            placed[behind].append((replace(light, peak=light.peak * fluxes[k]), x, y))
+        sources, front = placed[True], placed[False]
+        if not sources:
             raise ValueError(f"problem {self.name} has no source")
         zero = jnp.zeros((), numbers.dtype)
-        sources = constellation(behind) if len(behind) > 1 else None
-        source, x, y = behind[0] if sources is None else (sources, zero, zero)
+        source, x, y = sources[0] if len(sources) == 1 else (constellation(sources), zero, zero)
         lens = self.lens(numbers) or Shear(zero, zero)
         return System(lens, source, x, y, lens_light=constellation(front) if front else None)
 

@@ -22,6 +22,7 @@ from lensjax.problems.base import Parameter, Problem
 from lensjax.problems.compose import Composition
 
 _ROUND = 1.0 - 1e-6  # axis ratio from which an ellipse has no direction
+_compiled = partial(jax.jit, static_argnums=0, inline=True)  # operations one by one would be compiled one by one
 _WIDEST = 4.0  # standard deviations of a PSF that its array holds to each side
 
 
@@ -102,7 +103,7 @@ class Imaged:
 
         return Conditions(drawn(seeing_key, self.seeing), drawn(noise_key, self.noise), jax.random.key_data(own))
 
-    @partial(jax.jit, static_argnums=0, inline=True)
+    @_compiled
     def render(self, params: Array, taken: Conditions) -> Array:
         """Image (n, n) of one system (P,) in grey levels, with its PSF, noise and rounding."""
         image = self.composition.image(params, self.instrument(self.psf(taken.fwhm)))
@@ -129,14 +130,14 @@ class Imaged:
         across = jnp.diff(jax.scipy.special.ndtr(edges))
         return jnp.outer(across, across) / across.sum() ** 2
 
-    @partial(jax.jit, static_argnums=0, inline=True)
+    @_compiled
     def encode(self, params: Array) -> Array:
         """Parameters (..., P) → encoding (..., E)."""
         fluxes, middle = params[..., self._numbers :], jnp.asarray(self._flux_middle, params.dtype)
         numbers = jnp.vectorize(self.composition.encode, signature="(p)->(e)")(params[..., : self._numbers])
         return jnp.concatenate([numbers, jnp.log(fluxes / middle)], axis=-1)
 
-    @partial(jax.jit, static_argnums=0, inline=True)
+    @_compiled
     def decode(self, encoded: Array) -> Array:
         """Encoding (..., E) → parameters (..., P)."""
         fluxes = jnp.exp(encoded[..., self._numbers :]) * jnp.asarray(self._flux_middle, encoded.dtype)

@@ -12,6 +12,7 @@ from lensjax.errors import BadInput
 from lensjax.train import stream
 
 NAMES = ["sis2023", "pm2022"]
+QUICK = ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)]
 
 
 def sample(name, n=4000, **options):
@@ -65,7 +66,7 @@ def test_decode_inverts_encode_up_to_symmetry(name):
     assert np.minimum(*np.maximum(turn / 10, rest)).max() < 0.01
 
 
-@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", QUICK)
 def test_equivalent_parameters_give_the_same_image(name):
     problem, params = sample(name, 4, image_size=50)
     render, equivalents = jax.jit(problem.render), jax.jit(problem.equivalents)
@@ -74,7 +75,7 @@ def test_equivalent_parameters_give_the_same_image(name):
         np.testing.assert_allclose(images[0], images[1], atol=0.02)
 
 
-@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", QUICK)
 def test_fit_coordinates_invert(name):
     problem, params = sample(name, 50, method="ring")
     with jax.enable_x64(True):
@@ -111,7 +112,7 @@ def test_stream(targets):
     np.testing.assert_allclose(first["target"], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", QUICK)
 def test_mixed_stream_stays_as_it_was(name):
     """What networks were trained on: a batch made when "mixed" was a problem's method tells which images are whole.
 
