@@ -1,29 +1,19 @@
-"""The parser of all commands, the types of flags, and options as a dataclass."""
+"""The parser of all commands, and options as a dataclass."""
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import NoReturn, TypeVar
 
 from lensjax import problems
 from lensjax._internal import words
-from lensjax._internal.numbers import finite, whole_expected
-from lensjax._internal.numbers import whole as whole_number
+from lensjax.cli import values
 from lensjax.errors import BadInput
 
 T = TypeVar("T")
 
 PROBLEMS = tuple(problems.names())
-
-
-class Unfit(argparse.ArgumentTypeError):
-    """A value of a flag that cannot be used, and what is expected instead."""
-
-    def __init__(self, value: str, expected: str, hint: str = "") -> None:
-        super().__init__(f"the value is {value!r}; expected {expected}")
-        self.value, self.expected, self.hint = value, expected, hint
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,7 +37,7 @@ class Parser(argparse.ArgumentParser):
     def choice(self, flag: str, known: Iterable[str], *, help: str, default: str | None = None) -> None:
         """A flag that takes one of several words."""
         names = tuple(known)
-        self.add_argument(flag, type=one_of(names), metavar="{" + ",".join(names) + "}", default=default, help=help)
+        self.add_argument(flag, type=values.one_of(names), metavar="{" + ",".join(names) + "}", default=default, help=help)
 
     def format_help(self) -> str:
         """The help text, with the commands where there are any."""
@@ -78,7 +68,7 @@ class Parser(argparse.ArgumentParser):
             options, unknown = self.parse_known_args(arguments)
         except argparse.ArgumentError as error:
             unfit = error.__context__
-            if isinstance(unfit, Unfit):
+            if isinstance(unfit, values.Unfit):
                 raise BadInput(column=error.argument_name, value=unfit.value, expected=unfit.expected, hint=unfit.hint) from None
             self.error(error.message if error.argument_name is None else f"{error.argument_name}: {error.message}")
         if unknown:
@@ -100,54 +90,3 @@ class Parser(argparse.ArgumentParser):
 def options_of(cls: type[T], namespace: argparse.Namespace) -> T:
     """A dataclass of options, filled from the flags of the same names."""
     return cls(**{field.name: getattr(namespace, field.name) for field in fields(cls)})  # type: ignore[arg-type]
-
-
-def whole(low: int, high: int, expected: str = "") -> Callable[[str], int]:
-    """A whole number from `low` to `high`."""
-
-    def check(text: str) -> int:
-        value = whole_number(text, low, high)
-        if value is None:
-            raise Unfit(text, expected or whole_expected(low, high))
-        return value
-
-    return check
-
-
-def number(low: float, high: float, expected: str) -> Callable[[str], float]:
-    """A number from `low` to `high`."""
-
-    def check(text: str) -> float:
-        value = finite(text)
-        if not low <= value <= high:
-            raise Unfit(text, expected)
-        return value
-
-    return check
-
-
-def one_of(known: Iterable[str]) -> Callable[[str], str]:
-    """One of several words."""
-    names = tuple(known)
-
-    def check(text: str) -> str:
-        if text not in names:
-            raise Unfit(text, f"one of {', '.join(names)}", words.did_you_mean(text, names))
-        return text
-
-    return check
-
-
-positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
-_noise = number(sys.float_info.min, sys.float_info.max, "a positive number, or cosmosim")
-
-
-def noise(text: str) -> float | str:
-    """A noise: a positive number, or the word cosmosim."""
-    return text if text == "cosmosim" else _noise(text)
-
-
-COUNT = whole(1, 1_000_000)
-SEED = whole(0, 2**32 - 1)
-ORDER = whole(1, 50)
-SIZE = whole(16, 2000)

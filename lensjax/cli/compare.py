@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensjax._internal.words import counted
-from lensjax.cli import arguments
+from lensjax.cli import arguments, values
 
 _EPILOG = """examples:
   lensjax compare theirs ours                    images of the same name in two folders
@@ -39,9 +39,9 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("second", type=Path, nargs="?", metavar="B", help="another; without it all pairs within A")
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for compare.csv and images of differences")
     tolerance = "largest difference of equal pixels [grey levels] (0)"
-    levels = arguments.number(0.0, 255.0, "a number of grey levels from 0 to 255")
+    levels = values.number(0.0, 255.0, "a number of grey levels from 0 to 255")
     command.add_argument("--tolerance", type=levels, default=0.0, metavar="T", help=tolerance)
-    count = arguments.whole(0, 10**9, "a whole number, 0 or more")
+    count = values.whole(0, 10**9, "a whole number, 0 or more")
     command.add_argument("--worst", type=count, default=20, metavar="N", help="images of differences that are written (20)")
     command.add_argument("--limit", type=count, default=20, metavar="N", help="pairs that are printed, the most different first (20)")
 

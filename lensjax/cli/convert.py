@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lensjax.cli import arguments
+from lensjax.cli import arguments, values
 
 _EPILOG = """examples:
   lensjax convert resnet50-11ad3fa6.pth --model resnet50 --image-size 200 --out imagenet
@@ -44,10 +44,10 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--problem", default="sis2023", metavar="NAME", help="what the network will learn (sis2023)")
     command.choice("--targets", ("encoded", "raw"), default="encoded", help="as in the run's config (encoded)")
     size = "pixels on a side of the run's images (400)"
-    command.add_argument("--image-size", type=arguments.SIZE, default=400, metavar="N", help=size)
+    command.add_argument("--image-size", type=values.SIZE, default=400, metavar="N", help=size)
     command.add_argument("--extra-layers", action="store_true", help="two more fully connected layers before the output")
     command.choice("--first", ("sum", "fresh"), default="sum", help="how three colours become one channel (sum)")
-    command.add_argument("--seed", type=arguments.SEED, default=0, metavar="S", help="seed of new layers (0)")
+    command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of new layers (0)")
 
 
 def run(options: Options) -> None:

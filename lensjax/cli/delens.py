@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lensjax.cli import arguments
+from lensjax.cli import arguments, values
 
 _EPILOG = """examples:
   lensjax delens image-000001.png --params results.csv --out source.png
@@ -28,13 +28,13 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the source, a PNG file")
     command.choice("--problem", arguments.PROBLEMS, help="kind of system (sis2023, unless the columns are CosmoSim's)")
     command.choice("--how", ("sample", "invert"), default="sample", help="see below (sample)")
-    command.add_argument("--lambda", dest="strength", type=arguments.positive, metavar="L", help="invert: weight of smoothness")
+    command.add_argument("--lambda", dest="strength", type=values.positive, metavar="L", help="invert: weight of smoothness")
     noise = "invert: noise of a pixel [grey levels] (from the residuals)"
-    command.add_argument("--noise", type=arguments.positive, metavar="SIGMA", help=noise)
+    command.add_argument("--noise", type=values.positive, metavar="SIGMA", help=noise)
     penalty = "invert: property of the source that is kept small (curvature)"
     command.choice("--penalty", ("curvature", "gradient", "identity"), help=penalty)
-    command.add_argument("--size", type=arguments.SIZE, metavar="N", help="pixels on a side of the source")
-    command.add_argument("--field", type=arguments.SIZE, metavar="PX", help="side of the part of the source plane that is shown [px]")
+    command.add_argument("--size", type=values.SIZE, metavar="N", help="pixels on a side of the source")
+    command.add_argument("--field", type=values.SIZE, metavar="PX", help="side of the part of the source plane that is shown [px]")
     command.add_argument("--picture", type=Path, metavar="FILE", help="the source Image of a row whose image is centred")
 
 

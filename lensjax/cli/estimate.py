@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensjax import problems
-from lensjax._internal.words import counted
-from lensjax.cli import arguments
+from lensjax.cli import arguments, values
 from lensjax.conventions import METHODS
 from lensjax.errors import BadInput
 
@@ -68,10 +67,10 @@ def add(parser: arguments.Parser) -> None:
     shift = "fit the position of the image in its frame too (default), or keep it where the problem puts it"
     command.add_argument("--shift", action=argparse.BooleanOptionalAction, default=True, help=shift)
     noise = "noise of a pixel [grey levels], instead of rounding; or the word cosmosim, for images that CosmoSim drew"
-    command.add_argument("--noise", type=arguments.noise, metavar="SIGMA", help=noise)
+    command.add_argument("--noise", type=values.noise, metavar="SIGMA", help=noise)
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
-    command.add_argument("--seed", type=arguments.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
-    command.add_argument("--amplitudes", type=arguments.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
+    command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
+    command.add_argument("--amplitudes", type=values.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
 
 
 def run(options: Options) -> None:
@@ -110,13 +109,7 @@ def run(options: Options) -> None:
     if options.report is not None and isinstance(problem, problems.Problem):
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
         report.write_report(options.report, problem, records[:keep], total=len(rows), results=options.out)
-    unusable = sum(row.estimate.error is not None for row in rows)
-    solutions = [row.estimate.solution for row in rows if row.estimate.solution is not None]
-    how = (
-        "by the network alone" if options.no_refine else f"{sum(bool(solution.success[0]) for solution in solutions)} refined with success"
-    )
-    note = f"; {unusable} could not be used" if unusable else ""
-    print(f"{counted(len(rows), 'image')}{' ' if options.no_refine else ', '}{how}{note}; {options.out}")
+    print(f"{estimates.summary(rows, refined=not options.no_refine)}; {options.out}")
     if options.amplitudes is not None and not isinstance(problem, problems.Problem):
         from lensjax.dataset import fit_amplitudes
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensjax._internal.words import counted
-from lensjax.cli import arguments
+from lensjax.cli import arguments, values
 from lensjax.errors import BadInput
 
 _EPILOG = """examples:
@@ -34,9 +34,9 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("images", type=Path, metavar="DIR_OR_CSV", help="a folder, or a table with a column filename")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sheet, a PNG file")
     columns = "images in a row (by default as many as make the sheet about 4:3)"
-    command.add_argument("--columns", type=arguments.whole(1, 1000), metavar="N", help=columns)
-    command.add_argument("--thumbnail", type=arguments.whole(16, 2000), default=128, metavar="PX", help="side of a thumbnail (128)")
-    command.add_argument("--most", type=arguments.whole(1, 100_000), default=400, metavar="N", help="images shown (400)")
+    command.add_argument("--columns", type=values.whole(1, 1000), metavar="N", help=columns)
+    command.add_argument("--thumbnail", type=values.whole(16, 2000), default=128, metavar="PX", help="side of a thumbnail (128)")
+    command.add_argument("--most", type=values.whole(1, 100_000), default=400, metavar="N", help="images shown (400)")
 
 
 def run(options: Options) -> None:

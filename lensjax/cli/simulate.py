@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensjax._internal.words import counted
-from lensjax.cli import arguments, cosmosim_flags
+from lensjax.cli import arguments, cosmosim_flags, values
 from lensjax.conventions import METHODS
 from lensjax.errors import BadInput
 
@@ -61,13 +61,13 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--csv", type=Path, metavar="FILE", help="table of systems, one a row")
     command.add_argument("--toml", type=Path, metavar="FILE", help="CosmoSim's dataset.toml; or problem, n, seed and method")
     command.choice("--problem", arguments.PROBLEMS, help="kind of system; with --csv by default sis2023")
-    command.add_argument("--n", type=arguments.COUNT, metavar="N", help="number of images to draw")
+    command.add_argument("--n", type=values.COUNT, metavar="N", help="number of images to draw")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images and dataset.csv")
-    command.add_argument("--seed", type=arguments.SEED, metavar="S", help="seed of the draw (0)")
+    command.add_argument("--seed", type=values.SEED, metavar="S", help="seed of the draw (0)")
     quantise = "8-bit PNG (default), or 32-bit float TIFF"
     command.add_argument("--quantise", action=argparse.BooleanOptionalAction, default=True, help=quantise)
     command.choice("--method", METHODS, help="how a problem's light is traced (roulette, or the table's column model)")
-    command.add_argument("--size", type=arguments.SIZE, metavar="N", help="pixels on a side of a problem's image, same field (400)")
+    command.add_argument("--size", type=values.SIZE, metavar="N", help="pixels on a side of a problem's image, same field (400)")
     lookup = "exact light, or CosmoSim's own pixels to compare with (exact)"
     command.choice("--lookup", ("exact", "cosmosim"), default="exact", help=lookup)
     command.add_argument("--roulette-csv", type=Path, metavar="FILE", help="also write the roulette amplitudes, as CosmoSim does")

@@ -13,6 +13,7 @@ import numpy as np
 
 from lensjax import estimate
 from lensjax._internal.progress import Progress
+from lensjax._internal.words import counted
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.errors import BadInput
 from lensjax.estimate import Estimate, Estimator, Observation
@@ -190,6 +191,14 @@ def run(
             progress.update()
         journal.finished = True
     return [Estimated(name, outcome, kept.get(i)) for i, (name, outcome) in enumerate(zip(inputs.filenames, done, strict=True))]
+
+
+def summary(rows: Sequence[Estimated], *, refined: bool) -> str:
+    """How many images there were, how they were estimated, and how many could not be used."""
+    unusable = sum(row.estimate.error is not None for row in rows)
+    solutions = [row.estimate.solution for row in rows if row.estimate.solution is not None]
+    how = f", {sum(bool(solution.success[0]) for solution in solutions)} refined with success" if refined else " by the network alone"
+    return f"{counted(len(rows), 'image')}{how}" + (f"; {unusable} could not be used" if unusable else "")
 
 
 def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -1,7 +1,7 @@
 """Many descents at once, as suits the device.
 
 On a CPU, batched gradients are several times slower than one descent after another. An accelerator is busy only with many at once: as many
-as its memory holds, which the compiled program of a few tells.
+as its memory holds, which the compiled program of a few tells. Several accelerators of a machine share the descents.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 Task = tuple[tuple[Any, ...], np.ndarray]
 """Arguments that several starts share, and the starts (S, E)."""
@@ -22,17 +23,25 @@ _UNKNOWN = 64  # descents at once where an accelerator does not tell its memory
 
 
 @lru_cache(maxsize=64)
-def _program(one: Callable[..., Any], static: tuple[tuple[str, Any], ...], together: bool) -> Any:
-    """`one` compiled, of one start or of a batch."""
+def _program(one: Callable[..., Any], static: tuple[tuple[str, Any], ...], devices: int) -> Any:
+    """`one` compiled: of one start (0 devices), or of a batch that so many devices share."""
     function = update_wrapper(partial(one, **dict(static)), one)
-    return jax.jit(jax.vmap(function) if together else function)
+    if not devices:
+        return jax.jit(function)
+    batch = jax.vmap(function)
+    if devices == 1:
+        return jax.jit(batch)
+    # Each device ends its own descents: none waits in its loop for those of another.
+    mesh = Mesh(np.array(jax.local_devices()[:devices]), ("pairs",))
+    rows = PartitionSpec("pairs")
+    return jax.jit(jax.shard_map(batch, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=False))
 
 
 @lru_cache(maxsize=64)
 def _bytes_each(one: Callable[..., Any], static: tuple[tuple[str, Any], ...], structure: Any, leaves: tuple[Any, ...]) -> int:
     """Memory that one descent of a batch takes on the device."""
     shapes = [jax.ShapeDtypeStruct((_PROBE, *shape), dtype) for shape, dtype in leaves]
-    used = _program(one, static, True).lower(*jax.tree.unflatten(structure, shapes)).compile().memory_analysis()
+    used = _program(one, static, 1).lower(*jax.tree.unflatten(structure, shapes)).compile().memory_analysis()
     return int((used.temp_size_in_bytes + used.argument_size_in_bytes + used.output_size_in_bytes) // _PROBE)
 
 
@@ -43,10 +52,10 @@ def within(free: int, each: int) -> int:
 
 
 def size_for(one: Callable[..., Any], task: Task, static: Mapping[str, Any]) -> int:
-    """How many descents run at once on the default device: one on a CPU, as many as memory holds on an accelerator."""
+    """How many descents run at once on a device: one on a CPU, as many as memory holds on an accelerator."""
     if jax.default_backend() == "cpu":
         return 1
-    memory = jax.devices()[0].memory_stats()
+    memory = jax.local_devices()[0].memory_stats()
     if not memory or "bytes_limit" not in memory:
         return _UNKNOWN
     shared, starts = task
@@ -63,7 +72,7 @@ def run(one: Callable[..., Any], tasks: Sequence[Task], *, static: Mapping[str, 
         one: (*shared, start, **static) → a tree of arrays; jit-able. Keep it a function of a module: its programs are kept by it.
         tasks: the tasks; their arguments have one structure and one set of shapes. At least one has a start.
         static: arguments that are part of the program; hashable.
-        batch: descents at once; by default as suits the device.
+        batch: descents at once on each device of this machine; by default as suits the device. 1 is one after another on one device.
     """
     first = next(task for task in tasks if len(task[1]))
     batch = size_for(one, first, static) if batch is None else batch
@@ -71,13 +80,14 @@ def run(one: Callable[..., Any], tasks: Sequence[Task], *, static: Mapping[str, 
     starts = np.concatenate([part for _, part in tasks if len(part)])
     key = tuple(static.items())
     if batch == 1:
-        single = _program(one, key, False)
+        single = _program(one, key, 0)
         parts = [_on_host(single(*tasks[task][0], jnp.asarray(start))) for task, start in zip(owner.tolist(), starts, strict=True)]
         whole = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
     else:
-        together = _program(one, key, True)
+        devices = jax.local_device_count()
+        together = _program(one, key, devices)
         shared = jax.tree.map(lambda *leaves: jnp.asarray(np.stack([np.asarray(leaf) for leaf in leaves])), *(task[0] for task in tasks))
-        size = min(batch, 1 << (len(owner) - 1).bit_length())  # few sizes, so few programs
+        size = devices * min(batch, 1 << (-(-len(owner) // devices) - 1).bit_length())  # few sizes, so few programs
         parts = []
         for begin in range(0, len(owner), size):
             rows = np.minimum(np.arange(begin, begin + size), len(owner) - 1)

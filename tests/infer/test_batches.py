@@ -1,4 +1,9 @@
-"""Batches of descents: sizes, order, and the same results for every size."""
+"""Batches of descents: sizes, order, and the same results for every size and number of devices."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -48,8 +53,45 @@ def test_the_probe_sees_the_memory_of_an_accelerator(monkeypatch: pytest.MonkeyP
 
     def size(limit: int, side: int) -> int:
         monkeypatch.setattr(batches.jax, "default_backend", lambda: "gpu")
-        monkeypatch.setattr(batches.jax, "devices", lambda: [Device(limit)])
+        monkeypatch.setattr(batches.jax, "local_devices", lambda: [Device(limit)])
         task = ((jnp.zeros(side, jnp.float32),), np.zeros((1, side), np.float32))
         return batches.size_for(shifted, task, {"factor": 1.0})
 
     assert size(1 << 20, 100) == 2 * size(1 << 19, 100) > size(1 << 20, 400) > 1
+
+
+SEVERAL = """
+import jax
+import numpy as np
+
+from lensjax.infer import batches
+
+
+def slow(offset, start):
+    return jax.lax.while_loop(lambda value: (value < offset).any(), lambda value: value + 1.0, start)
+
+
+def device(offset, start):
+    return jax.lax.axis_index("pairs")
+
+
+assert jax.local_device_count() == 8
+rng = np.random.default_rng(0)
+tasks = [((np.float32(k),), rng.normal(size=(count, 3)).astype(np.float32)) for k, count in enumerate((2, 0, 19, 9))]
+alone = batches.run(slow, tasks, static={}, batch=1)
+for batch in (2, 64):
+    for first, second in zip(alone, batches.run(slow, tasks, static={}, batch=batch)):
+        np.testing.assert_array_equal(first, second)
+shares = np.concatenate(batches.run(device, tasks, static={}, batch=2))
+assert shares.tolist() == [row % 16 // 2 for row in range(30)], shares
+"""
+
+
+def test_several_devices_share_the_descents() -> None:
+    """In a process of its own, since JAX counts its devices once."""
+    root = Path(__file__).parents[2]
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+    subprocess.run(
+        [sys.executable, "-c", SEVERAL], cwd=root, check=True, timeout=300,
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(root)},
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""The values of flags: what each takes, checked as it is read."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+
+from lensjax._internal import words
+from lensjax._internal.numbers import finite, whole_expected
+from lensjax._internal.numbers import whole as whole_number
+
+
+class Unfit(argparse.ArgumentTypeError):
+    """A value of a flag that cannot be used, and what is expected instead."""
+
+    def __init__(self, value: str, expected: str, hint: str = "") -> None:
+        super().__init__(f"the value is {value!r}; expected {expected}")
+        self.value, self.expected, self.hint = value, expected, hint
+
+
+def whole(low: int, high: int, expected: str = "") -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
+
+    def check(text: str) -> int:
+        value = whole_number(text, low, high)
+        if value is None:
+            raise Unfit(text, expected or whole_expected(low, high))
+        return value
+
+    return check
+
+
+def number(low: float, high: float, expected: str) -> Callable[[str], float]:
+    """A number from `low` to `high`."""
+
+    def check(text: str) -> float:
+        value = finite(text)
+        if not low <= value <= high:
+            raise Unfit(text, expected)
+        return value
+
+    return check
+
+
+def one_of(known: Iterable[str]) -> Callable[[str], str]:
+    """One of several words."""
+    names = tuple(known)
+
+    def check(text: str) -> str:
+        if text not in names:
+            raise Unfit(text, f"one of {', '.join(names)}", words.did_you_mean(text, names))
+        return text
+
+    return check
+
+
+positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
+_noise = number(sys.float_info.min, sys.float_info.max, "a positive number, or cosmosim")
+
+
+def noise(text: str) -> float | str:
+    """A noise: a positive number, or the word cosmosim."""
+    return text if text == "cosmosim" else _noise(text)
+
+
+COUNT = whole(1, 1_000_000)
+SEED = whole(0, 2**32 - 1)
+ORDER = whole(1, 50)
+SIZE = whole(16, 2000)
