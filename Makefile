@@ -21,6 +21,9 @@ CPU := $(shell grep -m 1 ^flags /proc/cpuinfo 2>/dev/null | cksum | cut -d ' ' -
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax_cache/$(CPU)
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 
+# Quick tests compile quickly too, see tests/conftest.py.
+test quick: export LENSJAX_TEST_QUICK_COMPILE = 1
+
 .PHONY: demo test test-all test-matrix quick lint api venv clean help
 
 demo: venv

@@ -2,10 +2,19 @@
 
 import functools
 import os
+from importlib import metadata
 
 # What the caller has set stays: JAX_PLATFORMS=cuda runs the same tests on a GPU.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Most of the time of `make test` is XLA's compiler, so that it compiles quickly there and computes slowly. `make test-all` compiles as
+# users' programs are.
+QUICK = bool(os.environ.get("LENSJAX_TEST_QUICK_COMPILE"))
+if QUICK:
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    if metadata.version("jaxlib").startswith("0.10."):  # other versions end the process at flags that they do not know
+        flags = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
 
 import flax.linen  # noqa: E402
 import jax  # noqa: E402
@@ -28,6 +37,19 @@ LIBRARIES = (
     (optax, "cosine_decay_schedule"),  # steps that are floats, counted by a whole number
 )
 """Functions of libraries that mix types, as they may."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiler(request: pytest.FixtureRequest):
+    """Files marked `computes` compute for longer than they compile: there XLA optimises as always."""
+    if QUICK and request.node.get_closest_marker("computes"):
+        jax.clear_caches()  # programs of both kinds differ in their last bits
+        jax.config.update("jax_disable_most_optimizations", False)
+        yield
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", True)
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from lensjax.errors import BadInput
 from lensjax.estimate import Observation, solve_each
 from lensjax.infer import Solution, from_moments, solve
 
+pytestmark = pytest.mark.computes
+
 PROBLEM = problems.get("sis2023", method="raytrace")
 TRUTH = np.array([[90.0, 60.0, 20.0, 12.0, 7.0, 30.0], [-30.0, 40.0, 40.0, 12.0, 8.0, 10.0], [100.0, -80.0, 25.0, 12.0, 9.0, 70.0]])
 GUESS = TRUTH * np.array([1.05, 0.95, 1.1, 1.1, 0.95, 1.1]) + np.array([4.0, -4.0, 0, 0, 0, 3.0])

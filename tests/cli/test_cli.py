@@ -20,6 +20,8 @@ from lensjax.files import images
 from lensjax.train import export_weights
 from lensjax.train.state import init_variables
 
+pytestmark = pytest.mark.computes
+
 ROWS = [
     {"filename": "b.png", "x": "90", "y": "-60", "einsteinR": "20", "sigma": "18", "sigma2": "9", "theta": "30", "note": "kept"},
     {"filename": "sub/a.png", "x": "-50", "y": "70", "einsteinR": "25", "sigma": "10", "sigma2": "14", "theta": "15", "note": ""},

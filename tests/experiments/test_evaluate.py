@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -32,7 +33,8 @@ def make_run(folder, config=CONFIG):
     """The folder of a run as training leaves it, with an untrained network."""
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
-    state = init_state(model, make_optimizer(config), jax.random.key(0), image_size=config.image_size, ema=config.ema)
+    start = partial(init_state, model, make_optimizer(config), image_size=config.image_size, ema=config.ema)
+    state = jax.jit(start)(jax.random.key(0))
     configs.write(config, folder / "config.json")
     with Checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(config.steps, state)

@@ -1,5 +1,7 @@
 """What the fit of the thesis's problems claims about images of another kind: success means it."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,9 @@ from lensjax.light.gaussian import elliptical
 from lensjax.simulate import System, image
 from lensjax.train import stream
 
-PROBLEM = problems.get("sis2023")
+pytestmark = pytest.mark.computes
+
+PROBLEM = problems.get("sis2023", image_size=200)  # the same field in pixels of four: quicker
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +44,38 @@ def solve(images: np.ndarray, **options: object) -> estimate.Solution:
 
 def of_lens(lens: object) -> np.ndarray:
     system = System(lens, elliptical(jnp.float32(12.0), jnp.float32(9.0), jnp.float32(0.5)), jnp.float32(25.0), jnp.float32(10.0))
-    return np.round(np.clip(image(system, problems.get("sis2023", method="raytrace").camera), 0, 255))
+    return np.round(np.clip(image(system, problems.get("sis2023", image_size=200, method="raytrace").camera), 0, 255))
 
 
-def test_other_lenses_and_a_blur_are_no_success(own: np.ndarray) -> None:
-    sie = of_lens(SIE(jnp.float32(50.0), jnp.float32(0.85), jnp.float32(0.3)))
-    member = cluster(
-        [(SIE(jnp.float32(50.0), jnp.float32(1.0), jnp.float32(0.0)), 0.0, 0.0), (Shear(jnp.float32(0.05), jnp.float32(0.02)), 0.0, 0.0)]
-    )
-    blurred = np.round(ndimage.gaussian_filter(own[0], 2.0))
-    solution = solve(np.stack([sie, of_lens(member), blurred]))
-    assert not solution.success.any(), solution.status
-    assert all("the model does not explain" in status or "above the noise" in status for status in solution.status)
+def blurred(own: np.ndarray) -> np.ndarray:
+    return np.round(ndimage.gaussian_filter(own[0], 2.0))
+
+
+def elliptical_lens(_own: np.ndarray) -> np.ndarray:
+    return of_lens(SIE(jnp.float32(50.0), jnp.float32(0.85), jnp.float32(0.3)))
+
+
+def sheared_lens(_own: np.ndarray) -> np.ndarray:
+    lenses = (SIE(jnp.float32(50.0), jnp.float32(1.0), jnp.float32(0.0)), Shear(jnp.float32(0.05), jnp.float32(0.02)))
+    return of_lens(cluster([(lens, 0.0, 0.0) for lens in lenses]))
+
+
+@pytest.mark.parametrize("image_from", [blurred, *(pytest.param(f, marks=pytest.mark.slow) for f in (elliptical_lens, sheared_lens))])
+def test_other_lenses_and_a_blur_are_no_success(own: np.ndarray, image_from: Callable[[np.ndarray], np.ndarray]) -> None:
+    solution = solve(image_from(own)[None])
+    assert not solution.success[0]
+    assert "the model does not explain" in solution.status[0] or "above the noise" in solution.status[0]
 
 
 def test_noise_that_is_given_decides(own: np.ndarray) -> None:
-    noisy = own + np.random.default_rng(0).normal(scale=3.0, size=own.shape)
+    noisy = own[:1] + np.random.default_rng(0).normal(scale=3.0, size=own[:1].shape)
     solution = solve(noisy, rounded=False, variance=9.0)
     assert solution.success.all(), solution.status
     assert (np.abs(solution.chi2 - 1.0) < 0.05).all()
 
 
 def test_an_image_without_a_lens_needs_none() -> None:
-    x, y = np.meshgrid(np.arange(400) - 200.0, 200.0 - np.arange(400))
+    x, y = 2.0 * np.arange(200) - 199.0, 199.0 - 2.0 * np.arange(200)[:, None]
     light = 255 * np.exp(-0.5 * ((x - 3) ** 2 / 14**2 + (y + 2) ** 2 / 9**2))
     solution = solve(np.round(light)[None])
     assert not solution.success[0] and "no lens needed" in solution.status[0]
