@@ -17,6 +17,7 @@ from lensjax import problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.infer import Solution, free, from_moments, from_params, refine_each
+from lensjax.infer.near_peak import without_network
 from lensjax.observation.grid import block_mean
 from lensjax.problems import Problem
 from lensjax.problems.images import AnyProblem
@@ -168,7 +169,7 @@ def solve_each(
     Args:
         problem: at native resolution.
         observations: the images, taken a few at a time; or the error, in place of an image that could not be read.
-        estimator: the network whose predictions the refinement starts from; None starts from moments.
+        estimator: the network whose predictions the refinement starts from; None starts from the images alone.
         refined: whether to refine; False stops at the network's predictions.
         search_on, methods, free_shift, seed: as in `solve`.
 
@@ -220,14 +221,14 @@ def solve(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Solution:
-    """Refines images from a network's predictions, or from their moments alone.
+    """Refines images from a network's predictions, or from the images alone.
 
     Args:
         problem: at native resolution.
         images: (N, n, n) grey levels.
-        network: (N, P) a network's predictions; None starts from moments.
+        network: (N, P) a network's predictions; None starts from the images alone.
         search_on: whether images without a sure fit from the network's starts (no success, no interval, or without an interval fit
-            residuals above the noise) are fitted again from moments.
+            residuals above the noise) are fitted again from other starts.
         methods, free_shift, rounded, variance, seed: as in `infer.refine`.
         progress: called with the number of images done since the last call.
     """
@@ -298,7 +299,7 @@ def _refined(
 ) -> Iterator[Solution]:
     """Each image's solution, in order. Images of one noise model are fitted together, doubtful ones are searched again one by one."""
 
-    def fit(rows: Sequence[int], starts: Sequence[np.ndarray]) -> Iterator[Solution]:
+    def fit(rows: Sequence[int], starts: Sequence[np.ndarray], *, by_edge: bool = False) -> Iterator[Solution]:
         first = observations[rows[0]]
         return refine_each(
             problem,
@@ -309,11 +310,12 @@ def _refined(
             rounded=first.rounded,
             variance=first.variance,
             seed=seed,
+            by_edge=by_edge,
         )
 
     def starts_of(i: int) -> np.ndarray:
         image = observations[i].data
-        return from_moments(image) if network is None else network_starts(problem, image, network[i])
+        return without_network(problem, image) if network is None else network_starts(problem, image, network[i])
 
     kinds = [(observation.rounded, observation.variance) for observation in observations]
     groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
@@ -321,7 +323,10 @@ def _refined(
     for i, kind in enumerate(kinds):
         solution = next(solutions[kind])
         if search_on and _doubtful(solution, rounded=kind[0]):
-            again = next(fit([i], [from_moments(observations[i].data, between=network is None)]))
+            others = without_network(problem, observations[i].data, again=True)
+            before = solution.fit if np.isfinite(solution.fit).all() else others[:1]
+            starts = np.concatenate([before, others])
+            again = next(fit([i], [starts], by_edge=True))
             solution = Solution.where(_better(again, solution), again, solution)
         yield solution
 

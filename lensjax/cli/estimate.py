@@ -13,7 +13,7 @@ from lensjax.errors import BadInput
 _EPILOG = """examples:
   lensjax estimate image-000001.png image-000002.png --out results.csv
   lensjax estimate --csv images/dataset.csv --images images --out results.csv --report report
-  lensjax estimate image.png --out results.csv --no-network         start from the image's moments, without the network
+  lensjax estimate image.png --out results.csv --no-network         start from the image alone, without the network
   lensjax estimate images/*.png --out results.csv --no-refine       the network alone
   lensjax estimate images/*.png --out results.csv --problem sie2026 --amplitudes 4
 
@@ -61,7 +61,7 @@ def add(parser: arguments.Parser) -> None:
     command.choice("--problem", (*arguments.PROBLEMS, *problems.cosmosim_names()), default="sis2023", help="kind of system (sis2023)")
     command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
-    command.add_argument("--no-network", action="store_true", help="start from the image's moments, without a network")
+    command.add_argument("--no-network", action="store_true", help="start from the image alone, without a network")
     method = "how the image was rendered (auto: try all)"
     command.choice("--method", ("auto", *METHODS), default="auto", help=method)
     shift = "fit the position of the image in its frame too (default), or keep it where the problem puts it"

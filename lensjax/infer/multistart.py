@@ -22,6 +22,7 @@ from lensjax.simulate.chunks import FITS
 _COARSE = 100  # points on a side of the coarse search
 _COARSE_STEPS, _FINE_STEPS = 30, 40
 _COARSE_TOLERANCE, _FINE_TOLERANCE = 0.05, 1e-3  # grey²
+_EDGES = (4.0, 1.5)  # px over which the window's edge is spread, in turn
 _SETTLINGS, _SETTLING_STEPS, _SETTLED = 12, 20, 1e-3  # descents of a noisy image with the same pixels throughout; tolerance in chi²
 _STILL = 0.5  # px that the window's edge may move in the last of them
 _SIZES = (24_576, 65_536)  # pixels that one compiled descent works on; more than these: the whole image
@@ -63,13 +64,16 @@ def _search(light: Light, n: int, field: int, stride: int, images: Array, starts
     return descents
 
 
-@partial(jax.jit, static_argnames="light")
-def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, count: Array) -> Descent:
-    """Descents (C,) on pixels (C, M) at points x, y (C, M), one start (C, 8) each; only the first `count` are used."""
+@partial(jax.jit, static_argnames=("light", "edge"))
+def _polish(light: Light, images: Array, x: Array, y: Array, starts: Array, count: Array, *, edge: float = 0.0) -> Descent:
+    """Descents (C,) on pixels (C, M) at points x, y (C, M), one start (C, 8) each; only the first `count` are used.
+
+    `edge`: px over which the window's edge is spread; 0 leaves out the pixels at the edge.
+    """
     bounds = jnp.asarray(LOWEST, images.dtype), jnp.asarray(HIGHEST, images.dtype)
 
     def descent_from(image: Array, x: Array, y: Array, start: Array, index: Array) -> Descent:
-        evaluate = lambda fit: sharp(light, fit, image, x, y)  # noqa: E731
+        evaluate = lambda fit: soft(light, fit, image, x, y, width=edge) if edge else sharp(light, fit, image, x, y)  # noqa: E731
         steps = jnp.where(index < count, _FINE_STEPS, 0)
         return levenberg_marquardt.descend(evaluate, start, *bounds, steps=steps, tolerance=_FINE_TOLERANCE)
 
@@ -208,8 +212,14 @@ def _ranked(candidates: list[Candidate], methods: Sequence[str]) -> list[Candida
     return sorted(close, key=lambda c: (c.cost > _RIVAL * least + 50.0, methods.index(c.method), c.cost))
 
 
-def descend(problem: Problem, images: np.ndarray, candidates: list[list[Candidate]], free_shift: bool) -> list[list[Optimum]]:
-    """Fine descents of every image's candidates, in their order; those of one method and size run in one call."""
+def descend(
+    problem: Problem, images: np.ndarray, candidates: list[list[Candidate]], free_shift: bool, *, by_edge: bool = False
+) -> list[list[Optimum]]:
+    """Fine descents of every image's candidates, in their order; those of one method and size run in one call.
+
+    `by_edge`: whether each first descends with the window's edge spread over a few pixels. Light that the window cuts tells where
+    its edge lies, but a sharp edge has no derivative: a descent may stop where it crosses the next pixel.
+    """
     optima: dict[tuple[int, int], Optimum] = {}
     jobs: dict[tuple[str, int], list[tuple[tuple[int, int], Candidate, Pixels]]] = {}
     for i, row in enumerate(candidates):
@@ -223,6 +233,8 @@ def descend(problem: Problem, images: np.ndarray, candidates: list[list[Candidat
             image, x, y = (_padded(np.stack(arrays).astype(np.float32)) for arrays in zip(*(p for _, _, p in part), strict=True))
             starts = _padded(np.stack([c.fit for _, c, _ in part]).astype(np.float32))
             light = light_of(problem, method, free_shift)
+            for edge in _EDGES if by_edge else ():
+                starts = _polish(light, image, x, y, starts, np.int32(len(part)), edge=edge).fit
             descents = jax.tree.map(np.asarray, _polish(light, image, x, y, starts, np.int32(len(part))))
             for k, (place, c, pixels) in enumerate(part):
                 descent: Descent = jax.tree.map(lambda leaf, k=k: leaf[k], descents)

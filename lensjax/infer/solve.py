@@ -88,8 +88,9 @@ def refine_each(
     rounded: bool = True,
     variance: float | None = None,
     seed: int = 0,
+    by_edge: bool = False,
 ) -> Iterator[Solution]:
-    """As `refine`, image by image: each one's solution as soon as it is done.
+    """As `refine`, image by image: each one's solution as soon as it is done. `by_edge` as in `multistart.descend`.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -109,7 +110,7 @@ def refine_each(
         usable = np.array([reason is None for reason in unusable])
         # Where a method explains every pixel, no other method can explain more: they are tried on the other images alone.
         tried = methods[:1] if rounded else methods
-        optima = iter(_optima(problem, chunk[usable], starts[first : first + FITS][usable], tried, free_shift))
+        optima = iter(_optima(problem, chunk[usable], starts[first : first + FITS][usable], tried, free_shift, by_edge))
         for image, start, reason in zip(chunk, starts[first : first + FITS], unusable, strict=True):
             if reason is not None:
                 yield _failed(problem, reason)
@@ -120,7 +121,7 @@ def refine_each(
                     if tried == methods or _within_rounding(image, found):
                         solution = _finish(problem, image, found, free_shift, rounded, variance, seed)
                     if solution is None or (tried != methods and solution.kind != ("interval",)):
-                        found = [*found, *_optima(problem, image[None], start[None], methods[len(tried) :], free_shift)[0]]
+                        found = [*found, *_optima(problem, image[None], start[None], methods[len(tried) :], free_shift, by_edge)[0]]
                         solution = _finish(problem, image, found, free_shift, rounded, variance, seed)
             except Exception as error:  # the failure of one image must not cost the others their solutions
                 _log.debug("an image failed", exc_info=True)
@@ -142,10 +143,13 @@ def _failed(problem: Problem, reason: str) -> Solution:
     return Solution.failed(problem.names, reason, coordinates=len(LOWEST))
 
 
-def _optima(problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool) -> list[list[Optimum]]:
+def _optima(
+    problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool, by_edge: bool
+) -> list[list[Optimum]]:
     """Each image's descents by some methods."""
     with jax.enable_x64(True):
-        return multistart.descend(problem, images, multistart.search(problem, images, starts, methods, free_shift), free_shift)
+        candidates = multistart.search(problem, images, starts, methods, free_shift)
+        return multistart.descend(problem, images, candidates, free_shift, by_edge=by_edge)
 
 
 def _within_rounding(image: np.ndarray, optima: list[Optimum]) -> bool:

@@ -145,8 +145,8 @@ def test_shapes_that_do_not_fit_are_refused():
 
 
 @pytest.mark.slow
-def test_from_moments_alone_the_thesis_images():
-    """No network: 48 starts from image moments, on images with the roulette's cut and its spurious images."""
+def test_without_a_network_the_thesis_images():
+    """No network: starts from the image alone, on images with the roulette's cut and its spurious images."""
     problem = problems.get("sis2023")
     rounded = np.round(images("roulette"))
     fit = estimate.solve(problem, rounded, None)
@@ -162,7 +162,9 @@ def test_the_order_of_candidates_is_not_changed_by_its_neighbours(monkeypatch):
     nothing = Normal(np.zeros(16), np.zeros((16, 8, 8)), np.zeros((16, 8)))
     monkeypatch.setattr(multistart, "model_of", lambda problem, fit, *rest: (np.zeros((100, 100)), np.zeros((100, 100))))
     monkeypatch.setattr(
-        multistart, "_polish", lambda light, images, x, y, starts, count: Descent(starts, nothing, np.zeros(16, int), np.zeros(16, int))
+        multistart,
+        "_polish",
+        lambda light, images, x, y, starts, count, **_: Descent(starts, nothing, np.zeros(16, int), np.zeros(16, int)),
     )
     first, second, third = (
         multistart.Candidate(np.full(8, k), method, 0.0) for k, method in enumerate(("roulette", "raytrace", "roulette"))
