@@ -3,9 +3,11 @@
     python benchmarks/benchmark_refine.py [--pairs 512] [--size 100] [--batch 1 8 64 512 memory] [--json FILE]
 
 Images are those of mocks.py (SIE and shear, Sérsic source, PSF, refined sampling), each with twelve starts about its truth. Every pair
-descends on the image itself until it converges. "memory" is the size that the memory probe chooses, which `estimate` uses on an
-accelerator; on a CPU it is 1. Programs are compiled first. Prints one line for each size: pairs a second, the share of descents that
-converged, and the device.
+descends on the image itself until it converges. A size is that of each device; the devices of the machine share the descents. "memory" is
+the size that the memory probe chooses, which `estimate` uses on an accelerator; on a CPU it is 1. Programs are compiled first. Prints one
+line for each size: pairs a second, the share of descents that converged, and the devices. Eight devices on a CPU, to try that path:
+
+    XLA_FLAGS=--xla_force_host_platform_device_count=8 python benchmarks/benchmark_refine.py --pairs 96 --batch 1 12
 """
 
 import argparse
@@ -54,9 +56,10 @@ def main() -> None:
         row = {
             "name": f"refine {flags.size} px", "batch": batch, "chosen": name == "memory", "pairs": count,
             "pairs_per_s": count / seconds, "converged": converged, "device": device,
+            "devices": 1 if batch == 1 else jax.local_device_count(),
         }  # fmt: skip
         chosen = "(memory)" if name == "memory" else ""
-        print(f"batch {batch:5} {chosen:8} {count / seconds:10.1f} pairs/s   {converged:.0%} converged   {device}")
+        print(f"batch {batch:5} {chosen:8} {count / seconds:10.1f} pairs/s   {converged:.0%} converged   {row['devices']} × {device}")
         if flags.json is not None:
             with flags.json.open("a") as file:
                 file.write(json.dumps(row) + "\n")
