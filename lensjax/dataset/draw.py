@@ -17,7 +17,7 @@ from jax import Array
 from lensjax import problems
 from lensjax._internal.numbers import whole, whole_expected
 from lensjax._internal.words import did_you_mean, listed
-from lensjax.dataset import amplitudes
+from lensjax.dataset import amplitudes, composed_scenes
 from lensjax.errors import BadInput, at
 from lensjax.files import images
 from lensjax.files.read import read_toml
@@ -200,8 +200,10 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
     name = request.problem or small.get("problem") or ("sis2023" if rows_of_csv is not None else None)
     if name is None:
         raise BadInput("nothing to simulate", hint="give --csv FILE, or --problem NAME with --n N, or --toml FILE")
-    problem = problems.get(name)
     method = request.method or small.get("method")
+    if name in problems.cosmosim_names():
+        return _of_composed(request, name, small, method)
+    problem = problems.get(name)
     if rows_of_csv is not None:
         _refuse_draw(request, "--problem or --toml")
         filenames: Sequence[str] = rows_of_csv.filenames
@@ -211,10 +213,7 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
         methods = methods if method is None else (method,) * len(rows_of_csv)
         origins = [Origin(rows_of_csv.path, line) for line in rows_of_csv.lines]
     else:
-        n = request.n or small.get("n")
-        if n is None:
-            raise BadInput("the flag is missing", column="--n", expected="the number of images to draw")
-        seed = request.seed if request.seed is not None else small.get("seed", 0)
+        n, seed = _count_and_seed(request, small)
         filenames, values, origins = [f"image-{i + 1:06}.png" for i in range(n)], sample(problem, seed, n), None
         terms, methods = (problem.camera.trace.terms,) * n, (method or "roulette",) * n
     scenes = problem_scenes(
@@ -233,16 +232,37 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
     return Plan(scenes, write_table=write_table, of_problem=not request.as_cosmosim)
 
 
+def _of_composed(request: Request, name: str, small: Mapping[str, Any], method: str | None) -> Plan:
+    """Systems of a problem whose images CosmoSim draws."""
+    if request.csv is not None:
+        raise BadInput(f"its columns are CosmoSim's, which need no --problem {name}", path=request.csv)
+    if method not in (None, "raytrace"):
+        raise BadInput(column="--method", value=method, expected=f"raytrace, as problem {name} is defined")
+    if request.size is not None:
+        raise BadInput(f"does not go with problem {name}, whose images have 256 px", column="--size")
+    scenes = composed_scenes.draw(name, *reversed(_count_and_seed(request, small)))
+    return Plan(scenes, write_table=lambda path, scenes: rows.write(path, scenes))
+
+
+def _count_and_seed(request: Request, small: Mapping[str, Any]) -> tuple[int, int]:
+    """How many images to draw, and the seed."""
+    n = request.n or small.get("n")
+    if n is None:
+        raise BadInput("the flag is missing", column="--n", expected="the number of images to draw")
+    return n, request.seed if request.seed is not None else small.get("seed", 0)
+
+
 def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a small TOML file."""
+    known_problems = [*problems.names(), *problems.cosmosim_names()]
     expected = {
-        "problem": f"one of {listed(problems.names())}",
+        "problem": f"one of {listed(known_problems)}",
         "n": whole_expected(1, 1_000_000),
         "seed": whole_expected(0, 2**32 - 1),
         "method": f"one of {listed(METHODS)}",
     }
     good: dict[str, Callable[[Any], bool]] = {
-        "problem": lambda value: value in problems.names(),
+        "problem": lambda value: value in known_problems,
         "n": lambda value: 1 <= value <= 1_000_000,
         "seed": lambda value: 0 <= value < 2**32,
         "method": lambda value: value in METHODS,
@@ -251,7 +271,7 @@ def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
         if key not in _KEYS:
             raise BadInput(f"unknown key {key!r}", path=path, value=key, expected=listed(_KEYS), hint=did_you_mean(key, _KEYS))
         if type(value) is not _KEYS[key] or not good[key](value):
-            known = {"problem": problems.names(), "method": METHODS}.get(key, ())
+            known = {"problem": known_problems, "method": METHODS}.get(key, ())
             raise BadInput(path=path, column=key, value=value, expected=expected[key], hint=did_you_mean(str(value), known))
     return dict(loaded)
 
