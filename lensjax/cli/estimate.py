@@ -48,6 +48,7 @@ class Options:
     report: Path | None
     seed: int
     amplitudes: int | None
+    shard: tuple[int, int] | None
 
 
 def add(parser: arguments.Parser) -> None:
@@ -71,6 +72,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
     command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
     command.add_argument("--amplitudes", type=values.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
+    command.add_argument("--shard", type=values.shard, metavar="K/N", help="every N-th image from the K-th alone")
 
 
 def run(options: Options) -> None:
@@ -92,6 +94,7 @@ def run(options: Options) -> None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
         inputs = estimates.of_paths(options.image)
+    inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
     unaided = options.no_network or (composed and options.weights is None)
     rows = estimates.run(
         problem,
@@ -129,11 +132,9 @@ def _check(options: Options) -> None:
     if options.amplitudes is not None and not composed:
         raise BadInput(column="--amplitudes", value=options.problem, expected=f"--problem {', '.join(problems.cosmosim_names())}")
     if composed:
-        given = {
-            "--no-refine": options.no_refine, "--noise": options.noise, "--report": options.report,
-            "--method": options.method != "auto", "--no-shift": not options.shift,
-        }  # fmt: skip
-        for flag, value in given.items():
+        other = {"--method": options.method != "auto", "--no-shift": not options.shift}
+        given = {"--no-refine": options.no_refine, "--noise": options.noise, "--report": options.report}
+        for flag, value in (given | other).items():
             if value:
                 raise BadInput(f"does not go with --problem {options.problem}", column=flag, expected="--problem sis2023 or pm2022")
     if options.no_refine and options.no_network:

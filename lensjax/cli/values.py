@@ -62,6 +62,16 @@ def noise(text: str) -> float | str:
     return text if text == "cosmosim" else _noise(text)
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Which of several equal parts: K/N, K from 1 to N."""
+    part, _, parts = text.partition("/")
+    count = whole_number(parts, 1, 1_000_000)
+    index = None if count is None else whole_number(part, 1, count)
+    if count is None or index is None:
+        raise Unfit(text, "K/N, part K of N, such as 3/16")
+    return index, count
+
+
 COUNT = whole(1, 1_000_000)
 SEED = whole(0, 2**32 - 1)
 ORDER = whole(1, 50)

@@ -94,6 +94,19 @@ def of_paths(paths: Sequence[Path]) -> ImageFiles:
     return ImageFiles(names if len(set(names)) == len(names) else tuple(map(str, paths)), tuple(paths))
 
 
+def part(inputs: ImageFiles, index: int, count: int) -> ImageFiles:
+    """Every `count`-th image from the `index`-th, which is counted from 1.
+
+    Raises:
+        BadInput: there are fewer images.
+    """
+    chosen = slice(index - 1, None, count)
+    if not inputs.filenames[chosen]:
+        raise BadInput(column="--shard", value=f"{index}/{count}", expected=f"a part of {counted(len(inputs.filenames), 'image')}")
+    truth = None if inputs.truth is None else inputs.truth[chosen]
+    return ImageFiles(inputs.filenames[chosen], inputs.paths[chosen], truth)
+
+
 def network(weights: Path | None, problem: str) -> Estimator:
     """The network in a folder, or by default the one that ships for a problem.
 

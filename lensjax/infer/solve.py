@@ -187,6 +187,9 @@ def _finish(
                 continue
             tried = True
             certified = _interval(problem, image, optima[k], free_shift, seed)
+            if certified is None and _within_rounding(image, [optima[k]]):  # along a valley float32 ends early
+                exact = multistart.settled(problem, image, optima[k], free_shift, variance=ROUNDING_VARIANCE)
+                certified, optima[k] = _interval(problem, image, exact, free_shift, seed), exact
             if certified is not None:
                 best = optima[k]
                 break
@@ -218,7 +221,8 @@ def _finish(
     code = int(descent.code)
     scatter = assumed if certified is None else noise
     needless = unlensed.explains(image, lit, variance=scatter, rounded=rounded)
-    if needless:  # bounds of a lens that is not needed are those of the search
+    vanishing = _beyond_the_possible(problem, lowest)
+    if needless or vanishing:  # such bounds are those of the search, and of a linearisation far off
         lowest, highest = np.full_like(lowest, -np.inf), np.full_like(highest, np.inf)
     against: list[str] = []
     if certified is None:
@@ -235,6 +239,8 @@ def _finish(
     unidentified = [name for name, error in zip(problem.names, errors, strict=True) if not np.isfinite(error)]
     if unidentified:
         words.append("not identifiable: " + " ".join(unidentified))
+    if vanishing and not needless:
+        words.append("bounds open: the pixels let a size vanish")
     return Solution(
         names=problem.names,
         params=values[None, : len(problem.parameters)],
@@ -313,6 +319,11 @@ def _interval(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift:
         before, _ = model_of(problem, start, optimum.method, free_shift)
         pixels = pixels_of(problem, image, np.maximum(grey, before))
     return None
+
+
+def _beyond_the_possible(problem: Problem, lowest: np.ndarray) -> bool:
+    """Whether lower bounds (P,) let a size vanish."""
+    return any(parameter.low > 0 and bound <= 0 and np.isfinite(bound) for parameter, bound in zip(problem.parameters, lowest, strict=True))
 
 
 def _certified(problem: Problem, values: np.ndarray, certified: interval.Interval | None, is_round: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,9 @@ from lensjax.train.config import TrainConfig
 from lensjax.train.export import export_weights, load_weights
 
 if TYPE_CHECKING:
-    from lensjax.train.loop import Diverged, restore_run, train
+    from lensjax.train.loop import Diverged, Stopped, restore_run, train
 
-__all__ = ["Diverged", "TrainConfig", "export_weights", "load_weights", "restore_run", "train"]
+__all__ = ["Diverged", "Stopped", "TrainConfig", "export_weights", "load_weights", "restore_run", "train"]
 
 
 def __getattr__(name: str) -> object:

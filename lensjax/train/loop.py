@@ -33,6 +33,14 @@ class Diverged(RuntimeError):
     """The loss or a gradient is not finite."""
 
 
+class Stopped(RuntimeError):
+    """The run was asked to stop before its last step; its state is in a checkpoint, from which it resumes."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"step {step}: stopped, with a checkpoint")
+        self.step = step
+
+
 @dataclass(frozen=True)
 class Progress:
     """Progress since the last report.
@@ -76,6 +84,7 @@ def train(
     on_log: Callable[[Progress], None] = lambda progress: None,
     on_evaluation: Callable[[evaluation.Row], None] = lambda row: None,
     on_notice: Callable[[str], None] = lambda line: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Trains to the last step. Where `workdir` holds checkpoints, the run resumes from the newest.
 
@@ -89,8 +98,11 @@ def train(
         on_log: called every `log_every` steps.
         on_evaluation: called with each new row of evaluation.csv.
         on_notice: called with a line where the newest checkpoint is damaged and an older one is used.
+        stop: whether to write a checkpoint and stop; read after every step, and with several processes every `log_every` steps. They all
+            stop at the same step where one of them is to stop.
 
     Raises:
+        Stopped: `stop` said so before the last step.
         BadInput: the folder holds another run, or the config does not fit the machine.
         Diverged: the loss or a gradient is not finite; the message has the step and the seed of its batch.
     """
@@ -136,7 +148,8 @@ def train(
             step += 1
             log = step % config.log_every == 0 or step == config.steps
             evaluate = _is_evaluated(step, config)
-            save = step % config.checkpoint_every == 0 or step == config.steps
+            stopping = step < config.steps and sharding.any_process(stop, ask=log)
+            save = stopping or step % config.checkpoint_every == 0 or step == config.steps
             if not (log or evaluate or save):
                 continue
 
@@ -174,6 +187,8 @@ def train(
                 on_evaluation(row)
             if save:
                 checkpoints.save(step, state)
+            if stopping:
+                raise Stopped(step)
             began = time.perf_counter()
     return Run(config, problem, model, state.variables, step)
 

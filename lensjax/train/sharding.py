@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax import Array
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lensjax._internal import numbers
@@ -47,6 +49,18 @@ def _whole(variable: str, low: int, *, default: str = "") -> int:
 def is_first_process() -> bool:
     """Whether this is the process that writes files."""
     return jax.process_index() == 0
+
+
+def any_process(flag: Callable[[], bool], *, ask: bool) -> bool:
+    """Whether `flag` holds in any process of this job.
+
+    Several processes ask each other only where `ask` is true, which it must be in all of them or in none.
+    """
+    if jax.process_count() == 1:
+        return flag()
+    if not ask:
+        return False
+    return bool(np.any(multihost_utils.process_allgather(np.int32(flag()))))
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
