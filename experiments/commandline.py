@@ -14,6 +14,9 @@ from lensjax.train.config import check_field, from_mapping
 
 CONFIGS = Path(__file__).parent / "configs"
 
+EX_TEMPFAIL = 75
+"""Exit code of a run that a signal ended early, as sysexits.h has it: try again later."""
+
 
 def run(main: Callable[[], None]) -> None:
     """Parses the flags, runs `main` and ends the process. Exit code 0: done; 2: bad input, with one line on stderr."""

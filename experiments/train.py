@@ -3,11 +3,13 @@
     python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
 
 A bare config name is looked up in experiments/configs/. The run's folder (default: runs/NAME) receives
-config.json, evaluation.csv and checkpoints/. Exit code 0: done; 2: bad input; 1: anything else.
+config.json, evaluation.csv and checkpoints/. SIGTERM and SIGUSR1 end a run early, with a checkpoint of the
+step that it has reached. Exit code 0: done; 2: bad input; 75: ended early by such a signal; 1: anything else.
 """
 
 import dataclasses
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,13 +19,30 @@ from ml_collections import config_flags
 
 from experiments import commandline
 from experiments.progress import Watch
-from lensjax.train import Diverged, export_weights, sharding, train
+from lensjax.train import Diverged, Stopped, export_weights, sharding, train
 from lensjax.train.evaluation import scores
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "NAME.py of experiments/configs/, or a path.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<config name>.")
 _EXPORT = flags.DEFINE_string("export", None, "Folder for the weights, written at the end.")
 flags.mark_flag_as_required("config")
+
+
+class Signals:
+    """Whether one of the signals by which a cluster says that time is up has come; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self._seen = False
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._note)
+
+    def seen(self) -> bool:
+        """Whether one has come."""
+        return self._seen
+
+    def _note(self, number: int, frame: object) -> None:
+        self._seen = True
+        signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> None:
@@ -34,10 +53,17 @@ def main() -> None:
     _make_repeatable(workdir / "compiled")
     sharding.initialize()
     watch = Watch(config.steps, quiet=not sharding.is_first_process())
+    signals = Signals()
     try:
-        run = train(config, workdir, on_start=watch.start, on_log=watch.log, on_evaluation=watch.evaluation, on_notice=watch.notice)
+        run = train(
+            config, workdir, stop=signals.seen,
+            on_start=watch.start, on_log=watch.log, on_evaluation=watch.evaluation, on_notice=watch.notice,
+        )  # fmt: skip
     except Diverged as error:
         sys.exit(f"train: {error}")
+    except Stopped as stopped:
+        watch.notice(f"train: {stopped}; started again with the same folder, the run resumes")
+        sys.exit(commandline.EX_TEMPFAIL)
     finally:
         watch.end()
     if _EXPORT.value and sharding.is_first_process():

@@ -197,6 +197,17 @@ def test_images_of_one_name_in_several_folders_are_told_apart(folder, weights, t
     assert names == [str(folder / "images" / "b.png"), str(tmp_path / "b.png")]
 
 
+def test_parts_of_a_table_are_the_whole(folder, weights, tmp_path, capsys):
+    words = ("estimate", "--csv", folder / "images" / "dataset.csv", "--weights", weights, "--no-refine", "--out")
+    for k in (1, 2):
+        assert run(*words, tmp_path / f"{k}.csv", "--shard", f"{k}/2") == 0
+    assert run(*words, tmp_path / "whole.csv") == 0
+    assert rows_of(tmp_path / "1.csv") + rows_of(tmp_path / "2.csv") == rows_of(tmp_path / "whole.csv")
+    line = "lensjax: --shard: the value is '3/3'; expected a part of 2 images\n"
+    assert refused(capsys, *words, tmp_path / "3.csv", "--shard", "3/3") == line
+    assert "expected K/N, part K of N" in refused(capsys, *words, tmp_path / "3.csv", "--shard", "4/3")
+
+
 @pytest.mark.skipif(not (estimate.PACKAGED / "sis2023").is_dir(), reason="the packaged network is not there")
 def test_the_packaged_network(folder, tmp_path):
     words = ("estimate", folder / "images" / "b.png", "--method", "roulette", "--out", tmp_path / "results.csv")

@@ -65,6 +65,22 @@ def unbroken(environment, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_a_checkpoint_and_it_resumes(environment, unbroken, tmp_path, number):
+    arguments = ("--config=smoke.py", f"--workdir={tmp_path}", "--config.checkpoint_every=1000")
+    process = start(environment, *arguments)
+    assert process.stdout is not None
+    while "step 20/60" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(number)
+    code, _, err = finish(process)
+    assert code == 75 and re.search(r"^train: step \d+: stopped, with a checkpoint; started again", err, re.M)
+    code, out, err = finish(start(environment, *arguments))
+    assert code == 0 and re.search(r"^step \d+/60  resumes$", out, re.M), err
+    assert (tmp_path / "evaluation.csv").read_bytes() == (unbroken[0] / "run" / "evaluation.csv").read_bytes()
+
+
+@pytest.mark.slow
 def test_smoke_runs_and_its_loss_falls(unbroken):
     folder, out = unbroken
     assert "\r" not in out

@@ -12,7 +12,7 @@ import pytest
 
 from lensjax import models
 from lensjax.errors import BadInput
-from lensjax.train import Diverged, TrainConfig, evaluation, export_weights, restore_run, stream, train
+from lensjax.train import Diverged, Stopped, TrainConfig, evaluation, export_weights, restore_run, stream, train
 from lensjax.train.state import keys
 
 CONFIG = TrainConfig(
@@ -92,6 +92,16 @@ def unbroken(folders):
     """A whole run and its folder; made once."""
     workdir = folders / "unbroken"
     return train(CONFIG, workdir), workdir
+
+
+def test_a_stopped_run_resumes_with_the_same_numbers(unbroken, tmp_path):
+    for begun, step in ((0, 3), (3, 5), (5, 10)):  # at a checkpoint, between two, and between two evaluations
+        asked = iter([*[False] * (step - begun - 1), True])
+        with pytest.raises(Stopped, match=f"step {step}: stopped") as stopped:
+            train(CONFIG, tmp_path, stop=lambda asked=asked: next(asked))
+        assert stopped.value.step == step
+    assert_same(train(CONFIG, tmp_path), unbroken[0])
+    assert content(tmp_path) == content(unbroken[1])
 
 
 def test_loss_falls(tmp_path):
