@@ -1,6 +1,7 @@
 # make demo       a small worked example; writes demo/report.html
 # make test       style, types and the quick tests: what .ci/run runs
 # make test-all   the same with all tests
+# make test-slurm the jobs of slurm/ under a SLURM on this machine (root, and Debian's slurm-wlm and munge; about 10 minutes)
 # make lint       style and types alone: ruff, its format, and mypy
 # make test-matrix  the quick tests on Python 3.11, 3.12 and 3.13 (pyenv's), each in a virtual environment of its own
 # make api        docs/api.md and tests/public_api.txt, from the code
@@ -24,7 +25,7 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 # Quick tests compile quickly too, see tests/conftest.py.
 test quick: export LENSJAX_TEST_QUICK_COMPILE = 1
 
-.PHONY: demo test test-all test-matrix quick lint api venv clean help
+.PHONY: demo test test-all test-slurm test-matrix quick lint api venv clean help
 
 demo: venv
 	@$(PY) -m experiments.demo
@@ -34,6 +35,9 @@ test: lint
 
 test-all: lint
 	@$(PY) -m pytest -q -n auto --dist loadfile
+
+test-slurm: venv
+	@$(PY) -m pytest -q slurm/test
 
 MATRIX := 3.11 3.12 3.13
 test-matrix: $(MATRIX:%=test-on-%)

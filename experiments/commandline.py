@@ -18,9 +18,20 @@ EX_TEMPFAIL = 75
 """Exit code of a run that a signal ended early, as sysexits.h has it: try again later."""
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parses the flags, runs `main` and ends the process. Exit code 0: done; 2: bad input, with one line on stderr."""
-    app.run(lambda _: _guarded(main), flags_parser=_parse)
+_positional: list[str] = []
+
+
+def run(main: Callable[[], None], *, positional: bool = False) -> None:
+    """Parses the flags, runs `main` and ends the process. Exit code 0: done; 2: bad input, with one line on stderr.
+
+    `positional`: whether the program takes arguments without a flag, see `positional`.
+    """
+    app.run(lambda _: _guarded(main), flags_parser=lambda argv: _parse(argv, positional=positional))
+
+
+def positional() -> tuple[str, ...]:
+    """The arguments without a flag."""
+    return tuple(_positional)
 
 
 def train_config(config: ConfigDict) -> TrainConfig:
@@ -50,7 +61,7 @@ def check_at_least(flag: str, value: int, least: int) -> None:
         raise BadInput(column=flag, value=value, expected=f"{least} or more")
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def _parse(argv: Sequence[str], *, positional: bool) -> list[str]:
     if {"--help", "-help", "-h"} & set(argv[1:]):
         flags.FLAGS.mark_as_parsed()  # without parsing, since a required flag may be missing
         app.usage(writeto_stdout=True)
@@ -59,9 +70,10 @@ def _parse(argv: Sequence[str]) -> list[str]:
         # config_flags reads its overrides from sys.argv itself.
         sys.argv = _with_config_paths(argv)
         rest = flags.FLAGS(sys.argv)
-        if len(rest) > 1:
+        if len(rest) > 1 and not positional:
             raise BadInput(f"unexpected argument {shown(rest[1])}", value=rest[1], hint="try --help")
-        return rest
+        _positional[:] = rest[1:]
+        return rest[:1]
     except BadInput as error:
         _refuse(str(error))
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -66,8 +66,10 @@ def parts(config: ConfigDict) -> tuple[str, dict[str, tuple[Any, ...]]]:
     if unknown:
         raise BadInput(f"unknown key {unknown[0]!r}", column="--config", expected="config and grid")
     for key, kind, expected in (("config", str, "the name of a training config"), ("grid", ConfigDict, "values for each field to vary")):
-        if not isinstance(config.get(key), kind):
-            raise BadInput(column=key, value=shown(config.get(key)), expected=expected)
+        if key not in config:
+            raise BadInput("missing", column=key, expected=expected)
+        if not isinstance(config[key], kind):
+            raise BadInput(column=key, value=shown(config[key]), expected=expected)
     grid = dict(config.grid.items())
     for field, values in grid.items():
         check_field(field)

@@ -66,7 +66,7 @@ def histograms(
 def lines(
     series: Mapping[str, ArrayLike],
     *,
-    x: ArrayLike,
+    x: ArrayLike | Mapping[str, ArrayLike],
     x_label: str,
     y_label: str,
     log: bool = False,
@@ -76,12 +76,12 @@ def lines(
 
     Args:
         series: values (N,) by label; NaN leaves a gap.
-        x: places (N,).
+        x: places (N,), or those of each series by label.
         x_label, y_label: what the axes show, with units.
         log: whether the y axis is logarithmic; numbers that are not positive are then not shown.
         title: heading.
     """
-    x = np.asarray(x, dtype=np.float64)
+    places = {label: np.asarray(x[label] if isinstance(x, Mapping) else x, dtype=np.float64) for label in series}
     figure = _figure(7.0, 4.2, title)
     panel = figure.subplots()
     for number, (label, values) in enumerate(series.items()):
@@ -89,7 +89,7 @@ def lines(
         usable = np.isfinite(values) & (values > 0) if log else np.isfinite(values)
         marker = "o" if np.sum(usable) < 30 else None
         panel.plot(
-            x,
+            places[label],
             np.where(usable, values, np.nan),
             color=_COLOURS[number % len(_COLOURS)],
             marker=marker,
@@ -106,7 +106,7 @@ def lines(
     panel.set_xlabel(x_label)
     panel.set_ylabel(y_label)
     panel.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    if len(x) and np.all(x == np.round(x)):
+    if series and all(len(along) and np.all(along == np.round(along)) for along in places.values()):
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     panel.legend(frameon=False)
     return figure

@@ -111,8 +111,6 @@ class Cluster:
         for line in self._run("scontrol", "show", "job", "-o", job).splitlines():
             values = dict(word.split("=", 1) for word in line.split() if "=" in word)
             found[values.get("ArrayTaskId", "")] = values["JobState"]
-            if values["JobState"] == "PENDING":  # SLURM lets a job that was queued again wait for two minutes
-                self._run("scontrol", "update", f"jobid={values['JobId']}", "starttime=now", check=False)
         return found
 
     def signal(self, job: str) -> None:
@@ -135,6 +133,9 @@ class Cluster:
         while not condition():
             if time.monotonic() > limit:
                 raise TimeoutError(f"{what}: not within {seconds:.0f} s; logs in {self.folder}")
+            for job in self._run("squeue", "--noheader", "--states=PENDING", "--format=%i").split():
+                # SLURM lets a job that was queued again wait for two minutes.
+                self._run("scontrol", "update", f"jobid={job}", "starttime=now", check=False)
             time.sleep(0.5)
 
     def _run(self, *words: str, check: bool = True) -> str:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
+
+from slurm.test.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--config", "smoke.py", "--config.image_size=16", "--config.checkpoint_every=100000", "--config.log_every=20")

@@ -1,0 +1,98 @@
+"""Sweeps and comparisons of runs."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import commandline, compare, sweep
+from lensjax import problems
+from lensjax.errors import BadInput
+from lensjax.train import TrainConfig, evaluation
+from lensjax.train import config as configs
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_members_are_all_combinations() -> None:
+    config = ConfigDict({"config": "smoke.py", "grid": {"seed": (0, 1), "learning_rate": (1e-3, 2e-3, 3e-3)}})
+    base, grid = sweep.parts(config)
+    found = list(sweep.members(grid))
+    assert Path(base).name == "smoke.py" and len(found) == 6
+    assert found[0] == {"learning_rate": 1e-3, "seed": 0} and len({sweep.folder_name(member) for member in found}) == 6
+    words = sweep.command(base, found[-1], Path("runs"))
+    assert "--workdir=runs/learning_rate=0.003,seed=1" in words and "--config.seed=1" in words
+    assert sweep.folder_name({"hidden": "64,32", "init": "../up/here"}) == "hidden=64,32,init=.._up_here"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"grid": {"seed": (0,)}}, "config: missing; expected the name of a training config"),
+        ({"config": "smoke.py"}, "grid: missing; expected values for each field"),
+        ({"config": "smoke.py", "grid": {"sed": (0,)}}, "did you mean seed"),
+        ({"config": "smoke.py", "grid": {"seed": ()}}, "grid.seed"),
+        ({"config": "smok.py", "grid": {"seed": (0,)}}, "did you mean smoke.py"),
+        ({"config": "smoke.py", "grid": {"seed": (0,)}, "batch_size": 1}, "unknown key 'batch_size'"),
+    ],
+)
+def test_a_sweep_that_cannot_be_used_is_refused(config: dict[str, object], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        sweep.parts(ConfigDict(config))
+
+
+def test_a_member_that_fails_does_not_end_the_others(monkeypatch, tmp_path, capfd) -> None:
+    ends = {"good": 0, "bad": 2}
+    monkeypatch.setattr(sweep, "command", lambda base, member, workdir: [sys.executable, "-c", f"raise SystemExit({ends[member['seed']]})"])
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGUSR1)
+    try:
+        code = sweep.all_of("smoke.py", [{"seed": "bad"}, {"seed": "good"}], tmp_path)
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGUSR1), handlers, strict=True):
+            signal.signal(number, handler)
+    out, err = capfd.readouterr()
+    assert code == 1 and "member 1 of 2: seed=good" in out and err == "sweep: failed: seed=bad (exit code 2)\n"
+
+
+def test_the_example_says_how_many_members_it_has() -> None:
+    words = [sys.executable, "-m", "experiments.sweep", "--config=sweep.py", "--count"]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "6\n"
+
+
+def run_with(folder: Path, error: float, **fields: object) -> None:
+    """The folder of a run whose predictions are all `error` too large in x, and right otherwise."""
+    config = TrainConfig(image_size=32, eval_size=200, steps=20, **fields)  # type: ignore[arg-type]
+    problem = problems.get("sis2023", image_size=32)
+    truth = np.asarray(problem.sample(jax.random.key(5), 200))
+    predicted = truth.copy()
+    predicted[:, 0] += error
+    said = evaluation.Predictions(predicted=predicted, truth=truth)
+    folder.mkdir(parents=True)
+    configs.write(config, folder / "config.json")
+    evaluation.write_rows(folder / "evaluation.csv", [evaluation.row(problem, epoch=1, step=20, loss=1.0, test=said, training=said)])
+
+
+def test_runs_are_compared(tmp_path) -> None:
+    run_with(tmp_path / "sweep" / "one", 12.0, seed=1)
+    run_with(tmp_path / "sweep" / "two", 3.0, seed=2)
+    frame = compare.table_of(compare.found([tmp_path / "sweep"]))
+    assert list(frame.columns) == ["run", "seed", "steps", "MAE", "MSE", "MAE*", "R2"]
+    assert list(frame["seed"]) == ["2", "1"]
+    assert frame["MAE"].tolist() == pytest.approx([0.5, 2.0]) and frame["MSE"].tolist() == pytest.approx([1.5, 24.0])
+    variance = pd.Series(problems.get("sis2023").sample(jax.random.key(9), 4000)[:, 0]).var()
+    assert frame["R2"][1] == pytest.approx(1.0 - 144.0 / variance / 6.0, abs=2e-3)
+    compare.draw(compare.found([tmp_path / "sweep"]), tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_folders_without_a_run_are_refused(tmp_path) -> None:
+    for paths, words in (([], "no run is named"), ([tmp_path / "no"], "no such folder"), ([tmp_path], "no run that has been evaluated")):
+        with pytest.raises(BadInput, match=words):
+            compare.found(paths)
+    assert commandline.positional() == ()
