@@ -4,6 +4,7 @@ Needs munged, slurmctld and slurmd (Debian: slurm-wlm and munge), and root: SLUR
 be those of this machine: where they are not known they are added to /etc/hosts.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 NODES = ("node1", "node2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
+_PATIENCE = 8.0  # s
 _PORT = 17800  # of the controller; the nodes' follow
 
 _CONF = """\
@@ -52,6 +54,7 @@ class Cluster:
         if missing:
             raise RuntimeError(f"{', '.join(missing)}: not found; on Debian: apt-get install slurm-wlm munge")
         self.folder, self.root = folder, root
+        self._waiting: dict[str, float] = {}  # since when jobs that were queued again have been seen to wait
         self.environment = os.environ | environment | {"SLURM_CONF": str(folder / "slurm.conf")}
 
     def __enter__(self) -> "Cluster":
@@ -89,16 +92,20 @@ class Cluster:
         self._run("slurmd", "-N", name)
 
     def kill_node(self, name: str) -> None:
-        """The end of a node: its daemon, and all processes of its jobs."""
-        os.kill(int((self.folder / f"slurmd-{name}.pid").read_text()), signal.SIGKILL)
-        subprocess.run(["pkill", "-KILL", "-f", f"slurmstepd.*{name}|SLURMD_NODENAME={name}"], check=False)
-        for entry in Path("/proc").glob("[0-9]*/environ"):
+        """The end of a node: its daemon, the keepers of its jobs before they can report anything, and the jobs. No job runs elsewhere."""
+        keepers, tasks = [], []
+        for folder in Path("/proc").glob("[0-9]*"):
             try:
-                inside = f"SLURMD_NODENAME={name}".encode() in entry.read_bytes().split(b"\0")
-                if inside and b"SLURM_JOB_ID=" in entry.read_bytes():
-                    os.kill(int(entry.parent.name), signal.SIGKILL)
+                command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes().split(b"\0")
             except (FileNotFoundError, PermissionError, ProcessLookupError):
                 continue
+            if command.startswith(b"slurmstepd"):
+                keepers.append(int(folder.name))
+            elif f"SLURMD_NODENAME={name}".encode() in environment:
+                tasks.append(int(folder.name))
+        for process in [int((self.folder / f"slurmd-{name}.pid").read_text()), *keepers, *tasks]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._run("scontrol", "update", f"nodename={name}", "state=down", "reason=killed")
 
     def submit(self, *words: str) -> str:
@@ -133,10 +140,17 @@ class Cluster:
         while not condition():
             if time.monotonic() > limit:
                 raise TimeoutError(f"{what}: not within {seconds:.0f} s; logs in {self.folder}")
-            for job in self._run("squeue", "--noheader", "--states=PENDING", "--format=%i").split():
-                # SLURM lets a job that was queued again wait for two minutes.
-                self._run("scontrol", "update", f"jobid={job}", "starttime=now", check=False)
+            self._hasten()
             time.sleep(0.5)
+
+    def _hasten(self) -> None:
+        """Starts jobs that were queued again after a few seconds instead of two minutes; sooner, a node still refuses them."""
+        for line in self._run("squeue", "--noheader", "--states=PENDING", "--format=%i %r").splitlines():
+            job, reason = line.split(maxsplit=1)
+            if reason != "BeginTime":
+                self._waiting.pop(job, None)
+            elif time.monotonic() > self._waiting.setdefault(job, time.monotonic()) + _PATIENCE:
+                self._run("scontrol", "update", f"jobid={job}", "starttime=now", check=False)
 
     def _run(self, *words: str, check: bool = True) -> str:
         done = subprocess.run(words, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)

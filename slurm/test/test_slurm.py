@@ -102,7 +102,7 @@ def test_a_member_of_a_sweep_that_fails_leaves_the_others_alone(cluster, tmp_pat
     job = cluster.submit(output, "--array=0-2", "slurm/sweep.sbatch", "--config", str(sweep), "--workdir", str(tmp_path / "runs"))
     assert cluster.finish(job) == {"0": "COMPLETED", "1": "FAILED", "2": "COMPLETED"}
     assert "learning_rate" in (tmp_path / "1.out").read_text()
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["steps=20,learning_rate=0.001", "steps=20,learning_rate=0.002"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["learning_rate=0.001,steps=20", "learning_rate=0.002,steps=20"]
 
 
 def test_a_data_set_in_shards_and_its_estimates_in_parts(cluster, tmp_path):
