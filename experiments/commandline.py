@@ -21,12 +21,15 @@ EX_TEMPFAIL = 75
 _positional: list[str] = []
 
 
-def run(main: Callable[[], None], *, positional: bool = False) -> None:
+def run(main: Callable[[], None], *, positional: bool = False, configs: Path = CONFIGS) -> None:
     """Parses the flags, runs `main` and ends the process. Exit code 0: done; 2: bad input, with one line on stderr.
 
-    `positional`: whether the program takes arguments without a flag, see `positional`.
+    Args:
+        main: the program.
+        positional: whether it takes arguments without a flag, see `positional`.
+        configs: folder in which a bare config name is looked up.
     """
-    app.run(lambda _: _guarded(main), flags_parser=lambda argv: _parse(argv, positional=positional))
+    app.run(lambda _: _guarded(main), flags_parser=lambda argv: _parse(argv, positional=positional, configs=configs))
 
 
 def positional() -> tuple[str, ...]:
@@ -39,8 +42,8 @@ def train_config(config: ConfigDict) -> TrainConfig:
     return from_mapping(config.to_dict())
 
 
-def find_config(name: str) -> str:
-    """Path of a config file; a bare name is looked up in experiments/configs/.
+def find_config(name: str, configs: Path = CONFIGS) -> str:
+    """Path of a config file; a bare name is looked up in the folder `configs`.
 
     Raises:
         BadInput: no such file; the error has the nearest name.
@@ -48,9 +51,9 @@ def find_config(name: str) -> str:
     if Path(name).is_file():
         return name
     bare = name if name.endswith(".py") else f"{name}.py"
-    if Path(name).name == name and (CONFIGS / bare).is_file():
-        return str(CONFIGS / bare)
-    known = sorted(path.name for path in CONFIGS.glob("*.py") if path.name != "__init__.py")
+    if Path(name).name == name and (configs / bare).is_file():
+        return str(configs / bare)
+    known = sorted(path.name for path in configs.glob("*.py") if path.name != "__init__.py")
     hint = did_you_mean(Path(bare).name, known, cutoff=0.4)
     raise BadInput(column="--config", value=name, expected=f"a file or one of {listed(known, most=len(known))}", hint=hint)
 
@@ -61,14 +64,14 @@ def check_at_least(flag: str, value: int, least: int) -> None:
         raise BadInput(column=flag, value=value, expected=f"{least} or more")
 
 
-def _parse(argv: Sequence[str], *, positional: bool) -> list[str]:
+def _parse(argv: Sequence[str], *, positional: bool, configs: Path) -> list[str]:
     if {"--help", "-help", "-h"} & set(argv[1:]):
         flags.FLAGS.mark_as_parsed()  # without parsing, since a required flag may be missing
         app.usage(writeto_stdout=True)
         sys.exit(0)
     try:
         # config_flags reads its overrides from sys.argv itself.
-        sys.argv = _with_config_paths(argv)
+        sys.argv = _with_config_paths(argv, configs)
         rest = flags.FLAGS(sys.argv)
         if len(rest) > 1 and not positional:
             raise BadInput(f"unexpected argument {shown(rest[1])}", value=rest[1], hint="try --help")
@@ -81,7 +84,7 @@ def _parse(argv: Sequence[str], *, positional: bool) -> list[str]:
     raise AssertionError("unreachable")
 
 
-def _with_config_paths(argv: Sequence[str]) -> list[str]:
+def _with_config_paths(argv: Sequence[str], configs: Path = CONFIGS) -> list[str]:
     arguments = list(argv)
     for i, argument in enumerate(argv):
         flag, equals, value = argument.partition("=")
@@ -89,9 +92,9 @@ def _with_config_paths(argv: Sequence[str]) -> list[str]:
         if not argument.startswith("-"):
             continue
         if flag == "config" and equals:
-            arguments[i] = f"--config={find_config(value)}"
+            arguments[i] = f"--config={find_config(value, configs)}"
         elif flag == "config" and i + 1 < len(argv):
-            arguments[i + 1] = find_config(argv[i + 1])
+            arguments[i + 1] = find_config(argv[i + 1], configs)
         elif flag.startswith(("config.", "noconfig.")):
             check_field(flag.partition(".")[2])
     return arguments

@@ -1,8 +1,8 @@
 """Trains every member of a grid of settings, each in its own folder. Started again, the sweep resumes.
 
-    python -m experiments.sweep --config sweep.py [--workdir DIR] [--count | --member K]
+    python -m experiments.sweep --config rates.py [--workdir DIR] [--count | --member K]
 
-A bare config name is looked up in experiments/configs/. It has `config`, the name of a training config, and `grid`, for each field to vary
+A bare config name is looked up in experiments/sweeps/. It has `config`, the name of a training config, and `grid`, for each field to vary
 the values that it takes; the members are all combinations. Without --member they are trained one after another, and one that fails does not
 end the sweep; with it, only the member K, counted from 0, as a task of a SLURM array does (slurm/sweep.sbatch). --count prints how
 many members there are.
@@ -28,10 +28,12 @@ from lensjax._internal.words import shown
 from lensjax.errors import BadInput
 from lensjax.train.config import check_field
 
+SWEEPS = Path(__file__).parent / "sweeps"
+
 
 def define_flags() -> None:
     """The program's flags."""
-    config_flags.DEFINE_config_file("config", None, "The sweep: NAME.py of experiments/configs/, or a path.")
+    config_flags.DEFINE_config_file("config", None, "The sweep: NAME.py of experiments/sweeps/, or a path.")
     flags.DEFINE_string("workdir", None, "Folder of the sweep; default runs/<config name>.")
     flags.DEFINE_integer("member", None, "Train this member alone, counted from 0.")
     flags.DEFINE_bool("count", False, "Print the number of members, and end.")
@@ -124,4 +126,4 @@ def all_of(base: str, found: Sequence[Mapping[str, Any]], workdir: Path) -> int:
 
 if __name__ == "__main__":
     define_flags()
-    commandline.run(main)
+    commandline.run(main, configs=SWEEPS)

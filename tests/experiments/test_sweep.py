@@ -61,7 +61,7 @@ def test_a_member_that_fails_does_not_end_the_others(monkeypatch, tmp_path, capf
 
 
 def test_the_example_says_how_many_members_it_has() -> None:
-    words = [sys.executable, "-m", "experiments.sweep", "--config=sweep.py", "--count"]
+    words = [sys.executable, "-m", "experiments.sweep", "--config=rates.py", "--count"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "6\n"
 
 

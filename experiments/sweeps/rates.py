@@ -1,6 +1,6 @@
 """An example of a sweep: two learning rates and three seeds of the smoke run.
 
-python -m experiments.sweep --config sweep.py
+python -m experiments.sweep --config rates.py
 """
 
 from ml_collections import ConfigDict
