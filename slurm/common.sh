@@ -5,13 +5,13 @@ MODULES="${MODULES:-}"
 # NTNU's IDUN:  MODULES="Python/3.11.3-GCCcore-12.3.0"
 VENV="${VENV:-.venv}"
 
-set -u
 cd "${SLURM_SUBMIT_DIR:-.}" || exit 1
 if [ -n "$MODULES" ]; then
     module purge
     # shellcheck disable=SC2086
     module load $MODULES
 fi
+set -u
 if [ ! -x "$VENV/bin/python" ]; then
     echo "no Python in $VENV: run \"make venv\", or set VENV to a virtual environment" >&2
     exit 2

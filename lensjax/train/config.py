@@ -48,6 +48,8 @@ class TrainConfig:
         integer: whether the prior draws whole numbers, as the thesis did; composed problems never do.
         targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units.
         batch_size: images in a step.
+        accumulate: parts of a batch whose gradients are taken one after the other and averaged: a part's images need the memory of a
+            batch. A divisor of `batch_size`. Normalisation and dropout work within a part.
         steps: steps of the whole run.
         optimizer: "adam", "adamw", "rmsprop" or "sgd".
         learning_rate: the peak of the schedule.
@@ -86,6 +88,7 @@ class TrainConfig:
     integer: bool = True
     targets: str = "encoded"
     batch_size: int = 10
+    accumulate: int = 1
     steps: int = 1_000_000
     optimizer: str = "adam"
     learning_rate: float = 1e-4
@@ -139,10 +142,12 @@ class TrainConfig:
                 re.compile(getattr(self, name))
             except re.error as error:
                 raise BadInput(column=name, value=getattr(self, name), expected="a regular expression", hint=str(error)) from None
-        for name in ("image_size", "batch_size", "steps", "eval_every", "eval_size", "checkpoint_every",
+        for name in ("image_size", "batch_size", "accumulate", "steps", "eval_every", "eval_size", "checkpoint_every",
                      "keep_checkpoints", "log_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise BadInput(column=name, value=getattr(self, name), expected="1 or more")
+        if self.batch_size % self.accumulate:
+            raise BadInput(column="accumulate", value=self.accumulate, expected=f"a divisor of batch_size, {self.batch_size}")
         for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(column=name, value=getattr(self, name), expected="0 or more")

@@ -108,7 +108,7 @@ def train(
     """
     workdir = Path(workdir)
     mesh = sharding.make_mesh()
-    sharding.check_batch(config.batch_size, mesh)
+    sharding.check_batch(config.batch_size, mesh, accumulate=config.accumulate)
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
     optimizer = configs.make_optimizer(config)

@@ -106,7 +106,8 @@ def split_over(array: Array, mesh: Mesh) -> Array:
     return constrained
 
 
-def check_batch(batch_size: int, mesh: Mesh) -> None:
-    """Raises BadInput where the devices cannot share a batch evenly."""
-    if batch_size % mesh.size:
-        raise BadInput(column="batch_size", value=batch_size, expected=f"a multiple of {mesh.size}, the number of devices")
+def check_batch(batch_size: int, mesh: Mesh, *, accumulate: int = 1) -> None:
+    """Raises BadInput where the devices cannot share a batch, or each of its `accumulate` parts, evenly."""
+    if batch_size % (mesh.size * accumulate):
+        parts = f", the number of devices, times accumulate, {accumulate}" if accumulate > 1 else ", the number of devices"
+        raise BadInput(column="batch_size", value=batch_size, expected=f"a multiple of {mesh.size}{parts}")

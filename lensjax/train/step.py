@@ -40,15 +40,15 @@ def make_train_step(
     """
     loss_of = LOSSES[config.loss]
 
-    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
-        batch = _shared_batch(config, problem, keys.stream, state.step, mesh, batch_size=config.batch_size, targets=config.targets)
+    def differentiated(params: Any, batch_stats: Any, batch: dict[str, Array], dropout: Array) -> tuple[Array, Any, Any]:
+        """Loss, running statistics and gradient of a batch."""
 
         def objective(params: Any) -> tuple[Array, Any]:
             output, updates = model.apply(
-                {"params": params, "batch_stats": state.batch_stats},
+                {"params": params, "batch_stats": batch_stats},
                 batch["image"],
                 train=True,
-                rngs={"dropout": jax.random.fold_in(keys.dropout, state.step)},
+                rngs={"dropout": dropout},
                 mutable=["batch_stats", "auxiliary"],
             )
             loss = loss_of(output, batch["target"])
@@ -56,7 +56,33 @@ def make_train_step(
             total = loss + AUXILIARY * sum(loss_of(auxiliary, batch["target"]) for auxiliary in outputs)
             return total, (loss, updates.get("batch_stats", {}))
 
-        (_, (loss, batch_stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        (_, (loss, after)), gradient = jax.value_and_grad(objective, has_aux=True)(params)
+        return loss, after, gradient
+
+    def in_parts(state: TrainState, keys: Keys, dropout: Array) -> tuple[Array, Any, Any]:
+        """As `differentiated`, of a batch whose parts are rendered and differentiated one after the other; means over the parts."""
+        drawn = stream.draw(problem, keys.stream, state.step, batch_size=config.batch_size, mixed=config.method == stream.MIXED)
+        parts = jax.tree.map(lambda leaf: leaf.reshape(config.accumulate, -1, *leaf.shape[1:]), drawn)
+
+        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Any], Array]) -> tuple[tuple[Array, Any, Any], None]:
+            loss, batch_stats, gradient = carry
+            (params, shown), index = part
+            batch = _rendered(config, problem, params, shown, mesh, targets=config.targets)
+            own, batch_stats, change = differentiated(state.params, batch_stats, batch, jax.random.fold_in(dropout, index))
+            return (loss + own, batch_stats, jax.tree.map(jnp.add, gradient, change)), None
+
+        nothing = jax.tree.map(jnp.zeros_like, state.params)
+        begin = (jnp.zeros((), jnp.float32), state.batch_stats, nothing)
+        (loss, batch_stats, gradient), _ = jax.lax.scan(add, begin, (parts, jnp.arange(config.accumulate, dtype=jnp.int32)))
+        return loss / config.accumulate, batch_stats, jax.tree.map(lambda leaf: leaf / config.accumulate, gradient)
+
+    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
+        dropout = jax.random.fold_in(keys.dropout, state.step)
+        if config.accumulate > 1:
+            loss, batch_stats, gradient = in_parts(state, keys, dropout)
+        else:
+            batch = _shared_batch(config, problem, keys.stream, state.step, mesh, batch_size=config.batch_size, targets=config.targets)
+            loss, batch_stats, gradient = differentiated(state.params, state.batch_stats, batch, dropout)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         begins = state.step % config.eval_every == 0
@@ -85,6 +111,16 @@ def _shared_batch(
     if config.bitwise or mesh.size == 1:
         return sharding.split_batch(stream.batch(problem, key, step, batch_size=batch_size, targets=targets, mixed=mixed), mesh)
     params, shown = stream.draw(problem, key, step, batch_size=batch_size, mixed=mixed)
+    return _rendered(config, problem, params, shown, mesh, targets=targets)
+
+
+def _rendered(
+    config: TrainConfig, problem: AnyProblem, params: Array, shown: stream.Shown, mesh: Mesh, *, targets: str
+) -> dict[str, Array]:
+    """The batch of drawn parameters, split over the devices: each renders its part, or with the config's `bitwise` all of it."""
+    if config.bitwise or mesh.size == 1:
+        whole = stream.as_batch(problem, params, stream.render(problem, params, shown), targets=targets)
+        return sharding.split_batch(whole, mesh)
     image = sharding.computed_apart(lambda params, shown: stream.render(problem, params, shown), mesh, params, shown)
     batch = stream.as_batch(problem, params, image, targets=targets)
     return {name: sharding.split_over(array, mesh) for name, array in batch.items()}
