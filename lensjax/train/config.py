@@ -51,11 +51,12 @@ class TrainConfig:
         accumulate: parts of a batch whose gradients are taken one after the other and averaged: a part's images need the memory of a
             batch. A divisor of `batch_size`. Normalisation and dropout work within a part.
         steps: steps of the whole run.
-        optimizer: "adam", "adamw", "rmsprop" or "sgd".
+        optimizer: "adam", "adamw", "lion", "rmsprop" or "sgd".
         learning_rate: the peak of the schedule.
-        schedule: "constant", "cosine" (to zero at the last step) or "thesis" (a tenth of the rate in the second half).
+        schedule: "constant", "cosine" (to zero at the last step), "step" (a tenth of the rate after 30, 60 and 90 % of the steps) or
+            "thesis" (a tenth of the rate in the second half).
         warmup_steps: steps of linear growth from zero, before the schedule.
-        weight_decay: decay of kernels: decoupled for adamw, added to the gradient for the others.
+        weight_decay: decay of kernels: decoupled for adamw and lion, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
         init: folder with exported weights of the same network, the initial weights of the run; empty for random ones.
         head_scale: factor on the random initial weights of the heads. With few outputs torchvision's are too large in MnasNet, EfficientNet

@@ -23,6 +23,18 @@ def test_thesis_falls_to_a_tenth_at_half():
     np.testing.assert_allclose(values[5:], 0.2, rtol=1e-6)
 
 
+def test_step_falls_three_times():
+    values = rates("step", 20)
+    np.testing.assert_allclose(values[[0, 5, 6, 11, 12, 17, 18, 20]], [2.0, 2.0, 0.2, 0.2, 0.02, 0.02, 0.002, 0.002], rtol=1e-5)
+
+
+def test_lion_takes_steps_of_the_rate_whatever_the_gradient():
+    optimizer = optim.OPTIMIZERS["lion"](optax.constant_schedule(0.1), 0.0)
+    params = {"w": jnp.zeros((1, 3))}
+    updates, _ = optimizer.update({"w": jnp.array([[5.0, -1e-3, 0.0]])}, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["w"], [[-0.1, 0.1, 0.0]], rtol=1e-6)
+
+
 def test_cosine_is_half_a_cosine_to_zero():
     steps = np.arange(9)
     np.testing.assert_allclose(rates("cosine", 8), 1.0 + np.cos(np.pi * steps / 8), atol=1e-6)
@@ -39,10 +51,10 @@ def test_warm_up_is_linear_and_the_schedule_takes_the_steps_left(name):
 @pytest.mark.parametrize("name", sorted(optim.OPTIMIZERS))
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_every_optimizer_descends(name, weight_decay):
-    optimizer = optim.OPTIMIZERS[name](optax.constant_schedule(0.02), weight_decay)
+    optimizer = optim.OPTIMIZERS[name](optax.cosine_decay_schedule(0.02, 1000), weight_decay)  # Lion circles at a constant rate
     params = {"kernel": jnp.array([[3.0, -2.0]])}
     state = optimizer.init(params)
-    for _ in range(300):
+    for _ in range(1000):
         updates, state = optimizer.update({"kernel": 2 * params["kernel"]}, state, params)
         params = optax.apply_updates(params, updates)
     assert float(jnp.abs(params["kernel"]).max()) < 0.1
