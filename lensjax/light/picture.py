@@ -29,7 +29,7 @@ class Picture:
         at = [(height - 1) / 2 - y / self.pixel, x / self.pixel + (width - 1) / 2]
 
         def at_points(channel: Array) -> Array:
-            value: Array = map_coordinates(channel, at, order=1, mode="constant", cval=0.0)
+            value: Array = map_coordinates(channel.astype(at[0].dtype), at, order=1, mode="constant", cval=0.0)
             return value
 
         if self.values.ndim == 2:
