@@ -60,7 +60,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
     command.choice("--problem", (*arguments.PROBLEMS, *problems.cosmosim_names()), default="sis2023", help="kind of system (sis2023)")
-    command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships)")
+    command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships; where none does, none)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image alone, without a network")
     method = "how the image was rendered (auto: try all)"
@@ -95,7 +95,8 @@ def run(options: Options) -> None:
     else:
         inputs = estimates.of_paths(options.image)
     inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
-    unaided = options.no_network or (composed and options.weights is None)
+    none_ships = composed or not estimates.ships(options.problem)
+    unaided = options.no_network or (none_ships and options.weights is None and not options.no_refine)
     rows = estimates.run(
         problem,
         inputs,

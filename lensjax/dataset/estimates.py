@@ -107,14 +107,19 @@ def part(inputs: ImageFiles, index: int, count: int) -> ImageFiles:
     return ImageFiles(inputs.filenames[chosen], inputs.paths[chosen], truth)
 
 
+def ships(problem: str) -> bool:
+    """Whether a network ships for a problem."""
+    return (estimate.PACKAGED / problem / "weights.safetensors").exists()
+
+
 def network(weights: Path | None, problem: str) -> Estimator:
     """The network in a folder, or by default the one that ships for a problem.
 
     Raises:
         BadInput: no network ships for the problem, or that of the folder cannot be used.
     """
-    if weights is None and not (estimate.PACKAGED / problem / "weights.safetensors").exists():
-        raise BadInput(f"no network ships for problem {problem}", value=problem, hint="give --weights DIR, or --no-network")
+    if weights is None and not ships(problem):
+        raise BadInput(f"no network ships for problem {problem}", value=problem, hint="give --weights DIR")
     folder = estimate.PACKAGED / problem if weights is None else weights
     try:
         return estimate.load(folder, problem=problem)

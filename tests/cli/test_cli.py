@@ -259,7 +259,7 @@ def refused(capsys, *words, says=(), code=2):
         (("estimate", "good.png", "--no-network", "--no-refine", "--out", "OUT"), "--no-refine and --no-network"),
         (("estimate", "good.png", "--no-network", "--weights", "w", "--out", "OUT"), "--weights and --no-network"),
         (("estimate", "good.png", "--weights", "none", "--out", "OUT"), "none: no weights"),
-        (("estimate", "good.png", "--problem", "pm2022", "--out", "OUT"), "pm2022"),
+        (("estimate", "good.png", "--problem", "pm2022", "--no-refine", "--out", "OUT"), "no network ships for problem pm2022"),
         (("estimate", "good.png", "--no-network", "--noise", "-1", "--out", "OUT"), "--noise"),
         (("estimate", "good.png", "--no-network", "--noise", "nan", "--out", "OUT"), "--noise"),
         (("estimate", "good.png", "--no-network", "--out", "file/results.csv"), "is a file"),
