@@ -47,7 +47,17 @@ def without_network(problem: Problem, image: np.ndarray, *, again: bool = False)
 
 
 def from_light(problem: Problem, image: np.ndarray, *, count: int = 8, other: bool = False) -> np.ndarray:
-    """(count, 8): starts for one image (n, n); (0, 8) where it shows no light. `other`: from other pixels, for a second search."""
+    """Starts for one image, the most promising first, in fit coordinates.
+
+    Args:
+        problem: its lens is axisymmetric, its source one Gaussian.
+        image: (n, n) grey levels of any brightness, n the problem's image size; pixels that are not finite count as dark.
+        count: starts; distinct ones, and the same again where there are fewer.
+        other: whether to take other pixels, for a second search.
+
+    Returns:
+        (count, 8), see `problems.observables`; (0, 8) where the image shows no light above its noise, or none that a lens explains.
+    """
     image = np.where(np.isfinite(image), np.asarray(image, np.float64), 0.0)
     noise = sky_noise(image)
     brightest = image.max()
