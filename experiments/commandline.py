@@ -84,7 +84,7 @@ def _parse(argv: Sequence[str], *, positional: bool, configs: Path) -> list[str]
     raise AssertionError("unreachable")
 
 
-def _with_config_paths(argv: Sequence[str], configs: Path = CONFIGS) -> list[str]:
+def _with_config_paths(argv: Sequence[str], configs: Path) -> list[str]:
     arguments = list(argv)
     for i, argument in enumerate(argv):
         flag, equals, value = argument.partition("=")

@@ -24,6 +24,7 @@ from absl import flags
 from experiments import commandline
 from lensjax.errors import BadInput
 from lensjax.files import whole
+from lensjax.problems.images import AnyProblem
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
 from lensjax.train import TrainConfig
@@ -31,7 +32,6 @@ from lensjax.train import config as configs
 from lensjax.train.evaluation import Row, read_rows
 
 _DRAWS = 2000  # of the prior, for its variance
-_SAME = ("checkpoint_every", "keep_checkpoints", "log_every")  # fields that change no number
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def table_of(runs: Sequence[Evaluated]) -> pd.DataFrame:
 
 def varied_fields(runs: Sequence[Evaluated]) -> list[str]:
     """The fields in which runs differ."""
-    names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _SAME]
+    names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in configs.MAY_CHANGE]
     return [name for name in names if len({getattr(run.config, name) for run in runs}) > 1]
 
 
@@ -126,18 +126,16 @@ def r2(config: TrainConfig, row: Row) -> float:
     """The mean of R² over the parameters, raw, from a row of evaluation.csv."""
     problem = configs.make_problem(config)
     n = config.eval_size
-    variance = _variance(dataclasses.replace(config, model="compact"))
     values = []
-    for name, spread in zip(problem.names, variance, strict=True):
+    for name, spread in zip(problem.names, _variance(problem), strict=True):
         mean, deviation = (float(row[f"{name} (Error {what} - Test Set)"]) for what in ("Mean", "StDev"))
         values.append(1.0 - (mean**2 + deviation**2 * (n - 1) / n) / spread)
     return float(np.mean(values))
 
 
 @cache
-def _variance(config: TrainConfig) -> tuple[float, ...]:
-    """The variance of each parameter over the prior."""
-    problem = configs.make_problem(config)
+def _variance(problem: AnyProblem) -> tuple[float, ...]:
+    """The variance of each parameter over the prior; drawn once for all runs of a problem."""
     return tuple(np.asarray(problem.sample(jax.random.key(0), _DRAWS), np.float64).var(axis=0).tolist())
 
 

@@ -2,26 +2,13 @@
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
-from lensjax import problems
 from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.problems.compose import Composition
 from lensjax.problems.cosmosim2026 import CANVAS, SIZE
 
 _TERMS = 4  # of the amplitudes that the group's tables have
-
-
-def draw(name: str, seed: int, n: int) -> tuple[Scene, ...]:
-    """n systems from the prior of a problem of `problems.cosmosim_names`, rounded to the decimals that tables keep.
-
-    Raises:
-        BadInput: no such problem.
-    """
-    problem = problems.imaged(name)
-    values = np.round(np.asarray(problem.sample(jax.random.key(seed), n), np.float64), 6)
-    return scenes(problem.composition, values, [f"image-{i + 1:06}.png" for i in range(n)])
 
 
 def scenes(problem: Composition, values: np.ndarray, filenames: Sequence[str]) -> tuple[Scene, ...]:

@@ -29,6 +29,7 @@ from lensjax.formats.cosmosim.overlaid import as_cells
 from lensjax.formats.cosmosim.table import Table
 from lensjax.formats.scene import Light, Mass, Origin, Scene
 from lensjax.problems import Problem
+from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
 
 _MANY = 10_000  # rows that take long to check
@@ -113,7 +114,7 @@ def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None
     return replace(plan, scenes=scenes)
 
 
-def sample(problem: Problem, seed: int, n: int) -> np.ndarray:
+def sample(problem: AnyProblem, seed: int, n: int) -> np.ndarray:
     """n draws from a problem's prior, (n, P), rounded to the decimals that tables keep."""
     return np.round(np.asarray(problem.sample(jax.random.key(seed), n), np.float64), 6)
 
@@ -213,9 +214,8 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
         methods = methods if method is None else (method,) * len(rows_of_csv)
         origins = [Origin(rows_of_csv.path, line) for line in rows_of_csv.lines]
     else:
-        n, seed = _count_and_seed(request, small)
-        filenames, values, origins = [f"image-{i + 1:06}.png" for i in range(n)], sample(problem, seed, n), None
-        terms, methods = (problem.camera.trace.terms,) * n, (method or "roulette",) * n
+        filenames, values = _drawn(request, small, problem)
+        origins, terms, methods = None, (problem.camera.trace.terms,) * len(values), (method or "roulette",) * len(values)
     scenes = problem_scenes(
         problem, values, filenames, terms=terms, methods=methods, size=request.size, origins=origins, as_cosmosim=request.as_cosmosim
     )  # fmt: skip
@@ -240,16 +240,18 @@ def _of_composed(request: Request, name: str, small: Mapping[str, Any], method: 
         raise BadInput(column="--method", value=method, expected=f"raytrace, as problem {name} is defined")
     if request.size is not None:
         raise BadInput(f"does not go with problem {name}, whose images have 256 px", column="--size")
-    scenes = composed_scenes.draw(name, *reversed(_count_and_seed(request, small)))
-    return Plan(scenes, write_table=lambda path, scenes: rows.write(path, scenes))
+    problem = problems.imaged(name)
+    filenames, values = _drawn(request, small, problem)
+    return Plan(composed_scenes.scenes(problem.composition, values, filenames), write_table=rows.write)
 
 
-def _count_and_seed(request: Request, small: Mapping[str, Any]) -> tuple[int, int]:
-    """How many images to draw, and the seed."""
+def _drawn(request: Request, small: Mapping[str, Any], problem: AnyProblem) -> tuple[list[str], np.ndarray]:
+    """File names and parameters (N, P) of as many draws as are to be made."""
     n = request.n or small.get("n")
     if n is None:
         raise BadInput("the flag is missing", column="--n", expected="the number of images to draw")
-    return n, request.seed if request.seed is not None else small.get("seed", 0)
+    seed = request.seed if request.seed is not None else small.get("seed", 0)
+    return [f"image-{i + 1:06}.png" for i in range(n)], sample(problem, seed, n)
 
 
 def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
