@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -18,12 +17,12 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.infer import Solution, free, from_moments, from_params, refine_each
 from lensjax.infer.near_peak import without_network
-from lensjax.observation.grid import block_mean
 from lensjax.problems import Problem
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate.chunks import FITS, PREDICTIONS
-from lensjax.train.config import from_mapping, make_model, make_problem
+from lensjax.train.config import from_mapping, make_model, make_problem, make_task
 from lensjax.train.export import load_weights
+from lensjax.train.task import Task
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -78,15 +77,13 @@ class Estimator:
     Attributes:
         problem: at native resolution.
         model, variables: the network.
-        image_size: pixels on a side of the network's input.
-        encoded: whether its outputs are the problem's encoding; otherwise they are in file units.
+        task: what the network is shown, and what it answers.
     """
 
     problem: AnyProblem
     model: "nn.Module"
     variables: Mapping[str, Any]
-    image_size: int
-    encoded: bool
+    task: Task
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Parameters (N, P) in file units of images (N, n, n) in grey levels, n the problem's native size."""
@@ -96,16 +93,15 @@ class Estimator:
             batch = images[first : first + PREDICTIONS]
             missing = PREDICTIONS - len(batch)
             padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            decode = self.problem.decode if self.encoded else None
-            outputs.append(np.asarray(_predict(self.model, self.image_size, decode, self.variables, padded))[: len(batch)])
+            outputs.append(np.asarray(_predict(self.model, self.task, self.variables, padded))[: len(batch)])
         return np.concatenate(outputs)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _predict(model: "nn.Module", size: int, decode: Callable[[Array], Array] | None, variables: Mapping[str, Any], images: Array) -> Array:
-    small = block_mean(images, images.shape[-1] // size) / GREY_LEVELS
-    output: Any = model.apply(variables, small[..., None], train=False)
-    return jnp.asarray(output) if decode is None else decode(output)
+@partial(jax.jit, static_argnums=(0, 1))
+def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], images: Array) -> Array:
+    shown, frame = task.shown(images)
+    output: Any = model.apply(variables, shown, train=False)
+    return task.answers(output, frame)
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
@@ -129,8 +125,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
         problem=native,
         model=make_model(config, trained),
         variables=variables,
-        image_size=config.image_size,
-        encoded=config.targets == "encoded",
+        task=make_task(config, native),
     )
 
 

@@ -279,7 +279,8 @@ def _identity(estimator: Estimator | None) -> str:
     """A fingerprint of a network's weights."""
     if estimator is None:
         return ""
-    digest = hashlib.sha256(repr((estimator.image_size, estimator.encoded)).encode())
+    task = estimator.task
+    digest = hashlib.sha256(repr((task.size, task.frame, task.reads, task.encoded)).encode())
     for leaf in jax.tree.leaves(estimator.variables):
         digest.update(np.asarray(leaf).tobytes())
     return digest.hexdigest()

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from lensjax.models import (
     mobilenet,
     regnet,
     resnet,
+    shapelets,
     shufflenet,
     squeezenet,
     swin,
@@ -32,11 +33,11 @@ from lensjax.models import (
 )
 
 FAMILIES: tuple[ModuleType, ...] = (
-    compact, alexnet, squeezenet, vgg, googlenet, inception, resnet, regnet, densenet, mobilenet, shufflenet, mnasnet, efficientnet,
-    efficientnet_lite, convnext, vit, swin,
+    compact, shapelets, alexnet, squeezenet, vgg, googlenet, inception, resnet, regnet, densenet, mobilenet, shufflenet, mnasnet,
+    efficientnet, efficientnet_lite, convnext, vit, swin,
 )  # fmt: skip
 
-_USUAL_WIDTHS_ONLY = (compact, squeezenet, vit)
+_USUAL_WIDTHS_ONLY = (compact, shapelets, squeezenet, vit)
 """Families whose extra layers have the usual widths only, since they are more than a row of fully connected ones."""
 
 _FAMILY: dict[str, ModuleType] = {name: family for family in FAMILIES for name in family.VARIANTS}
@@ -52,6 +53,11 @@ def known(name: str) -> bool:
     return name in _FAMILY or mnasnet.variant(name) is not None
 
 
+def reads(name: str) -> Literal["pixels", "shapelets"]:
+    """What the network called `name` reads of an image."""
+    return "shapelets" if _FAMILY.get(name) is shapelets else "pixels"
+
+
 def create(
     name: str,
     *,
@@ -62,7 +68,7 @@ def create(
     dtype: DTypeLike = jnp.float32,
     remat: bool = False,
 ) -> nn.Module:
-    """The network called `name`, to be called on images (batch, image_size, image_size, in_channels).
+    """The network called `name`, to be called on images (batch, image_size, image_size, in_channels), or on numbers in that shape.
 
     Flax takes the sizes from the first image; `in_channels` and `image_size` are only checked here.
 

@@ -25,8 +25,10 @@ from lensjax.simulate import METHODS
 from lensjax.train import optim
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
 from lensjax.train.stream import MIXED
+from lensjax.train.task import Task
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
+FRAMES = ("image", "canonical")
 TARGETS = ("encoded", "raw")
 
 MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every")
@@ -46,6 +48,10 @@ class TrainConfig:
         image_size: pixels on a side of the images.
         method: how images are rendered: "roulette", "ring", "raytrace" or "mixed"; composed problems trace rays, whatever it says.
         integer: whether the prior draws whole numbers, as the thesis did; composed problems never do.
+        native: whether images are rendered in the problem's own pixels, rounded to grey levels, and averaged to `image_size` as the pixels
+            of a file are; otherwise they are rendered in pixels of `image_size`.
+        frame: "image", or "canonical" to show the network each image in the frame of its own light, and to learn the answer there: moved
+            to its centre of light, turned to its principal axes, and divided by its spread along both.
         targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units.
         batch_size: images in a step.
         accumulate: parts of a batch whose gradients are taken one after the other and averaged: a part's images need the memory of a
@@ -87,6 +93,8 @@ class TrainConfig:
     image_size: int = 400
     method: str = "roulette"
     integer: bool = True
+    native: bool = False
+    frame: str = "image"
     targets: str = "encoded"
     batch_size: int = 10
     accumulate: int = 1
@@ -128,6 +136,7 @@ class TrainConfig:
         for name, known in (
             ("problem", (*problems.names(), *problems.composed_names())),
             ("method", (*METHODS, MIXED)),
+            ("frame", FRAMES),
             ("targets", TARGETS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
@@ -138,6 +147,8 @@ class TrainConfig:
                 raise _unknown(name, getattr(self, name), known)
         if not models.known(self.model):
             raise _unknown("model", self.model, models.names())
+        if models.reads(self.model) == "shapelets" and self.frame != "canonical":
+            raise BadInput(column="frame", value=self.frame, expected=f"canonical: model {self.model} reads images in their own frame")
         for name in ("zeroed", "frozen", "slowed"):
             try:
                 re.compile(getattr(self, name))
@@ -232,10 +243,27 @@ def widths(hidden: str) -> tuple[int, ...]:
 
 def make_problem(config: TrainConfig) -> AnyProblem:
     """The config's problem; how a composed problem is rendered and drawn is its own."""
+    size = {} if config.native else {"image_size": config.image_size}
     if config.problem in problems.composed_names():
-        return problems.imaged(config.problem, image_size=config.image_size)
-    method = "ring" if config.method == MIXED else config.method
-    return problems.get(config.problem, image_size=config.image_size, integer=config.integer, method=method)
+        problem: AnyProblem = problems.imaged(config.problem, **size)
+    else:
+        method = "ring" if config.method == MIXED else config.method
+        problem = problems.get(config.problem, integer=config.integer, method=method, **size)
+    if config.native and problem.field % config.image_size:
+        expected = f"a divisor of the images' {problem.field} px"
+        raise BadInput(column="image_size", value=config.image_size, expected=expected)
+    return problem
+
+
+def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
+    """What the config's network is shown, and what it answers."""
+    return Task(
+        problem,
+        size=config.image_size,
+        frame="canonical" if config.frame == "canonical" else "image",
+        reads=models.reads(config.model),
+        encoded=config.targets == "encoded",
+    )
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
@@ -250,11 +278,13 @@ def make_model(config: TrainConfig, problem: AnyProblem) -> Module:
     """The config's network, with one output for each target."""
     params = jax.ShapeDtypeStruct((len(problem.parameters),), jnp.float32)
     targets = jax.eval_shape(problem.encode, params) if config.targets == "encoded" else params
+    height, _, channels = make_task(config, problem).input_shape
     return models.create(
         config.model,
         num_outputs=targets.shape[-1],
+        in_channels=channels,
         extra_layers=widths(config.hidden) or config.extra_layers,
-        image_size=config.image_size,
+        image_size=height,
         dtype=DTYPES[config.dtype],
         remat=config.remat,
     )

@@ -65,10 +65,12 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
             tensors = safetensors.numpy.load_file(path)
         except (SafetensorError, KeyError) as error:
             raise BadInput(f"not a safetensors file: {error}", path=path) from None
+    problem = configs.make_problem(config)
+    side, _, channels = configs.make_task(config, problem).input_shape
     if model is None:
-        model, image_size = configs.make_model(config, configs.make_problem(config)), config.image_size
-    side = config.image_size if image_size is None else image_size
-    expected = jax.eval_shape(lambda: init_variables(model, jax.random.key(0), image_size=side))
+        model, image_size = configs.make_model(config, problem), side
+    side = side if image_size is None else image_size
+    expected = jax.eval_shape(lambda: init_variables(model, jax.random.key(0), image_size=side, in_channels=channels))
     shapes = _flat(expected)
     for name, shape in shapes.items():
         if name not in tensors:

@@ -231,9 +231,10 @@ def _check_folder(workdir: Path, config: TrainConfig) -> None:
 def _initializer(
     config: TrainConfig, model: Module, optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
 ) -> Callable[[Array], TrainState]:
+    side, _, channels = configs.make_task(config, configs.make_problem(config)).input_shape
     return jax.jit(
         lambda key: init_state(
-            model, optimizer, key, image_size=config.image_size, ema=config.ema, head_scale=config.head_scale, zeroed=config.zeroed
+            model, optimizer, key, image_size=side, in_channels=channels, ema=config.ema, head_scale=config.head_scale, zeroed=config.zeroed
         ),
         out_shardings=sharding.replicated(mesh),
     )
@@ -258,7 +259,8 @@ def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[s
     theirs = read_config(Path(config.init)).model
     if theirs != config.model:
         raise BadInput(f"weights of {theirs}", path=config.init, column="init", expected=f"weights of {config.model}")
-    return load_weights(Path(config.init), model=model, image_size=config.image_size)[0]
+    side, _, _ = configs.make_task(config, configs.make_problem(config)).input_shape
+    return load_weights(Path(config.init), model=model, image_size=side)[0]
 
 
 def _start(

@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -14,6 +13,8 @@ from lensjax._internal import numbers
 from lensjax.errors import BadInput
 
 AXIS = "batch"
+
+Tree = TypeVar("Tree")
 
 
 def initialize() -> None:
@@ -79,7 +80,7 @@ def split(mesh: Mesh, size: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS)) if size % mesh.size == 0 else replicated(mesh)
 
 
-def computed_apart(function: Callable[..., Array], mesh: Mesh, *trees: Any) -> Array:
+def computed_apart(function: Callable[..., Tree], mesh: Mesh, *trees: Any) -> Tree:
     """Inside jit: `function` of trees of arrays with one leading axis, each device computing its part of it.
 
     With one device, or where the number of devices does not divide that axis, it is computed whole.
@@ -87,22 +88,22 @@ def computed_apart(function: Callable[..., Array], mesh: Mesh, *trees: Any) -> A
     if mesh.size == 1 or jax.tree.leaves(trees)[0].shape[0] % mesh.size:
         return function(*trees)
     part = PartitionSpec(AXIS)
-    joined: Array = jax.shard_map(function, mesh=mesh, in_specs=(part,) * len(trees), out_specs=part, check_vma=False)(*trees)
+    joined: Tree = jax.shard_map(function, mesh=mesh, in_specs=(part,) * len(trees), out_specs=part, check_vma=False)(*trees)
     return joined
 
 
-def split_batch(tree: dict[str, Array], mesh: Mesh) -> dict[str, Array]:
+def split_batch(tree: Tree, mesh: Mesh) -> Tree:
     """Inside jit: splits the leading axis of every array over the devices; every device computes the arrays themselves whole.
 
     Computed in parts they would be compiled for other shapes, which round differently: the last bits would depend on the number of devices.
     """
-    whole = jax.lax.optimization_barrier(jax.lax.with_sharding_constraint(tree, replicated(mesh)))
-    return {name: split_over(array, mesh) for name, array in whole.items()}
+    whole: Tree = jax.lax.optimization_barrier(jax.lax.with_sharding_constraint(tree, replicated(mesh)))
+    return split_over(whole, mesh)
 
 
-def split_over(array: Array, mesh: Mesh) -> Array:
-    """Inside jit: `array` with its leading axis split over the devices, where their number divides it."""
-    constrained: Array = jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0]))
+def split_over(tree: Tree, mesh: Mesh) -> Tree:
+    """Inside jit: every array of a tree with its leading axis split over the devices, where their number divides it."""
+    constrained: Tree = jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, split(mesh, array.shape[0])), tree)
     return constrained
 
 

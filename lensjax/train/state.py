@@ -64,7 +64,7 @@ def keys(seed: int) -> Keys:
 
 
 def init_variables(model: Module, key: Array, *, image_size: int, in_channels: int = 1) -> dict[str, Any]:
-    """Initial variables {"params", "batch_stats"} of a network."""
+    """Initial variables {"params", "batch_stats"} of a network whose input is (batch, image_size, image_size, in_channels)."""
     image = jnp.zeros((1, image_size, image_size, in_channels), jnp.float32)
     variables = model.init({"params": key}, image, train=False)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
@@ -86,12 +86,13 @@ def init_state(
     key: Array,
     *,
     image_size: int,
+    in_channels: int = 1,
     ema: float,
     head_scale: float = 1.0,
     zeroed: str = "",
 ) -> TrainState:
-    """The state before the first step; the named arguments are fields of a `TrainConfig`."""
-    variables = init_variables(model, key, image_size=image_size)
+    """The state before the first step: sides and channels of the network's input, and fields of a `TrainConfig`."""
+    variables = init_variables(model, key, image_size=image_size, in_channels=in_channels)
     if head_scale != 1:
         variables = with_smaller_head(model, variables, factor=head_scale)
     variables["params"] = layers.zeroed(variables["params"], zeroed)

@@ -16,9 +16,10 @@ from jax.sharding import Mesh
 
 from lensjax.problems.images import AnyProblem
 from lensjax.train import sharding, stream
-from lensjax.train.config import TrainConfig
+from lensjax.train.config import TrainConfig, make_task
 from lensjax.train.optim import LOSSES
 from lensjax.train.state import Keys, TrainState
+from lensjax.train.task import Task
 
 AUXILIARY = 0.3
 """Weight of the loss of an auxiliary head (Szegedy et al. 2015, section 5)."""
@@ -39,14 +40,15 @@ def make_train_step(
     It does not wait for the host: `first_bad` of the state records the first loss or gradient that was not finite.
     """
     loss_of = LOSSES[config.loss]
+    task = make_task(config, problem)
 
-    def differentiated(params: Any, batch_stats: Any, batch: dict[str, Array], dropout: Array) -> tuple[Array, Any, Any]:
+    def differentiated(params: Any, batch_stats: Any, batch: dict[str, Any], dropout: Array) -> tuple[Array, Any, Any]:
         """Loss, running statistics and gradient of a batch."""
 
         def objective(params: Any) -> tuple[Array, Any]:
             output, updates = model.apply(
                 {"params": params, "batch_stats": batch_stats},
-                batch["image"],
+                batch["input"],
                 train=True,
                 rngs={"dropout": dropout},
                 mutable=["batch_stats", "auxiliary"],
@@ -67,7 +69,7 @@ def make_train_step(
         def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Any], Array]) -> tuple[tuple[Array, Any, Any], None]:
             loss, batch_stats, gradient = carry
             (params, shown), index = part
-            batch = _rendered(config, problem, params, shown, mesh, targets=config.targets)
+            batch = _rendered(config, task, params, shown, mesh)
             own, batch_stats, change = differentiated(state.params, batch_stats, batch, jax.random.fold_in(dropout, index))
             return (loss + own, batch_stats, jax.tree.map(jnp.add, gradient, change)), None
 
@@ -81,7 +83,7 @@ def make_train_step(
         if config.accumulate > 1:
             loss, batch_stats, gradient = in_parts(state, keys, dropout)
         else:
-            batch = _shared_batch(config, problem, keys.stream, state.step, mesh, batch_size=config.batch_size, targets=config.targets)
+            batch = _batch(config, task, keys.stream, state.step, mesh, batch_size=config.batch_size)
             loss, batch_stats, gradient = differentiated(state.params, state.batch_stats, batch, dropout)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -103,27 +105,25 @@ def make_train_step(
     return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
 
 
-def _shared_batch(
-    config: TrainConfig, problem: AnyProblem, key: Array, step: Array, mesh: Mesh, *, batch_size: int, targets: str = "encoded"
-) -> dict[str, Array]:
-    """The batch of `stream.batch`, split over the devices: each renders its part, or with the config's `bitwise` all of it."""
-    mixed = config.method == stream.MIXED
-    if config.bitwise or mesh.size == 1:
-        return sharding.split_batch(stream.batch(problem, key, step, batch_size=batch_size, targets=targets, mixed=mixed), mesh)
-    params, shown = stream.draw(problem, key, step, batch_size=batch_size, mixed=mixed)
-    return _rendered(config, problem, params, shown, mesh, targets=targets)
+def _batch(config: TrainConfig, task: Task, key: Array, step: Array, mesh: Mesh, *, batch_size: int) -> dict[str, Any]:
+    """The batch of one step, as `_rendered` gives it."""
+    params, shown = stream.draw(task.problem, key, step, batch_size=batch_size, mixed=config.method == stream.MIXED)
+    return _rendered(config, task, params, shown, mesh)
 
 
-def _rendered(
-    config: TrainConfig, problem: AnyProblem, params: Array, shown: stream.Shown, mesh: Mesh, *, targets: str
-) -> dict[str, Array]:
-    """The batch of drawn parameters, split over the devices: each renders its part, or with the config's `bitwise` all of it."""
+def _rendered(config: TrainConfig, task: Task, params: Array, shown: stream.Shown, mesh: Mesh) -> dict[str, Any]:
+    """The network's "input" (B, h, w, c), "params" (B, P), "target" (B, E) and "frame" of drawn parameters, split over the devices.
+
+    Each device renders its part, or with the config's `bitwise` all of it.
+    """
+
+    def seen(params: Array, shown: stream.Shown) -> dict[str, Any]:
+        shown_to_network, frame = task.shown(stream.render(task.problem, params, shown))
+        return {"input": shown_to_network, "params": params, "target": task.targets(params, frame), "frame": frame}
+
     if config.bitwise or mesh.size == 1:
-        whole = stream.as_batch(problem, params, stream.render(problem, params, shown), targets=targets)
-        return sharding.split_batch(whole, mesh)
-    image = sharding.computed_apart(lambda params, shown: stream.render(problem, params, shown), mesh, params, shown)
-    batch = stream.as_batch(problem, params, image, targets=targets)
-    return {name: sharding.split_over(array, mesh) for name, array in batch.items()}
+        return sharding.split_batch(seen(params, shown), mesh)
+    return sharding.split_over(sharding.computed_apart(seen, mesh, params, shown), mesh)
 
 
 def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
@@ -135,10 +135,11 @@ def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
 
 def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
     """The function (variables, key, step) → (predicted, truth), each (batch_size, P) in file units."""
+    task = make_task(config, problem)
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
-        batch = _shared_batch(config, problem, key, step, mesh, batch_size=batch_size)
-        output: Any = model.apply(variables, batch["image"], train=False)
-        return problem.decode(output) if config.targets == "encoded" else output, batch["params"]
+        batch = _batch(config, task, key, step, mesh, batch_size=batch_size)
+        output: Any = model.apply(variables, batch["input"], train=False)
+        return task.answers(output, batch["frame"]), batch["params"]
 
     return jax.jit(predict, out_shardings=sharding.replicated(mesh))

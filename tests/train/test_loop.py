@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lensjax import models
+from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.train import Diverged, Stopped, TrainConfig, evaluation, export_weights, restore_run, stream, train
 from lensjax.train.state import keys
@@ -34,13 +35,24 @@ class Small(nn.Module):
         return nn.Dense(self.num_outputs)(x)
 
 
-def cheap_batch(problem, key, step, *, batch_size, targets="encoded", mixed=False):
+def cheap_draw(problem, key, step, *, batch_size, mixed=False):
+    """Parameters, and what is added to their images: nothing."""
     low, high = (jnp.array([getattr(p, end) for p in problem.parameters]) for end in ("low", "high"))
     draw = jax.random.uniform(jax.random.fold_in(key, step), (batch_size, len(problem.parameters)))
-    params = jnp.abs(low + (high - low) * draw)
+    return jnp.abs(low + (high - low) * draw), jnp.zeros(batch_size)
+
+
+def cheap_render(problem, params, added):
+    """Images that show the encoding itself."""
     target = problem.encode(params)
-    image = jnp.zeros((batch_size, 16, 16, 1)).at[:, : target.shape[-1], :4, 0].set(target[:, :, None])
-    return {"image": image, "params": params, "target": target if targets == "encoded" else params}
+    image = jnp.zeros((len(params), 16, 16)).at[:, : target.shape[-1], :4].set(target[:, :, None])
+    return GREY_LEVELS * (image + added[:, None, None])
+
+
+def cheap_batch(problem, key, step, *, batch_size):
+    """Images (B, 16, 16, 1) and parameters of a step."""
+    params, added = cheap_draw(problem, key, step, batch_size=batch_size)
+    return {"image": cheap_render(problem, params, added)[..., None] / GREY_LEVELS, "params": params}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,7 +69,8 @@ def compiled(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setattr(stream, "batch", cheap_batch)
+    monkeypatch.setattr(stream, "draw", cheap_draw)
+    monkeypatch.setattr(stream, "render", cheap_render)
     monkeypatch.setattr(models, "create", lambda name, *, num_outputs, **options: Small(num_outputs))
 
 
@@ -239,10 +252,10 @@ def test_another_run_is_refused_in_one_line(unbroken, field, value):
 @pytest.mark.parametrize(("step", "log_every"), [(7, 100), (7, 1), (0, 100)])
 def test_a_loss_that_is_no_number_names_its_step(tmp_path, monkeypatch, step, log_every):
     def poisoned(problem, key, at, **options):
-        batch = cheap_batch(problem, key, at, **options)
-        return batch | {"target": jnp.where(at == step, jnp.nan, batch["target"])}
+        params, added = cheap_draw(problem, key, at, **options)
+        return params, jnp.where(at == step, jnp.nan, added)
 
-    monkeypatch.setattr(stream, "batch", poisoned)
+    monkeypatch.setattr(stream, "draw", poisoned)
     config = dataclasses.replace(CONFIG, log_every=log_every, seed=5)
     with pytest.raises(Diverged, match=f"^step {step} diverged: its loss is nan.* seed 5, step {step}$"):
         train(config, tmp_path)

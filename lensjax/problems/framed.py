@@ -1,0 +1,108 @@
+"""Parameters in the frame of an image (see `observation.frame`) and back: what turns and grows with the image does so, the rest stays."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from lensjax.observation.frame import Frame
+from lensjax.problems.base import Problem
+from lensjax.problems.images import AnyProblem
+
+_SIZES = 20  # spreads of the light across a field, about: lengths in the frame keep the order of those in the image
+
+
+@dataclass(frozen=True)
+class _Symmetry:
+    """How parameters turn, grow and move, by index.
+
+    Attributes:
+        vectors: pairs that turn as places do.
+        tensors: pairs that turn by twice the angle, as shear does.
+        angles: directions [deg].
+        powers: of the image's scale by which each parameter grows.
+        movable: pairs of places relative to the image's middle, and whether shear acts on the light there.
+        periods: of each parameter.
+    """
+
+    vectors: tuple[tuple[int, int], ...]
+    tensors: tuple[tuple[int, int], ...]
+    angles: tuple[int, ...]
+    powers: tuple[int, ...]
+    movable: tuple[tuple[tuple[int, int], bool], ...]
+    periods: tuple[float | None, ...]
+
+
+def into_frame(problem: AnyProblem, params: Array, frame: Frame) -> Array:
+    """Parameters (P,) of an image as they are in its frame, (P,); lengths are in twentieths of the field per spread of the light."""
+    return _moved(problem, params, frame, back=False)
+
+
+def out_of_frame(problem: AnyProblem, params: Array, frame: Frame) -> Array:
+    """The inverse of `into_frame`; directions are in [0, period)."""
+    return _moved(problem, params, frame, back=True)
+
+
+def _moved(problem: AnyProblem, params: Array, frame: Frame, *, back: bool) -> Array:
+    symmetry = _symmetry(problem)
+    grown = problem.field / _SIZES / frame.size
+    # The steps are taken in the opposite order on the way back.
+    if not back:
+        params = _shifted(symmetry, params, -frame.x, -frame.y)
+        return _turned(symmetry, params, frame.cos, -frame.sin) * _factors(symmetry, grown)
+    params = _turned(symmetry, params * _factors(symmetry, 1.0 / grown), frame.cos, frame.sin)
+    return _shifted(symmetry, params, frame.x, frame.y)
+
+
+def _factors(symmetry: _Symmetry, grown: Array) -> Array:
+    return jnp.stack([grown**power for power in symmetry.powers])
+
+
+def _turned(symmetry: _Symmetry, params: Array, cos: Array, sin: Array) -> Array:
+    """Parameters (P,) of an image turned by the angle of this cosine and sine."""
+    for i, k in symmetry.vectors:
+        params = _rotated(params, i, k, cos, sin)
+    for i, k in symmetry.tensors:
+        params = _rotated(params, i, k, cos * cos - sin * sin, 2.0 * sin * cos)
+    degrees = jnp.rad2deg(jnp.arctan2(sin, cos))
+    for i in symmetry.angles:
+        period = symmetry.periods[i] or 360.0
+        turned = jnp.mod(params[i] + degrees, period)
+        params = params.at[i].set(jnp.where(turned < period, turned, 0.0))  # mod can round up to the period
+    return params
+
+
+def _rotated(params: Array, i: int, k: int, cos: Array, sin: Array) -> Array:
+    first, second = params[i], params[k]
+    return params.at[i].set(cos * first - sin * second).at[k].set(sin * first + cos * second)
+
+
+def _shifted(symmetry: _Symmetry, params: Array, x: Array, y: Array) -> Array:
+    """Parameters (P,) of an image moved by (x, y); shear about the middle moves what lies behind it by less or by more."""
+    shear = sum((params[jnp.array(pair)] for pair in symmetry.tensors), start=jnp.zeros(2, params.dtype))
+    for (i, k), behind in symmetry.movable:
+        by_shear = jnp.stack([shear[0] * x + shear[1] * y, shear[1] * x - shear[0] * y]) if behind else jnp.zeros(2, params.dtype)
+        params = params.at[i].add(x - by_shear[0]).at[k].add(y - by_shear[1])
+    return params
+
+
+def _symmetry(problem: AnyProblem) -> _Symmetry:
+    names, parameters = problem.names, problem.parameters
+    if isinstance(problem, Problem):
+        places: tuple[tuple[int, int], ...] = ((names.index("x"), names.index("y")),)  # the lens is at the origin
+        movable: tuple[tuple[tuple[int, int], bool], ...] = ()
+    else:
+        places = problem.composition.all_places
+        movable = tuple((pair, pair in problem.composition.places) for pair in places)
+    tensors = tuple(
+        (k, names.index(f"{name[:-1]}2")) for k, name in enumerate(names) if name.endswith("gamma1") and f"{name[:-1]}2" in names
+    )
+    lengths = [2 if parameter.unit.endswith("²") else 1 if parameter.unit in ("px", "arcsec") else 0 for parameter in parameters]
+    return _Symmetry(
+        vectors=places,
+        tensors=tensors,
+        angles=tuple(k for k, parameter in enumerate(parameters) if parameter.period is not None),
+        powers=tuple(lengths),
+        movable=movable,
+        periods=tuple(parameter.period for parameter in parameters),
+    )
