@@ -12,9 +12,8 @@ from lensjax.observation.frame import Frame
 from lensjax.observation.grid import pixel_points
 from lensjax.problems.framed import into_frame, out_of_frame
 
-FRAMES = Frame(
-    *(jnp.asarray(column, jnp.float32) for column in ([3.0, -5.0], [1.0, 4.0], [0.6, -0.28], [0.8, -0.96], [30.0, 6.0], [0.3, 0.0]))
-)
+_TWO = ([3.0, -5.0], [1.0, 4.0], [0.6, -0.28], [0.8, -0.96], [30.0, 6.0], [0.3, 0.0])
+FRAMES = Frame(*(jnp.asarray(column, jnp.float32) for column in _TWO))
 
 
 def problem_of(name):
