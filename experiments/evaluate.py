@@ -31,9 +31,11 @@ from lensjax.errors import BadInput
 from lensjax.files import whole as files
 from lensjax.infer import Solution
 from lensjax.infer.estimation import estimate_each, starts_from_image
+from lensjax.problems.amplitudes import Answered
 from lensjax.problems.images import AnyProblem, Imaged
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
+from lensjax.train import config as configs
 from lensjax.train import restore_run, sharding, stream
 from lensjax.train.evaluation import read_rows
 from lensjax.train.loop import Run
@@ -93,19 +95,22 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     run = restore_run(workdir, on_notice=lambda line: print(line, file=sys.stderr))
     history = read_history(workdir / "evaluation.csv", image_count=run.config.eval_size)
     key = jax.random.fold_in(jax.random.key(seed), FRESH)
+    answered = configs.make_task(run.config, run.problem).answered
+    if refine and answered is not run.problem:
+        raise BadInput(column="--refine", value=True, expected="a network that answers a system's parameters, not amplitudes")
 
     truth, predicted = predict(run, key, n=n)
     estimates = [Estimates("network", predicted)]
-    table = predictions_table(run.problem, truth, predicted)
+    table = predictions_table(answered, truth, predicted)
     if refine:
         solution = refined(run.problem, key, predicted, mixed=run.config.method == stream.MIXED)
         estimates.append(Estimates("refined", solution.params, solution.bound))
         table = table.join(solution_table(solution))
 
     files.write_text(workdir / "predictions.csv", table.to_csv(index=False))
-    summary = summary_table(run.problem, truth, estimates)
+    summary = summary_table(answered, truth, estimates)
     files.write_text(workdir / "summary.csv", summary.to_csv(index=False))
-    draw(run.problem, workdir / "figures", history, truth, estimates)
+    draw(answered, workdir / "figures", history, truth, estimates)
     heading = f"{workdir}: {run.config.model} after {run.step} steps, {n} fresh images"
     return f"{heading}\n\n{text_table(printed(summary))}"
 
@@ -203,7 +208,7 @@ def _drawn(problem: Imaged, key: jax.Array, step: jax.Array) -> tuple[jax.Array,
     return stream.render(problem, params, shown), shown
 
 
-def predictions_table(problem: AnyProblem, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> pd.DataFrame:
+def predictions_table(problem: Answered, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> pd.DataFrame:
     """The thesis's columns: Index, <name> (Ground Truth) …, <name> (Predicted) …"""
     return pd.DataFrame(
         {"Index": np.arange(len(truth))}
@@ -226,7 +231,7 @@ def solution_table(solution: Solution) -> pd.DataFrame:
     )
 
 
-def summary_table(problem: AnyProblem, truth: NDArray[np.float64], estimates: Sequence[Estimates]) -> pd.DataFrame:
+def summary_table(problem: Answered, truth: NDArray[np.float64], estimates: Sequence[Estimates]) -> pd.DataFrame:
     """A row for each parameter of each method, and one for the mean over the parameters; NaN where a number is undefined."""
     rows = []
     for method in estimates:
@@ -288,7 +293,7 @@ def printed(summary: pd.DataFrame) -> Table:
 
 
 def draw(
-    problem: AnyProblem,
+    problem: Answered,
     folder: Path,
     history: pd.DataFrame,
     truth: NDArray[np.float64],

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensjax.errors import BadInput
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.amplitudes import Answered
 
 EXPECTED_ABSOLUTE = float(np.sqrt(2.0 / np.pi))
 """Mean of |z| for a standard normal z: the expected absolute error of an estimator at its 1σ bound."""
@@ -63,7 +63,7 @@ class Summary:
         return float(_over_rows(np.mean, self.mse[:, None])[0])
 
 
-def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProblem) -> NDArray[np.float64]:
+def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Answered) -> NDArray[np.float64]:
     """predicted − truth, (N, P), with no symmetry and no wrapping of angles: the thesis's error.
 
     Args:
@@ -78,7 +78,7 @@ def raw_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProblem) ->
     return predicted - truth
 
 
-def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProblem) -> NDArray[np.float64]:
+def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Answered) -> NDArray[np.float64]:
     """Error to the nearest of the parameter sets that show the true image, (N, P), signed.
 
     Nearest is the least sum over parameters of (error / width of the prior)², periodic parameters wrapped.
@@ -106,7 +106,7 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: AnyProbl
 
 
 @partial(jax.jit, static_argnums=0)
-def _sets(problem: AnyProblem, predicted: jax.Array, truth: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _sets(problem: Answered, predicted: jax.Array, truth: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Which parameters of the truth mean nothing, the canonical sets of predictions, and all sets that show the true images."""
     return problem.undefined(truth), problem.canonical(predicted), problem.equivalents(problem.canonical(truth))
 
@@ -155,7 +155,7 @@ def share(z: ArrayLike, *, below: float = 5.0) -> NDArray[np.float64]:
     return _over_rows(np.mean, np.where(np.isnan(z), np.nan, z < below))
 
 
-def _checked(predicted: ArrayLike, truth: ArrayLike, problem: AnyProblem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(predicted: ArrayLike, truth: ArrayLike, problem: Answered) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     predicted, truth = np.asarray(predicted, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     width = len(problem.parameters)
     if predicted.shape != truth.shape or predicted.ndim != 2 or predicted.shape[1] != width:
@@ -175,7 +175,7 @@ def _wrap(error: NDArray[np.float64], period: Sequence[float | None]) -> NDArray
     return error
 
 
-def _convention_alone(problem: AnyProblem) -> NDArray[np.bool_]:
+def _convention_alone(problem: Answered) -> NDArray[np.bool_]:
     """Parameters (P,) that the problem's convention sets to one value for all systems."""
     ends = jnp.asarray([[p.low for p in problem.parameters], [p.high for p in problem.parameters]])
     low, high = np.asarray(problem.canonical(ends))

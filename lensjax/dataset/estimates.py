@@ -280,7 +280,7 @@ def _identity(estimator: Estimator | None) -> str:
     if estimator is None:
         return ""
     task = estimator.task
-    digest = hashlib.sha256(repr((task.size, task.frame, task.reads, task.encoded)).encode())
+    digest = hashlib.sha256(repr((task.size, task.frame, task.reads, task.targets, task.head, task.components)).encode())
     for leaf in jax.tree.leaves(estimator.variables):
         digest.update(np.asarray(leaf).tobytes())
     return digest.hexdigest()

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.observation.frame import Frame
+from lensjax.problems.amplitudes import Amplitudes, Answered
 from lensjax.problems.base import Problem
-from lensjax.problems.images import AnyProblem
 
 _SIZES = 20  # spreads of the light across a field, about: lengths in the frame keep the order of those in the image
 
@@ -17,33 +17,33 @@ class _Symmetry:
     """How parameters turn, grow and move, by index.
 
     Attributes:
-        vectors: pairs that turn as places do.
-        tensors: pairs that turn by twice the angle, as shear does.
+        spins: pairs, and how many times the angle they turn: once for places, twice for shear, s times for amplitudes α_s and β_s.
+        shears: pairs of external shear.
         angles: directions [deg].
         powers: of the image's scale by which each parameter grows.
         movable: pairs of places relative to the image's middle, and whether shear acts on the light there.
         periods: of each parameter.
     """
 
-    vectors: tuple[tuple[int, int], ...]
-    tensors: tuple[tuple[int, int], ...]
+    spins: tuple[tuple[tuple[int, int], int], ...]
+    shears: tuple[tuple[int, int], ...]
     angles: tuple[int, ...]
     powers: tuple[int, ...]
     movable: tuple[tuple[tuple[int, int], bool], ...]
     periods: tuple[float | None, ...]
 
 
-def into_frame(problem: AnyProblem, params: Array, frame: Frame) -> Array:
+def into_frame(problem: Answered, params: Array, frame: Frame) -> Array:
     """Parameters (P,) of an image as they are in its frame, (P,); lengths are in twentieths of the field per spread of the light."""
     return _moved(problem, params, frame, back=False)
 
 
-def out_of_frame(problem: AnyProblem, params: Array, frame: Frame) -> Array:
+def out_of_frame(problem: Answered, params: Array, frame: Frame) -> Array:
     """The inverse of `into_frame`; directions are in [0, period)."""
     return _moved(problem, params, frame, back=True)
 
 
-def _moved(problem: AnyProblem, params: Array, frame: Frame, *, back: bool) -> Array:
+def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:
     symmetry = _symmetry(problem)
     grown = problem.field / _SIZES / frame.size
     # The steps are taken in the opposite order on the way back.
@@ -60,10 +60,12 @@ def _factors(symmetry: _Symmetry, grown: Array) -> Array:
 
 def _turned(symmetry: _Symmetry, params: Array, cos: Array, sin: Array) -> Array:
     """Parameters (P,) of an image turned by the angle of this cosine and sine."""
-    for i, k in symmetry.vectors:
-        params = _rotated(params, i, k, cos, sin)
-    for i, k in symmetry.tensors:
-        params = _rotated(params, i, k, cos * cos - sin * sin, 2.0 * sin * cos)
+    powers = [(cos, sin)]  # of cos + i sin
+    for _ in range(1, max((times for _, times in symmetry.spins), default=1)):
+        real, imaginary = powers[-1]
+        powers.append((real * cos - imaginary * sin, real * sin + imaginary * cos))
+    for (i, k), times in symmetry.spins:
+        params = _rotated(params, i, k, *powers[times - 1])
     degrees = jnp.rad2deg(jnp.arctan2(sin, cos))
     for i in symmetry.angles:
         period = symmetry.periods[i] or 360.0
@@ -79,14 +81,16 @@ def _rotated(params: Array, i: int, k: int, cos: Array, sin: Array) -> Array:
 
 def _shifted(symmetry: _Symmetry, params: Array, x: Array, y: Array) -> Array:
     """Parameters (P,) of an image moved by (x, y); shear about the middle moves what lies behind it by less or by more."""
-    shear = sum((params[jnp.array(pair)] for pair in symmetry.tensors), start=jnp.zeros(2, params.dtype))
+    shear = sum((params[jnp.array(pair)] for pair in symmetry.shears), start=jnp.zeros(2, params.dtype))
     for (i, k), behind in symmetry.movable:
         by_shear = jnp.stack([shear[0] * x + shear[1] * y, shear[1] * x - shear[0] * y]) if behind else jnp.zeros(2, params.dtype)
         params = params.at[i].add(x - by_shear[0]).at[k].add(y - by_shear[1])
     return params
 
 
-def _symmetry(problem: AnyProblem) -> _Symmetry:
+def _symmetry(problem: Answered) -> _Symmetry:
+    if isinstance(problem, Amplitudes):
+        return _of_amplitudes(problem)
     names, parameters = problem.names, problem.parameters
     if isinstance(problem, Problem):
         places: tuple[tuple[int, int], ...] = ((names.index("x"), names.index("y")),)  # the lens is at the origin
@@ -94,15 +98,31 @@ def _symmetry(problem: AnyProblem) -> _Symmetry:
     else:
         places = problem.composition.all_places
         movable = tuple((pair, pair in problem.composition.places) for pair in places)
-    tensors = tuple(
+    shears = tuple(
         (k, names.index(f"{name[:-1]}2")) for k, name in enumerate(names) if name.endswith("gamma1") and f"{name[:-1]}2" in names
     )
     lengths = [2 if parameter.unit.endswith("²") else 1 if parameter.unit in ("px", "arcsec") else 0 for parameter in parameters]
     return _Symmetry(
-        vectors=places,
-        tensors=tensors,
+        spins=(*((pair, 1) for pair in places), *((pair, 2) for pair in shears)),
+        shears=shears,
         angles=tuple(k for k, parameter in enumerate(parameters) if parameter.period is not None),
         powers=tuple(lengths),
         movable=movable,
         periods=tuple(parameter.period for parameter in parameters),
+    )
+
+
+def _of_amplitudes(table: Amplitudes) -> _Symmetry:
+    """D_φ^{m+1} ψ turns with the image, and has the unit px^(1 − m)."""
+    place = ((0, 1),) if table.places else ()
+    index = {pair: k + table.places for k, pair in enumerate(table.pairs)}
+    waves = tuple(((index["alpha", m, s], index["beta", m, s]), s) for kind, m, s in table.pairs if kind == "beta")
+    moves = place and not isinstance(table.problem, Problem)
+    return _Symmetry(
+        spins=(*((pair, 1) for pair in place), *waves),
+        shears=(),
+        angles=(),
+        powers=(*(1 for _ in range(table.places)), *(1 - m for _, m, _ in table.pairs)),
+        movable=tuple((pair, False) for pair in place) if moves else (),
+        periods=table.period,
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 from flax.linen import Module
@@ -20,20 +19,23 @@ from lensjax._internal.words import name as printable
 from lensjax.errors import BadInput, at
 from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
+from lensjax.problems.amplitudes import POINTS, SCALES, amplitudes
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
 from lensjax.train import optim
-from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
+from lensjax.train.heads import HEADS
+from lensjax.train.optim import OPTIMIZERS, SCHEDULES
 from lensjax.train.stream import MIXED
-from lensjax.train.task import Task
+from lensjax.train.task import LOSSES, Targets, Task
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 FRAMES = ("image", "canonical")
-TARGETS = ("encoded", "raw")
+TARGETS = ("encoded", "raw", "polar", "amplitudes")
 
 MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every")
 """Fields that may change when a run is resumed: its numbers do not depend on them."""
 
+_TARGETS: dict[str, Targets] = {"raw": "raw", "polar": "polar"}
 _LONG_LIST = 20
 _TYPES = {"int": "a whole number", "float": "a number", "bool": "True or False", "str": "text"}
 
@@ -52,7 +54,17 @@ class TrainConfig:
             of a file are; otherwise they are rendered in pixels of `image_size`.
         frame: "image", or "canonical" to show the network each image in the frame of its own light, and to learn the answer there: moved
             to its centre of light, turned to its principal axes, and divided by its spread along both.
-        targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units.
+        targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units, "polar" for file units with places as distance
+            and direction [deg], "amplitudes" for the roulette amplitudes of the lens.
+        order: largest m of the amplitudes; without effect on other targets, as `point` and `amplitude_scale` are.
+        point: where amplitudes are taken: "xi", the image of the source's centre, or "centre", the image's middle.
+        amplitude_scale: "raw", "standardised" by mean and spread over the prior, or "scaled": dimensionless by the distance to the lens.
+        weights: factors on the loss of each target, such as "1,1,2,1,1,0.5"; empty for equal ones.
+        by_ellipticity: whether the loss of an ellipse's direction is multiplied by its ellipticity; with raw or polar targets.
+        up_to_symmetry: whether the loss is that to the nearest of the parameter sets that show the same image.
+        head: what the network says: "point", one set of targets; "gaussian", their mean and covariance; "mixture", several Gaussians. The
+            last two are trained by their likelihood, whatever `loss` says.
+        components: Gaussians of a mixture.
         batch_size: images in a step.
         accumulate: parts of a batch whose gradients are taken one after the other and averaged: a part's images need the memory of a
             batch. A divisor of `batch_size`. Normalisation and dropout work within a part.
@@ -96,6 +108,14 @@ class TrainConfig:
     native: bool = False
     frame: str = "image"
     targets: str = "encoded"
+    order: int = 4
+    point: str = "xi"
+    amplitude_scale: str = "scaled"
+    weights: str = ""
+    by_ellipticity: bool = False
+    up_to_symmetry: bool = False
+    head: str = "point"
+    components: int = 4
     batch_size: int = 10
     accumulate: int = 1
     steps: int = 1_000_000
@@ -138,6 +158,9 @@ class TrainConfig:
             ("method", (*METHODS, MIXED)),
             ("frame", FRAMES),
             ("targets", TARGETS),
+            ("point", POINTS),
+            ("amplitude_scale", SCALES),
+            ("head", HEADS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("loss", LOSSES),
@@ -147,6 +170,7 @@ class TrainConfig:
                 raise _unknown(name, getattr(self, name), known)
         if not models.known(self.model):
             raise _unknown("model", self.model, models.names())
+        self._check_targets()
         if models.reads(self.model) == "shapelets" and self.frame != "canonical":
             raise BadInput(column="frame", value=self.frame, expected=f"canonical: model {self.model} reads images in their own frame")
         for name in ("zeroed", "frozen", "slowed"):
@@ -154,8 +178,8 @@ class TrainConfig:
                 re.compile(getattr(self, name))
             except re.error as error:
                 raise BadInput(column=name, value=getattr(self, name), expected="a regular expression", hint=str(error)) from None
-        for name in ("image_size", "batch_size", "accumulate", "steps", "eval_every", "eval_size", "checkpoint_every",
-                     "keep_checkpoints", "log_every"):  # fmt: skip
+        for name in ("image_size", "order", "components", "batch_size", "accumulate", "steps", "eval_every", "eval_size",
+                     "checkpoint_every", "keep_checkpoints", "log_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise BadInput(column=name, value=getattr(self, name), expected="1 or more")
         if self.batch_size % self.accumulate:
@@ -174,6 +198,19 @@ class TrainConfig:
             raise BadInput(column="warmup_steps", value=self.warmup_steps, expected=f"a number below steps, {self.steps}")
         if self.seed >= 2**32:
             raise BadInput(column="seed", value=self.seed, expected="a number below 2**32")
+
+    def _check_targets(self) -> None:
+        """Raises BadInput where the fields of targets and losses do not fit each other."""
+        number = r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?"
+        if self.weights and not re.fullmatch(f"{number}(,{number})*", self.weights):
+            raise BadInput(column="weights", value=self.weights, expected='numbers of 0 or more, such as "1,1,2,1,1,0.5"')
+        if self.head != "point" and (self.weights or self.by_ellipticity):
+            name = "weights" if self.weights else "by_ellipticity"
+            raise BadInput(column=name, value=getattr(self, name), expected=f"none with head {self.head}, trained by its likelihood")
+        if self.by_ellipticity and self.targets not in ("raw", "polar"):
+            raise BadInput(column="by_ellipticity", value=True, expected=f"False with targets {self.targets}")
+        if self.targets == "amplitudes" and self.frame == "canonical" and self.amplitude_scale != "scaled":
+            raise BadInput(column="amplitude_scale", value=self.amplitude_scale, expected="scaled with frame canonical")
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
@@ -256,14 +293,31 @@ def make_problem(config: TrainConfig) -> AnyProblem:
 
 
 def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
-    """What the config's network is shown, and what it answers."""
-    return Task(
+    """What the config's network is shown, and what it answers.
+
+    Raises:
+        BadInput: `weights` has not one number for each target.
+    """
+    table = None
+    if config.targets == "amplitudes":
+        table = amplitudes(problem, order=config.order, point=config.point, scale=config.amplitude_scale)
+    task = Task(
         problem,
         size=config.image_size,
         frame="canonical" if config.frame == "canonical" else "image",
         reads=models.reads(config.model),
-        encoded=config.targets == "encoded",
+        targets=_TARGETS.get(config.targets, "encoded"),
+        amplitudes=table,
+        head=config.head,
+        components=config.components,
+        loss=config.loss,
+        weights=tuple(float(number) for number in config.weights.split(",") if number),
+        by_ellipticity=config.by_ellipticity,
+        up_to_symmetry=config.up_to_symmetry,
     )
+    if task.weights and len(task.weights) != task.width:
+        raise BadInput(column="weights", value=config.weights, expected=f"{task.width} numbers, one for each target")
+    return task
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
@@ -275,13 +329,12 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
 
 
 def make_model(config: TrainConfig, problem: AnyProblem) -> Module:
-    """The config's network, with one output for each target."""
-    params = jax.ShapeDtypeStruct((len(problem.parameters),), jnp.float32)
-    targets = jax.eval_shape(problem.encode, params) if config.targets == "encoded" else params
-    height, _, channels = make_task(config, problem).input_shape
+    """The config's network, with the outputs that its head needs for the targets."""
+    task = make_task(config, problem)
+    height, _, channels = task.input_shape
     return models.create(
         config.model,
-        num_outputs=targets.shape[-1],
+        num_outputs=task.outputs,
         in_channels=channels,
         extra_layers=widths(config.hidden) or config.extra_layers,
         image_size=height,

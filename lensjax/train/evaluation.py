@@ -21,7 +21,7 @@ from lensjax import metrics
 from lensjax.errors import BadInput
 from lensjax.files.read import readable
 from lensjax.files.whole import write_text
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.amplitudes import Answered
 from lensjax.train.step import Predict
 
 Row = dict[str, str]
@@ -52,11 +52,11 @@ def recent_steps(step: int, count: int) -> list[int]:
     return [index % step for index in range(max(step - count, 0), max(step, count))]
 
 
-def row(problem: AnyProblem, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions) -> Row:
+def row(problem: Answered, *, epoch: int, step: int, loss: float, test: Predictions, training: Predictions) -> Row:
     """One row of the table.
 
     Args:
-        problem: the problem that the predictions belong to.
+        problem: what the predictions are of.
         epoch: number of the evaluation, from 1.
         step: steps done.
         loss: the loss summed over the images trained on since the last evaluation.

@@ -162,7 +162,7 @@ def train(
             if evaluate:
                 count = -(-config.eval_size // config.batch_size)
                 row = evaluation.row(
-                    problem,
+                    configs.make_task(config, problem).answered,
                     epoch=-(-step // config.eval_every),
                     step=step,
                     loss=float(state.loss_sum) * config.batch_size,

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
-from jax import Array
 
 from lensjax.train.layers import matched
 
@@ -108,16 +106,3 @@ def by_layer(
 
     slower = optax.chain(direction, optax.scale(factor))
     return optax.partition({"frozen": optax.set_to_zero(), "slowed": slower, "learning": direction}, labels)
-
-
-def l1(output: Array, target: Array) -> Array:
-    """Mean absolute difference."""
-    return jnp.abs(output - target).mean()
-
-
-def l2(output: Array, target: Array) -> Array:
-    """Mean squared difference."""
-    return jnp.square(output - target).mean()
-
-
-LOSSES: dict[str, Callable[[Array, Array], Array]] = {"l1": l1, "l2": l2}

@@ -17,7 +17,6 @@ from jax.sharding import Mesh
 from lensjax.problems.images import AnyProblem
 from lensjax.train import sharding, stream
 from lensjax.train.config import TrainConfig, make_task
-from lensjax.train.optim import LOSSES
 from lensjax.train.state import Keys, TrainState
 from lensjax.train.task import Task
 
@@ -39,7 +38,6 @@ def make_train_step(
 
     It does not wait for the host: `first_bad` of the state records the first loss or gradient that was not finite.
     """
-    loss_of = LOSSES[config.loss]
     task = make_task(config, problem)
 
     def differentiated(params: Any, batch_stats: Any, batch: dict[str, Any], dropout: Array) -> tuple[Array, Any, Any]:
@@ -53,9 +51,9 @@ def make_train_step(
                 rngs={"dropout": dropout},
                 mutable=["batch_stats", "auxiliary"],
             )
-            loss = loss_of(output, batch["target"])
+            loss = task.losses(output, batch["target"]).mean()
             outputs = jax.tree.leaves(updates.get("auxiliary", {}))
-            total = loss + AUXILIARY * sum(loss_of(auxiliary, batch["target"]) for auxiliary in outputs)
+            total = loss + AUXILIARY * sum(task.losses(auxiliary, batch["target"]).mean() for auxiliary in outputs)
             return total, (loss, updates.get("batch_stats", {}))
 
         (_, (loss, after)), gradient = jax.value_and_grad(objective, has_aux=True)(params)
@@ -112,14 +110,14 @@ def _batch(config: TrainConfig, task: Task, key: Array, step: Array, mesh: Mesh,
 
 
 def _rendered(config: TrainConfig, task: Task, params: Array, shown: stream.Shown, mesh: Mesh) -> dict[str, Any]:
-    """The network's "input" (B, h, w, c), "params" (B, P), "target" (B, E) and "frame" of drawn parameters, split over the devices.
+    """The network's "input" (B, h, w, c), "params" (B, P), "target" and "frame" of drawn parameters, split over the devices.
 
     Each device renders its part, or with the config's `bitwise` all of it.
     """
 
     def seen(params: Array, shown: stream.Shown) -> dict[str, Any]:
         shown_to_network, frame = task.shown(stream.render(task.problem, params, shown))
-        return {"input": shown_to_network, "params": params, "target": task.targets(params, frame), "frame": frame}
+        return {"input": shown_to_network, "params": params, "target": task.target(params, frame), "frame": frame}
 
     if config.bitwise or mesh.size == 1:
         return sharding.split_batch(seen(params, shown), mesh)
@@ -134,12 +132,12 @@ def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
 
 
 def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
-    """The function (variables, key, step) → (predicted, truth), each (batch_size, P) in file units."""
+    """The function (variables, key, step) → (predicted, truth), each (batch_size, V) in file units: what the task answers."""
     task = make_task(config, problem)
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
         batch = _batch(config, task, key, step, mesh, batch_size=batch_size)
         output: Any = model.apply(variables, batch["input"], train=False)
-        return task.answers(output, batch["frame"]), batch["params"]
+        return task.answers(output, batch["frame"]), task.truth(batch["params"])
 
     return jax.jit(predict, out_shardings=sharding.replicated(mesh))

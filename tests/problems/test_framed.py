@@ -10,6 +10,7 @@ import pytest
 from lensjax import problems
 from lensjax.observation.frame import Frame
 from lensjax.observation.grid import pixel_points
+from lensjax.problems.amplitudes import Amplitudes
 from lensjax.problems.framed import into_frame, out_of_frame
 
 _TWO = ([3.0, -5.0], [1.0, 4.0], [0.6, -0.28], [0.8, -0.96], [30.0, 6.0], [0.3, 0.0])
@@ -75,3 +76,17 @@ def test_directions_stay_within_their_period():
         turned = out_of_frame(problem, jnp.array([50.0, 0.0, 20.0, 9.0, 5.0, theta]), frame)[5]
         assert 0.0 <= turned < 180.0
         assert min(abs(turned - theta), 180.0 - abs(turned - theta)) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["sis2023", "sie2026", "cluster2sie2026"])
+def test_amplitudes_in_the_frame_are_those_of_the_lens_in_the_frame(name):
+    """Turned and scaled by their spin and order, they are what the turned and enlarged lens has."""
+    problem = problem_of(name)
+    table = Amplitudes(problem, 4, "xi", "raw")
+    params = problem.sample(jax.random.key(7), 2)
+    within = jax.vmap(lambda row, frame: into_frame(problem, row, frame))(params, FRAMES)
+    expected = np.asarray(table.of(within)[0])
+    found = np.asarray(jax.vmap(lambda row, frame: into_frame(table, row, frame))(table.of(params)[0], FRAMES))
+    assert np.abs((found - expected) / (np.abs(expected) + 1e-3 * np.abs(expected).max(axis=0))).max() < 5e-3
+    back = np.asarray(jax.vmap(lambda row, frame: out_of_frame(table, row, frame))(jnp.asarray(found), FRAMES))
+    np.testing.assert_allclose(back, table.of(params)[0], rtol=1e-3, atol=1e-5)

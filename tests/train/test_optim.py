@@ -79,12 +79,6 @@ def test_adam_takes_pytorchs_first_step():
     np.testing.assert_allclose(updates["w"], [[-0.1, 0.1, -0.1 * 2 / 3]], rtol=1e-4)
 
 
-def test_losses():
-    output, target = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 0.0], [0.0, 4.0]])
-    assert float(optim.LOSSES["l1"](output, target)) == pytest.approx(5 / 4)
-    assert float(optim.LOSSES["l2"](output, target)) == pytest.approx(13 / 4)
-
-
 PARAMS = {
     "features.0": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)},
     "features.1": {"kernel": jnp.ones((2, 2))},

@@ -7,9 +7,11 @@ import pytest
 
 from lensjax import problems
 from lensjax.errors import BadInput
+from lensjax.observation.frame import Frame
+from lensjax.problems.amplitudes import amplitudes
 from lensjax.train import TrainConfig
 from lensjax.train import config as configs
-from lensjax.train.task import Task
+from lensjax.train.task import Target, Task
 
 PROBLEM = problems.get("sis2023", integer=False, method="raytrace")
 
@@ -27,7 +29,7 @@ def test_answers_are_the_targets_turned_back(drawn, reads, shape):
     task = Task(PROBLEM, 40, frame="canonical", reads=reads)
     shown, frames = jax.jit(task.shown)(images)
     assert shown.shape == (3, *shape) == (3, *task.input_shape) and np.isfinite(shown).all()
-    targets = task.targets(params, frames)
+    targets = task.target(params, frames).values[:, 0]
     back = np.asarray(task.answers(targets, frames))
     expected = np.asarray(PROBLEM.decode(PROBLEM.encode(params)))  # sigma ≥ sigma2
     np.testing.assert_allclose(back, expected, rtol=1e-3, atol=2e-3)
@@ -74,3 +76,98 @@ def test_a_network_of_shapelets_needs_the_canonical_frame():
 def test_an_image_size_that_native_pixels_cannot_be_averaged_to():
     with pytest.raises(BadInput, match="image_size.*90.*divisor"):
         configs.make_problem(TrainConfig(native=True, image_size=90))
+
+
+SIE = problems.imaged("sie2026")
+
+
+@pytest.mark.parametrize(
+    ("problem", "frame", "options"),
+    [
+        (PROBLEM, "image", {"targets": "raw"}),
+        (PROBLEM, "image", {"targets": "polar"}),
+        (PROBLEM, "canonical", {"targets": "polar"}),
+        (SIE, "canonical", {"targets": "polar"}),
+        (PROBLEM, "image", {"order": 3, "point": "xi", "scale": "standardised"}),
+        (PROBLEM, "canonical", {"order": 2, "point": "centre", "scale": "scaled"}),
+        (SIE, "image", {"order": 2, "point": "xi", "scale": "raw"}),
+        (SIE, "canonical", {"order": 4, "point": "xi", "scale": "scaled"}),
+    ],
+)
+def test_every_kind_of_target_is_turned_back(problem, frame, options):
+    if "order" in options:
+        options = {"amplitudes": amplitudes(problem, **options)}
+    task = Task(problem, 40, frame=frame, **options)
+    params = problem.sample(jax.random.key(4), 3)
+    ends = ((-3.0, 4.0), (2.0, 9.0), (1.0, 0.6), (0.0, 0.8), (20.0, 50.0), (0.0, 0.5))
+    frames = Frame(*(jnp.array([a, b, a]) for a, b in ends)) if frame == "canonical" else None
+    targets = task.target(params, frames)
+    truth = task.truth(params)
+    assert targets.values.shape == (3, 1, task.width) and truth.shape == (3, len(task.answered.names))
+    back = np.asarray(task.answers(targets.values[:, 0], frames))
+    assert np.abs((back - truth) / np.abs(truth).max(axis=0)).max() < 5e-4
+    if "amplitudes" in options and options["amplitudes"].scale != "raw":
+        assert np.abs(np.asarray(targets.values)).max() < 30.0
+
+
+def test_losses_are_means_over_the_targets():
+    output, target = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1.0, 0.0], [0.0, 4.0]])
+    wanted = Target(target[:, None], jnp.array([[1.0, 1.0], [2.0, 1.0]]))
+    np.testing.assert_allclose(Task(PROBLEM, 40, loss="l1").losses(output, wanted), [1.0, 3.0])
+    np.testing.assert_allclose(Task(PROBLEM, 40, loss="l2").losses(output, wanted), [2.0, 9.0])
+
+
+def test_a_loss_up_to_symmetry_takes_the_nearest_set():
+    """σ and σ₂ exchanged with θ turned by 90°, and θ beyond 180°, are the same image."""
+    params = jnp.array([[80.0, 10.0, 20.0, 12.0, 6.0, 170.0]])
+    same = jnp.array([[80.0, 10.0, 20.0, 6.0, 12.0, 80.0], [80.0, 10.0, 20.0, 12.0, 6.0, 350.0]])
+    plain, fair = (Task(PROBLEM, 40, targets="raw", up_to_symmetry=fair) for fair in (False, True))
+    for row in same:
+        assert float(plain.losses(row[None], plain.target(params, None))[0]) > 10.0
+        assert float(fair.losses(row[None], fair.target(params, None))[0]) == pytest.approx(0.0, abs=1e-4)
+    members = problems.imaged("cluster4sis2026")
+    task = Task(members, 40, up_to_symmetry=True)
+    drawn = members.sample(jax.random.key(0), 2)
+    other = members.encode(members.equivalents(drawn)[7])
+    assert task.target(drawn, None).values.shape[1] == 24
+    np.testing.assert_allclose(task.losses(other, task.target(drawn, None)), 0.0, atol=1e-6)
+
+
+def test_directions_count_by_ellipticity():
+    params = jnp.array([[80.0, 10.0, 20.0, 12.0, 4.0, 30.0], [80.0, 10.0, 20.0, 9.0, 9.0, 30.0]])
+    task = Task(PROBLEM, 40, targets="raw", by_ellipticity=True)
+    np.testing.assert_allclose(task.target(params, None).weights[:, 5], [0.5, 0.0])
+    off = params.at[:, 5].add(60.0)
+    np.testing.assert_allclose(task.losses(off, task.target(params, None)), [5.0, 0.0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "column"),
+    [
+        ({"weights": "1,x"}, "weights"),
+        ({"weights": "1,2", "head": "gaussian"}, "weights"),
+        ({"by_ellipticity": True}, "by_ellipticity"),
+        ({"by_ellipticity": True, "targets": "raw", "head": "mixture"}, "by_ellipticity"),
+        ({"targets": "amplitudes", "frame": "canonical", "amplitude_scale": "raw"}, "amplitude_scale"),
+        ({"head": "gauss"}, "head"),
+        ({"targets": "amplitudes", "order": 0}, "order"),
+    ],
+)
+def test_fields_that_do_not_fit_each_other_are_named(fields, column):
+    with pytest.raises(BadInput) as error:
+        TrainConfig(**fields)
+    assert error.value.column == column
+
+
+def test_as_many_weights_as_targets():
+    config = TrainConfig(weights="1,2")
+    with pytest.raises(BadInput, match="weights.*6 numbers"):
+        configs.make_task(config, configs.make_problem(config))
+
+
+@pytest.mark.parametrize("head", ["gaussian", "mixture"])
+def test_heads_have_the_outputs_they_need(head):
+    config = TrainConfig(head=head, components=2, image_size=32)
+    problem = configs.make_problem(config)
+    outputs = configs.make_task(config, problem).outputs
+    assert configs.make_model(config, problem).num_outputs == outputs == {"gaussian": 27, "mixture": 56}[head]

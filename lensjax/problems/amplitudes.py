@@ -1,0 +1,184 @@
+"""The roulette amplitudes of a problem's lens as what a network answers, in place of the system's parameters."""
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax import roulette
+from lensjax.errors import BadInput
+from lensjax.problems.base import Parameter
+from lensjax.problems.images import AnyProblem, Imaged
+
+Scale = Literal["raw", "standardised", "scaled"]
+SCALES: tuple[Scale, ...] = ("raw", "standardised", "scaled")
+POINTS = ("xi", "centre")
+
+_DRAWS = 1024  # from the prior, for means and spreads
+_CHUNK = 64
+_NEAREST = 1e-2  # px, of a point to a lens: amplitudes at the lens itself are infinite
+
+
+@dataclass(frozen=True)
+class Amplitudes:
+    """α_s^m and β_s^m to an order, as a table of numbers with an encoding; hashable, so static under jit.
+
+    It has the parts of a `Problem` that networks, evaluation and metrics use; its "parameters" are the numbers.
+
+    Attributes:
+        problem: whose lens they are of.
+        order: largest m.
+        point: "xi" at the image of the first source's centre, whose place (xiX, xiY) is answered too; "centre" at the image's middle.
+        scale: the encoding: "raw" numbers; "standardised" by mean and spread over the prior; "scaled" to α_s^m s^(m−1), s the distance from
+            the point to the nearest lens, then standardised; log s is answered too.
+    """
+
+    problem: AnyProblem
+    order: int
+    point: Literal["xi", "centre"] = "xi"
+    scale: Scale = "standardised"
+
+    @property
+    def name(self) -> str:
+        """Name in messages."""
+        return f"{self.problem.name}, amplitudes"
+
+    @property
+    def field(self) -> int:
+        """Side of the field that an image shows [native px]."""
+        return self.problem.field
+
+    @property
+    def pairs(self) -> tuple[tuple[str, int, int], ...]:
+        """(kind, m, s) of each amplitude, in droulette's order; β of s = 0 is zero and left out."""
+        return tuple(
+            (kind, m, s)
+            for m in range(self.order + 1)
+            for s in range((m + 1) % 2, m + 2, 2)
+            for kind in ("alpha", "beta")
+            if kind == "alpha" or s > 0
+        )
+
+    @property
+    def places(self) -> int:
+        """How many of the numbers are the point's place: 2 or 0."""
+        return 2 if self.point == "xi" else 0
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Table of the numbers: xiX, xiY, amplitudes by m and s; their bounds are those of draws from the prior."""
+        low, high, _, _ = _statistics(self)
+        units = ["px"] * self.places + [{0: "px", 1: ""}.get(m, f"px^{1 - m}") for _, m, _ in self.pairs]
+        return tuple(Parameter(name, unit, *ends) for name, unit, *ends in zip(self.names, units, low, high, strict=True))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the numbers, those of droulette's columns."""
+        return ("xiX", "xiY")[: self.places] + tuple(f"{kind}[{m}][{s}]" for kind, m, s in self.pairs)
+
+    @property
+    def period(self) -> tuple[float | None, ...]:
+        """None has a period."""
+        return (None,) * len(self.names)
+
+    @partial(jax.jit, static_argnums=0, inline=True)
+    def of(self, params: Array) -> tuple[Array, Array]:
+        """Numbers (B, V) of systems (B, P) in file units, and distances s (B,) [px] from the point to the nearest lens."""
+        values: Array = jax.lax.map(self._of_one, params, batch_size=_CHUNK)
+        return values[:, :-1], values[:, -1]
+
+    def encode(self, values: Array, distance: Array) -> Array:
+        """Numbers (..., V) and distances (...) → targets (..., E)."""
+        if self.scale == "raw":
+            return values
+        if self.scale == "scaled":
+            values = jnp.concatenate([values * self._powers(distance), jnp.log(distance)[..., None]], axis=-1)
+        _, _, middle, width = _statistics(self)
+        return (values - jnp.asarray(middle, values.dtype)) / jnp.asarray(width, values.dtype)
+
+    def decode(self, encoded: Array) -> Array:
+        """Targets (..., E) → numbers (..., V)."""
+        if self.scale == "raw":
+            return encoded
+        _, _, middle, width = _statistics(self)
+        values = encoded * jnp.asarray(width, encoded.dtype) + jnp.asarray(middle, encoded.dtype)
+        return values[..., :-1] / self._powers(jnp.exp(values[..., -1])) if self.scale == "scaled" else values
+
+    def equivalents(self, values: Array) -> Array:
+        """(1, ..., V): the numbers themselves."""
+        return values[None]
+
+    def canonical(self, values: Array) -> Array:
+        """The numbers themselves."""
+        return values
+
+    def undefined(self, values: Array) -> Array:
+        """No number is without meaning."""
+        return jnp.zeros(values.shape, bool)
+
+    def _powers(self, distance: Array) -> Array:
+        """Factors (..., V) that make the numbers dimensionless; places stay in twentieths of the field."""
+        exponents = jnp.asarray([m - 1 for _, m, _ in self.pairs], distance.dtype)
+        places = jnp.full((*distance.shape, self.places), 20.0 / self.field, distance.dtype)
+        return jnp.concatenate([places, distance[..., None] ** exponents], axis=-1)
+
+    def _of_one(self, params: Array) -> Array:
+        """Numbers of one system (P,), and the distance to the nearest lens."""
+        problem = self.problem
+        if isinstance(problem, Imaged):
+            whole = problem.composition
+            lens = whole.lens(whole.encode(params[: len(problem.parameters)]))
+            if lens is None or not whole.places:
+                raise BadInput(column="targets", value="amplitudes", expected=f"a problem with a lens, not {problem.name}")
+            x, y = whole.places[0]
+            middle = jnp.zeros(2, params.dtype)
+            xi = jnp.stack(lens.primary_image(params[x], params[y])) if self.point == "xi" else middle
+            at = [params[jnp.array(pair)] for pair in whole.all_places if pair not in whole.places]
+            lenses = jnp.stack(at) if at else middle[None]
+        else:
+            system = problem.to_system(problem.encode(params))
+            lens, lenses = system.lens, jnp.zeros((1, 2), params.dtype)
+            if self.point == "xi":
+                xi = jnp.stack(lens.primary_image(system.x, system.y))
+            else:
+                xi = problem.centre(system, method=problem.camera.trace.name)
+        distance = jnp.maximum(jnp.sqrt(((xi - lenses) ** 2).sum(axis=-1)).min(), _NEAREST)
+        alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=self.order)
+        picked = [(alpha if kind == "alpha" else beta)[m, s] for kind, m, s in self.pairs]
+        return jnp.concatenate([xi[: self.places], jnp.stack([*picked, distance])])
+
+
+Answered: TypeAlias = AnyProblem | Amplitudes
+"""What a network answers: the parameters of a problem, or amplitudes."""
+
+
+@cache
+def _statistics(table: Amplitudes) -> tuple[tuple[float, ...], ...]:
+    """Smallest and largest of each number over draws from the prior; mean and spread of each encoded one before it is standardised."""
+
+    values, distance = jax.jit(lambda: table.of(table.problem.sample(jax.random.key(0), _DRAWS)))()
+    scaled = values
+    if table.scale == "scaled":
+        scaled = jnp.concatenate([values * table._powers(distance), jnp.log(distance)[:, None]], axis=-1)
+    columns = (values.min(axis=0), values.max(axis=0), scaled.mean(axis=0), jnp.maximum(scaled.std(axis=0), 1e-12))
+    return tuple(tuple(float(number) for number in np.asarray(column)) for column in columns)
+
+
+def amplitudes(problem: AnyProblem, *, order: int, point: str, scale: str) -> Amplitudes:
+    """The table.
+
+    Raises:
+        BadInput: an unknown point or scale, or an order below 1.
+    """
+    for column, value, known in (("point", point, POINTS), ("amplitude_scale", scale, SCALES)):
+        if value not in known:
+            raise BadInput(column=column, value=value, expected=f"one of {', '.join(known)}")
+    if order < 1:
+        raise BadInput(column="order", value=order, expected="1 or more")
+    table = Amplitudes(problem, order, point, scale)  # type: ignore[arg-type]
+    _statistics(table)  # here, since they cannot be drawn while a program that needs them is compiled
+    return table
