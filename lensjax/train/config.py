@@ -266,10 +266,14 @@ def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
     )
 
 
+def make_schedule(config: TrainConfig) -> optax.Schedule:
+    """The learning rate by step, counted from 0."""
+    return optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
+
+
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The run's optimizer, with schedule, rates of the layers, and clipping."""
-    rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
-    direction = OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    direction = OPTIMIZERS[config.optimizer](make_schedule(config), config.weight_decay)
     direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction) if config.clip_norm else direction
 
