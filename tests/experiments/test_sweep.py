@@ -12,6 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import commandline, compare, sweep
+from experiments.members import Member, of_grid
 from lensjax import problems
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, evaluation
@@ -23,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 def test_members_are_all_combinations() -> None:
     config = ConfigDict({"config": "smoke.py", "grid": {"seed": (0, 1), "learning_rate": (1e-3, 2e-3, 3e-3)}})
     base, grid = sweep.parts(config)
-    found = list(sweep.members(grid))
+    found = of_grid(grid)
     assert Path(base).name == "smoke.py" and len(found) == 6
-    assert found[0] == {"learning_rate": 1e-3, "seed": 0} and len({sweep.folder_name(member) for member in found}) == 6
+    assert found[0].settings == {"learning_rate": 1e-3, "seed": 0} and len({member.folder for member in found}) == 6
     words = sweep.command(base, found[-1], Path("runs"))
     assert "--workdir=runs/learning_rate=0.003,seed=1" in words and "--config.seed=1" in words
-    assert sweep.folder_name({"hidden": "64,32", "init": "../up/here"}) == "hidden=64,32,init=.._up_here"
+    assert Member({"hidden": "64,32", "init": "../up/here"}, {"steps": 5}).folder == "hidden=64,32,init=.._up_here"
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,12 @@ def test_a_sweep_that_cannot_be_used_is_refused(config: dict[str, object], words
 
 def test_a_member_that_fails_does_not_end_the_others(monkeypatch, tmp_path, capfd) -> None:
     ends = {"good": 0, "bad": 2}
-    monkeypatch.setattr(sweep, "command", lambda base, member, workdir: [sys.executable, "-c", f"raise SystemExit({ends[member['seed']]})"])
+    monkeypatch.setattr(
+        sweep, "command", lambda base, member, workdir: [sys.executable, "-c", f"raise SystemExit({ends[member.varied['seed']]})"]
+    )
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGUSR1)
     try:
-        code = sweep.all_of("smoke.py", [{"seed": "bad"}, {"seed": "good"}], tmp_path)
+        code = sweep.all_of("smoke.py", [Member({"seed": "bad"}), Member({"seed": "good"})], tmp_path)
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGUSR1), handlers, strict=True):
             signal.signal(number, handler)
@@ -63,6 +66,19 @@ def test_a_member_that_fails_does_not_end_the_others(monkeypatch, tmp_path, capf
 def test_the_example_says_how_many_members_it_has() -> None:
     words = [sys.executable, "-m", "experiments.sweep", "--config=rates.py", "--count"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "6\n"
+
+
+def test_a_sweep_may_be_a_toml_file(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('config = "smoke.py"\n[grid]\nseed = [0, 1]\n')
+    base, found = sweep.load(path)
+    assert Path(base).name == "smoke.py" and [member.folder for member in found] == ["seed=0", "seed=1"]
+    path.write_text('config = "smoke.py"\n[grid]\nsed = [0, 1]\n')
+    with pytest.raises(BadInput, match="mine.toml: sed: .*did you mean seed"):
+        sweep.load(path)
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(BadInput, match="empty.py: no function get_config"):
+        sweep.load(tmp_path / "empty.py")
 
 
 def run_with(folder: Path, error: float, **fields: object) -> None:
