@@ -123,9 +123,7 @@ def members(path: Path, base: TrainConfig) -> tuple[list[Member], list[str]]:
             parts = ({field: value for field, value in settings.items() if (field in varied) == of_name} for of_name in (True, False))
             made.append(Member(*parts))
     if "num-epochs" in table_of(files.training, "training") and files.size("training") is None:
-        notices.append(
-            f"[training] num-epochs: not used, without the size of [dataset.training]; {base.steps} steps, as in the base config"
-        )
+        notices.append(f"[training] num-epochs: not used: no [dataset.training] size is given; {base.steps} steps, as in the base config")
     return made, [*_unknown(files), *files.notices, *_unused(files), *notices]
 
 
