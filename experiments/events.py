@@ -54,6 +54,8 @@ class Events:
             self._writer.close()
 
     def _add(self, numbers: dict[str, float], step: int) -> None:
+        if not self._folder.is_dir():  # it has vanished
+            self.start(step - 1)
         with writable(self._folder):
             for name, number in numbers.items():
                 self._writer.add_scalar(name, number, step)

@@ -206,7 +206,19 @@ def _unknown(column: str, value: str, known: Iterable[str]) -> BadInput:
 
 def write(config: TrainConfig, path: Path) -> None:
     """The config as a JSON file."""
-    write_text(path, json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    write_text(path, _json(config))
+
+
+def is_written(config: TrainConfig, path: Path) -> bool | None:
+    """Whether `path` is what `write` wrote of this config; None where there is no file."""
+    try:
+        return path.read_text("utf-8", "replace") == _json(config)
+    except OSError:
+        return None
+
+
+def _json(config: TrainConfig) -> str:
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
 def read(path: Path) -> TrainConfig:

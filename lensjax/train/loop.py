@@ -73,8 +73,8 @@ def train(
     """Trains to the last step. Where `workdir` holds checkpoints, the run resumes from the newest.
 
     On the same software and hardware a run that was killed and then resumed ends with the same parameters and
-    the same evaluation.csv, bit for bit, as one without a break; log.csv holds times, which differ. Where the folder vanishes while the
-    run goes on, it is written anew, with a checkpoint.
+    the same evaluation.csv, bit for bit, as one without a break; log.csv holds times, which differ. Where the folder vanishes, or
+    config.json is changed, while the run goes on, they are written anew, the folder with a checkpoint.
 
     Args:
         config: settings of the run.
@@ -82,7 +82,7 @@ def train(
         on_start: called with the step at which the run begins or resumes.
         on_log: called with each new row of log.csv: every `log_every` steps, and where the run ends early.
         on_evaluation: called with each new row of evaluation.csv.
-        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, or where the folder has vanished.
+        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, or a file is written anew.
         stop: whether to write a checkpoint and stop; read after every step, and with several processes every `log_every` steps. They all
             stop at the same step where one of them is to stop.
 
@@ -147,13 +147,16 @@ def train(
             losses += _fetch(pending, state, config)
             pending = []
             seconds += time.perf_counter() - began
-            if sharding.any_process(lambda: not (workdir / "config.json").exists(), ask=True):
+            if sharding.any_process(lambda: configs.is_written(config, workdir / "config.json") is None, ask=True):
                 on_notice(f"{workdir}: the run's folder has vanished; it is written anew")
                 if first:
                     configs.write(config, workdir / "config.json")
                     evaluation.write_rows(table, rows)
                 checkpoints.reopen()
                 save = True
+            elif first and not configs.is_written(config, workdir / "config.json"):
+                on_notice(f"{workdir / 'config.json'}: changed while the run goes on; it is written anew")
+                configs.write(config, workdir / "config.json")
             if log:
                 progress = Progress(
                     step=step,

@@ -347,6 +347,14 @@ def test_a_folder_that_vanishes_is_written_anew(tmp_path, unbroken, step):
     assert_same(restore_run(tmp_path / "run"), unbroken[0])
 
 
+def test_settings_that_are_changed_under_a_run_are_written_anew(tmp_path, unbroken):
+    notices = []
+    path = tmp_path / "config.json"
+    train(CONFIG, tmp_path, on_start=lambda step: path.write_text(path.read_text().replace("0", "7")), on_notice=notices.append)
+    assert notices == [f"{path}: changed while the run goes on; it is written anew"]
+    assert configs.read(path) == CONFIG and content(tmp_path) == content(unbroken[1])
+
+
 def full(*arguments, **options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -380,13 +388,3 @@ def test_settings_that_were_damaged_are_named(tmp_path, unbroken):
     (tmp_path / "run" / "config.json").write_text('{"model": ')
     with pytest.raises(BadInput, match="config.json: not a JSON file"):
         train(CONFIG, tmp_path / "run")
-
-
-def test_the_newest_checkpoint_is_damaged(tmp_path, unbroken):
-    shutil.copytree(unbroken[1], tmp_path / "run")
-    for path in (tmp_path / "run" / "checkpoints" / "12").rglob("d/*"):
-        os.truncate(path, 10)
-    notices = []
-    assert_same(train(CONFIG, tmp_path / "run", on_notice=notices.append), unbroken[0])
-    assert len(notices) == 1 and "the checkpoint of step 9 is used instead" in notices[0]
-    assert content(tmp_path / "run") == content(unbroken[1])
