@@ -46,7 +46,7 @@ class Watch:
             self._draw()
         else:
             self._say(
-                f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {progress.rate:.1f} images/s  "
+                f"step {progress.step}/{self._steps}  loss {progress.loss:.5g}  {_rate(progress.rate)} images/s  "
                 f"rendering {_share(progress.rendering)}  memory {_size(progress.memory)}  {left} left"
             )
 
@@ -111,7 +111,7 @@ def _progress_table(progress: Progress, steps: int, left: str) -> str:
         "step": f"{progress.step}/{steps}",
         "done": f"{100 * progress.step / steps:.1f} %",
         "loss": f"{progress.loss:.5g}",
-        "images/s": f"{progress.rate:.1f}",
+        "images/s": _rate(progress.rate),
         "rendering": _share(progress.rendering),
         "memory": _size(progress.memory),
         "learning rate": f"{progress.learning_rate:.3g}",
@@ -124,6 +124,10 @@ def _error_table(row: Row) -> str:
     names = [key.removesuffix(" (AbsError Mean - Test Set)") for key in row if key.endswith(" (AbsError Mean - Test Set)")]
     rows = [(name, float(row[mean]), *(float(row[one.format(parameter)]) for parameter in names)) for name, (mean, one) in _SETS.items()]
     return text_table(Table((f"mean |error| at step {row['Step']}", "all", *names), tuple(rows)))
+
+
+def _rate(value: float) -> str:
+    return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 
 def _share(value: float) -> str:

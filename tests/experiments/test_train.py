@@ -301,7 +301,7 @@ def test_time_left_counts_from_where_the_run_resumes(capsys):
     watch = Watch(100)
     watch.start(20)
     watch.log(progress(seconds=120.0))
-    wanted = "step 20/100  resumes\nstep 60/100  loss 0.5  3.3 images/s  rendering 2.1 %  memory 1.00 GiB  0:02:00 left\n"
+    wanted = "step 20/100  resumes\nstep 60/100  loss 0.5  3.33 images/s  rendering 2.1 %  memory 1.00 GiB  0:02:00 left\n"
     assert capsys.readouterr().out == wanted
 
 
