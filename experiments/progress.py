@@ -131,7 +131,9 @@ def _rate(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f} %"
+    if math.isnan(value):
+        return "-"
+    return f"{100 * value:.1f} %" if value >= 0.01 else f"{100 * value:.2g} %"
 
 
 def _size(count: int) -> str:
