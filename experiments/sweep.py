@@ -1,31 +1,36 @@
 """Trains every member of a grid of settings, each in its own folder. Started again, the sweep resumes.
 
-    python -m experiments.sweep --config rates.py [--workdir DIR] [--count | --member K]
+    python -m experiments.sweep --config rates.py|FILE.toml [--base NAME.py] [--workdir DIR] [--count | --member K]
 
 A bare config name is looked up in experiments/sweeps/. It has `config`, the name of a training config, and `grid`, for each field to vary
-the values that it takes; the members are all combinations. Without --member they are trained one after another, and one that fails does not
-end the sweep; with it, only the member K, counted from 0, as a task of a SLURM array does (slurm/sweep.sbatch). --count prints how
-many members there are.
+the values that it takes; the members are all combinations. A TOML file may hold the same, or be droulette's experimentbatch.toml, ml.toml
+or problem.toml (experiments/droulette.py says what each key becomes): the members then begin with the training config --base, by default
+base.py, and every key that has no effect here is named on stderr.
+
+Without --member the members are trained one after another, and one that fails does not end the sweep; with it, only the member K, counted
+from 0, as a task of a SLURM array does (slurm/sweep.sbatch). --count prints how many members there are.
 
 Each member's folder is DIR/NAME (DIR: runs/<config name>), NAME from the varied fields. Exit code 0: all are done; 2: bad input; 75: ended
 early by SIGTERM or SIGUSR1; 1: a member failed.
 """
 
-import itertools
 import os
+import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
-from experiments import commandline
-from lensjax._internal.words import shown
-from lensjax.errors import BadInput
+from experiments import commandline, droulette
+from experiments.members import Member, of_grid
+from lensjax._internal.words import did_you_mean, shown
+from lensjax.errors import BadInput, at
+from lensjax.files.read import read_toml
 from lensjax.train.config import check_field
 
 SWEEPS = Path(__file__).parent / "sweeps"
@@ -33,7 +38,8 @@ SWEEPS = Path(__file__).parent / "sweeps"
 
 def define_flags() -> None:
     """The program's flags."""
-    config_flags.DEFINE_config_file("config", None, "The sweep: NAME.py of experiments/sweeps/, or a path.")
+    flags.DEFINE_string("config", None, "The sweep: NAME.py of experiments/sweeps/, or a path to a .py or .toml file.")
+    flags.DEFINE_string("base", "base.py", "Training config that the members of droulette's files begin with.")
     flags.DEFINE_string("workdir", None, "Folder of the sweep; default runs/<config name>.")
     flags.DEFINE_integer("member", None, "Train this member alone, counted from 0.")
     flags.DEFINE_bool("count", False, "Print the number of members, and end.")
@@ -43,19 +49,44 @@ def define_flags() -> None:
 def main() -> None:
     """The program."""
     options = flags.FLAGS
-    name = Path(config_flags.get_config_filename(options["config"])).stem
-    base, grid = parts(options.config)
-    found = list(members(grid))
+    path = Path(options.config)
+    base, found = load(path, base=options.base)
     if options.count:
         print(len(found))
         return
-    workdir = Path(options.workdir or Path("runs") / name)
+    workdir = Path(options.workdir or Path("runs") / path.stem)
     if options.member is not None:
         if not 0 <= options.member < len(found):
             raise BadInput(column="--member", value=options.member, expected=f"a whole number from 0 to {len(found) - 1}")
         sys.stdout.flush()
         os.execv(sys.executable, command(base, found[options.member], workdir))
     sys.exit(all_of(base, found, workdir))
+
+
+def load(path: Path, *, base: str = "base.py") -> tuple[str, list[Member]]:
+    """The path of the training config, and the members, of a sweep's file; keys of droulette's without effect are named on stderr.
+
+    Raises:
+        BadInput: the file cannot be read, is no sweep, or a value in it cannot be used.
+    """
+    if path.suffix != ".toml":
+        get_config = runpy.run_path(str(path)).get("get_config")
+        if not callable(get_config):
+            raise BadInput(
+                "no function get_config", path=path, expected="one that returns config and grid, as that of experiments/sweeps/rates.py"
+            )
+        of_base, grid = parts(ConfigDict(get_config()))
+        return of_base, of_grid(grid)
+    loaded = read_toml(path)
+    if {"config", "grid"} & set(loaded):
+        with at(path=path):
+            of_base, grid = parts(ConfigDict(loaded))
+        return of_base, of_grid(grid)
+    of_base = commandline.find_config(base)
+    found, notices = droulette.members(path, commandline.train_config(runpy.run_path(of_base)["get_config"]()))
+    for notice in notices:
+        print(f"sweep: {path.name}: {notice}", file=sys.stderr)
+    return of_base, found
 
 
 def parts(config: ConfigDict) -> tuple[str, dict[str, tuple[Any, ...]]]:
@@ -66,7 +97,9 @@ def parts(config: ConfigDict) -> tuple[str, dict[str, tuple[Any, ...]]]:
     """
     unknown = [key for key in config if key not in ("config", "grid")]
     if unknown:
-        raise BadInput(f"unknown key {unknown[0]!r}", column="--config", expected="config and grid")
+        raise BadInput(
+            f"unknown key {unknown[0]!r}", column="--config", expected="config and grid", hint=did_you_mean(unknown[0], ("config", "grid"))
+        )
     for key, kind, expected in (("config", str, "the name of a training config"), ("grid", ConfigDict, "values for each field to vary")):
         if key not in config:
             raise BadInput("missing", column=key, expected=expected)
@@ -80,25 +113,13 @@ def parts(config: ConfigDict) -> tuple[str, dict[str, tuple[Any, ...]]]:
     return commandline.find_config(config.config), {field: tuple(values) for field, values in grid.items()}
 
 
-def members(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """All combinations of the values, the last field varying fastest."""
-    for values in itertools.product(*grid.values()):
-        yield dict(zip(grid, values, strict=True))
-
-
-def folder_name(member: Mapping[str, Any]) -> str:
-    """The name of a member's folder, such as "learning_rate=0.001,seed=0"; characters that a folder should not have become "_"."""
-    text = ",".join(f"{field}={value}" for field, value in member.items()) or "base"
-    return "".join(c if c.isalnum() or c in "=.,+-_" else "_" for c in text)
-
-
-def command(base: str, member: Mapping[str, Any], workdir: Path) -> list[str]:
+def command(base: str, member: Member, workdir: Path) -> list[str]:
     """The command that trains a member."""
-    settings = [f"--config.{field}={value}" for field, value in member.items()]
-    return [sys.executable, "-m", "experiments.train", f"--config={base}", f"--workdir={workdir / folder_name(member)}", *settings]
+    settings = [f"--config.{field}={value}" for field, value in member.settings.items()]
+    return [sys.executable, "-m", "experiments.train", f"--config={base}", f"--workdir={workdir / member.folder}", *settings]
 
 
-def all_of(base: str, found: Sequence[Mapping[str, Any]], workdir: Path) -> int:
+def all_of(base: str, found: Sequence[Member], workdir: Path) -> int:
     """Trains all members one after another, and returns the exit code."""
     failed, stopped = [], False
     child: subprocess.Popen[bytes] | None = None
@@ -112,13 +133,13 @@ def all_of(base: str, found: Sequence[Mapping[str, Any]], workdir: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, stop)
     for k, member in enumerate(found):
-        print(f"sweep: member {k} of {len(found)}: {folder_name(member)}", flush=True)
+        print(f"sweep: member {k} of {len(found)}: {member.folder}", flush=True)
         child = subprocess.Popen(command(base, member, workdir))
         code = child.wait()
         if stopped:
             return commandline.EX_TEMPFAIL
         if code:
-            failed.append(f"{folder_name(member)} (exit code {code})")
+            failed.append(f"{member.folder} (exit code {code})")
     for line in failed:
         print(f"sweep: failed: {line}", file=sys.stderr)
     return 1 if failed else 0

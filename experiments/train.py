@@ -1,23 +1,29 @@
 """Trains a network on endless images. Started again with the same folder, the run resumes.
 
     python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
+                                [--tensorboard]
 
 A bare config name is looked up in experiments/configs/. The run's folder (default: runs/NAME) receives
-config.json, evaluation.csv and checkpoints/. SIGTERM and SIGUSR1 end a run early, with a checkpoint of the
-step that it has reached. Exit code 0: done; 2: bad input; 75: ended early by such a signal; 1: anything else.
+config.json, log.csv (loss, speed, memory), evaluation.csv (errors) and checkpoints/; with --tensorboard (the
+extra "tensorboard") also tensorboard/. A terminal shows a table that stays in its place, a file or a pipe gets
+plain lines. SIGTERM and SIGUSR1 end a run early, with a checkpoint of the step that it has reached. Exit code
+0: done; 2: bad input; 75: ended early by such a signal; 1: anything else.
 """
 
 import dataclasses
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import flags
 from ml_collections import config_flags
 
 from experiments import commandline
+from experiments.events import Events
 from experiments.progress import Watch
 from lensjax.train import Diverged, Stopped, export_weights, sharding, train
 from lensjax.train.evaluation import scores
@@ -25,6 +31,7 @@ from lensjax.train.evaluation import scores
 _CONFIG = config_flags.DEFINE_config_file("config", None, "NAME.py of experiments/configs/, or a path.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<config name>.")
 _EXPORT = flags.DEFINE_string("export", None, "Folder for the weights, written at the end.")
+_TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write events for TensorBoard too, into the run's folder.")
 flags.mark_flag_as_required("config")
 
 
@@ -53,11 +60,16 @@ def main() -> None:
     _make_repeatable(workdir / "compiled")
     sharding.initialize()
     watch = Watch(config.steps, quiet=not sharding.is_first_process())
+    events = [Events(workdir / "tensorboard")] if _TENSORBOARD.value and sharding.is_first_process() else []
+    listeners = [watch, *events]
     signals = Signals()
     try:
         run = train(
             config, workdir, stop=signals.seen,
-            on_start=watch.start, on_log=watch.log, on_evaluation=watch.evaluation, on_notice=watch.notice,
+            on_start=_each([listener.start for listener in listeners]),
+            on_log=_each([listener.log for listener in listeners]),
+            on_evaluation=_each([listener.evaluation for listener in listeners]),
+            on_notice=watch.notice,
         )  # fmt: skip
     except Diverged as error:
         sys.exit(f"train: {error}")
@@ -65,7 +77,8 @@ def main() -> None:
         watch.notice(f"train: {stopped}; started again with the same folder, the run resumes")
         sys.exit(commandline.EX_TEMPFAIL)
     finally:
-        watch.end()
+        for listener in listeners:
+            listener.end()
     if _EXPORT.value and sharding.is_first_process():
         export_weights(
             Path(_EXPORT.value),
@@ -73,6 +86,16 @@ def main() -> None:
             dataclasses.asdict(config),
             scores(workdir / "evaluation.csv"),
         )
+
+
+def _each(calls: Sequence[Callable[[Any], None]]) -> Callable[[Any], None]:
+    """One callback that calls several."""
+
+    def call(value: Any) -> None:
+        for each in calls:
+            each(value)
+
+    return call
 
 
 def _make_repeatable(compiled: Path) -> None:

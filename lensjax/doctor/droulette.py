@@ -13,18 +13,20 @@ from lensjax.files.read import read_toml
 from lensjax.formats.cosmosim.amplitudes import columns
 from lensjax.formats.cosmosim.names import ELLIPTICAL, SERSIC
 
-_PROBLEM: Mapping[str, Sequence[str]] = {
+PROBLEM_TABLES: Mapping[str, Sequence[str]] = {
     "problem": ("filename", "dataset", "variables", "nterms"),
     "dataset": ("roulette", "training", "validation", "testing", "directory"),
 }
-_RATES = ("learning-rate", "batch-size", "weight-decay")
-_TRAINING: Mapping[str, Sequence[str]] = {
+"""Tables and keys of problem.toml."""
+RATES = ("learning-rate", "batch-size", "weight-decay")
+TRAINING_TABLES: Mapping[str, Sequence[str]] = {
     "settings": ("device", "model", "models", "problem"),
-    "hyperparameters": (*_RATES, "array"),
+    "hyperparameters": (*RATES, "array"),
     "training": ("num-epochs", "patience"),
     "dataset": ("directory", "training", "validation", "testing"),
     "output": ("directory", "dirbase"),
 }
+"""Tables and keys of ml.toml and experimentbatch.toml."""
 _PARTS = ("training", "validation", "testing")
 _NETWORKS = (
     "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "mnasnet1_0", "mobilenet_v2",
@@ -39,7 +41,7 @@ _DEFAULT_NTERMS = 16  # of a dataset.toml that does not say
 
 def check_problem(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
     """problem.toml: which columns of a table of amplitudes are learnt."""
-    yield from unknown_tables(str(path), loaded, _PROBLEM, "droulette")
+    yield from unknown_tables(str(path), loaded, PROBLEM_TABLES, "droulette")
     problem, file, key = loaded["problem"], str(path), "[problem] variables"
     if isinstance(problem.get("nterms"), list):
         yield Finding("nterms-list", file, key="[problem] nterms")
@@ -62,11 +64,11 @@ def check_problem(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
 def check_training(path: Path, loaded: Mapping[str, Any]) -> Iterator[Finding]:
     """ml.toml and experimentbatch.toml: how networks are trained."""
     file = str(path)
-    yield from unknown_tables(file, loaded, _TRAINING, "droulette")
+    yield from unknown_tables(file, loaded, TRAINING_TABLES, "droulette")
     settings, hyperparameters = table_of(loaded, "settings"), table_of(loaded, "hyperparameters")
     array = table_of(hyperparameters, "array")
-    yield from unknown_keys(file, "hyperparameters.array", array, _RATES, "droulette")
-    for key in _RATES:
+    yield from unknown_keys(file, "hyperparameters.array", array, RATES, "droulette")
+    for key in RATES:
         if key in array and not isinstance(array[key], list):
             yield Finding("rates-not-a-list", file, key=f"[hyperparameters.array] {key}")
     rates = [rate for rate in values_of(array.get("learning-rate", hyperparameters.get("learning-rate"))) if is_number(rate)]

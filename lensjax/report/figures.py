@@ -21,8 +21,19 @@ from lensjax.files.whole import write_bytes
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4D4D4D"
 """Okabe and Ito's colours, which colour-blind readers can distinguish."""
 
-_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY, "#56B4E9", "#E69F00")
+COLOURS = len(_COLOURS)
+"""Series that one figure can show in colours of their own."""
+
+_STYLES = ("-", "--", ":", "-.")
 _UNITS = {"deg": "°", "": ""}
+
+
+class _Plain(LogFormatter):
+    """Its numbers, written as 0.5 instead of 5e−01."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def histograms(
@@ -63,6 +74,56 @@ def histograms(
     return figure
 
 
+def overlaid(
+    errors: Mapping[str, ArrayLike],
+    *,
+    names: Sequence[str],
+    units: Sequence[str],
+    limit: float | None = None,
+    title: str = "",
+) -> Figure:
+    """As `histograms`, for several sets in one figure: outlines of the share of each set's images.
+
+    Args:
+        errors: signed errors (N, P) by label; NaN and infinite ones are not shown. A column of NaN alone, a parameter that a set does
+            not have, is left out.
+        names: names of the parameters, (P,).
+        units: their units, (P,).
+        limit: show −limit…limit only; None shows all.
+        title: heading.
+    """
+    columns = {label: _columns(values, names) for label, values in errors.items()}
+    figure, panels = _panels(len(names), title)
+    for k, (panel, name, unit) in enumerate(zip(panels, names, units, strict=True)):
+        finite = {label: values[np.isfinite(values[:, k]), k] for label, values in columns.items()}
+        every = np.concatenate([*finite.values(), np.zeros(0)])
+        span = _span(every) if limit is None else (-limit, limit)
+        for number, (label, values) in enumerate(finite.items()):
+            if not values.size:
+                continue
+            weights = np.full(values.size, 100.0 / values.size)
+            bins = _bins(min(len(one) for one in finite.values() if one.size)) // 2
+            panel.hist(
+                values,
+                bins=bins,
+                range=span,
+                weights=weights,
+                histtype="step",
+                color=_COLOURS[number % len(_COLOURS)],
+                linestyle=_STYLES[number // len(_COLOURS) % len(_STYLES)],
+                linewidth=1.2,
+                label=label,
+            )
+        panel.axvline(0.0, color=GREY, linewidth=0.6)
+        panel.set(xlim=span, ylim=(0.0, panel.get_ylim()[1] if every.size else 1.0))
+        panel.set_xlabel(_label(f"{name}: predicted − true", unit))
+        panel.set_ylabel("images [%]")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    _legend_below(figure, panels)
+    return figure
+
+
 def lines(
     series: Mapping[str, ArrayLike],
     *,
@@ -81,34 +142,28 @@ def lines(
         log: whether the y axis is logarithmic; numbers that are not positive are then not shown.
         title: heading.
     """
-    places = {label: np.asarray(x[label] if isinstance(x, Mapping) else x, dtype=np.float64) for label in series}
     figure = _figure(7.0, 4.2, title)
     panel = figure.subplots()
-    for number, (label, values) in enumerate(series.items()):
-        values = np.asarray(values, dtype=np.float64)
-        usable = np.isfinite(values) & (values > 0) if log else np.isfinite(values)
-        marker = "o" if np.sum(usable) < 30 else None
-        panel.plot(
-            places[label],
-            np.where(usable, values, np.nan),
-            color=_COLOURS[number % len(_COLOURS)],
-            marker=marker,
-            markersize=3,
-            linewidth=1.3,
-            label=label,
-        )
-    if log and any(np.any(np.asarray(values, dtype=np.float64) > 0) for values in series.values()):
-        panel.set_yscale("log")
-        panel.yaxis.set_major_formatter(LogFormatter())
-        panel.yaxis.set_minor_formatter(LogFormatter())
-    elif not log:
-        panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
-    panel.set_xlabel(x_label)
-    panel.set_ylabel(y_label)
-    panel.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    if series and all(len(along) and np.all(along == np.round(along)) for along in places.values()):
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _curves(panel, series, x=x, x_label=x_label, y_label=y_label, log=log)
     panel.legend(frameon=False)
+    return figure
+
+
+def linear_and_log(
+    series: Mapping[str, ArrayLike],
+    *,
+    x: ArrayLike | Mapping[str, ArrayLike],
+    x_label: str,
+    y_label: str,
+    dashed: Mapping[str, ArrayLike] | None = None,
+    title: str = "",
+) -> Figure:
+    """As `lines`, on a linear and, beside it, a logarithmic axis; `dashed` are further series in the colours of the same labels."""
+    figure = _figure(11.0, 4.2, title)
+    panels = list(figure.subplots(1, 2))
+    for panel, log in zip(panels, (False, True), strict=True):
+        _curves(panel, series, x=x, x_label=x_label, y_label=y_label, log=log, dashed=dashed)
+    _legend_below(figure, panels)
     return figure
 
 
@@ -215,6 +270,59 @@ def _panels(count: int, title: str, *, side: float = 2.6) -> tuple[Figure, list[
     for panel in panels[count:]:
         panel.remove()
     return figure, panels[:count]
+
+
+def _curves(
+    panel: Axes,
+    series: Mapping[str, ArrayLike],
+    *,
+    x: ArrayLike | Mapping[str, ArrayLike],
+    x_label: str,
+    y_label: str,
+    log: bool,
+    dashed: Mapping[str, ArrayLike] | None = None,
+) -> None:
+    """Draws the curves of `lines` in one panel."""
+    places = {label: np.asarray(x[label] if isinstance(x, Mapping) else x, dtype=np.float64) for label in series}
+    for number, (label, values) in enumerate(series.items()):
+        drawn = [(values, _STYLES[number // len(_COLOURS) % len(_STYLES)] if dashed is None else "-", label)]
+        drawn += [(dashed[label], "--", "")] if dashed and label in dashed else []
+        for numbers, style, name in drawn:
+            numbers = np.asarray(numbers, dtype=np.float64)
+            usable = np.isfinite(numbers) & (numbers > 0) if log else np.isfinite(numbers)
+            panel.plot(
+                places[label],
+                np.where(usable, numbers, np.nan),
+                color=_COLOURS[number % len(_COLOURS)],
+                marker="o" if np.sum(usable) < 30 else None,
+                markersize=3,
+                linewidth=1.3,
+                linestyle=style,
+                label=name or "_",
+            )
+    every = [*series.values(), *(dashed or {}).values()]
+    if log and any(np.any(np.asarray(values, dtype=np.float64) > 0) for values in every):
+        panel.set_yscale("log")
+        panel.yaxis.set_major_formatter(_Plain())
+        panel.yaxis.set_minor_formatter(_Plain())
+    elif not log:
+        panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
+    panel.set_xlabel(x_label)
+    panel.set_ylabel(y_label)
+    panel.grid(True, which="major", color="#dddddd", linewidth=0.6)
+    if series and all(len(along) and np.all(along == np.round(along)) for along in places.values()):
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=6))
+
+
+def _legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend of all panels' labels, under them; the panels keep their height."""
+    named = {label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    if not named:
+        return
+    columns = 1 if max(map(len, named)) > 60 else 2 if max(map(len, named)) > 30 else 3
+    rows = -(-len(named) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.22 * rows + 0.1)
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
 
 
 def _span(values: NDArray[np.float64]) -> tuple[float, float]:

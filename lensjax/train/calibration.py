@@ -89,8 +89,8 @@ def calibrate(options: Options, *, progress: Callable[[int], None] = lambda done
     picture = options.out.with_suffix(".png")
     levels = np.linspace(0.0, 1.0, 51)
     curves = {name: np.array([found.within(level)[k] for level in levels]) for k, name in enumerate(found.names)}
-    labels = {"x_label": "share of the belief", "y_label": "share of images whose truth lies within"}
-    figure = figures.lines(curves | {"right": levels}, x=levels, **labels)
+    along, up = "share of the belief", "share of images whose truth lies within"
+    figure = figures.lines(curves | {"right": levels}, x=levels, x_label=along, y_label=up)
     figures.save(figure, picture)
     width = max(len(row[0]) for row in rows)
     lines = ["  ".join([row[0].ljust(width), *(cell.rjust(12) for cell in row[1:])]) for row in rows]

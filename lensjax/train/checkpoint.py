@@ -5,13 +5,22 @@ therefore leaves only whole checkpoints, and the next process deletes the unfini
 the checkpoint is whole, because the next step reuses the memory of the state.
 """
 
+import errno
+import logging
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+
+from lensjax.errors import BadInput
+
+_REASONS = tuple(os.strerror(getattr(errno, name)) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "ESTALE", "EIO"))
 
 
 class Damaged(ValueError):
@@ -24,22 +33,25 @@ class Checkpoints:
     def __init__(self, folder: Path, *, keep: int = 1, read_only: bool = False) -> None:
         """Opens a folder of checkpoints and, unless `read_only`, creates it and deletes unfinished ones."""
         self._folder = folder.absolute()
-        self._manager = ocp.CheckpointManager(
-            self._folder,
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=None if read_only else keep,
-                create=not read_only,
-                read_only=read_only,
-                cleanup_tmp_directories=not read_only,
-                enable_async_checkpointing=False,
-            ),
+        self._options = ocp.CheckpointManagerOptions(
+            max_to_keep=None if read_only else keep,
+            create=not read_only,
+            read_only=read_only,
+            cleanup_tmp_directories=not read_only,
+            enable_async_checkpointing=False,
         )
+        self._manager = ocp.CheckpointManager(self._folder, options=self._options)
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._manager.close()
+
+    def reopen(self) -> None:
+        """Creates the folder anew where it has vanished; all processes of a job do it at the same step."""
+        self._manager.close()
+        self._manager = ocp.CheckpointManager(self._folder, options=self._options)
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints, oldest first."""
@@ -50,8 +62,18 @@ class Checkpoints:
         return max(self.steps(), default=None)
 
     def save(self, step: int, tree: Any) -> None:
-        """Writes a tree of arrays as the checkpoint of `step`, and deletes the oldest ones that are not to be kept."""
-        self._manager.save(step, args=ocp.args.StandardSave(tree), force=True)
+        """Writes a tree of arrays as the checkpoint of `step`, and deletes the oldest ones that are not to be kept.
+
+        Raises:
+            BadInput: it cannot be written; the older ones are as they were.
+        """
+        try:
+            with _silent():
+                self._manager.save(step, args=ocp.args.StandardSave(tree), force=True)
+        except (OSError, ValueError) as error:  # a ValueError where its writer of arrays fails
+            kept = self.latest()
+            hint = "there is no older one" if kept is None else f"that of step {kept} is whole, and the run resumes from it"
+            raise BadInput(f"the checkpoint cannot be written: {_reason(error)}", path=self._folder / str(step), hint=hint) from None
 
     def restore(self, step: int, like: Any) -> Any:
         """The tree saved at `step`, in the structure, shapes, types and shardings of `like`.
@@ -76,3 +98,21 @@ class Checkpoints:
         (self._folder / str(step)).rename(target)
         self._manager.reload()
         return target
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Orbax logs each error with its traceback before it raises it."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _reason(error: Exception) -> str:
+    """The system's words for what failed, from the many that Orbax adds; otherwise the beginning of its own."""
+    text = " ".join(str(error).split())
+    return next((reason for reason in _REASONS if reason in text), text[:200])

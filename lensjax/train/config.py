@@ -243,7 +243,19 @@ def _unknown(column: str, value: str, known: Iterable[str]) -> BadInput:
 
 def write(config: TrainConfig, path: Path) -> None:
     """The config as a JSON file."""
-    write_text(path, json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    write_text(path, _json(config))
+
+
+def is_written(config: TrainConfig, path: Path) -> bool | None:
+    """Whether `path` is what `write` wrote of this config; None where there is no file."""
+    try:
+        return path.read_text("utf-8", "replace") == _json(config)
+    except OSError:
+        return None
+
+
+def _json(config: TrainConfig) -> str:
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
 def read(path: Path) -> TrainConfig:
@@ -320,10 +332,14 @@ def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
     return task
 
 
+def make_schedule(config: TrainConfig) -> optax.Schedule:
+    """The learning rate by step, counted from 0."""
+    return optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
+
+
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The run's optimizer, with schedule, rates of the layers, and clipping."""
-    rate = optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
-    direction = OPTIMIZERS[config.optimizer](rate, config.weight_decay)
+    direction = OPTIMIZERS[config.optimizer](make_schedule(config), config.weight_decay)
     direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction) if config.clip_norm else direction
 

@@ -87,6 +87,8 @@ def row(problem: Answered, *, epoch: int, step: int, loss: float, test: Predicti
     for name, value in zip(names, fair.median, strict=True):
         values[f"{name} (AbsError Median up to Symmetry - Test Set)"] = value
     values["Symmetric MAE (Test Set)"] = fair.overall_mae
+    for name, value in zip(names, fair.mse, strict=True):
+        values[f"{name} (SqError Mean up to Symmetry - Test Set)"] = value
     return {"Epoch": str(epoch), "Step": str(step)} | {key: repr(float(v)) for key, v in values.items()}
 
 
@@ -107,9 +109,9 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:
-    """All rows as one file."""
+    """All rows as one file; a column that a row does not have, such as one of an earlier version, is empty there."""
     text = io.StringIO()
-    columns = list(rows[0]) if rows else ["Epoch", "Step"]
+    columns = list(dict.fromkeys(column for row in rows for column in row)) or ["Epoch", "Step"]
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +18,13 @@ from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems.images import AnyProblem
 from lensjax.train import config as configs
-from lensjax.train import evaluation, sharding
+from lensjax.train import evaluation, logs, sharding
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
 from lensjax.train.export import load_weights, read_config
+from lensjax.train.logs import Progress
 from lensjax.train.state import TrainState, init_state, keys
-from lensjax.train.step import make_predict, make_train_step
+from lensjax.train.step import make_predict, make_render, make_train_step
 
 EVALUATION_BATCH = 64
 """Images of the test set predicted at once."""
@@ -39,23 +40,6 @@ class Stopped(RuntimeError):
     def __init__(self, step: int) -> None:
         super().__init__(f"step {step}: stopped, with a checkpoint")
         self.step = step
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Progress since the last report.
-
-    Attributes:
-        step: steps done.
-        loss: mean loss since the last report.
-        images: images trained on since the last report.
-        seconds: time they took, without evaluations and checkpoints.
-    """
-
-    step: int
-    loss: float
-    images: int
-    seconds: float
 
 
 class Run(NamedTuple):
@@ -89,21 +73,22 @@ def train(
     """Trains to the last step. Where `workdir` holds checkpoints, the run resumes from the newest.
 
     On the same software and hardware a run that was killed and then resumed ends with the same parameters and
-    the same evaluation.csv, bit for bit, as one without a break.
+    the same evaluation.csv, bit for bit, as one without a break; log.csv holds times, which differ. Where the folder vanishes, or
+    config.json is changed, while the run goes on, they are written anew, the folder with a checkpoint.
 
     Args:
         config: settings of the run.
-        workdir: folder of the run: config.json, evaluation.csv, checkpoints/.
+        workdir: folder of the run: config.json, log.csv, evaluation.csv, checkpoints/.
         on_start: called with the step at which the run begins or resumes.
-        on_log: called every `log_every` steps.
+        on_log: called with each new row of log.csv: every `log_every` steps, and where the run ends early.
         on_evaluation: called with each new row of evaluation.csv.
-        on_notice: called with a line where the newest checkpoint is damaged and an older one is used.
+        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, or a file is written anew.
         stop: whether to write a checkpoint and stop; read after every step, and with several processes every `log_every` steps. They all
             stop at the same step where one of them is to stop.
 
     Raises:
         Stopped: `stop` said so before the last step.
-        BadInput: the folder holds another run, or the config does not fit the machine.
+        BadInput: the folder holds another run or cannot be written to, or the config does not fit the machine.
         Diverged: the loss or a gradient is not finite; the message has the step and the seed of its batch.
     """
     workdir = Path(workdir)
@@ -136,7 +121,12 @@ def train(
         if first:
             configs.write(config, workdir / "config.json")
             evaluation.write_rows(table, rows)
+        log_table = logs.Log(workdir / "log.csv", done=step) if first else None
+        learning_rate = configs.make_schedule(config)
         on_start(step)
+        if step < config.steps:
+            render = make_render(config, problem, mesh)
+            rendering = logs.Rendering(lambda: render(run_keys.stream, state.step))
 
         pending: list[Array] = []  # losses not yet fetched, one for each step
         logged, losses, seconds = step, [], 0.0
@@ -149,6 +139,7 @@ def train(
             log = step % config.log_every == 0 or step == config.steps
             evaluate = _is_evaluated(step, config)
             stopping = step < config.steps and sharding.any_process(stop, ask=log)
+            log = log or stopping
             save = stopping or step % config.checkpoint_every == 0 or step == config.steps
             if not (log or evaluate or save):
                 continue
@@ -156,10 +147,32 @@ def train(
             losses += _fetch(pending, state, config)
             pending = []
             seconds += time.perf_counter() - began
+            if sharding.any_process(lambda: configs.is_written(config, workdir / "config.json") is None, ask=True):
+                on_notice(f"{workdir}: the run's folder has vanished; it is written anew")
+                if first:
+                    configs.write(config, workdir / "config.json")
+                    evaluation.write_rows(table, rows)
+                checkpoints.reopen()
+                save = True
+            elif first and not configs.is_written(config, workdir / "config.json"):
+                on_notice(f"{workdir / 'config.json'}: changed while the run goes on; it is written anew")
+                configs.write(config, workdir / "config.json")
             if log:
-                on_log(Progress(step, float(np.mean(losses)), (step - logged) * config.batch_size, seconds))
+                progress = Progress(
+                    step=step,
+                    loss=float(np.mean(losses)),
+                    images=(step - logged) * config.batch_size,
+                    seconds=seconds,
+                    rendering=rendering.share(seconds / (step - logged)),
+                    memory=logs.memory(),
+                    learning_rate=float(learning_rate(step - 1)),
+                )
+                if log_table is not None:
+                    log_table.append(progress)
+                on_log(progress)
                 logged, losses, seconds = step, [], 0.0
             if evaluate:
+                rendering.measure()
                 count = -(-config.eval_size // config.batch_size)
                 row = evaluation.row(
                     configs.make_task(config, problem).answered,

@@ -25,6 +25,7 @@ AUXILIARY = 0.3
 
 TrainStep = Callable[[TrainState, Keys], tuple[TrainState, Array]]
 Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
+Render = Callable[[Array, Array], dict[str, Array]]
 
 
 def make_train_step(
@@ -122,6 +123,28 @@ def _rendered(config: TrainConfig, task: Task, params: Array, shown: stream.Show
     if config.bitwise or mesh.size == 1:
         return sharding.split_batch(seen(params, shown), mesh)
     return sharding.split_over(sharding.computed_apart(seen, mesh, params, shown), mesh)
+
+
+def make_render(config: TrainConfig, problem: AnyProblem, mesh: Mesh) -> Render:
+    """The function (key, step) → "input" and "target" of the step's batch: the part of a training step that is no network.
+
+    As in the step the parts of `accumulate` are rendered one after the other; they are the leading axis then.
+    """
+    task = make_task(config, problem)
+
+    def rendered(drawn: tuple[Array, stream.Shown]) -> dict[str, Array]:
+        batch = _rendered(config, task, *drawn, mesh)
+        return {"input": batch["input"], "target": batch["target"]}
+
+    def render(key: Array, step: Array) -> dict[str, Array]:
+        drawn = stream.draw(problem, key, step, batch_size=config.batch_size, mixed=config.method == stream.MIXED)
+        if config.accumulate == 1:
+            return rendered(drawn)
+        parts = jax.tree.map(lambda leaf: leaf.reshape(config.accumulate, -1, *leaf.shape[1:]), drawn)
+        made: dict[str, Array] = jax.lax.map(rendered, parts)
+        return made
+
+    return jax.jit(render)
 
 
 def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:

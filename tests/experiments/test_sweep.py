@@ -1,5 +1,6 @@
 """Sweeps and comparisons of runs."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import commandline, compare, sweep
+from experiments import commandline, compare, deviations, evaluate, sweep
+from experiments.members import Member, of_grid
 from lensjax import problems
 from lensjax.errors import BadInput
-from lensjax.train import TrainConfig, evaluation
+from lensjax.train import TrainConfig, evaluation, logs
 from lensjax.train import config as configs
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +25,12 @@ ROOT = Path(__file__).parents[2]
 def test_members_are_all_combinations() -> None:
     config = ConfigDict({"config": "smoke.py", "grid": {"seed": (0, 1), "learning_rate": (1e-3, 2e-3, 3e-3)}})
     base, grid = sweep.parts(config)
-    found = list(sweep.members(grid))
+    found = of_grid(grid)
     assert Path(base).name == "smoke.py" and len(found) == 6
-    assert found[0] == {"learning_rate": 1e-3, "seed": 0} and len({sweep.folder_name(member) for member in found}) == 6
+    assert found[0].settings == {"learning_rate": 1e-3, "seed": 0} and len({member.folder for member in found}) == 6
     words = sweep.command(base, found[-1], Path("runs"))
     assert "--workdir=runs/learning_rate=0.003,seed=1" in words and "--config.seed=1" in words
-    assert sweep.folder_name({"hidden": "64,32", "init": "../up/here"}) == "hidden=64,32,init=.._up_here"
+    assert Member({"hidden": "64,32", "init": "../up/here"}, {"steps": 5}).folder == "hidden=64,32,init=.._up_here"
 
 
 @pytest.mark.parametrize(
@@ -49,10 +51,12 @@ def test_a_sweep_that_cannot_be_used_is_refused(config: dict[str, object], words
 
 def test_a_member_that_fails_does_not_end_the_others(monkeypatch, tmp_path, capfd) -> None:
     ends = {"good": 0, "bad": 2}
-    monkeypatch.setattr(sweep, "command", lambda base, member, workdir: [sys.executable, "-c", f"raise SystemExit({ends[member['seed']]})"])
+    monkeypatch.setattr(
+        sweep, "command", lambda base, member, workdir: [sys.executable, "-c", f"raise SystemExit({ends[member.varied['seed']]})"]
+    )
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGUSR1)
     try:
-        code = sweep.all_of("smoke.py", [{"seed": "bad"}, {"seed": "good"}], tmp_path)
+        code = sweep.all_of("smoke.py", [Member({"seed": "bad"}), Member({"seed": "good"})], tmp_path)
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGUSR1), handlers, strict=True):
             signal.signal(number, handler)
@@ -63,6 +67,19 @@ def test_a_member_that_fails_does_not_end_the_others(monkeypatch, tmp_path, capf
 def test_the_example_says_how_many_members_it_has() -> None:
     words = [sys.executable, "-m", "experiments.sweep", "--config=rates.py", "--count"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "6\n"
+
+
+def test_a_sweep_may_be_a_toml_file(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('config = "smoke.py"\n[grid]\nseed = [0, 1]\n')
+    base, found = sweep.load(path)
+    assert Path(base).name == "smoke.py" and [member.folder for member in found] == ["seed=0", "seed=1"]
+    path.write_text('config = "smoke.py"\n[grid]\nsed = [0, 1]\n')
+    with pytest.raises(BadInput, match="mine.toml: sed: .*did you mean seed"):
+        sweep.load(path)
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(BadInput, match="empty.py: no function get_config"):
+        sweep.load(tmp_path / "empty.py")
 
 
 def run_with(folder: Path, error: float, **fields: object) -> None:
@@ -82,13 +99,63 @@ def test_runs_are_compared(tmp_path) -> None:
     run_with(tmp_path / "sweep" / "one", 12.0, seed=1)
     run_with(tmp_path / "sweep" / "two", 3.0, seed=2)
     frame = compare.table_of(compare.found([tmp_path / "sweep"]))
-    assert list(frame.columns) == ["run", "seed", "steps", "MAE", "MSE", "MAE*", "R2"]
+    assert list(frame.columns) == ["run", "seed", "steps", "MAE", "MSE", "R2", "MAE*", "MSE*", "R2*", "images/s", "hours"]
     assert list(frame["seed"]) == ["2", "1"]
     assert frame["MAE"].tolist() == pytest.approx([0.5, 2.0]) and frame["MSE"].tolist() == pytest.approx([1.5, 24.0])
     variance = pd.Series(problems.get("sis2023").sample(jax.random.key(9), 4000)[:, 0]).var()
     assert frame["R2"][1] == pytest.approx(1.0 - 144.0 / variance / 6.0, abs=2e-3)
     compare.draw(compare.found([tmp_path / "sweep"]), tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def logged(folder: Path) -> None:
+    """Two rows of log.csv: 100 images in 10 s, and 300 in 20 s."""
+    log = logs.Log(folder / "log.csv", done=0)
+    for step, images, seconds in ((10, 100, 10.0), (20, 300, 20.0)):
+        progress = logs.Progress(step=step, loss=1.0, images=images, seconds=seconds, rendering=0.1, memory=2**20, learning_rate=1e-3)
+        log.append(progress)
+
+
+def test_speed_and_errors_up_to_symmetry_are_compared(tmp_path) -> None:
+    run_with(tmp_path / "new", 3.0, seed=1)
+    logged(tmp_path / "new")
+    run_with(tmp_path / "old", 12.0, seed=2)
+    table = pd.read_csv(tmp_path / "old" / "evaluation.csv")
+    table.drop(columns=[name for name in table if "SqError" in name]).to_csv(tmp_path / "old" / "evaluation.csv", index=False)
+    new, old = compare.table_of(compare.found([tmp_path])).to_dict("records")
+    assert new["images/s"] == pytest.approx(400 / 30) and new["hours"] == pytest.approx(30 / 3600)
+    assert new["MSE*"] == pytest.approx(1.5, rel=1e-3) and new["R2*"] == pytest.approx(new["R2"])
+    assert all(np.isnan(old[name]) for name in ("images/s", "hours", "MSE*", "R2*")) and old["MAE"] == pytest.approx(2.0)
+    table["MAE (Test Set)"] = "much"
+    table.to_csv(tmp_path / "old" / "evaluation.csv", index=False)
+    with pytest.raises(BadInput, match="evaluation.csv: line 2, column MAE .*'much'; expected a number"):
+        compare.table_of(compare.found([tmp_path]))
+
+
+def predicted(folder: Path, error: float) -> None:
+    """A predictions.csv, newer than evaluation.csv, whose x is `error` too large."""
+    problem = problems.get("sis2023", image_size=32)
+    truth = np.asarray(problem.sample(jax.random.key(6), 50), np.float64)
+    evaluate.predictions_table(problem, truth, truth + np.eye(6)[0] * error).to_csv(folder / "predictions.csv", index=False)
+    os.utime(folder / "evaluation.csv", (0, 0))
+
+
+def test_the_figures_of_several_runs(tmp_path, capsys) -> None:
+    for name, error in (("one", 3.0), ("two", 12.0), ("three", 5.0)):
+        run_with(tmp_path / name, error, seed=int(error))
+    logged(tmp_path / "one")
+    predicted(tmp_path / "one", 3.0)
+    predicted(tmp_path / "two", 12.0)
+    runs = compare.found([tmp_path])
+    compare.draw_all(runs, tmp_path / "figures", n=10)
+    kinds = [f"deviation-{kind}{suffix}" for kind in ("raw", "symmetric") for suffix in ("", "-5")]
+    assert sorted(path.stem for path in (tmp_path / "figures").iterdir()) == sorted(["mae", "mse", "loss", *kinds])
+    assert capsys.readouterr().err == f"{tmp_path}/three: no checkpoint yet: left out of the histograms\n"
+    found = deviations.deviations_of(tmp_path / "two", runs[0].config, n=10)
+    np.testing.assert_allclose(found.raw, np.tile(np.eye(6)[0] * 12.0, (50, 1)), atol=1e-9)
+    (tmp_path / "two" / "predictions.csv").write_text("Index,x (Ground Truth)\n1,2\n")
+    with pytest.raises(BadInput, match="predictions.csv: not the predictions of sis2023: .*; run experiments.evaluate again"):
+        deviations.deviations_of(tmp_path / "two", runs[0].config, n=10)
 
 
 def test_folders_without_a_run_are_refused(tmp_path) -> None:

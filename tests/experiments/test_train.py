@@ -1,5 +1,6 @@
 """The program, run as users run it: killed at the worst moments, misspelt, and to the end."""
 
+import math
 import os
 import re
 import shutil
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 
 from experiments import commandline
+from experiments.events import Events
 from experiments.progress import Watch
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, evaluation, load_weights, restore_run
 from lensjax.train.config import from_mapping
-from lensjax.train.loop import Progress
+from lensjax.train.logs import Progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,8 +85,8 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_it_resumes(environment, unb
 @pytest.mark.slow
 def test_smoke_runs_and_its_loss_falls(unbroken):
     folder, out = unbroken
-    assert "\r" not in out
-    lines = re.findall(r"^step \d+/60  loss (\S+)  \S+ images/s  \S+ left$", out, re.M)
+    assert "\r" not in out and "\x1b" not in out
+    lines = re.findall(r"^step \d+/60  loss (\S+)  \S+ images/s  rendering \S+ %  memory \S+ GiB  \S+ left$", out, re.M)
     losses = [float(loss) for loss in lines]
     assert len(losses) == 6 and losses[-1] < 0.9 * losses[0]
     rows = evaluation.read_rows(folder / "run" / "evaluation.csv")
@@ -242,18 +244,104 @@ class Terminal:
         pass
 
 
-def test_a_terminal_gets_a_bar():
+def progress(**fields):
+    values = {"step": 60, "loss": 0.5, "images": 400, "seconds": 2.0, "rendering": 0.0213, "memory": 2**30, "learning_rate": 1e-3}
+    return Progress(**values | fields)
+
+
+def evaluated(step):
+    names = ("x", "y")
+    row = {"Epoch": "1", "Step": str(step), "MAE (Test Set)": "3.5", "MAE (Training Set)": "3", "Symmetric MAE (Test Set)": "2.5"}
+    for kind in ("Mean - Test Set", "Mean - Training Set", "Mean up to Symmetry - Test Set"):
+        row |= {f"{name} (AbsError {kind})": "1.5" for name in names}
+    return row
+
+
+def screen(text):
+    """What a terminal shows after a text with "up N lines, and erase the rest"."""
+    lines = [""]
+    for up, written in re.findall(r"(?:\x1b\[(\d+)F\x1b\[J)|([^\x1b]+)", text):
+        if up:
+            lines = [*lines[: len(lines) - 1 - int(up)], ""]
+        else:
+            first, *rest = written.split("\n")
+            lines = [*lines[:-1], lines[-1] + first, *rest]
+    return lines
+
+
+def test_a_terminal_gets_a_table_that_stays_in_its_place(monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
     watch = Watch(100, out=terminal)
     watch.start(20)
-    watch.log(Progress(step=60, loss=0.5, images=400, seconds=2.0))
+    for step in (60, 70, 80):
+        watch.log(progress(step=step))
+    watch.evaluation(evaluated(80))
+    watch.notice("a warning")
+    watch.log(progress(step=90, rendering=math.nan))
     watch.end()
-    assert "60/100" in terminal.text and "loss=0.5" in terminal.text and "200/s" in terminal.text
-    assert "\r" in terminal.text
+    lines = screen(terminal.text)
+    assert lines[0] == "step 20/100  resumes" and capsys.readouterr().err == "a warning\n"
+    assert sum(line.startswith("step ") for line in lines) == 2 and len(lines) == 11
+    assert lines[3].split() == ["90/100", "90.0", "%", "0.5", "200.0", "-", "1.00", "GiB", "0.001", "0:00:02"]
+    assert lines[5].split() == ["mean", "|error|", "at", "step", "80", "all", "x", "y"]
+    assert lines[7].split() == ["test", "3.50", "1.50", "1.50"] and all(len(line) < 80 for line in lines)
+
+
+def test_a_terminal_that_cannot_go_back_gets_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    watch = Watch(100, out=terminal)
+    watch.start(0)
+    watch.log(progress())
+    assert "\x1b" not in terminal.text and terminal.text.count("\n") == 2
 
 
 def test_time_left_counts_from_where_the_run_resumes(capsys):
     watch = Watch(100)
     watch.start(20)
-    watch.log(Progress(step=60, loss=0.5, images=400, seconds=120.0))
-    assert capsys.readouterr().out == ("step 20/100  resumes\nstep 60/100  loss 0.5  3.3 images/s  0:02:00 left\n")
+    watch.log(progress(seconds=120.0))
+    wanted = "step 20/100  resumes\nstep 60/100  loss 0.5  3.33 images/s  rendering 2.1 %  memory 1.00 GiB  0:02:00 left\n"
+    assert capsys.readouterr().out == wanted
+
+
+def test_a_reader_that_has_gone_does_not_end_the_run():
+    class Gone(Terminal):
+        def write(self, text):
+            raise BrokenPipeError
+
+    watch = Watch(100, out=Gone())
+    watch.start(0)
+    watch.log(progress())
+    watch.end()
+
+
+def test_events_are_those_of_the_tables(tmp_path):
+    pytest.importorskip("tensorboardX")
+    from tensorboardX.proto.event_pb2 import Event
+
+    events = Events(tmp_path)
+    events.start(20)
+    events.log(progress())
+    events.evaluation(evaluated(60))
+    events.end()
+    (path,) = tmp_path.iterdir()
+    found = [Event.FromString(record) for record in records(path.read_bytes())]
+    assert any(event.step == 21 and event.session_log.status == 1 for event in found)  # what was written after step 20 no longer counts
+    numbers = {value.tag: (event.step, value.simple_value) for event in found for value in event.summary.value}
+    assert numbers["training/loss"] == (60, 0.5) and numbers["speed/images_per_second"] == (60, 200.0)
+    assert numbers["evaluation/MAE__Test_Set_"] == (60, 3.5)
+
+
+def records(data):
+    """Of a file of events: length (8 bytes), its check (4), the record, its check (4)."""
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        yield data[12 : 12 + length]
+        data = data[16 + length :]
+
+
+def test_events_without_their_writer_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(BadInput, match=r"--tensorboard: .*not installed; pip install 'lensjax\[tensorboard\]'"):
+        Events(tmp_path)

@@ -241,3 +241,37 @@ def test_figures_leave_matplotlib_as_it_was():
     assert isinstance(sheet(1)[2], Figure)
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in figures.__dict__
+
+
+@pytest.mark.parametrize("limit", [None, 5.0])
+def test_histograms_of_several_runs_are_shares_of_each(limit, tmp_path, recwarn):
+    good, bad = errors("many"), errors("nan")[:100]
+    bad[:, 1] = np.nan  # a parameter that this run does not have
+    figure = figures.overlaid({"good": good, "bad": bad}, names=NAMES, units=UNITS, limit=limit)
+    for panel, columns in zip(figure.axes, zip(good.T, bad.T, strict=True), strict=True):
+        present = [values[np.isfinite(values)] for values in columns if np.isfinite(values).any()]
+        assert len(panel.patches) == len(present)
+        for outline, values in zip(panel.patches, present, strict=True):
+            shares = outline.get_xy()[1:-1:2, 1]
+            assert shares.sum() == pytest.approx(100.0 * np.mean(np.abs(values) <= (np.inf if limit is None else limit)))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["good", "bad"]
+    assert picture(figure, tmp_path / "h.png").std() > 0
+    assert not recwarn.list
+
+
+def test_curves_stand_on_both_axes(tmp_path, recwarn):
+    steps = {"a": [1, 2, 3], "b": [1, 2]}
+    curves, dashed = {"a": [3.0, 2.0, 0.5], "b": [1.0, np.nan]}, {"a": [2.0, 2.0, 0.0], "b": [1.0, 1.0]}
+    figure = figures.linear_and_log(curves, x=steps, x_label="steps", y_label="error", dashed=dashed)
+    assert [panel.get_yscale() for panel in figure.axes] == ["linear", "log"]
+    for panel in figure.axes:
+        assert [line.get_linestyle() for line in panel.lines] == ["-", "--", "-", "--"]
+        assert panel.lines[0].get_color() == panel.lines[1].get_color() != panel.lines[2].get_color()
+    figure.canvas.draw()
+    assert "1" in [text.get_text() for text in figure.axes[1].get_yticklabels()]
+    many = {f"a run with a long name, number {k}": [1.0, 2.0] for k in range(10)}
+    crowded = figures.linear_and_log(many, x=[1, 2], x_label="steps", y_label="error")
+    styles = {(line.get_color(), line.get_linestyle()) for line in crowded.axes[0].lines}
+    assert len(styles) == 10 and len(crowded.legends[0].get_texts()) == 10
+    assert picture(crowded, tmp_path / "c.png").std() > 0 and not recwarn.list
+    assert picture(figures.linear_and_log({}, x={}, x_label="", y_label=""), tmp_path / "none.png").std() > 0

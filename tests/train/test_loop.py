@@ -1,19 +1,25 @@
 """The loop on images that cost nothing: what the network is asked for stands in each of them, in patches."""
 
 import dataclasses
+import errno
 import json
+import os
 import shutil
+from pathlib import Path
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from lensjax import models
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.train import Diverged, Stopped, TrainConfig, evaluation, export_weights, restore_run, stream, train
+from lensjax.train import config as configs
+from lensjax.train.logs import read
 from lensjax.train.state import keys
 
 CONFIG = TrainConfig(
@@ -115,6 +121,7 @@ def test_a_stopped_run_resumes_with_the_same_numbers(unbroken, tmp_path):
         assert stopped.value.step == step
     assert_same(train(CONFIG, tmp_path), unbroken[0])
     assert content(tmp_path) == content(unbroken[1])
+    assert [(row.step, row.images) for row in read(tmp_path / "log.csv")] == [(3, 24), (5, 16), (10, 40), (12, 16)]
 
 
 def test_loss_falls(tmp_path):
@@ -129,7 +136,12 @@ def test_reports(tmp_path):
     run = train(CONFIG, tmp_path, on_start=starts.append, on_log=logs.append, on_evaluation=rows.append)
     assert starts == [0] and run.step == 12
     assert [(log.step, log.images) for log in logs] == [(5, 40), (10, 40), (12, 16)]
-    assert all(log.seconds > 0 for log in logs)
+    assert all(log.seconds > 0 and log.rendering > 0 and log.memory > 2**20 for log in logs)
+    rates = configs.make_schedule(CONFIG)
+    assert [log.learning_rate for log in logs] == [pytest.approx(float(rates(step))) for step in (4, 9, 11)]
+    assert [dataclasses.astuple(row) for row in read(tmp_path / "log.csv")] == [
+        pytest.approx(dataclasses.astuple(log), 1e-5) for log in logs
+    ]
     assert [(row["Epoch"], row["Step"]) for row in rows] == [("1", "4"), ("2", "8"), ("3", "12")]
     assert evaluation.read_rows(tmp_path / "evaluation.csv") == rows
 
@@ -178,8 +190,10 @@ def test_broken_run_ends_as_an_unbroken_one(tmp_path, unbroken, killed_at):
     with pytest.raises(Killed):
         train(CONFIG, tmp_path, on_log=kill_at(killed_at))
     starts = []
+    assert [row.step for row in read(tmp_path / "log.csv")] == list(range(5, killed_at + 1, 5))
     run = train(CONFIG, tmp_path, on_start=starts.append)
     assert starts == [killed_at // 3 * 3]
+    assert [row.step for row in read(tmp_path / "log.csv")] == [5, 10, 12]
     assert_same(run, unbroken[0])
     assert content(tmp_path) == content(unbroken[1])
 
@@ -197,6 +211,7 @@ def test_rows_after_the_checkpoint_are_dropped(tmp_path, unbroken):
     dropped = []
     train(CONFIG, tmp_path, on_start=lambda step: dropped.append(content(tmp_path).count(b"\n")))
     assert dropped == [2]  # the header and step 4
+    assert [row.step for row in read(tmp_path / "log.csv")] == [5, 10, 12]
     assert content(tmp_path) == content(unbroken[1])
 
 
@@ -312,3 +327,64 @@ def test_weights_are_not_wanted_again_when_a_run_goes_on(tmp_path, unbroken):
     (folder / "weights.safetensors").unlink()
     again = train(config, tmp_path / "run")
     jax.tree.map(np.testing.assert_array_equal, again.variables, first.variables)
+
+
+@pytest.mark.parametrize("step", [4, 5, 6])  # of an evaluation, of a row of the log, of a checkpoint
+def test_a_folder_that_vanishes_is_written_anew(tmp_path, unbroken, step):
+    notices = []
+
+    def vanish():
+        if next(steps) == step:
+            (tmp_path / "run").rename(tmp_path / "moved")
+        return False
+
+    steps = iter(range(1, 13))
+    run = train(CONFIG, tmp_path / "run", stop=vanish, on_notice=notices.append)
+    assert_same(run, unbroken[0])
+    assert notices == [f"{tmp_path / 'run'}: the run's folder has vanished; it is written anew"]
+    assert content(tmp_path / "run") == content(unbroken[1])
+    assert [row.step for row in read(tmp_path / "run" / "log.csv")] == [5, 10, 12]
+    assert_same(restore_run(tmp_path / "run"), unbroken[0])
+
+
+def test_settings_that_are_changed_under_a_run_are_written_anew(tmp_path, unbroken):
+    notices = []
+    path = tmp_path / "config.json"
+    train(CONFIG, tmp_path, on_start=lambda step: path.write_text(path.read_text().replace("0", "7")), on_notice=notices.append)
+    assert notices == [f"{path}: changed while the run goes on; it is written anew"]
+    assert configs.read(path) == CONFIG and content(tmp_path) == content(unbroken[1])
+
+
+def full(*arguments, **options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("part", ["config.json", "log.csv", "evaluation.csv", "checkpoints/6"])
+def test_a_full_disk_ends_the_run_in_one_line_and_it_resumes(tmp_path, unbroken, part):
+    opened = Path.open
+    with pytest.MonkeyPatch.context() as disk:
+
+        def fill(step):
+            if part == "log.csv":
+                disk.setattr(Path, "open", lambda path, mode="r", **options: full() if mode == "a" else opened(path, mode, **options))
+            elif part == "evaluation.csv":
+                disk.setattr(Path, "write_bytes", full)
+            elif step:
+                disk.setattr(ocp.CheckpointManager, "save", full)
+
+        if part == "config.json":
+            disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(BadInput, match="cannot be written: No space left on device") as error:
+            train(CONFIG, tmp_path, on_start=fill, on_log=lambda progress: fill(progress.step))
+    assert "\n" not in str(error.value) and str(tmp_path / part) in str(error.value)
+    assert ("that of step 3 is whole" in str(error.value)) == part.startswith("checkpoints")
+    assert_same(train(CONFIG, tmp_path), unbroken[0])
+    assert content(tmp_path) == content(unbroken[1])
+    assert [row.step for row in read(tmp_path / "log.csv")] == [5, 10, 12]
+
+
+def test_settings_that_were_damaged_are_named(tmp_path, unbroken):
+    shutil.copytree(unbroken[1], tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text('{"model": ')
+    with pytest.raises(BadInput, match="config.json: not a JSON file"):
+        train(CONFIG, tmp_path / "run")

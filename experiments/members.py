@@ -1,0 +1,35 @@
+"""The members of a sweep."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a sweep.
+
+    Attributes:
+        varied: fields of its config that differ between members, in the order of its name.
+        fixed: further fields that it sets.
+    """
+
+    varied: Mapping[str, Any]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All fields that it sets."""
+        return {**self.varied, **self.fixed}
+
+    @property
+    def folder(self) -> str:
+        """Its folder's name, such as "learning_rate=0.001,seed=0"; characters that a folder should not have become "_"."""
+        text = ",".join(f"{name}={value}" for name, value in self.varied.items()) or "base"
+        return "".join(c if c.isalnum() or c in "=.,+-_" else "_" for c in text)
+
+
+def of_grid(grid: Mapping[str, Sequence[Any]]) -> list[Member]:
+    """All combinations of the values, the last field varying fastest."""
+    return [Member(dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
