@@ -188,7 +188,7 @@ def train(
                 on_evaluation(row)
                 ended = evaluation.exhausted(rows, config.patience)
             if save or ended:
-                checkpoints.save(step, state)
+                checkpoints.save(step, state.saved)
             if stopping and not ended:
                 raise Stopped(step)
             began = time.perf_counter()
@@ -313,13 +313,13 @@ def _newest_whole(
     damage: list[str] = []
     for step in reversed(steps):
         try:
-            state: TrainState = checkpoints.restore(step, abstract)
+            saved = checkpoints.restore(step, abstract.saved)
         except Damaged as error:
             damage.append(str(error))
             continue
         if damage:
             on_notice(f"{damage[0]}; the checkpoint of step {step} is used instead")
-        return step, state
+        return step, TrainState(**{"hardest": None} | saved)
     raise BadInput(damage[0], hint="no older checkpoint can be read")
 
 

@@ -48,6 +48,11 @@ class TrainState:
             return average
         return {"params": optim.averaged(self.opt_state, self.params), "batch_stats": self.batch_stats}
 
+    @property
+    def saved(self) -> dict[str, Any]:
+        """The fields as a checkpoint has them: without hard systems in a run without them, as in checkpoints from before there were any."""
+        return {name: value for name, value in vars(self).items() if not (name == "hardest" and value is None)}
+
 
 @register
 @dataclass(frozen=True)
