@@ -4,7 +4,8 @@
 
 A bare config name is looked up in experiments/configs/. The run's folder (default: runs/NAME) receives
 config.json, evaluation.csv and checkpoints/. SIGTERM and SIGUSR1 end a run early, with a checkpoint of the
-step that it has reached. Exit code 0: done; 2: bad input; 75: ended early by such a signal; 1: anything else.
+step that it has reached. Exit code 0: done, be it by the config's `patience`; 2: bad input; 75: ended early by
+such a signal; 1: anything else.
 """
 
 import dataclasses
