@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KILLS = ("starting",) * 2 + ("running",) * 3 + ("writing",) * 5
 SETTINGS = (
-    "--config=smoke.py", "--config.steps=240", "--config.eval_every=24", "--config.checkpoint_every=5", "--config.image_size=16",
+    "--config=smoke.py", "--config.steps=200", "--config.eval_every=20", "--config.checkpoint_every=5", "--config.image_size=16",
     "--config.schedule=plateau", "--config.hard=0.25", "--config.accumulate=2",
 )  # fmt: skip
 """A run that remembers much: an average of its weights, the losses of an interval, and hard systems."""
@@ -35,9 +36,15 @@ class Run:
             assert self._process.poll() is None and time.monotonic() < limit, self._log.read_text()
             time.sleep(0.0005)
 
-    def has_begun(self) -> bool:
-        """Whether it has said at which step it begins; unfinished checkpoints of an earlier process are deleted by then."""
-        return "step " in self._log.read_text()
+    def has_moved_on(self) -> bool:
+        """Whether it has said at which step it begins, and has a newer checkpoint since."""
+        said = re.match(r"step (\d+)/", self._log.read_text())
+        return said is not None and self.newest() > int(said[1])
+
+    def newest(self) -> int:
+        """Step of the newest whole checkpoint; 0 where there is none."""
+        names = [path.name for path in self._checkpoints.iterdir()] if self._checkpoints.is_dir() else []
+        return max((int(name) for name in names if name.isdigit()), default=0)
 
     def is_writing(self) -> bool:
         """Whether a checkpoint is unfinished."""
@@ -66,14 +73,14 @@ def test_ten_kills_leave_no_trace(tmp_path):
     for moment in kills:
         run = Run(tmp_path / "broken", tmp_path / "log", environment)
         if moment != "starting":
-            run.wait_for(run.has_begun)
+            run.wait_for(run.has_moved_on)
         if moment == "writing":
             run.wait_for(run.is_writing)
-        time.sleep(chance.uniform(0.0, {"starting": 5.0, "running": 1.0, "writing": 0.01}[moment]))
+        time.sleep(chance.uniform(0.0, {"starting": 5.0, "running": 0.3, "writing": 0.01}[moment]))
         left = run.kill()
         unfinished += left
-        print(f"{moment}: {(tmp_path / 'log').read_text().splitlines()[-1:]}{', a checkpoint unfinished' if left else ''}")
+        print(f"{moment}: killed after checkpoint {run.newest()}{', the next unfinished' if left else ''}", flush=True)
     assert unfinished >= 2
     Run(tmp_path / "broken", tmp_path / "log", environment).finish()
-    assert "resumes" in (tmp_path / "log").read_text()
+    assert re.search(r"^step \d\d+/200  resumes$", (tmp_path / "log").read_text(), re.M)
     assert (tmp_path / "broken" / "evaluation.csv").read_bytes() == (tmp_path / "unbroken" / "evaluation.csv").read_bytes()
