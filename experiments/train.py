@@ -7,7 +7,7 @@ A bare config name is looked up in experiments/configs/. The run's folder (defau
 config.json, log.csv (loss, speed, memory), evaluation.csv (errors) and checkpoints/; with --tensorboard (the
 extra "tensorboard") also tensorboard/. A terminal shows a table that stays in its place, a file or a pipe gets
 plain lines. SIGTERM and SIGUSR1 end a run early, with a checkpoint of the step that it has reached. Exit code
-0: done; 2: bad input; 75: ended early by such a signal; 1: anything else.
+0: done, be it by the config's `patience`; 2: bad input; 75: ended early by such a signal; 1: anything else.
 """
 
 import dataclasses

@@ -19,6 +19,7 @@ if QUICK:
 import flax.linen  # noqa: E402
 import jax  # noqa: E402
 import optax  # noqa: E402
+import optax.contrib  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
@@ -35,6 +36,7 @@ LIBRARIES = (
     (flax.linen.normalization, "_compute_stats"),  # half precision with single
     (flax.linen.normalization, "_normalize"),
     (optax, "cosine_decay_schedule"),  # steps that are floats, counted by a whole number
+    (optax.contrib, "reduce_on_plateau"),  # a mean, counted by a whole number
 )
 """Functions of libraries that mix types, as they may."""
 
@@ -68,6 +70,8 @@ def as_usual(function):
     def wrapped(*args, **kwargs):
         with jax.numpy_dtype_promotion("standard"):
             result = function(*args, **kwargs)
+        if isinstance(result, optax.GradientTransformationExtraArgs):
+            return result._replace(update=as_usual(result.update))
         return as_usual(result) if callable(result) else result
 
     return wrapped

@@ -22,9 +22,9 @@ from lensjax.files.whole import write_text
 from lensjax.problems.amplitudes import POINTS, SCALES, amplitudes
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
-from lensjax.train import optim
+from lensjax.train import hard, optim
 from lensjax.train.heads import HEADS
-from lensjax.train.optim import OPTIMIZERS, SCHEDULES
+from lensjax.train.optim import OPEN_ENDED, OPTIMIZERS, SCHEDULES
 from lensjax.train.stream import MIXED
 from lensjax.train.task import LOSSES, Targets, Task
 
@@ -32,7 +32,7 @@ DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float
 FRAMES = ("image", "canonical")
 TARGETS = ("encoded", "raw", "polar", "amplitudes")
 
-MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every")
+MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every", "patience")
 """Fields that may change when a run is resumed: its numbers do not depend on them."""
 
 _TARGETS: dict[str, Targets] = {"raw": "raw", "polar": "polar"}
@@ -68,11 +68,17 @@ class TrainConfig:
         batch_size: images in a step.
         accumulate: parts of a batch whose gradients are taken one after the other and averaged: a part's images need the memory of a
             batch. A divisor of `batch_size`. Normalisation and dropout work within a part.
+        hard: share of each batch drawn near the systems with the largest recent losses, see `train.hard`; the rest, and every evaluation,
+            is of the prior.
         steps: steps of the whole run.
-        optimizer: "adam", "adamw", "lion", "rmsprop" or "sgd".
+        patience: evaluations in a row without a better test error, up to symmetry, after which the run ends early; 0 for never.
+        optimizer: "adam", "adamw", "lion", "rmsprop", "schedule_free_adamw" or "sgd". The schedule-free one averages the parameters
+            itself, for evaluation and export: it needs `schedule` "constant" and `ema` 0, and profits from a warm-up. Running statistics
+            of batch normalisations remain those of the parameters at which it takes gradients.
         learning_rate: the peak of the schedule.
-        schedule: "constant", "cosine" (to zero at the last step), "step" (a tenth of the rate after 30, 60 and 90 % of the steps) or
-            "thesis" (a tenth of the rate in the second half).
+        schedule: "constant", "cosine" (to zero at the last step), "plateau" (half the rate after 3 evaluation intervals in a row whose
+            mean training loss is not the lowest yet), "step" (a tenth of the rate after 30, 60 and 90 % of the steps) or "thesis" (a
+            tenth of the rate in the second half).
         warmup_steps: steps of linear growth from zero, before the schedule.
         weight_decay: decay of kernels: decoupled for adamw and lion, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
@@ -118,7 +124,9 @@ class TrainConfig:
     components: int = 4
     batch_size: int = 10
     accumulate: int = 1
+    hard: float = 0.0
     steps: int = 1_000_000
+    patience: int = 0
     optimizer: str = "adam"
     learning_rate: float = 1e-4
     schedule: str = "constant"
@@ -184,7 +192,10 @@ class TrainConfig:
                 raise BadInput(column=name, value=getattr(self, name), expected="1 or more")
         if self.batch_size % self.accumulate:
             raise BadInput(column="accumulate", value=self.accumulate, expected=f"a divisor of batch_size, {self.batch_size}")
-        for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
+        if self.hard and not 1 <= hard.count(self.hard, self.batch_size) < self.batch_size:
+            expected = f"0, or a share of 1 to {self.batch_size - 1} of the {self.batch_size} images of a batch"
+            raise BadInput(column="hard", value=self.hard, expected=expected)
+        for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "patience", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(column=name, value=getattr(self, name), expected="0 or more")
         if self.hidden and (self.extra_layers or not re.fullmatch(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*", self.hidden)):
@@ -194,6 +205,11 @@ class TrainConfig:
                 raise BadInput(column=name, value=getattr(self, name), expected="a positive number")
         if not 0 <= self.ema < 1:
             raise BadInput(column="ema", value=self.ema, expected="0 or more and below 1")
+        if self.optimizer == optim.SCHEDULE_FREE:
+            for name, value in (("ema", 0.0), ("schedule", "constant")):
+                if getattr(self, name) != value:
+                    expected = f"{shown(value)}: optimizer {self.optimizer} averages the parameters itself"
+                    raise BadInput(column=name, value=getattr(self, name), expected=expected)
         if self.warmup_steps >= self.steps:
             raise BadInput(column="warmup_steps", value=self.warmup_steps, expected=f"a number below steps, {self.steps}")
         if self.seed >= 2**32:
@@ -274,13 +290,13 @@ def read(path: Path) -> TrainConfig:
 def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
     """Raises BadInput where a run of config `old`, from file `path`, cannot be resumed with config `new`.
 
-    The fields `MAY_CHANGE` may differ. With a constant schedule so may `steps`, which then only says when to stop.
+    The fields `MAY_CHANGE` may differ. With an open-ended schedule so may `steps`, which then only says when to stop.
     """
-    free = {*MAY_CHANGE, "steps"} if old.schedule == "constant" else set(MAY_CHANGE)
+    free = {*MAY_CHANGE, "steps"} if old.schedule in OPEN_ENDED else set(MAY_CHANGE)
     for field in dataclasses.fields(TrainConfig):
         before, now = getattr(old, field.name), getattr(new, field.name)
         if before != now and field.name not in free:
-            why = " (steps can change with the constant schedule only)" if field.name == "steps" else ""
+            why = " (steps can change with schedule constant or plateau only)" if field.name == "steps" else ""
             hint = f"choose another --workdir for the new run{why}"
             raise BadInput(path=path, column=field.name, value=now, expected=f"{shown(before)}, as this run has", hint=hint)
 
@@ -338,10 +354,16 @@ def make_schedule(config: TrainConfig) -> optax.Schedule:
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """The run's optimizer, with schedule, rates of the layers, and clipping."""
-    direction = OPTIMIZERS[config.optimizer](make_schedule(config), config.weight_decay)
-    direction = optim.by_layer(direction, frozen=config.frozen, slowed=config.slowed, factor=config.slow_factor)
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), direction) if config.clip_norm else direction
+    """The run's optimizer, with schedule, rates of the layers, and clipping; its update takes the step's loss as `value`."""
+    rate = make_schedule(config)
+    make = OPTIMIZERS[config.optimizer]
+    slower = make(lambda step: config.slow_factor * rate(step), config.weight_decay)
+    parts = [optim.by_layer(make(rate, config.weight_decay), slower, frozen=config.frozen, slowed=config.slowed)]
+    if config.clip_norm:
+        parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
+    if config.schedule == optim.PLATEAU:
+        parts.append(optim.on_plateau(config.eval_every))
+    return optax.chain(*parts) if len(parts) > 1 else parts[0]
 
 
 def make_model(config: TrainConfig, problem: AnyProblem) -> Module:

@@ -26,6 +26,9 @@ from lensjax.train.step import Predict
 
 Row = dict[str, str]
 
+JUDGED = "Symmetric MAE (Test Set)"
+"""The column by which a run is judged."""
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -86,10 +89,18 @@ def row(problem: Answered, *, epoch: int, step: int, loss: float, test: Predicti
         values[f"{name} (AbsError Mean up to Symmetry - Test Set)"] = value
     for name, value in zip(names, fair.median, strict=True):
         values[f"{name} (AbsError Median up to Symmetry - Test Set)"] = value
-    values["Symmetric MAE (Test Set)"] = fair.overall_mae
+    values[JUDGED] = fair.overall_mae
     for name, value in zip(names, fair.mse, strict=True):
         values[f"{name} (SqError Mean up to Symmetry - Test Set)"] = value
     return {"Epoch": str(epoch), "Step": str(step)} | {key: repr(float(v)) for key, v in values.items()}
+
+
+def exhausted(rows: list[Row], patience: int) -> bool:
+    """Whether the last `patience` rows have no better test error, up to symmetry, than the best before them; False where it is 0."""
+    if not 0 < patience < len(rows):
+        return False
+    errors = np.nan_to_num([float(values[JUDGED]) for values in rows], nan=np.inf, posinf=np.inf)
+    return bool(errors[-patience:].min() >= errors[:-patience].min())
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -18,7 +18,7 @@ from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems.images import AnyProblem
 from lensjax.train import config as configs
-from lensjax.train import evaluation, logs, sharding
+from lensjax.train import evaluation, hard, logs, sharding
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
 from lensjax.train.export import load_weights, read_config
@@ -70,7 +70,7 @@ def train(
     on_notice: Callable[[str], None] = lambda line: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Run:
-    """Trains to the last step. Where `workdir` holds checkpoints, the run resumes from the newest.
+    """Trains to the last step, or until `config.patience` is exhausted. Where `workdir` holds checkpoints, the run resumes from the newest.
 
     On the same software and hardware a run that was killed and then resumed ends with the same parameters and
     the same evaluation.csv, bit for bit, as one without a break; log.csv holds times, which differ. Where the folder vanishes, or
@@ -82,7 +82,8 @@ def train(
         on_start: called with the step at which the run begins or resumes.
         on_log: called with each new row of log.csv: every `log_every` steps, and where the run ends early.
         on_evaluation: called with each new row of evaluation.csv.
-        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, or a file is written anew.
+        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, a file is written anew, or the run
+            ends early.
         stop: whether to write a checkpoint and stop; read after every step, and with several processes every `log_every` steps. They all
             stop at the same step where one of them is to stop.
 
@@ -112,7 +113,7 @@ def train(
     training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
-        state = _start(initialise, run_keys.init, mesh, checkpoints, weights, on_notice)
+        state = _start(initialise, optimizer, run_keys.init, mesh, checkpoints, weights, on_notice)
         step = int(state.step)
         if step > config.steps:
             raise BadInput(f"this run has done {step} steps", path=workdir, column="steps", value=config.steps, expected=f"{step} or more")
@@ -127,11 +128,12 @@ def train(
         if step < config.steps:
             render = make_render(config, problem, mesh)
             rendering = logs.Rendering(lambda: render(run_keys.stream, state.step))
+        ended = evaluation.exhausted(rows, config.patience)
 
         pending: list[Array] = []  # losses not yet fetched, one for each step
         logged, losses, seconds = step, [], 0.0
         began = None
-        while step < config.steps:
+        while step < config.steps and not ended:
             state, loss = train_step(state, run_keys)
             began = began or time.perf_counter()  # the first call compiles before it returns
             pending.append(loss)
@@ -198,11 +200,14 @@ def train(
                 if first:
                     evaluation.write_rows(table, rows)
                 on_evaluation(row)
-            if save:
-                checkpoints.save(step, state)
-            if stopping:
+                ended = evaluation.exhausted(rows, config.patience)
+            if save or ended:
+                checkpoints.save(step, state.saved)
+            if stopping and not ended:
                 raise Stopped(step)
             began = time.perf_counter()
+        if ended:
+            on_notice(f"step {step}: no better test error in {config.patience} evaluations; the run ends here")
     return Run(config, problem, model, state.variables, step)
 
 
@@ -244,10 +249,19 @@ def _check_folder(workdir: Path, config: TrainConfig) -> None:
 def _initializer(
     config: TrainConfig, model: Module, optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
 ) -> Callable[[Array], TrainState]:
-    side, _, channels = configs.make_task(config, configs.make_problem(config)).input_shape
+    problem = configs.make_problem(config)
+    side, _, channels = configs.make_task(config, problem).input_shape
     return jax.jit(
         lambda key: init_state(
-            model, optimizer, key, image_size=side, in_channels=channels, ema=config.ema, head_scale=config.head_scale, zeroed=config.zeroed
+            model,
+            optimizer,
+            key,
+            image_size=side,
+            in_channels=channels,
+            ema=config.ema,
+            head_scale=config.head_scale,
+            zeroed=config.zeroed,
+            hardest=hard.nothing(problem) if config.hard else None,
         ),
         out_shardings=sharding.replicated(mesh),
     )
@@ -278,6 +292,7 @@ def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[s
 
 def _start(
     initialise: Callable[[Array], TrainState],
+    optimizer: optax.GradientTransformation,
     key: Array,
     mesh: jax.sharding.Mesh,
     checkpoints: Checkpoints,
@@ -297,7 +312,8 @@ def _start(
         return state
     weights = jax.device_put(weights, sharding.replicated(mesh))
     average = None if state.average is None else jax.tree.map(jnp.copy, weights)
-    return replace(state, average=average, **weights)
+    opt_state = jax.jit(optimizer.init, out_shardings=sharding.replicated(mesh))(weights["params"])
+    return replace(state, average=average, opt_state=opt_state, **weights)
 
 
 def _newest_whole(
@@ -311,13 +327,13 @@ def _newest_whole(
     damage: list[str] = []
     for step in reversed(steps):
         try:
-            state: TrainState = checkpoints.restore(step, abstract)
+            saved = checkpoints.restore(step, abstract.saved)
         except Damaged as error:
             damage.append(str(error))
             continue
         if damage:
             on_notice(f"{damage[0]}; the checkpoint of step {step} is used instead")
-        return step, state
+        return step, TrainState(**{"hardest": None} | saved)
     raise BadInput(damage[0], hint="no older checkpoint can be read")
 
 

@@ -1,10 +1,14 @@
-"""Optimizers, schedules and losses, each looked up by name; and layers that learn more slowly or not at all."""
+"""Optimizers, schedules and losses, each looked up by name; and layers that learn more slowly or not at all.
+
+Updates take the loss of the step as `value`, which the schedule "plateau" reads.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import optax
+import optax.contrib
 
 from lensjax.train.layers import matched
 
@@ -29,12 +33,19 @@ def step(peak: float, steps: int) -> optax.Schedule:
     return optax.piecewise_constant_schedule(peak, {round(share * steps): 0.1 for share in (0.3, 0.6, 0.9)})
 
 
+PLATEAU = "plateau"
+"""The schedule whose rate depends on the loss: it is constant but for `on_plateau`."""
+
 SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "constant": constant,
     "cosine": cosine,
+    PLATEAU: constant,
     "step": step,
     "thesis": thesis,
 }
+
+OPEN_ENDED = ("constant", PLATEAU)
+"""Schedules that do not depend on the number of steps."""
 
 
 def schedule(name: str, *, peak: float, steps: int, warmup_steps: int = 0) -> optax.Schedule:
@@ -43,6 +54,17 @@ def schedule(name: str, *, peak: float, steps: int, warmup_steps: int = 0) -> op
     if warmup_steps == 0:
         return after
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_steps), after], [warmup_steps])
+
+
+def on_plateau(interval: int) -> optax.GradientTransformationExtraArgs:
+    """Halves the updates, for good, after 3 intervals in a row whose mean loss is not the lowest yet.
+
+    Its state, with the losses of an unfinished interval, is part of the optimizer's.
+
+    Args:
+        interval: steps of an interval.
+    """
+    return optax.contrib.reduce_on_plateau(factor=0.5, patience=3, accumulation_size=interval)
 
 
 def kernels(params: optax.Params) -> optax.Params:
@@ -72,27 +94,66 @@ def lion(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformat
     return optax.lion(rate, weight_decay=weight_decay, mask=kernels)
 
 
+def schedule_free_adamw(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
+    """Schedule-free AdamW (Defazio et al. 2024): an average of the parameters takes the place of a falling rate.
+
+    The parameters of a step, at which gradients are taken, are nine tenths the average and one tenth the newest. The average itself,
+    `averaged`, is what to evaluate. The constants are the authors'.
+    """
+    base = optax.chain(
+        optax.scale_by_rms(decay=0.999, eps=1e-8, eps_in_sqrt=False, bias_correction=True),
+        optax.add_decayed_weights(weight_decay, mask=kernels),
+        optax.scale_by_learning_rate(rate),
+    )
+    return optax.contrib.schedule_free(base, rate, b1=0.9)
+
+
+def averaged(state: optax.OptState, params: optax.Params) -> optax.Params:
+    """The parameters to evaluate: the average that a schedule-free optimizer keeps; `params` themselves with any other.
+
+    Args:
+        state: the optimizer's state, with or without `by_layer`.
+        params: the parameters at which gradients are taken.
+    """
+
+    def is_own(node: Any) -> bool:
+        return isinstance(node, optax.contrib.ScheduleFreeState)
+
+    def is_absent(node: Any) -> bool:
+        return isinstance(node, optax.MaskedNode)
+
+    for own in filter(is_own, jax.tree.leaves(state, is_leaf=is_own)):
+        theirs = jax.tree.map(lambda z, leaf: z if is_absent(z) else leaf, own.z, params, is_leaf=is_absent)
+        average = optax.contrib.schedule_free_eval_params(own, theirs)
+        params = jax.tree.map(lambda new, leaf: leaf if is_absent(new) else new, average, params, is_leaf=is_absent)
+    return params
+
+
+SCHEDULE_FREE = "schedule_free_adamw"
+"""The optimizer that keeps an average of its own: without another one, and with a constant rate."""
+
 # The constants are PyTorch's defaults; sgd has the usual momentum.
 OPTIMIZERS: dict[str, Callable[[optax.Schedule, float], optax.GradientTransformation]] = {
     "adam": _coupled(optax.scale_by_adam),
     "adamw": adamw,
     "lion": lion,
     "rmsprop": _coupled(lambda: optax.scale_by_rms(decay=0.99, eps=1e-8, eps_in_sqrt=False)),
+    SCHEDULE_FREE: schedule_free_adamw,
     "sgd": _coupled(lambda: optax.trace(decay=0.9)),
 }
 
 
 def by_layer(
-    direction: optax.GradientTransformation, *, frozen: str = "", slowed: str = "", factor: float = 0.1
+    direction: optax.GradientTransformation, slower: optax.GradientTransformation, *, frozen: str = "", slowed: str = ""
 ) -> optax.GradientTransformation:
-    """`direction`, except that some layers learn at `factor` times its rate, and some not at all.
+    """`direction`, except that some layers learn by `slower`, and some not at all.
 
     Args:
         direction: update of the other layers.
+        slower: update of the slowed ones.
         frozen: regular expression for the beginning of the names of parameters that stay constant, such as "features.(0|3)"; empty for
             none. A name is the path of a parameter, joined by dots. Running statistics of normalisations are updated all the same.
         slowed: the same for parameters that learn more slowly.
-        factor: of their rate.
 
     Raises:
         BadInput: at initialisation, where an expression matches no parameter's name.
@@ -104,5 +165,4 @@ def by_layer(
         still, slow = matched(params, frozen, field="frozen"), matched(params, slowed, field="slowed")
         return jax.tree.map(lambda still, slow: "frozen" if still else "slowed" if slow else "learning", still, slow)
 
-    slower = optax.chain(direction, optax.scale(factor))
     return optax.partition({"frozen": optax.set_to_zero(), "slowed": slower, "learning": direction}, labels)

@@ -11,7 +11,8 @@ from jax import Array
 
 from lensjax import models
 from lensjax._internal.tree import register
-from lensjax.train import layers
+from lensjax.train import layers, optim
+from lensjax.train.hard import Hardest
 
 
 @register
@@ -25,6 +26,7 @@ class TrainState:
         batch_stats: running statistics of its normalisations, float32; an empty dictionary without normalisations.
         opt_state: the optimizer's state.
         average: moving average of {"params", "batch_stats"}, float32; None without one.
+        hardest: the systems with the largest losses of late; None in a run that does not train on them.
         loss_sum: sum of the loss over the steps since the last evaluation was due, float32 scalar.
         first_bad: first step whose loss or gradient was not finite, int32 scalar; -1 where all were finite.
     """
@@ -34,16 +36,22 @@ class TrainState:
     batch_stats: Any
     opt_state: Any
     average: Any
+    hardest: Hardest | None
     loss_sum: Array
     first_bad: Array
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The network's variables for estimates: the moving average, if the run keeps one."""
+        """The network's variables for estimates: the moving average, if the run or its optimizer keeps one."""
         if self.average is not None:
             average: dict[str, Any] = self.average
             return average
-        return {"params": self.params, "batch_stats": self.batch_stats}
+        return {"params": optim.averaged(self.opt_state, self.params), "batch_stats": self.batch_stats}
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """The fields as a checkpoint has them: without hard systems in a run without them, as in checkpoints from before there were any."""
+        return {name: value for name, value in vars(self).items() if not (name == "hardest" and value is None)}
 
 
 @register
@@ -55,12 +63,13 @@ class Keys:
     stream: Array
     dropout: Array
     evaluation: Array
+    hard: Array
 
 
 def keys(seed: int) -> Keys:
     """The keys of a seed."""
     root = jax.random.key(seed)
-    return Keys(*(jax.random.fold_in(root, purpose) for purpose in range(4)))
+    return Keys(*(jax.random.fold_in(root, purpose) for purpose in range(5)))
 
 
 def init_variables(model: Module, key: Array, *, image_size: int, in_channels: int = 1) -> dict[str, Any]:
@@ -90,8 +99,9 @@ def init_state(
     ema: float,
     head_scale: float = 1.0,
     zeroed: str = "",
+    hardest: Hardest | None = None,
 ) -> TrainState:
-    """The state before the first step: sides and channels of the network's input, and fields of a `TrainConfig`."""
+    """The state before the first step: sides and channels of the network's input, fields of a `TrainConfig`, and hard systems."""
     variables = init_variables(model, key, image_size=image_size, in_channels=in_channels)
     if head_scale != 1:
         variables = with_smaller_head(model, variables, factor=head_scale)
@@ -100,6 +110,7 @@ def init_state(
         step=jnp.int32(0),
         opt_state=optimizer.init(variables["params"]),
         average=jax.tree.map(jnp.copy, variables) if ema else None,
+        hardest=hardest,
         loss_sum=jnp.float32(0),
         first_bad=jnp.int32(-1),
         **variables,

@@ -15,7 +15,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from lensjax.problems.images import AnyProblem
-from lensjax.train import sharding, stream
+from lensjax.train import hard, sharding, stream
 from lensjax.train.config import TrainConfig, make_task
 from lensjax.train.state import Keys, TrainState
 from lensjax.train.task import Task
@@ -40,9 +40,19 @@ def make_train_step(
     It does not wait for the host: `first_bad` of the state records the first loss or gradient that was not finite.
     """
     task = make_task(config, problem)
+    optimizer = optax.with_extra_args_support(optimizer)
 
-    def differentiated(params: Any, batch_stats: Any, batch: dict[str, Any], dropout: Array) -> tuple[Array, Any, Any]:
-        """Loss, running statistics and gradient of a batch."""
+    def drawn(state: TrainState, keys: Keys) -> tuple[Array, stream.Shown]:
+        """What to render: the prior's draws of this step, with hard ones among them."""
+        mixed = config.method == stream.MIXED
+        params, shown = stream.draw(problem, keys.stream, state.step, batch_size=config.batch_size, mixed=mixed)
+        if state.hardest is not None:
+            key = jax.random.fold_in(keys.hard, state.step)
+            params = hard.replaced(state.hardest, key, params, share=config.hard, period=problem.period)
+        return params, shown
+
+    def differentiated(params: Any, batch_stats: Any, batch: dict[str, Any], dropout: Array) -> tuple[Array, Array, Any, Any]:
+        """Loss, that of each image (B,), running statistics and gradient of a batch."""
 
         def objective(params: Any) -> tuple[Array, Any]:
             output, updates = model.apply(
@@ -52,39 +62,40 @@ def make_train_step(
                 rngs={"dropout": dropout},
                 mutable=["batch_stats", "auxiliary"],
             )
-            loss = task.losses(output, batch["target"]).mean()
+            each = task.losses(output, batch["target"])
+            loss = each.mean()
             outputs = jax.tree.leaves(updates.get("auxiliary", {}))
             total = loss + AUXILIARY * sum(task.losses(auxiliary, batch["target"]).mean() for auxiliary in outputs)
-            return total, (loss, updates.get("batch_stats", {}))
+            return total, (loss, each, updates.get("batch_stats", {}))
 
-        (_, (loss, after)), gradient = jax.value_and_grad(objective, has_aux=True)(params)
-        return loss, after, gradient
+        (_, (loss, each, after)), gradient = jax.value_and_grad(objective, has_aux=True)(params)
+        return loss, each, after, gradient
 
-    def in_parts(state: TrainState, keys: Keys, dropout: Array) -> tuple[Array, Any, Any]:
+    def in_parts(state: TrainState, drawn: tuple[Array, stream.Shown], dropout: Array) -> tuple[Array, Array, Any, Any]:
         """As `differentiated`, of a batch whose parts are rendered and differentiated one after the other; means over the parts."""
-        drawn = stream.draw(problem, keys.stream, state.step, batch_size=config.batch_size, mixed=config.method == stream.MIXED)
         parts = jax.tree.map(lambda leaf: leaf.reshape(config.accumulate, -1, *leaf.shape[1:]), drawn)
 
-        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Any], Array]) -> tuple[tuple[Array, Any, Any], None]:
+        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Any], Array]) -> tuple[tuple[Array, Any, Any], Array]:
             loss, batch_stats, gradient = carry
             (params, shown), index = part
             batch = _rendered(config, task, params, shown, mesh)
-            own, batch_stats, change = differentiated(state.params, batch_stats, batch, jax.random.fold_in(dropout, index))
-            return (loss + own, batch_stats, jax.tree.map(jnp.add, gradient, change)), None
+            own, each, batch_stats, change = differentiated(state.params, batch_stats, batch, jax.random.fold_in(dropout, index))
+            return (loss + own, batch_stats, jax.tree.map(jnp.add, gradient, change)), each
 
         nothing = jax.tree.map(jnp.zeros_like, state.params)
         begin = (jnp.zeros((), jnp.float32), state.batch_stats, nothing)
-        (loss, batch_stats, gradient), _ = jax.lax.scan(add, begin, (parts, jnp.arange(config.accumulate, dtype=jnp.int32)))
-        return loss / config.accumulate, batch_stats, jax.tree.map(lambda leaf: leaf / config.accumulate, gradient)
+        (loss, batch_stats, gradient), each = jax.lax.scan(add, begin, (parts, jnp.arange(config.accumulate, dtype=jnp.int32)))
+        return loss / config.accumulate, each.reshape(-1), batch_stats, jax.tree.map(lambda leaf: leaf / config.accumulate, gradient)
 
     def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
         dropout = jax.random.fold_in(keys.dropout, state.step)
+        systems = drawn(state, keys)
         if config.accumulate > 1:
-            loss, batch_stats, gradient = in_parts(state, keys, dropout)
+            loss, each, batch_stats, gradient = in_parts(state, systems, dropout)
         else:
-            batch = _batch(config, task, keys.stream, state.step, mesh, batch_size=config.batch_size)
-            loss, batch_stats, gradient = differentiated(state.params, state.batch_stats, batch, dropout)
-        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+            batch = _rendered(config, task, *systems, mesh)
+            loss, each, batch_stats, gradient = differentiated(state.params, state.batch_stats, batch, dropout)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params, value=loss)
         params = optax.apply_updates(state.params, updates)
         begins = state.step % config.eval_every == 0
         bad = ~(jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient)))
@@ -94,6 +105,7 @@ def make_train_step(
             batch_stats=batch_stats,
             opt_state=opt_state,
             average=None,
+            hardest=None if state.hardest is None else hard.updated(state.hardest, systems[0], each),
             loss_sum=jnp.where(begins, 0.0, state.loss_sum) + loss,
             first_bad=jnp.where(bad & (state.first_bad < 0), state.step, state.first_bad),
         )

@@ -124,6 +124,66 @@ def test_a_stopped_run_resumes_with_the_same_numbers(unbroken, tmp_path):
     assert [(row.step, row.images) for row in read(tmp_path / "log.csv")] == [(3, 24), (5, 16), (10, 40), (12, 16)]
 
 
+AVERAGED = dataclasses.replace(CONFIG, optimizer="schedule_free_adamw", schedule="constant", ema=0.0)
+STATEFUL = {
+    "schedule-free": dataclasses.replace(AVERAGED, hard=0.25, frozen="BatchNorm_0.bias", slowed="Dense_0.bias"),
+    "plateau": dataclasses.replace(CONFIG, schedule="plateau", eval_every=2, hard=0.5, accumulate=2),
+}
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_all_that_a_run_remembers_is_in_its_checkpoints(tmp_path, name):
+    config = STATEFUL[name]
+    whole = train(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        train(config, tmp_path / "broken", on_log=kill_at(5))
+    assert_same(train(config, tmp_path / "broken"), whole)
+    assert content(tmp_path / "broken") == content(tmp_path / "unbroken")
+    assert_same(restore_run(tmp_path / "broken"), whole)
+
+
+def test_hard_examples_change_a_run_after_its_first_step(tmp_path):
+    losses = {share: [] for share in (0.0, 0.5)}
+    for share, own in losses.items():
+        config = dataclasses.replace(CONFIG, hard=share, log_every=1, steps=4)
+        train(config, tmp_path / str(share), on_log=lambda progress, own=own: own.append(progress.loss))
+    assert losses[0.0][0] == losses[0.5][0] and losses[0.0][2] != losses[0.5][2]
+
+
+@pytest.mark.parametrize("killed_at", [None, 12, 16])
+def test_a_run_without_a_better_test_error_ends_early(tmp_path, monkeypatch, killed_at):
+    """Killed before the last row is written, or between it and the checkpoint."""
+    row = evaluation.row
+    errors = {4: 3.0, 8: 2.0, 12: 2.5, 16: 2.0, 20: 4.0}
+    monkeypatch.setattr(evaluation, "row", lambda *a, step, **named: row(*a, step=step, **named) | {evaluation.JUDGED: str(errors[step])})
+    config = dataclasses.replace(CONFIG, patience=2, steps=40, checkpoint_every=10)
+
+    def kill(row):
+        if int(row["Step"]) == killed_at:
+            raise Killed
+
+    if killed_at:
+        with pytest.raises(Killed):
+            train(config, tmp_path, on_evaluation=kill)
+    for _ in range(2):  # the second finds it finished
+        said = []
+        run = train(config, tmp_path, on_notice=said.append)
+        assert run.step == 16 and said == ["step 16: no better test error in 2 evaluations; the run ends here"]
+        assert restore_run(tmp_path).step == 16
+        assert [row["Step"] for row in evaluation.read_rows(tmp_path / "evaluation.csv")] == ["4", "8", "12", "16"]
+    if killed_at is None:
+        assert train(dataclasses.replace(config, patience=3), tmp_path).step == 20
+
+
+@pytest.mark.parametrize(
+    ("errors", "patience", "wanted"),
+    [([3, 2, 2, 2], 2, True), ([3, 2, 2, 2], 3, False), ([3, 2, 2.5, 1.9], 2, False), ([3, 3], 1, True), ([3, 3], 0, False),
+     (["nan", "nan"], 1, True), (["nan", 3], 1, False)],
+)  # fmt: skip
+def test_patience_counts_rows(errors, patience, wanted):
+    assert evaluation.exhausted([{evaluation.JUDGED: str(error)} for error in errors], patience) is wanted
+
+
 def test_loss_falls(tmp_path):
     losses = []
     config = dataclasses.replace(CONFIG, steps=200, learning_rate=0.02, eval_every=200, checkpoint_every=200)
@@ -305,6 +365,13 @@ def test_start_from_exported_weights(tmp_path, unbroken):
         unbroken[0].variables["params"]["Dense_0"]["kernel"],
         atol=1e-7,
     )
+
+
+def test_averages_start_from_exported_weights_too(tmp_path, unbroken):
+    folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
+    run = train(dataclasses.replace(AVERAGED, init=str(folder), learning_rate=1e-12), tmp_path / "run")
+    for name, leaf in run.variables["params"]["Dense_0"].items():
+        np.testing.assert_allclose(leaf, unbroken[0].variables["params"]["Dense_0"][name], atol=1e-5)
 
 
 def test_weights_that_are_not_there_leave_no_folder(tmp_path):

@@ -33,6 +33,7 @@ from lensjax.train import config as configs
         ("ema", 1.0, "below 1"),
         ("head_scale", 0.0, "positive"),
         ("zeroed", "norm[", "regular expression"),
+        ("patience", -1, "0 or more"),
         ("seed", 2**32, "below 2**32"),
     ],
 )
