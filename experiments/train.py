@@ -1,4 +1,4 @@
-"""Trains a network on endless images. Started again with the same folder, the run resumes.
+"""Trains a network on endless images, or on those of a data set (--config.data=DIR). Started again with the same folder, the run resumes.
 
     python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
 
@@ -72,6 +72,7 @@ def main() -> None:
             run.variables,
             dataclasses.asdict(config),
             scores(workdir / "evaluation.csv"),
+            run.standard,
         )
 
 

@@ -22,17 +22,21 @@ from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
-from lensjax.train import optim
+from lensjax.train import augment, optim
 from lensjax.train.optim import LOSSES, OPTIMIZERS, SCHEDULES
+from lensjax.train.split import sizes
 from lensjax.train.stream import MIXED
-from lensjax.train.task import Task
+from lensjax.train.task import Standard, Task
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 FRAMES = ("image", "canonical")
 TARGETS = ("encoded", "raw")
 
-MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every")
+MAY_CHANGE = ("checkpoint_every", "data_workers", "keep_checkpoints", "log_every")
 """Fields that may change when a run is resumed: its numbers do not depend on them."""
+
+OF_DATA = ("augment", "data_images", "data_workers", "split", "standardise")
+"""Fields of runs with a data set alone."""
 
 _LONG_LIST = 20
 _TYPES = {"int": "a whole number", "float": "a number", "bool": "True or False", "str": "text"}
@@ -50,6 +54,17 @@ class TrainConfig:
         integer: whether the prior draws whole numbers, as the thesis did; composed problems never do.
         native: whether images are rendered in the problem's own pixels, rounded to grey levels, and averaged to `image_size` as the pixels
             of a file are; otherwise they are rendered in pixels of `image_size`.
+        data: folder of a data set (dataset.csv, and images/ or the images beside it), or a CSV file; empty for the endless stream. Its
+            images are of the problem's field, or of `image_size`; `method`, `integer` and `native` then have no effect.
+        split: which rows of the table are for what, in its order: for training, for the test and for validation, as droulette takes
+            them. Each is a count, or a share below 1; one may be empty and takes the rest. Runs are evaluated on the validation images
+            as they train, without any on those of the test.
+        data_images: how many of the training images are used, the first ones; 0 for all.
+        data_workers: processes that read images beside the program's own; 0 for a thread in the program.
+        augment: "none"; "exact" to mirror the images of the data set, to turn them by 90, 180 or 270° and, where parameters are places
+            in the image, to move them by whole pixels, anew in every step and their parameters with them; "any" to turn them by any
+            angle, which interpolates their pixels.
+        standardise: whether targets in file units are measured from their mean over the training images and divided by their spread.
         frame: "image", or "canonical" to show the network each image in the frame of its own light, and to learn the answer there: moved
             to its centre of light, turned to its principal axes, and divided by its spread along both.
         targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units.
@@ -94,6 +109,12 @@ class TrainConfig:
     method: str = "roulette"
     integer: bool = True
     native: bool = False
+    data: str = ""
+    split: str = ",0.2,0.05"
+    data_images: int = 0
+    data_workers: int = 0
+    augment: str = "none"
+    standardise: bool = False
     frame: str = "image"
     targets: str = "encoded"
     batch_size: int = 10
@@ -136,6 +157,7 @@ class TrainConfig:
         for name, known in (
             ("problem", (*problems.names(), *problems.composed_names())),
             ("method", (*METHODS, MIXED)),
+            ("augment", augment.KINDS),
             ("frame", FRAMES),
             ("targets", TARGETS),
             ("optimizer", OPTIMIZERS),
@@ -160,7 +182,8 @@ class TrainConfig:
                 raise BadInput(column=name, value=getattr(self, name), expected="1 or more")
         if self.batch_size % self.accumulate:
             raise BadInput(column="accumulate", value=self.accumulate, expected=f"a divisor of batch_size, {self.batch_size}")
-        for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
+        sizes(self.split)
+        for name in ("data_images", "data_workers", "warmup_steps", "weight_decay", "clip_norm", "slow_factor", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(column=name, value=getattr(self, name), expected="0 or more")
         if self.hidden and (self.extra_layers or not re.fullmatch(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*", self.hidden)):
@@ -255,14 +278,15 @@ def make_problem(config: TrainConfig) -> AnyProblem:
     return problem
 
 
-def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
-    """What the config's network is shown, and what it answers."""
+def make_task(config: TrainConfig, problem: AnyProblem, standard: Standard | None = None) -> Task:
+    """What the config's network is shown, and what it answers; `standard` of a config that standardises targets."""
     return Task(
         problem,
         size=config.image_size,
         frame="canonical" if config.frame == "canonical" else "image",
         reads=models.reads(config.model),
         encoded=config.targets == "encoded",
+        standard=standard,
     )
 
 

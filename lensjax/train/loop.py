@@ -1,7 +1,7 @@
 """The training loop, and how a run is restored."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,15 +18,22 @@ from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems.images import AnyProblem
 from lensjax.train import config as configs
+from lensjax.train import data as datasets
 from lensjax.train import evaluation, sharding
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
+from lensjax.train.data import DataSet
 from lensjax.train.export import load_weights, read_config
-from lensjax.train.state import TrainState, init_state, keys
-from lensjax.train.step import make_predict, make_train_step
+from lensjax.train.feed import Feed
+from lensjax.train.state import Keys, TrainState, init_state, keys
+from lensjax.train.step import make_predict, make_predict_given, make_train_step
+from lensjax.train.task import Standard
 
 EVALUATION_BATCH = 64
 """Images of the test set predicted at once."""
+
+Predictor = Callable[[Any, int], tuple[evaluation.Predictions, evaluation.Predictions]]
+"""(variables, step) → predictions for the test set and for training images."""
 
 
 class Diverged(RuntimeError):
@@ -67,6 +74,7 @@ class Run(NamedTuple):
         model: its network.
         variables: the network's variables for estimates: the moving average where one is kept.
         step: steps done.
+        standard: what its targets are measured in, where the config standardises them.
     """
 
     config: TrainConfig
@@ -74,6 +82,7 @@ class Run(NamedTuple):
     model: Module
     variables: dict[str, Any]
     step: int
+    standard: Standard | None = None
 
 
 def train(
@@ -93,7 +102,7 @@ def train(
 
     Args:
         config: settings of the run.
-        workdir: folder of the run: config.json, evaluation.csv, checkpoints/.
+        workdir: folder of the run: config.json, evaluation.csv, checkpoints/, and data.json where the config has a data set.
         on_start: called with the step at which the run begins or resumes.
         on_log: called every `log_every` steps.
         on_evaluation: called with each new row of evaluation.csv.
@@ -103,13 +112,14 @@ def train(
 
     Raises:
         Stopped: `stop` said so before the last step.
-        BadInput: the folder holds another run, or the config does not fit the machine.
+        BadInput: the folder holds another run, the config does not fit the machine, or its data set cannot be used.
         Diverged: the loss or a gradient is not finite; the message has the step and the seed of its batch.
     """
     workdir = Path(workdir)
     mesh = sharding.make_mesh()
     sharding.check_batch(config.batch_size, mesh, accumulate=config.accumulate)
     problem = configs.make_problem(config)
+    datasets.check(config)
     model = configs.make_model(config, problem)
     optimizer = configs.make_optimizer(config)
     first = sharding.is_first_process()
@@ -121,10 +131,13 @@ def train(
     # Wrong names of layers are reported before anything is compiled or written.
     jax.eval_shape(lambda: initialise(jax.random.key(0)))
     run_keys = keys(config.seed)
-    train_step = make_train_step(config, problem, model, optimizer, mesh)
-    test_batch = min(EVALUATION_BATCH, config.eval_size)
-    test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
-    training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
+    data, standard = _data(config, problem, workdir)
+    feed = None if data is None else Feed(data, mesh, batch_size=config.batch_size, seed=config.seed, workers=config.data_workers)
+    train_step = make_train_step(config, problem, model, optimizer, mesh, standard=standard)
+    if data is None or feed is None:
+        predictions = _of_stream(config, problem, model, mesh, run_keys)
+    else:
+        predictions = _of_data(config, problem, model, mesh, feed, data.rows.watched, standard)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
         state = _start(initialise, run_keys.init, mesh, checkpoints, weights, on_notice)
@@ -141,8 +154,9 @@ def train(
         pending: list[Array] = []  # losses not yet fetched, one for each step
         logged, losses, seconds = step, [], 0.0
         began = None
+        batches = None if feed is None else feed.training(step)
         while step < config.steps:
-            state, loss = train_step(state, run_keys)
+            state, loss = train_step(state, run_keys) if batches is None else train_step(state, run_keys, next(batches))
             began = began or time.perf_counter()  # the first call compiles before it returns
             pending.append(loss)
             step += 1
@@ -160,26 +174,14 @@ def train(
                 on_log(Progress(step, float(np.mean(losses)), (step - logged) * config.batch_size, seconds))
                 logged, losses, seconds = step, [], 0.0
             if evaluate:
-                count = -(-config.eval_size // config.batch_size)
+                test, training = predictions(state.variables, step)
                 row = evaluation.row(
                     problem,
                     epoch=-(-step // config.eval_every),
                     step=step,
                     loss=float(state.loss_sum) * config.batch_size,
-                    test=evaluation.predict(
-                        test_predict,
-                        state.variables,
-                        run_keys.evaluation,
-                        steps=range(-(-config.eval_size // test_batch)),
-                        size=config.eval_size,
-                    ),
-                    training=evaluation.predict(
-                        training_predict,
-                        state.variables,
-                        run_keys.stream,
-                        steps=evaluation.recent_steps(step, count),
-                        size=config.eval_size,
-                    ),
+                    test=test,
+                    training=training,
                 )
                 rows.append(row)
                 if first:
@@ -190,7 +192,7 @@ def train(
             if stopping:
                 raise Stopped(step)
             began = time.perf_counter()
-    return Run(config, problem, model, state.variables, step)
+    return Run(config, problem, model, state.variables, step, standard)
 
 
 def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[str], None] = lambda line: None) -> Run:
@@ -218,7 +220,58 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
         mesh = sharding.make_mesh()
         abstract = _abstract_state(_initializer(config, model, optimizer, mesh), keys(config.seed).init, mesh)
         step, state = _newest_whole(checkpoints, steps if step is None else [step], abstract, on_notice)
-    return Run(config, problem, model, state.variables, step)
+    standard = datasets.recorded(workdir, count=len(problem.parameters)) if config.standardise else None
+    return Run(config, problem, model, state.variables, step, standard)
+
+
+def _data(config: TrainConfig, problem: AnyProblem, workdir: Path) -> tuple[DataSet | None, Standard | None]:
+    """The run's data set, checked, and what its targets are measured in; the run's folder has a record of both."""
+    if not config.data:
+        return None, None
+    data = datasets.read(config, problem)
+    standard = data.standard() if config.standardise else None
+    fingerprint = datasets.checked(data)
+    if sharding.is_first_process():
+        datasets.record(workdir, fingerprint, standard)
+    return data, standard
+
+
+def _of_stream(config: TrainConfig, problem: AnyProblem, model: Module, mesh: jax.sharding.Mesh, run_keys: Keys) -> Predictor:
+    """Predictions for fresh images, and for the images of the last steps."""
+    test_batch = min(EVALUATION_BATCH, config.eval_size)
+    test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
+    training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
+    test_steps = range(-(-config.eval_size // test_batch))
+    count = -(-config.eval_size // config.batch_size)
+
+    def predictions(variables: Any, step: int) -> tuple[evaluation.Predictions, evaluation.Predictions]:
+        recent = evaluation.recent_steps(step, count)
+        test = evaluation.predict(test_predict, variables, run_keys.evaluation, steps=test_steps, size=config.eval_size)
+        return test, evaluation.predict(training_predict, variables, run_keys.stream, steps=recent, size=config.eval_size)
+
+    return predictions
+
+
+def _of_data(
+    config: TrainConfig,
+    problem: AnyProblem,
+    model: Module,
+    mesh: jax.sharding.Mesh,
+    feed: Feed,
+    watched: Sequence[int],
+    standard: Standard | None,
+) -> Predictor:
+    """Predictions for the first images of `watched`, and for the training images of the last steps, as they are in the files."""
+    predict = make_predict_given(config, problem, model, mesh, standard=standard)
+    batch_size, size = min(EVALUATION_BATCH, config.eval_size), config.eval_size
+    count = -(-size // config.batch_size)
+
+    def predictions(variables: Any, step: int) -> tuple[evaluation.Predictions, evaluation.Predictions]:
+        test = (predict(variables, batch) for batch in feed.images(watched[:size], batch_size=batch_size))
+        training = (predict(variables, batch) for batch in feed.again(evaluation.recent_steps(step, count)))
+        return evaluation.gathered(test, size=size), evaluation.gathered(training, size=size)
+
+    return predictions
 
 
 def _check_folder(workdir: Path, config: TrainConfig) -> None:

@@ -1,6 +1,6 @@
 """The jitted functions of a run: one step of training, and predictions for one batch.
 
-Both draw and render their own images.
+Both draw and render their own images, or take those of a data set.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,20 @@ from jax import Array
 from jax.sharding import Mesh
 
 from lensjax.problems.images import AnyProblem
-from lensjax.train import sharding, stream
+from lensjax.train import augment, sharding, stream
 from lensjax.train.config import TrainConfig, make_task
+from lensjax.train.feed import Batch
 from lensjax.train.optim import LOSSES
 from lensjax.train.state import Keys, TrainState
-from lensjax.train.task import Task
+from lensjax.train.task import Standard, Task
 
 AUXILIARY = 0.3
 """Weight of the loss of an auxiliary head (Szegedy et al. 2015, section 5)."""
 
-TrainStep = Callable[[TrainState, Keys], tuple[TrainState, Array]]
+TrainStep = Callable[..., tuple[TrainState, Array]]
 Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
+PredictGiven = Callable[[Any, Batch], tuple[Array, Array]]
+Shown = stream.Shown | augment.FromFile
 
 
 def make_train_step(
@@ -34,13 +37,24 @@ def make_train_step(
     model: Module,
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
+    *,
+    standard: Standard | None = None,
 ) -> TrainStep:
-    """The function (state, keys) → (state, loss) of one step; it reuses the state's memory.
+    """The function (state, keys) → (state, loss) of one step, or (state, keys, batch) → (state, loss) with the batch of a data set.
 
+    It reuses the state's memory. `standard` is that of a config that standardises targets.
     It does not wait for the host: `first_bad` of the state records the first loss or gradient that was not finite.
     """
     loss_of = LOSSES[config.loss]
-    task = make_task(config, problem)
+    task = make_task(config, problem, standard)
+
+    def drawn(keys: Keys, step: Array, given: Batch | None) -> tuple[Array, Shown]:
+        """Parameters (B, P), and how each image is shown (B, ...)."""
+        if given is None:
+            return stream.draw(problem, keys.stream, step, batch_size=config.batch_size, mixed=config.method == stream.MIXED)
+        key = jax.random.fold_in(keys.stream, step)
+        change = augment.draw(problem, key, count=config.batch_size, size=given.image.shape[-1], kind=config.augment)
+        return given.params, augment.FromFile(given.image, change)
 
     def differentiated(params: Any, batch_stats: Any, batch: dict[str, Any], dropout: Array) -> tuple[Array, Any, Any]:
         """Loss, running statistics and gradient of a batch."""
@@ -61,12 +75,11 @@ def make_train_step(
         (_, (loss, after)), gradient = jax.value_and_grad(objective, has_aux=True)(params)
         return loss, after, gradient
 
-    def in_parts(state: TrainState, keys: Keys, dropout: Array) -> tuple[Array, Any, Any]:
+    def in_parts(state: TrainState, drawn: tuple[Array, Shown], dropout: Array) -> tuple[Array, Any, Any]:
         """As `differentiated`, of a batch whose parts are rendered and differentiated one after the other; means over the parts."""
-        drawn = stream.draw(problem, keys.stream, state.step, batch_size=config.batch_size, mixed=config.method == stream.MIXED)
         parts = jax.tree.map(lambda leaf: leaf.reshape(config.accumulate, -1, *leaf.shape[1:]), drawn)
 
-        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Any], Array]) -> tuple[tuple[Array, Any, Any], None]:
+        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Shown], Array]) -> tuple[tuple[Array, Any, Any], None]:
             loss, batch_stats, gradient = carry
             (params, shown), index = part
             batch = _rendered(config, task, params, shown, mesh)
@@ -78,12 +91,13 @@ def make_train_step(
         (loss, batch_stats, gradient), _ = jax.lax.scan(add, begin, (parts, jnp.arange(config.accumulate, dtype=jnp.int32)))
         return loss / config.accumulate, batch_stats, jax.tree.map(lambda leaf: leaf / config.accumulate, gradient)
 
-    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
+    def train_step(state: TrainState, keys: Keys, given: Batch | None = None) -> tuple[TrainState, Array]:
         dropout = jax.random.fold_in(keys.dropout, state.step)
+        params, shown = drawn(keys, state.step, given)
         if config.accumulate > 1:
-            loss, batch_stats, gradient = in_parts(state, keys, dropout)
+            loss, batch_stats, gradient = in_parts(state, (params, shown), dropout)
         else:
-            batch = _batch(config, task, keys.stream, state.step, mesh, batch_size=config.batch_size)
+            batch = _rendered(config, task, params, shown, mesh)
             loss, batch_stats, gradient = differentiated(state.params, state.batch_stats, batch, dropout)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -105,20 +119,18 @@ def make_train_step(
     return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
 
 
-def _batch(config: TrainConfig, task: Task, key: Array, step: Array, mesh: Mesh, *, batch_size: int) -> dict[str, Any]:
-    """The batch of one step, as `_rendered` gives it."""
-    params, shown = stream.draw(task.problem, key, step, batch_size=batch_size, mixed=config.method == stream.MIXED)
-    return _rendered(config, task, params, shown, mesh)
-
-
-def _rendered(config: TrainConfig, task: Task, params: Array, shown: stream.Shown, mesh: Mesh) -> dict[str, Any]:
+def _rendered(config: TrainConfig, task: Task, params: Array, shown: Shown, mesh: Mesh) -> dict[str, Any]:
     """The network's "input" (B, h, w, c), "params" (B, P), "target" (B, E) and "frame" of drawn parameters, split over the devices.
 
-    Each device renders its part, or with the config's `bitwise` all of it.
+    Each device renders its part, or changes its images, or with the config's `bitwise` all of them.
     """
 
-    def seen(params: Array, shown: stream.Shown) -> dict[str, Any]:
-        shown_to_network, frame = task.shown(stream.render(task.problem, params, shown))
+    def seen(params: Array, shown: Shown) -> dict[str, Any]:
+        if isinstance(shown, augment.FromFile):
+            params, image = augment.taken(task.problem, params, shown)
+        else:
+            image = stream.render(task.problem, params, shown)
+        shown_to_network, frame = task.shown(image)
         return {"input": shown_to_network, "params": params, "target": task.targets(params, frame), "frame": frame}
 
     if config.bitwise or mesh.size == 1:
@@ -138,7 +150,22 @@ def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: 
     task = make_task(config, problem)
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
-        batch = _batch(config, task, key, step, mesh, batch_size=batch_size)
+        params, shown = stream.draw(problem, key, step, batch_size=batch_size, mixed=config.method == stream.MIXED)
+        batch = _rendered(config, task, params, shown, mesh)
+        output: Any = model.apply(variables, batch["input"], train=False)
+        return task.answers(output, batch["frame"]), batch["params"]
+
+    return jax.jit(predict, out_shardings=sharding.replicated(mesh))
+
+
+def make_predict_given(
+    config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, standard: Standard | None = None
+) -> PredictGiven:
+    """The function (variables, batch) → (predicted, truth), each (B, P) in file units, for batches of a data set."""
+    task = make_task(config, problem, standard)
+
+    def predict(variables: Any, given: Batch) -> tuple[Array, Array]:
+        batch = _rendered(config, task, given.params, augment.FromFile(given.image), mesh)
         output: Any = model.apply(variables, batch["input"], train=False)
         return task.answers(output, batch["frame"]), batch["params"]
 
