@@ -40,7 +40,7 @@ def sie2026() -> Composition:
     parts = [sie(theta_e=(2.5, 75.0), reach=_REACH, q=0.1), _source((1.0, 5.0), (10.0, 20.0))]
 
     def prior(key: Array) -> Array:
-        return centred(sie2026(), _drawn(key, members=1, theta_e=(2.5, 75.0), shaped=True, reach=1.2, source=((1.0, 5.0), (10.0, 20.0))))
+        return _centred(sie2026(), _drawn(key, members=1, theta_e=(2.5, 75.0), shaped=True, reach=1.2, source=((1.0, 5.0), (10.0, 20.0))))
 
     return compose("sie2026", parts, prior=prior)
 
@@ -52,7 +52,7 @@ def cluster2sie2026() -> Composition:
 
     def prior(key: Array) -> Array:
         system = _drawn(key, members=2, theta_e=(3.0, 75.0), shaped=True, reach=1.2, source=((5.0, 50.0), (20.0, 80.0)))
-        return centred(cluster2sie2026(), system)
+        return _centred(cluster2sie2026(), system)
 
     return compose("cluster2sie2026", [*members, _source((5.0, 50.0), (20.0, 80.0))], exchangeable=((0, 1),), prior=prior)
 
@@ -64,7 +64,7 @@ def cluster4sis2026() -> Composition:
 
     def prior(key: Array) -> Array:
         system = _drawn(key, members=4, theta_e=(20.0, 75.0), shaped=False, reach=0.4, source=((1.0, 4.0), (20.0, 100.0)))
-        return centred(cluster4sis2026(), system)
+        return _centred(cluster4sis2026(), system)
 
     return compose("cluster4sis2026", [*members, _source((1.0, 4.0), (20.0, 100.0))], exchangeable=((0, 1, 2, 3),), prior=prior)
 
@@ -106,8 +106,8 @@ def _drawn(
     return jnp.concatenate([jnp.stack(columns, axis=-1).reshape(-1), jnp.stack(light)])
 
 
-def centred(problem: Composition, params: Array) -> Array:
-    """The system (P,) of one of these problems, moved so that the centre of light of its canvas is the origin."""
+def _centred(problem: Composition, params: Array) -> Array:
+    """The system (P,), moved so that the centre of light of its canvas is the origin."""
     canvas = instrument((CANVAS // _STEP, CANVAS // _STEP), pixel_scale=_STEP)
     x, y = canvas.points(dtype=params.dtype)
     light = jnp.clip(problem.image(params, canvas), 0.0, GREY_LEVELS)

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lensjax import problems
+from lensjax.errors import BadInput
 from lensjax.formats.cosmosim import parameters, rows
 from lensjax.formats.cosmosim.table import Row, Table
 from lensjax.formats.scene import Scene
 from lensjax.problems.base import Problem
-from lensjax.problems.cosmosim2026 import CANVAS, SIZE, centred
+from lensjax.problems.cosmosim2026 import CANVAS, SIZE
 from lensjax.problems.images import AnyProblem, Imaged
 
 _CAMERA = {"imagesize": CANVAS, "cropsize": SIZE, "centred": True}
@@ -22,12 +21,13 @@ def params_of(problem: AnyProblem, table: Table, *, amplitudes: Table | None = N
     """Parameters (N, P) of a table's images, in file units.
 
     Problems of 2023 take the columns of `formats.cosmosim.parameters`; composed problems their own names, or CosmoSim's columns. Images
-    of CosmoSim's are centred on their light: where the lens came to lie is in columns lensX and lensY, otherwise it is computed.
+    of CosmoSim's are centred on their light: where the lens came to lie is in columns lensX and lensY. The systems alone do not say it,
+    since programs differ in whether the light that they centre is cut at grey level 255.
 
     Args:
         problem: whose parameters they are.
         table: the table.
-        amplitudes: CosmoSim's second table of the same images, which has lensX and lensY.
+        amplitudes: CosmoSim's second table of the same images, which has lensX and lensY; not needed where the first has them.
 
     Raises:
         BadInput: a column is missing, a cell is no number or out of range, a system is of another kind, or an image has no row in
@@ -42,7 +42,12 @@ def params_of(problem: AnyProblem, table: Table, *, amplitudes: Table | None = N
     _check_columns(table, problem)
     scenes = rows.scenes(table, settings=_CAMERA).scenes
     values = np.array([_params(problem, Row(table, i), scene) for i, scene in enumerate(scenes)])
-    return _placed(problem, values, scenes, _lens_places(table, amplitudes))
+    moved = np.array([scene.centred for scene in scenes])
+    if moved.any():
+        places = _lens_places(table, amplitudes) * moved[:, None]
+        for pair in problem.composition.all_places:
+            values[:, list(pair)] += places
+    return values
 
 
 def _check_columns(table: Table, problem: Imaged) -> None:
@@ -84,30 +89,13 @@ def _params(problem: Imaged, row: Row, scene: Scene) -> list[float]:
     return [values[name] for name in problem.names]
 
 
-def _placed(problem: Imaged, values: np.ndarray, scenes: Sequence[Scene], places: np.ndarray | None) -> np.ndarray:
-    """Parameters (N, P) with all places from the image's middle; `places` (N, 2) are those of the origin."""
-    moved = np.array([scene.centred for scene in scenes])
-    if places is None:
-        placed = np.array(_centred(problem, jnp.asarray(values, jnp.float32)), np.float64) if moved.any() else values
-        return np.where(moved[:, None], placed, values)
-    placed = values.copy()
-    for pair in problem.composition.all_places:
-        placed[:, list(pair)] += places * moved[:, None]
-    return placed
-
-
-def _centred(problem: Imaged, values: jax.Array) -> jax.Array:
-    composition = problem.composition
-    result: jax.Array = jax.jit(lambda rows: jax.lax.map(lambda row: centred(composition, row), rows, batch_size=16))(values)
-    return result
-
-
-def _lens_places(table: Table, amplitudes: Table | None) -> np.ndarray | None:
-    """Where each image's lens came to lie, (N, 2); None where no table says so."""
+def _lens_places(table: Table, amplitudes: Table | None) -> np.ndarray:
+    """Where each image's lens came to lie, (N, 2)."""
     if all(column in table.columns for column in _LENS_PLACE):
         return _numbers(table, range(len(table)))
     if amplitudes is None:
-        return None
+        hint = "roulette.csv beside this table has them: CosmoSim's --outfile, lensjax simulate --roulette-csv"
+        raise BadInput("there is no such column", path=table.path, line=1, column=_LENS_PLACE[0], hint=hint)
     for column in _LENS_PLACE:
         if column not in amplitudes.columns:
             raise amplitudes.missing(column)
