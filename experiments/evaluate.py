@@ -103,7 +103,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     elif refine:
         raise BadInput("not with a data set", column="--refine", hint="lensjax estimate --weights refines the estimates of image files")
     else:
-        truth, predicted = predict_files(run, data, n=n)
+        truth, predicted = predict_files(run, workdir, data, n=n)
     estimates = [Estimates("network", predicted)]
     table = predictions_table(run.problem, truth, predicted)
     if refine:
@@ -165,10 +165,11 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
     return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
 
 
-def predict_files(run: Run, data: DataSet, *, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def predict_files(run: Run, workdir: Path, data: DataSet, *, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(truth, predicted), each (M, P) in file units, for the first n images of a data set's test part, which may have fewer."""
     mesh = sharding.make_mesh()
-    step_of = make_predict_given(run.config, run.problem, run.model, mesh, standard=run.standard)
+    standard = datasets.recorded(run.config, workdir, count=len(run.problem.parameters))
+    step_of = make_predict_given(run.config, run.problem, run.model, mesh, standard=standard)
     feed = Feed(data, mesh, batch_size=run.config.batch_size, seed=run.config.seed)
     rows = data.rows.test[:n]
     found = evaluation.gathered(

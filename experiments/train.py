@@ -20,6 +20,7 @@ from ml_collections import config_flags
 from experiments import commandline
 from experiments.progress import Watch
 from lensjax.train import Diverged, Stopped, export_weights, sharding, train
+from lensjax.train.data import recorded
 from lensjax.train.evaluation import scores
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "NAME.py of experiments/configs/, or a path.")
@@ -72,7 +73,7 @@ def main() -> None:
             run.variables,
             dataclasses.asdict(config),
             scores(workdir / "evaluation.csv"),
-            run.standard,
+            recorded(config, workdir, count=len(run.problem.parameters)),
         )
 
 

@@ -139,13 +139,13 @@ def record(folder: Path, fingerprint: str, standard: Standard | None) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def recorded(folder: Path, *, count: int) -> Standard:
-    """What the targets of a run are measured in, from its folder; `count` numbers of each kind.
+def recorded(config: TrainConfig, folder: Path, *, count: int) -> Standard | None:
+    """What the targets of a run in a folder are measured in, `count` numbers of each kind; None where its config does not standardise them.
 
     Raises:
         BadInput: the record is missing, or has none.
     """
-    return Standard.of_json(read_json(folder / RECORD), count=count, path=folder / RECORD)
+    return Standard.of_json(read_json(folder / RECORD), count=count, path=folder / RECORD) if config.standardise else None
 
 
 def _size(config: TrainConfig, problem: AnyProblem, path: Path, line: int, table: Path) -> int:

@@ -74,7 +74,6 @@ class Run(NamedTuple):
         model: its network.
         variables: the network's variables for estimates: the moving average where one is kept.
         step: steps done.
-        standard: what its targets are measured in, where the config standardises them.
     """
 
     config: TrainConfig
@@ -82,7 +81,6 @@ class Run(NamedTuple):
     model: Module
     variables: dict[str, Any]
     step: int
-    standard: Standard | None = None
 
 
 def train(
@@ -192,7 +190,7 @@ def train(
             if stopping:
                 raise Stopped(step)
             began = time.perf_counter()
-    return Run(config, problem, model, state.variables, step, standard)
+    return Run(config, problem, model, state.variables, step)
 
 
 def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[str], None] = lambda line: None) -> Run:
@@ -220,8 +218,7 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
         mesh = sharding.make_mesh()
         abstract = _abstract_state(_initializer(config, model, optimizer, mesh), keys(config.seed).init, mesh)
         step, state = _newest_whole(checkpoints, steps if step is None else [step], abstract, on_notice)
-    standard = datasets.recorded(workdir, count=len(problem.parameters)) if config.standardise else None
-    return Run(config, problem, model, state.variables, step, standard)
+    return Run(config, problem, model, state.variables, step)
 
 
 def _data(config: TrainConfig, problem: AnyProblem, workdir: Path) -> tuple[DataSet | None, Standard | None]:

@@ -13,7 +13,7 @@ from lensjax import estimate, metrics, models, problems
 from lensjax.errors import BadInput
 from lensjax.files.images import write_png
 from lensjax.formats.cosmosim import parameters
-from lensjax.train import Stopped, TrainConfig, data, export_weights, restore_run, sharding, train
+from lensjax.train import Stopped, TrainConfig, data, export_weights, sharding, train
 from lensjax.train.config import make_problem
 from lensjax.train.evaluation import read_rows
 from lensjax.train.export import load_weights
@@ -158,17 +158,16 @@ def test_standardised_targets_are_inverted_by_estimates(small, config, tmp_path)
     config = dataclasses.replace(config, model="compact", frame="image", targets="raw", standardise=True, steps=2, eval_every=2)
     run = train(config, tmp_path / "run")
     training = read(config).params[:26].astype(np.float64)
-    assert run.standard is not None
-    np.testing.assert_allclose(run.standard.mean, training.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(run.standard.spread, training.std(axis=0), rtol=1e-6)
-    restored = restore_run(tmp_path / "run")
-    assert restored.standard == run.standard
-    export_weights(tmp_path / "weights", run.variables, dataclasses.asdict(config), standard=run.standard)
+    standard = data.recorded(config, tmp_path / "run", count=6)
+    assert standard is not None and standard == read(config).standard()
+    np.testing.assert_allclose(standard.mean, training.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(standard.spread, training.std(axis=0), rtol=1e-6)
+    export_weights(tmp_path / "weights", run.variables, dataclasses.asdict(config), standard=standard)
     load_weights(tmp_path / "weights")
     estimator = estimate.load(tmp_path / "weights")
     image = np.full((1, 400, 400), 100.0, np.float32)
     output = run.model.apply(run.variables, np.full((1, SIZE, SIZE, 1), 100.0 / 255.0, np.float32), train=False)
-    expected = np.array(run.standard.mean) + np.array(run.standard.spread) * np.asarray(output)
+    expected = np.array(standard.mean) + np.array(standard.spread) * np.asarray(output)
     np.testing.assert_allclose(estimator.predict(image), expected, rtol=1e-3, atol=1e-3)
     with pytest.raises(ValueError, match="standard is given"):
         export_weights(tmp_path / "weights", run.variables, dataclasses.asdict(config))
