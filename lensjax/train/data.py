@@ -123,8 +123,8 @@ def check(config: TrainConfig) -> None:
         raise BadInput(column="standardise", value=True, expected="False, or targets raw and frame image")
 
 
-def record(folder: Path, fingerprint: str, standard: Standard | None) -> None:
-    """Writes which data a run has, into its folder, and what its targets are measured in.
+def record(folder: Path, fingerprint: str, standard: Standard | None, *, write: bool = True) -> None:
+    """Writes which data a run has, into its folder, and what its targets are measured in; without `write` only checks.
 
     Raises:
         BadInput: the run has had other data.
@@ -134,9 +134,9 @@ def record(folder: Path, fingerprint: str, standard: Standard | None) -> None:
         found = read_json(path)
         if not isinstance(found, dict) or found.get("fingerprint") != fingerprint:
             raise BadInput("the data are not those that this run began with", path=path, hint="choose another --workdir for the new run")
-        return
-    content = {"fingerprint": fingerprint, "standard": None if standard is None else standard._asdict()}
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    elif write:
+        content = {"fingerprint": fingerprint, "standard": None if standard is None else standard._asdict()}
+        write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def recorded(config: TrainConfig, folder: Path, *, count: int) -> Standard | None:

@@ -228,8 +228,7 @@ def _data(config: TrainConfig, problem: AnyProblem, workdir: Path) -> tuple[Data
     data = datasets.read(config, problem)
     standard = data.standard() if config.standardise else None
     fingerprint = datasets.checked(data)
-    if sharding.is_first_process():
-        datasets.record(workdir, fingerprint, standard)
+    datasets.record(workdir, fingerprint, standard, write=sharding.is_first_process())
     return data, standard
 
 
