@@ -103,6 +103,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     elif refine:
         raise BadInput("not with a data set", column="--refine", hint="lensjax estimate --weights refines the estimates of image files")
     else:
+        datasets.record(workdir, datasets.checked(data), None, write=False)
         truth, predicted = predict_files(run, workdir, data, n=n)
     estimates = [Estimates("network", predicted)]
     table = predictions_table(run.problem, truth, predicted)

@@ -6,7 +6,7 @@ The problem is sis2023 with encoded targets, each of spread about one; the netwo
 that many 8-bit images, another one mirrors and turns them by quarters anew in each step, and their parameters with them. All runs have the
 same steps, schedule and initial weights. The loss is the mean absolute error of the targets, of the same 1000 test images for all runs, and
 of the last 1000 images trained on; "guess" is that of the best constant estimate. The stream's images are not rounded to 8 bit.
-Prints a line for each run; writes OUT.csv and OUT.png, and keeps the images in OUT/data.
+Prints a line for each run; writes OUT.csv and OUT.png, and keeps the images in OUT/. A run that is in OUT.csv already is not trained again.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=32, metavar="N", help="pixels on a side (32)")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="images in a step (32)")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak of the learning rate (2e-3)")
-    parser.add_argument("--out", type=Path, default=Path("results/finite_data"), metavar="PATH", help="PATH.csv, PATH.png, PATH/data")
+    parser.add_argument("--out", type=Path, default=Path("results/finite_data"), metavar="PATH", help="PATH.csv, PATH.png, PATH/")
     options = parser.parse_args()
     sizes = sorted({int(size) for size in options.sizes.split(",") if size.strip().isdigit()})
     if not sizes or sizes[0] < options.batch or options.steps < 10:
@@ -117,16 +117,23 @@ def main() -> None:
     guess = float(np.abs(targets - np.median(targets, axis=0)).mean())
     print(f"{options.steps} steps of {options.batch} images, {options.image_size}×{options.image_size}; guess {guess:.3f}")
     print(f"{'images':>8}{'augment':>9}{'epochs':>8}{'test':>8}{'training':>10}")
-    rows = []
+    path = options.out.with_suffix(".csv")
+    known = pd.read_csv(path, dtype={"images": str}).to_dict("records") if path.is_file() else []
+    rows: list[dict[str, object]] = []
     for (size, augment), config in runs.items():
-        with tempfile.TemporaryDirectory() as workdir:
-            test, training = losses(train(config, Path(workdir)), whole)
-        epochs = options.steps * options.batch / int(size) if config.data else 1.0
-        rows.append({"images": size, "augment": augment, "epochs": epochs, "test": test, "training": training, "guess": guess})
-        print(f"{size:>8}{augment:>9}{epochs:8.1f}{test:8.3f}{training:10.3f}", flush=True)
-        files.write_text(options.out.with_suffix(".csv"), pd.DataFrame(rows).to_csv(index=False))
+        own = {"images": size, "augment": augment, "steps": config.steps, "batch": config.batch_size, "size": config.image_size}
+        own |= {"rate": config.learning_rate, "largest": sizes[-1]}
+        row = next((row for row in known if all(row.get(name) == value for name, value in own.items())), None)
+        if row is None:
+            with tempfile.TemporaryDirectory() as workdir:
+                test, training = losses(train(config, Path(workdir)), whole)
+            epochs = config.steps * config.batch_size / int(size) if config.data else 1.0
+            row = own | {"epochs": epochs, "test": test, "training": training, "guess": guess}
+        rows.append(row)
+        print(f"{size:>8}{augment:>9}{row['epochs']:8.1f}{row['test']:8.3f}{row['training']:10.3f}", flush=True)
+        files.write_text(path, pd.DataFrame(rows).to_csv(index=False))
     draw(pd.DataFrame(rows), options)
-    print(f"{options.out.with_suffix('.csv')}, {options.out.with_suffix('.png')}")
+    print(f"{path}, {options.out.with_suffix('.png')}")
 
 
 def draw(table: pd.DataFrame, options: argparse.Namespace) -> None:

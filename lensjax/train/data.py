@@ -27,6 +27,8 @@ beside the table."""
 RECORD = "data.json"
 """A file in a run's folder: which data the run has, and their statistics."""
 
+_MANY = 5000  # images that take seconds to read
+
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
@@ -99,17 +101,21 @@ def read(config: TrainConfig, problem: AnyProblem) -> DataSet:
     return DataSet(table_path, table.lines, paths, params, _size(config, problem, paths[0], table.lines[0], table_path), rows)
 
 
-def checked(data: DataSet, *, on_image: Callable[[int], None] = lambda done: None) -> str:
+def checked(data: DataSet, *, on_many: Callable[[str], None] = lambda line: None) -> str:
     """Reads every image that is used, and returns a fingerprint of the data set.
+
+    `on_many` is called with a line where that takes long.
 
     Raises:
         BadInput: an image cannot be used.
     """
+    count = sum(map(len, data.rows))
+    if count >= _MANY:
+        on_many(f"{data.table}: {count} images; they are read and checked before the first step")
     digest = hashlib.sha256(repr((data.paths[0].name, data.size, data.rows)).encode())
     digest.update(data.params.tobytes())
-    for done, index in enumerate((i for rows in data.rows for i in rows), start=1):
+    for index in (i for rows in data.rows for i in rows):
         digest.update(data.image(index).tobytes())
-        on_image(done)
     return digest.hexdigest()
 
 

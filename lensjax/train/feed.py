@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import flags
 from jax import Array
 from jax.sharding import Mesh
 
@@ -66,6 +67,8 @@ class Feed:
         options = self._grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
         batches = self._own[first:].to_iter_dataset(options)
         if self._workers:
+            if not flags.FLAGS.is_parsed():
+                flags.FLAGS.mark_as_parsed()  # Grain's workers are started with the program's flags, which only programs of absl parse
             batches = batches.mp_prefetch(self._grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=_AHEAD))
         for image, params in batches:
             yield self._placed(image, params, parts=True)

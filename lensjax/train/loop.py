@@ -104,7 +104,7 @@ def train(
         on_start: called with the step at which the run begins or resumes.
         on_log: called every `log_every` steps.
         on_evaluation: called with each new row of evaluation.csv.
-        on_notice: called with a line where the newest checkpoint is damaged and an older one is used.
+        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, or a large data set is checked.
         stop: whether to write a checkpoint and stop; read after every step, and with several processes every `log_every` steps. They all
             stop at the same step where one of them is to stop.
 
@@ -129,7 +129,7 @@ def train(
     # Wrong names of layers are reported before anything is compiled or written.
     jax.eval_shape(lambda: initialise(jax.random.key(0)))
     run_keys = keys(config.seed)
-    data, standard = _data(config, problem, workdir)
+    data, standard = _data(config, problem, workdir, on_notice)
     feed = None if data is None else Feed(data, mesh, batch_size=config.batch_size, seed=config.seed, workers=config.data_workers)
     train_step = make_train_step(config, problem, model, optimizer, mesh, standard=standard)
     if data is None or feed is None:
@@ -221,13 +221,15 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
     return Run(config, problem, model, state.variables, step)
 
 
-def _data(config: TrainConfig, problem: AnyProblem, workdir: Path) -> tuple[DataSet | None, Standard | None]:
+def _data(
+    config: TrainConfig, problem: AnyProblem, workdir: Path, on_notice: Callable[[str], None]
+) -> tuple[DataSet | None, Standard | None]:
     """The run's data set, checked, and what its targets are measured in; the run's folder has a record of both."""
     if not config.data:
         return None, None
     data = datasets.read(config, problem)
     standard = data.standard() if config.standardise else None
-    fingerprint = datasets.checked(data)
+    fingerprint = datasets.checked(data, on_many=on_notice)
     datasets.record(workdir, fingerprint, standard, write=sharding.is_first_process())
     return data, standard
 

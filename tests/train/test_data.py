@@ -106,6 +106,13 @@ def test_a_batch_depends_on_the_seed_and_its_step_alone(config):
     np.testing.assert_array_equal(wanted[3].params, truth[indices(wanted[3])])
 
 
+@pytest.mark.slow
+def test_workers_read_the_same_batches(config):
+    batches, same = feed_of(config).training(3), feed_of(config, workers=2).training(3)
+    for _ in range(5):
+        jax.tree.map(np.testing.assert_array_equal, next(same), next(batches))
+
+
 def test_processes_share_a_batch(config, monkeypatch):
     whole = indices(next(feed_of(config).training(2)))
     monkeypatch.setattr(sharding, "placed", lambda array, mesh, *, parts: array)
