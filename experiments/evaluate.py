@@ -1,4 +1,4 @@
-"""Evaluates a trained network on fresh images, with the tables and figures of the 2023 thesis.
+"""Evaluates a trained network on fresh images, or on the test images of its data set, with the tables and figures of the 2023 thesis.
 
     python -m experiments.evaluate --workdir DIR [--refine] [--n 1000] [--seed 0]
 
@@ -36,10 +36,13 @@ from lensjax.problems.images import AnyProblem, Imaged
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
 from lensjax.train import config as configs
-from lensjax.train import restore_run, sharding, stream
+from lensjax.train import data as datasets
+from lensjax.train import evaluation, restore_run, sharding, stream
+from lensjax.train.data import DataSet
 from lensjax.train.evaluation import read_rows
+from lensjax.train.feed import Feed
 from lensjax.train.loop import Run
-from lensjax.train.step import make_predict
+from lensjax.train.step import make_predict, make_predict_given
 
 FRESH = 1000
 """Purpose of the fresh images' key; a run's own keys have the purposes 0, 1 … of `train.state.keys`."""
@@ -80,7 +83,7 @@ def define_flags() -> None:
     """The program's flags; not at import, since other programs have flags of the same names."""
     flags.DEFINE_string("workdir", None, "Folder of the run; required.")
     flags.DEFINE_bool("refine", False, "Also refine the network's estimates on the pixels.")
-    flags.DEFINE_integer("n", 1000, "Fresh images to evaluate on.")
+    flags.DEFINE_integer("n", 1000, "Fresh images to evaluate on, or test images of the run's data set.")
     flags.DEFINE_integer("seed", 0, "Seed of the fresh images.")
 
 
@@ -88,7 +91,7 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     """Writes all files into the folder of a run, and returns the summary as text.
 
     Raises:
-        BadInput: no run there, no checkpoint yet, or an evaluation.csv that cannot be read.
+        BadInput: no run there, no checkpoint yet, or an evaluation.csv or a data set that cannot be read.
     """
     if not workdir.is_dir():
         raise BadInput("no such folder", path=workdir, expected="the folder of a run of experiments.train, for --workdir")
@@ -99,7 +102,14 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     if refine and answered is not run.problem:
         raise BadInput(column="--refine", value=True, expected="a network that answers a system's parameters, not amplitudes")
 
-    truth, predicted = predict(run, key, n=n)
+    data = datasets.read(run.config, run.problem) if run.config.data else None
+    if data is None:
+        truth, predicted = predict(run, key, n=n)
+    elif refine:
+        raise BadInput("not with a data set", column="--refine", hint="lensjax estimate --weights refines the estimates of image files")
+    else:
+        datasets.record(workdir, datasets.checked(data), None, write=False)
+        truth, predicted = predict_files(run, workdir, data, n=n)
     estimates = [Estimates("network", predicted)]
     table = predictions_table(answered, truth, predicted)
     if refine:
@@ -111,7 +121,8 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     summary = summary_table(answered, truth, estimates)
     files.write_text(workdir / "summary.csv", summary.to_csv(index=False))
     draw(answered, workdir / "figures", history, truth, estimates)
-    heading = f"{workdir}: {run.config.model} after {run.step} steps, {n} fresh images"
+    images = f"{n} fresh images" if data is None else f"{len(truth)} of {len(data.rows.test)} test images of {data.table}, not trained on"
+    heading = f"{workdir}: {run.config.model} after {run.step} steps, {images}"
     return f"{heading}\n\n{text_table(printed(summary))}"
 
 
@@ -158,6 +169,19 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
             truth.append(batch[1])
             bar.update(min(BATCH, n - bar.n))
     return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
+
+
+def predict_files(run: Run, workdir: Path, data: DataSet, *, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(truth, predicted), each (M, P) in file units, for the first n images of a data set's test part, which may have fewer."""
+    mesh = sharding.make_mesh()
+    standard = datasets.recorded(run.config, workdir, count=len(run.problem.parameters))
+    step_of = make_predict_given(run.config, run.problem, run.model, mesh, standard=standard)
+    feed = Feed(data, mesh, batch_size=run.config.batch_size, seed=run.config.seed)
+    rows = data.rows.test[:n]
+    found = evaluation.gathered(
+        (step_of(run.variables, batch) for batch in tqdm(feed.images(rows, batch_size=BATCH), unit="batch", disable=None)), size=len(rows)
+    )
+    return found.truth.astype(np.float64), found.predicted.astype(np.float64)
 
 
 def refined(problem: AnyProblem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:

@@ -1,4 +1,4 @@
-"""Trains a network on endless images. Started again with the same folder, the run resumes.
+"""Trains a network on endless images, or on those of a data set (--config.data=DIR). Started again with the same folder, the run resumes.
 
     python -m experiments.train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
                                 [--tensorboard]
@@ -26,6 +26,7 @@ from experiments import commandline
 from experiments.events import Events
 from experiments.progress import Watch
 from lensjax.train import Diverged, Stopped, export_weights, sharding, train
+from lensjax.train.data import recorded
 from lensjax.train.evaluation import scores
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "NAME.py of experiments/configs/, or a path.")
@@ -85,6 +86,7 @@ def main() -> None:
             run.variables,
             dataclasses.asdict(config),
             scores(workdir / "evaluation.csv"),
+            recorded(config, workdir, count=len(run.problem.parameters)),
         )
 
 

@@ -46,8 +46,10 @@ class BadInput(ValueError):
         self.expected, self.hint = expected, hint
         super().__init__(str(self))
 
-    def within(self, *, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "") -> "BadInput":
-        """The same error, with the missing parts of its place filled in."""
+    def within(
+        self, *, path: str | Path | None = None, line: int | None = None, column: str | None = None, place: str = "", hint: str = ""
+    ) -> "BadInput":
+        """The same error, with the missing parts of its place filled in, and its hint where it has none."""
         return BadInput(
             self.problem,
             path=path if self.path is None else self.path,
@@ -56,7 +58,7 @@ class BadInput(ValueError):
             place=self.place or place,
             value=self.value if self.has_value else _NO_VALUE,
             expected=self.expected,
-            hint=self.hint,
+            hint=self.hint or hint,
         )
 
     def __str__(self) -> str:

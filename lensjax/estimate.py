@@ -21,7 +21,7 @@ from lensjax.problems import Problem
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate.chunks import FITS, PREDICTIONS
 from lensjax.train.config import from_mapping, make_model, make_problem, make_task
-from lensjax.train.export import load_weights
+from lensjax.train.export import load_weights, read_standard
 from lensjax.train.task import Task
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
         problem=native,
         model=make_model(config, trained),
         variables=variables,
-        task=make_task(config, native),
+        task=make_task(config, native, read_standard(folder, config)),
     )
 
 

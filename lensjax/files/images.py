@@ -102,14 +102,18 @@ def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Loa
         return _by_pillow(path, content, size, smallest)
 
 
-def grey_of(loaded: LoadedImage) -> LoadedImage:
-    """The image with grey levels (H, W) as its `values`, for an estimate.
+def grey_of(loaded: LoadedImage, *, flat: bool = False) -> LoadedImage:
+    """The image with grey levels (H, W) as its `values`, for an estimate or for training.
 
     Accepted are 8-bit grey, the same stored as RGB or with a palette, and floats, whose values are grey levels too.
 
+    Args:
+        loaded: the image.
+        flat: whether the same value everywhere is accepted: a training set may have images without light.
+
     Raises:
-        BadInput: colour, transparency, another depth, several images in one file, the same value everywhere, or a float that is
-            not finite.
+        BadInput: colour, transparency, another depth, several images in one file, the same value everywhere unless `flat`, or a float
+            that is not finite.
     """
     path = loaded.path
     grey = loaded.values if loaded.values.ndim == 2 else loaded.values[..., 0]
@@ -131,7 +135,7 @@ def grey_of(loaded: LoadedImage) -> LoadedImage:
         raise BadInput("the image is partly transparent", path=path, expected="opaque grey")
     if loaded.coloured:
         raise BadInput("the image is in colour", path=path, expected="grey")
-    if grey.min() == grey.max():
+    if not flat and grey.min() == grey.max():
         dark = "black everywhere" if grey.max() == 0 else f"{grey.max():g} everywhere"
         raise BadInput(f"the image is {dark}", path=path, expected="an image that shows a source")
     return replace(loaded, values=np.ascontiguousarray(grey))

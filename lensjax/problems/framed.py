@@ -1,6 +1,10 @@
-"""Parameters in the frame of an image (see `observation.frame`) and back: what turns and grows with the image does so, the rest stays."""
+"""Parameters in the frame of an image (see `observation.frame`) and back: what turns and grows with the image does so, the rest stays.
+
+And parameters of an image that is mirrored, turned and moved.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
@@ -8,8 +12,25 @@ from jax import Array
 from lensjax.observation.frame import Frame
 from lensjax.problems.amplitudes import Amplitudes, Answered
 from lensjax.problems.base import Problem
+from lensjax.problems.images import AnyProblem
 
 _SIZES = 20  # spreads of the light across a field, about: lengths in the frame keep the order of those in the image
+
+
+class Change(NamedTuple):
+    """What is done to an image: it is mirrored, then turned about the origin, then moved; scalars.
+
+    Attributes:
+        mirrored: whether y becomes −y.
+        cos, sin: of the angle by which it is turned, anticlockwise.
+        x, y: by how much it is moved, in the unit of the problem's places.
+    """
+
+    mirrored: Array
+    cos: Array
+    sin: Array
+    x: Array
+    y: Array
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,18 @@ def out_of_frame(problem: Answered, params: Array, frame: Frame) -> Array:
     return _moved(problem, params, frame, back=True)
 
 
+def is_movable(problem: AnyProblem) -> bool:
+    """Whether parameters say where in the image the lens is; otherwise images are centred on their light, and places are from the lens."""
+    return bool(_symmetry(problem).movable)
+
+
+def changed(problem: AnyProblem, params: Array, change: Change) -> Array:
+    """Parameters (P,) of an image after a change, which moves movable problems alone; directions are in [0, period)."""
+    symmetry = _symmetry(problem)
+    params = jnp.where(change.mirrored, _mirrored(symmetry, params), params)
+    return _shifted(symmetry, _turned(symmetry, params, change.cos, change.sin), change.x, change.y)
+
+
 def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:
     symmetry = _symmetry(problem)
     grown = problem.field / _SIZES / frame.size
@@ -71,6 +104,15 @@ def _turned(symmetry: _Symmetry, params: Array, cos: Array, sin: Array) -> Array
         period = symmetry.periods[i] or 360.0
         turned = jnp.mod(params[i] + degrees, period)
         params = params.at[i].set(jnp.where(turned < period, turned, 0.0))  # mod can round up to the period
+    return params
+
+
+def _mirrored(symmetry: _Symmetry, params: Array) -> Array:
+    """Parameters (P,) of an image whose y became −y; the turn that follows brings directions into their period."""
+    for _, k in (pair for pair, _ in symmetry.spins):
+        params = params.at[k].multiply(-1.0)
+    for k in symmetry.angles:
+        params = params.at[k].multiply(-1.0)
     return params
 
 

@@ -22,9 +22,11 @@ from lensjax.files.whole import write_text
 from lensjax.problems.amplitudes import POINTS, SCALES, amplitudes
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
-from lensjax.train import hard, optim
+from lensjax.train import augment, hard, optim, targets
 from lensjax.train.heads import HEADS
 from lensjax.train.optim import OPEN_ENDED, OPTIMIZERS, SCHEDULES
+from lensjax.train.split import sizes
+from lensjax.train.standard import Standard
 from lensjax.train.stream import MIXED
 from lensjax.train.task import LOSSES, Targets, Task
 
@@ -32,8 +34,11 @@ DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float
 FRAMES = ("image", "canonical")
 TARGETS = ("encoded", "raw", "polar", "amplitudes")
 
-MAY_CHANGE = ("checkpoint_every", "keep_checkpoints", "log_every", "patience")
+MAY_CHANGE = ("checkpoint_every", "data_workers", "keep_checkpoints", "log_every", "patience")
 """Fields that may change when a run is resumed: its numbers do not depend on them."""
+
+OF_DATA = ("augment", "data_images", "data_workers", "split", "standardise")
+"""Fields of runs with a data set alone."""
 
 _TARGETS: dict[str, Targets] = {"raw": "raw", "polar": "polar"}
 _LONG_LIST = 20
@@ -52,6 +57,17 @@ class TrainConfig:
         integer: whether the prior draws whole numbers, as the thesis did; composed problems never do.
         native: whether images are rendered in the problem's own pixels, rounded to grey levels, and averaged to `image_size` as the pixels
             of a file are; otherwise they are rendered in pixels of `image_size`.
+        data: folder of a data set (dataset.csv, and images/ or the images beside it), or a CSV file; empty for the endless stream. Its
+            images are of the problem's field, or of `image_size`; `method`, `integer` and `native` then have no effect.
+        split: which rows of the table are for what, in its order: for training, for the test and for validation, as droulette takes
+            them. Each is a count, or a share below 1; one may be empty and takes the rest. Runs are evaluated on the validation images
+            as they train, without any on those of the test.
+        data_images: how many of the training images are used, the first ones; 0 for all.
+        data_workers: processes that read images beside the program's own; 0 for a thread in the program.
+        augment: "none"; "exact" to mirror the images of the data set, to turn them by 90, 180 or 270° and, where parameters are places
+            in the image, to move them by whole pixels, anew in every step and their parameters with them; "any" to turn them by any
+            angle, which interpolates their pixels.
+        standardise: whether targets in file units are measured from their mean over the training images and divided by their spread.
         frame: "image", or "canonical" to show the network each image in the frame of its own light, and to learn the answer there: moved
             to its centre of light, turned to its principal axes, and divided by its spread along both.
         targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units, "polar" for file units with places as distance
@@ -112,6 +128,12 @@ class TrainConfig:
     method: str = "roulette"
     integer: bool = True
     native: bool = False
+    data: str = ""
+    split: str = ",0.2,0.05"
+    data_images: int = 0
+    data_workers: int = 0
+    augment: str = "none"
+    standardise: bool = False
     frame: str = "image"
     targets: str = "encoded"
     order: int = 4
@@ -164,6 +186,7 @@ class TrainConfig:
         for name, known in (
             ("problem", (*problems.names(), *problems.composed_names())),
             ("method", (*METHODS, MIXED)),
+            ("augment", augment.KINDS),
             ("frame", FRAMES),
             ("targets", TARGETS),
             ("point", POINTS),
@@ -178,7 +201,7 @@ class TrainConfig:
                 raise _unknown(name, getattr(self, name), known)
         if not models.known(self.model):
             raise _unknown("model", self.model, models.names())
-        self._check_targets()
+        targets.check(self)
         if models.reads(self.model) == "shapelets" and self.frame != "canonical":
             raise BadInput(column="frame", value=self.frame, expected=f"canonical: model {self.model} reads images in their own frame")
         for name in ("zeroed", "frozen", "slowed"):
@@ -195,7 +218,10 @@ class TrainConfig:
         if self.hard and not 1 <= hard.count(self.hard, self.batch_size) < self.batch_size:
             expected = f"0, or a share of 1 to {self.batch_size - 1} of the {self.batch_size} images of a batch"
             raise BadInput(column="hard", value=self.hard, expected=expected)
-        for name in ("warmup_steps", "weight_decay", "clip_norm", "slow_factor", "patience", "seed"):
+        if self.hard and self.data:
+            raise BadInput(column="hard", value=self.hard, expected="0 with a data set, whose images are given")
+        sizes(self.split)
+        for name in ("data_images", "data_workers", "warmup_steps", "weight_decay", "clip_norm", "slow_factor", "patience", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInput(column=name, value=getattr(self, name), expected="0 or more")
         if self.hidden and (self.extra_layers or not re.fullmatch(r"[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*", self.hidden)):
@@ -214,19 +240,6 @@ class TrainConfig:
             raise BadInput(column="warmup_steps", value=self.warmup_steps, expected=f"a number below steps, {self.steps}")
         if self.seed >= 2**32:
             raise BadInput(column="seed", value=self.seed, expected="a number below 2**32")
-
-    def _check_targets(self) -> None:
-        """Raises BadInput where the fields of targets and losses do not fit each other."""
-        number = r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?"
-        if self.weights and not re.fullmatch(f"{number}(,{number})*", self.weights):
-            raise BadInput(column="weights", value=self.weights, expected='numbers of 0 or more, such as "1,1,2,1,1,0.5"')
-        if self.head != "point" and (self.weights or self.by_ellipticity):
-            name = "weights" if self.weights else "by_ellipticity"
-            raise BadInput(column=name, value=getattr(self, name), expected=f"none with head {self.head}, trained by its likelihood")
-        if self.by_ellipticity and self.targets not in ("raw", "polar"):
-            raise BadInput(column="by_ellipticity", value=True, expected=f"False with targets {self.targets}")
-        if self.targets == "amplitudes" and self.frame == "canonical" and self.amplitude_scale != "scaled":
-            raise BadInput(column="amplitude_scale", value=self.amplitude_scale, expected="scaled with frame canonical")
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
@@ -320,8 +333,8 @@ def make_problem(config: TrainConfig) -> AnyProblem:
     return problem
 
 
-def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
-    """What the config's network is shown, and what it answers.
+def make_task(config: TrainConfig, problem: AnyProblem, standard: Standard | None = None) -> Task:
+    """What the config's network is shown, and what it answers; `standard` of a config that standardises targets.
 
     Raises:
         BadInput: `weights` has not one number for each target.
@@ -335,6 +348,7 @@ def make_task(config: TrainConfig, problem: AnyProblem) -> Task:
         frame="canonical" if config.frame == "canonical" else "image",
         reads=models.reads(config.model),
         targets=_TARGETS.get(config.targets, "encoded"),
+        standard=standard,
         amplitudes=table,
         head=config.head,
         components=config.components,

@@ -45,7 +45,12 @@ class Predictions:
 
 def predict(step_of: Predict, variables: Any, key: Array, *, steps: Iterable[int], size: int) -> Predictions:
     """Predictions for the first `size` images of the given steps of a stream; copied to the host once, at the end."""
-    batches = jax.device_get([step_of(variables, key, jnp.int32(step)) for step in steps])
+    return gathered((step_of(variables, key, jnp.int32(step)) for step in steps), size=size)
+
+
+def gathered(batches: Iterable[tuple[Array, Array]], *, size: int) -> Predictions:
+    """The first `size` of the predictions and truths of some batches; copied to the host once, at the end."""
+    batches = jax.device_get(list(batches))
     predicted, truth = (np.concatenate(column)[:size] for column in zip(*batches, strict=True))
     return Predictions(predicted=predicted, truth=truth)
 

@@ -17,6 +17,7 @@ from lensjax.files.read import read_json, readable
 from lensjax.files.whole import write_bytes, write_text
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
+from lensjax.train.standard import Standard
 from lensjax.train.state import init_variables
 
 WEIGHTS = "weights.safetensors"
@@ -28,6 +29,7 @@ def export_weights(
     variables: Mapping[str, Any],
     config: Mapping[str, Any],
     metrics: Mapping[str, float] | None = None,
+    standard: Standard | None = None,
 ) -> Path:
     """Writes folder/weights.safetensors (tensors named like "params/Conv_0/kernel") and folder/config.json.
 
@@ -36,15 +38,22 @@ def export_weights(
         variables: the network's "params" and, where it has them, "batch_stats".
         config: fields of the `TrainConfig` that they were trained with; missing fields take their defaults.
         metrics: scores of the network, written into the config file.
+        standard: what its targets are measured in, where the config standardises them.
 
     Raises:
         BadInput: `config` is not a config.
+        ValueError: `standard` is missing, or given for a config that does not standardise targets.
     """
     folder = Path(folder)
-    complete = dataclasses.asdict(configs.from_mapping(config))
+    checked = configs.from_mapping(config)
+    if checked.standardise != (standard is not None):
+        raise ValueError("standard is given for configs that standardise targets, and for no other")
+    complete = dataclasses.asdict(checked)
     tensors = _flat({name: variables[name] for name in ("params", "batch_stats") if name in variables})
     write_bytes(folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
-    content = {"config": complete, "metrics": dict(metrics or {})}
+    content: dict[str, Any] = {"config": complete, "metrics": dict(metrics or {})}
+    if standard is not None:
+        content["standard"] = standard._asdict()
     write_text(folder / CONFIG, json.dumps(content, indent=2) + "\n")
     return folder
 
@@ -100,6 +109,18 @@ def read_config(folder: Path) -> TrainConfig:
         raise BadInput("not the config of exported weights", path=path, expected='a JSON object with an object "config"')
     with at(path=path):
         return configs.from_mapping(fields)
+
+
+def read_standard(folder: Path, config: TrainConfig) -> Standard | None:
+    """What the targets of exported weights are measured in; None where their config does not standardise them.
+
+    Raises:
+        BadInput: it is missing or unusable.
+    """
+    if not config.standardise:
+        return None
+    path = Path(folder) / CONFIG
+    return Standard.of_json(read_json(path), count=len(configs.make_problem(config).parameters), path=path)
 
 
 def _type(array: Any) -> str:

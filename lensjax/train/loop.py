@@ -18,16 +18,17 @@ from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems.images import AnyProblem
 from lensjax.train import config as configs
-from lensjax.train import evaluation, hard, logs, sharding
+from lensjax.train import data as datasets
+from lensjax.train import evaluation, hard, logs, predictors, sharding
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
+from lensjax.train.data import DataSet
 from lensjax.train.export import load_weights, read_config
+from lensjax.train.feed import Feed
 from lensjax.train.logs import Progress
+from lensjax.train.standard import Standard
 from lensjax.train.state import TrainState, init_state, keys
-from lensjax.train.step import make_predict, make_render, make_train_step
-
-EVALUATION_BATCH = 64
-"""Images of the test set predicted at once."""
+from lensjax.train.step import make_render, make_train_step
 
 
 class Diverged(RuntimeError):
@@ -78,24 +79,25 @@ def train(
 
     Args:
         config: settings of the run.
-        workdir: folder of the run: config.json, log.csv, evaluation.csv, checkpoints/.
+        workdir: folder of the run: config.json, log.csv, evaluation.csv, checkpoints/, and data.json where the config has a data set.
         on_start: called with the step at which the run begins or resumes.
         on_log: called with each new row of log.csv: every `log_every` steps, and where the run ends early.
         on_evaluation: called with each new row of evaluation.csv.
-        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, a file is written anew, or the run
-            ends early.
+        on_notice: called with a line where the newest checkpoint is damaged and an older one is used, a large data set is checked, a file
+            is written anew, or the run ends early.
         stop: whether to write a checkpoint and stop; read after every step, and with several processes every `log_every` steps. They all
             stop at the same step where one of them is to stop.
 
     Raises:
         Stopped: `stop` said so before the last step.
-        BadInput: the folder holds another run or cannot be written to, or the config does not fit the machine.
+        BadInput: the folder holds another run or cannot be written to, the config does not fit the machine, or its data set cannot be used.
         Diverged: the loss or a gradient is not finite; the message has the step and the seed of its batch.
     """
     workdir = Path(workdir)
     mesh = sharding.make_mesh()
     sharding.check_batch(config.batch_size, mesh, accumulate=config.accumulate)
     problem = configs.make_problem(config)
+    datasets.check(config)
     model = configs.make_model(config, problem)
     optimizer = configs.make_optimizer(config)
     first = sharding.is_first_process()
@@ -107,10 +109,13 @@ def train(
     # Wrong names of layers are reported before anything is compiled or written.
     jax.eval_shape(lambda: initialise(jax.random.key(0)))
     run_keys = keys(config.seed)
-    train_step = make_train_step(config, problem, model, optimizer, mesh)
-    test_batch = min(EVALUATION_BATCH, config.eval_size)
-    test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
-    training_predict = make_predict(config, problem, model, mesh, batch_size=config.batch_size)
+    data, standard = _data(config, problem, workdir, on_notice)
+    feed = None if data is None else Feed(data, mesh, batch_size=config.batch_size, seed=config.seed, workers=config.data_workers)
+    train_step = make_train_step(config, problem, model, optimizer, mesh, standard=standard)
+    if data is None or feed is None:
+        predictions = predictors.of_stream(config, problem, model, mesh, run_keys)
+    else:
+        predictions = predictors.of_data(config, problem, model, mesh, feed, data.rows.watched, standard)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
         state = _start(initialise, optimizer, run_keys.init, mesh, checkpoints, weights, on_notice)
@@ -125,7 +130,8 @@ def train(
         log_table = logs.Log(workdir / "log.csv", done=step) if first else None
         learning_rate = configs.make_schedule(config)
         on_start(step)
-        if step < config.steps:
+        rendering = None
+        if step < config.steps and data is None:
             render = make_render(config, problem, mesh)
             rendering = logs.Rendering(lambda: render(run_keys.stream, state.step))
         ended = evaluation.exhausted(rows, config.patience)
@@ -133,8 +139,9 @@ def train(
         pending: list[Array] = []  # losses not yet fetched, one for each step
         logged, losses, seconds = step, [], 0.0
         began = None
+        batches = None if feed is None else feed.training(step)
         while step < config.steps and not ended:
-            state, loss = train_step(state, run_keys)
+            state, loss = train_step(state, run_keys) if batches is None else train_step(state, run_keys, next(batches))
             began = began or time.perf_counter()  # the first call compiles before it returns
             pending.append(loss)
             step += 1
@@ -165,7 +172,7 @@ def train(
                     loss=float(np.mean(losses)),
                     images=(step - logged) * config.batch_size,
                     seconds=seconds,
-                    rendering=rendering.share(seconds / (step - logged)),
+                    rendering=0.0 if rendering is None else rendering.share(seconds / (step - logged)),
                     memory=logs.memory(),
                     learning_rate=float(learning_rate(step - 1)),
                 )
@@ -174,27 +181,16 @@ def train(
                 on_log(progress)
                 logged, losses, seconds = step, [], 0.0
             if evaluate:
-                rendering.measure()
-                count = -(-config.eval_size // config.batch_size)
+                if rendering is not None:
+                    rendering.measure()
+                test, training = predictions(state.variables, step)
                 row = evaluation.row(
                     configs.make_task(config, problem).answered,
                     epoch=-(-step // config.eval_every),
                     step=step,
                     loss=float(state.loss_sum) * config.batch_size,
-                    test=evaluation.predict(
-                        test_predict,
-                        state.variables,
-                        run_keys.evaluation,
-                        steps=range(-(-config.eval_size // test_batch)),
-                        size=config.eval_size,
-                    ),
-                    training=evaluation.predict(
-                        training_predict,
-                        state.variables,
-                        run_keys.stream,
-                        steps=evaluation.recent_steps(step, count),
-                        size=config.eval_size,
-                    ),
+                    test=test,
+                    training=training,
                 )
                 rows.append(row)
                 if first:
@@ -237,6 +233,19 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
         abstract = _abstract_state(_initializer(config, model, optimizer, mesh), keys(config.seed).init, mesh)
         step, state = _newest_whole(checkpoints, steps if step is None else [step], abstract, on_notice)
     return Run(config, problem, model, state.variables, step)
+
+
+def _data(
+    config: TrainConfig, problem: AnyProblem, workdir: Path, on_notice: Callable[[str], None]
+) -> tuple[DataSet | None, Standard | None]:
+    """The run's data set, checked, and what its targets are measured in; the run's folder has a record of both."""
+    if not config.data:
+        return None, None
+    data = datasets.read(config, problem)
+    standard = data.standard() if config.standardise else None
+    fingerprint = datasets.checked(data, on_many=on_notice)
+    datasets.record(workdir, fingerprint, standard, write=sharding.is_first_process())
+    return data, standard
 
 
 def _check_folder(workdir: Path, config: TrainConfig) -> None:

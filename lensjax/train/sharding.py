@@ -80,6 +80,16 @@ def split(mesh: Mesh, size: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS)) if size % mesh.size == 0 else replicated(mesh)
 
 
+def placed(array: np.ndarray, mesh: Mesh, *, parts: bool) -> jax.Array:
+    """A host array on the devices, in parts along its leading axis; or whole on each device, from processes that all have it whole.
+
+    In parts, each process gives its own part of the whole, in the order of the processes.
+    """
+    where = split(mesh, array.shape[0] * jax.process_count()) if parts else replicated(mesh)
+    whole: jax.Array = jax.make_array_from_process_local_data(where, array)
+    return whole
+
+
 def computed_apart(function: Callable[..., Tree], mesh: Mesh, *trees: Any) -> Tree:
     """Inside jit: `function` of trees of arrays with one leading axis, each device computing its part of it.
 

@@ -1,6 +1,6 @@
 """The jitted functions of a run: one step of training, and predictions for one batch.
 
-Both draw and render their own images.
+Both draw and render their own images, or take those of a data set.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,21 @@ from jax import Array
 from jax.sharding import Mesh
 
 from lensjax.problems.images import AnyProblem
-from lensjax.train import hard, sharding, stream
+from lensjax.train import augment, hard, sharding, stream
 from lensjax.train.config import TrainConfig, make_task
+from lensjax.train.feed import Batch
+from lensjax.train.standard import Standard
 from lensjax.train.state import Keys, TrainState
 from lensjax.train.task import Task
 
 AUXILIARY = 0.3
 """Weight of the loss of an auxiliary head (Szegedy et al. 2015, section 5)."""
 
-TrainStep = Callable[[TrainState, Keys], tuple[TrainState, Array]]
+TrainStep = Callable[..., tuple[TrainState, Array]]
 Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
+PredictGiven = Callable[[Any, Batch], tuple[Array, Array]]
 Render = Callable[[Array, Array], dict[str, Array]]
+Shown = stream.Shown | augment.FromFile
 
 
 def make_train_step(
@@ -34,16 +38,23 @@ def make_train_step(
     model: Module,
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
+    *,
+    standard: Standard | None = None,
 ) -> TrainStep:
-    """The function (state, keys) → (state, loss) of one step; it reuses the state's memory.
+    """The function (state, keys) → (state, loss) of one step, or (state, keys, batch) → (state, loss) with the batch of a data set.
 
+    It reuses the state's memory. `standard` is that of a config that standardises targets.
     It does not wait for the host: `first_bad` of the state records the first loss or gradient that was not finite.
     """
-    task = make_task(config, problem)
+    task = make_task(config, problem, standard)
     optimizer = optax.with_extra_args_support(optimizer)
 
-    def drawn(state: TrainState, keys: Keys) -> tuple[Array, stream.Shown]:
-        """What to render: the prior's draws of this step, with hard ones among them."""
+    def drawn(state: TrainState, keys: Keys, given: Batch | None) -> tuple[Array, Shown]:
+        """Parameters (B, P) and how each image is shown (B, ...): draws from the prior, with hard ones among them, or images of files."""
+        if given is not None:
+            key = jax.random.fold_in(keys.stream, state.step)
+            change = augment.draw(problem, key, count=config.batch_size, size=given.image.shape[-1], kind=config.augment)
+            return given.params, augment.FromFile(given.image, change)
         mixed = config.method == stream.MIXED
         params, shown = stream.draw(problem, keys.stream, state.step, batch_size=config.batch_size, mixed=mixed)
         if state.hardest is not None:
@@ -71,11 +82,11 @@ def make_train_step(
         (_, (loss, each, after)), gradient = jax.value_and_grad(objective, has_aux=True)(params)
         return loss, each, after, gradient
 
-    def in_parts(state: TrainState, drawn: tuple[Array, stream.Shown], dropout: Array) -> tuple[Array, Array, Any, Any]:
+    def in_parts(state: TrainState, drawn: tuple[Array, Shown], dropout: Array) -> tuple[Array, Array, Any, Any]:
         """As `differentiated`, of a batch whose parts are rendered and differentiated one after the other; means over the parts."""
         parts = jax.tree.map(lambda leaf: leaf.reshape(config.accumulate, -1, *leaf.shape[1:]), drawn)
 
-        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Any], Array]) -> tuple[tuple[Array, Any, Any], Array]:
+        def add(carry: tuple[Array, Any, Any], part: tuple[tuple[Array, Shown], Array]) -> tuple[tuple[Array, Any, Any], Array]:
             loss, batch_stats, gradient = carry
             (params, shown), index = part
             batch = _rendered(config, task, params, shown, mesh)
@@ -87,9 +98,9 @@ def make_train_step(
         (loss, batch_stats, gradient), each = jax.lax.scan(add, begin, (parts, jnp.arange(config.accumulate, dtype=jnp.int32)))
         return loss / config.accumulate, each.reshape(-1), batch_stats, jax.tree.map(lambda leaf: leaf / config.accumulate, gradient)
 
-    def train_step(state: TrainState, keys: Keys) -> tuple[TrainState, Array]:
+    def train_step(state: TrainState, keys: Keys, given: Batch | None = None) -> tuple[TrainState, Array]:
         dropout = jax.random.fold_in(keys.dropout, state.step)
-        systems = drawn(state, keys)
+        systems = drawn(state, keys, given)
         if config.accumulate > 1:
             loss, each, batch_stats, gradient = in_parts(state, systems, dropout)
         else:
@@ -116,20 +127,18 @@ def make_train_step(
     return jax.jit(train_step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
 
 
-def _batch(config: TrainConfig, task: Task, key: Array, step: Array, mesh: Mesh, *, batch_size: int) -> dict[str, Any]:
-    """The batch of one step, as `_rendered` gives it."""
-    params, shown = stream.draw(task.problem, key, step, batch_size=batch_size, mixed=config.method == stream.MIXED)
-    return _rendered(config, task, params, shown, mesh)
-
-
-def _rendered(config: TrainConfig, task: Task, params: Array, shown: stream.Shown, mesh: Mesh) -> dict[str, Any]:
+def _rendered(config: TrainConfig, task: Task, params: Array, shown: Shown, mesh: Mesh) -> dict[str, Any]:
     """The network's "input" (B, h, w, c), "params" (B, P), "target" and "frame" of drawn parameters, split over the devices.
 
-    Each device renders its part, or with the config's `bitwise` all of it.
+    Each device renders its part, or changes its images, or with the config's `bitwise` all of them.
     """
 
-    def seen(params: Array, shown: stream.Shown) -> dict[str, Any]:
-        shown_to_network, frame = task.shown(stream.render(task.problem, params, shown))
+    def seen(params: Array, shown: Shown) -> dict[str, Any]:
+        if isinstance(shown, augment.FromFile):
+            params, image = augment.taken(task.problem, params, shown)
+        else:
+            image = stream.render(task.problem, params, shown)
+        shown_to_network, frame = task.shown(image)
         return {"input": shown_to_network, "params": params, "target": task.target(params, frame), "frame": frame}
 
     if config.bitwise or mesh.size == 1:
@@ -171,7 +180,22 @@ def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: 
     task = make_task(config, problem)
 
     def predict(variables: Any, key: Array, step: Array) -> tuple[Array, Array]:
-        batch = _batch(config, task, key, step, mesh, batch_size=batch_size)
+        params, shown = stream.draw(problem, key, step, batch_size=batch_size, mixed=config.method == stream.MIXED)
+        batch = _rendered(config, task, params, shown, mesh)
+        output: Any = model.apply(variables, batch["input"], train=False)
+        return task.answers(output, batch["frame"]), batch["params"]
+
+    return jax.jit(predict, out_shardings=sharding.replicated(mesh))
+
+
+def make_predict_given(
+    config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, standard: Standard | None = None
+) -> PredictGiven:
+    """The function (variables, batch) → (predicted, truth), each (B, P) in file units, for batches of a data set."""
+    task = make_task(config, problem, standard)
+
+    def predict(variables: Any, given: Batch) -> tuple[Array, Array]:
+        batch = _rendered(config, task, given.params, augment.FromFile(given.image), mesh)
         output: Any = model.apply(variables, batch["input"], train=False)
         return task.answers(output, batch["frame"]), task.truth(batch["params"])
 

@@ -17,6 +17,7 @@ from lensjax.problems.framed import into_frame, out_of_frame
 from lensjax.problems.images import AnyProblem
 from lensjax.problems.polar import ellipticity_weights, from_polar, to_polar, wrapped
 from lensjax.train import heads
+from lensjax.train.standard import Standard
 
 PLANES = 3
 """Channels beside the picture of a frame: stretch, and logarithms of size and of brightness, the same in every pixel."""
@@ -50,6 +51,7 @@ class Task:
         reads: "pixels", or "shapelets" for the numbers of `observation.shapelets`; these are canonical always.
         targets: "encoded" for the problem's encoding, "raw" for file units, "polar" for file units with each place as distance and
             direction [deg].
+        standard: what targets in file units are measured from and in units of; None for themselves.
         amplitudes: the roulette amplitudes that the network answers; None for the problem's parameters.
         head: what its outputs say, one of `heads.HEADS`.
         components: Gaussians of a mixture.
@@ -64,6 +66,7 @@ class Task:
     frame: Literal["image", "canonical"] = "image"
     reads: Literal["pixels", "shapelets"] = "pixels"
     targets: Targets = "encoded"
+    standard: Standard | None = None
     amplitudes: Amplitudes | None = None
     head: str = "point"
     components: int = 4
@@ -132,8 +135,11 @@ class Task:
             values = self.amplitudes.decode(targets)
         elif self.targets == "encoded":
             values = self.problem.decode(targets)
+        elif self.targets == "polar":
+            values = from_polar(self.problem, targets)
         else:
-            values = from_polar(self.problem, targets) if self.targets == "polar" else targets
+            mean, spread = self._standard(targets)
+            values = mean + spread * targets
         return values if frame is None else jax.vmap(lambda row, own: out_of_frame(self.answered, row, own))(values, frame)
 
     def _targets(self, params: Array, frame: Frame | None) -> Array:
@@ -146,7 +152,16 @@ class Task:
             return self.amplitudes.encode(values, distance)
         if self.targets == "encoded":
             return self.problem.encode(values)
-        return to_polar(self.problem, values) if self.targets == "polar" else values
+        if self.targets == "polar":
+            return to_polar(self.problem, values)
+        mean, spread = self._standard(values)
+        return (values - mean) / spread
+
+    def _standard(self, like: Array) -> tuple[Array, Array]:
+        """What targets in file units are measured from, and in units of."""
+        if self.standard is None:
+            return jnp.zeros((), like.dtype), jnp.ones((), like.dtype)
+        return jnp.asarray(self.standard.mean, like.dtype), jnp.asarray(self.standard.spread, like.dtype)
 
     def _loss(self, output: Array, values: Array, weights: Array) -> Array:
         """The loss (B,) to targets (B, E)."""
@@ -154,7 +169,8 @@ class Task:
             return heads.negative_log_likelihood(self.head, output, values, components=self.components)
         difference = output - values
         if self.up_to_symmetry and self.amplitudes is None and self.targets != "encoded":
-            difference = wrapped(self.problem, difference, polar=self.targets == "polar")
+            _, spread = self._standard(difference)
+            difference = wrapped(self.problem, difference * spread, polar=self.targets == "polar") / spread
         return (weights * LOSSES[self.loss](difference)).mean(axis=-1)
 
     def _seen(self, image: Array) -> tuple[Array, Frame]:

@@ -17,6 +17,8 @@ from absl import logging
 from experiments import evaluate
 from lensjax import metrics, problems
 from lensjax.errors import BadInput
+from lensjax.files.images import write_png
+from lensjax.formats.cosmosim import parameters
 from lensjax.infer import Solution
 from lensjax.train import TrainConfig, evaluation, train
 from lensjax.train import config as configs
@@ -254,3 +256,22 @@ def program(*arguments, folder):
         [sys.executable, "-m", "experiments.evaluate", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+
+
+def test_a_run_of_a_data_set_is_judged_by_its_test_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "draw", lambda *figures: None)
+    problem = problems.get("sis2023", image_size=32)
+    values = np.asarray(problem.sample(jax.random.key(3), 20), np.float64)
+    for i in range(20):
+        write_png(tmp_path / "set" / f"{i}.png", np.full((32, 32), 5.0 * i))
+    parameters.write(
+        tmp_path / "set" / "dataset.csv", [f"{i}.png" for i in range(20)], values, problem="sis2023", names=NAMES,
+        nterms=[50] * 20, methods=["roulette"] * 20,
+    )  # fmt: skip
+    folder = make_run(tmp_path / "run", replace(CONFIG, data=str(tmp_path / "set"), split="5,9,6"))
+    text = evaluate.evaluate(folder, n=1000, seed=0, refine=False)
+    assert "compact after 40 steps, 9 of 9 test images of" in text and "dataset.csv, not trained on" in text
+    table = pd.read_csv(folder / "predictions.csv")
+    np.testing.assert_allclose(table[[f"{name} (Ground Truth)" for name in NAMES]], values[5:14], rtol=1e-5, atol=1e-4)
+    with pytest.raises(BadInput, match="^--refine: not with a data set; lensjax estimate"):
+        evaluate.evaluate(folder, n=9, seed=0, refine=True)

@@ -72,7 +72,8 @@ def test_missing_file_is_named(tmp_path):
         configs.read(tmp_path / "config.json")
 
 
-OTHER = {"problem": "pm2022", "method": "raytrace", "frame": "canonical", "targets": "polar", "point": "centre",
+OTHER = {"problem": "pm2022", "data": "set", "split": "8,1,1", "augment": "any",
+         "method": "raytrace", "frame": "canonical", "targets": "polar", "point": "centre",
          "amplitude_scale": "raw", "weights": "1,2,1,1,1,1", "head": "gaussian", "optimizer": "sgd", "loss": "l2",
          "schedule": "cosine", "dtype": "bfloat16", "model": "vgg19_bn", "init": "weights",
          "zeroed": "features", "frozen": "features", "slowed": "features", "hidden": "128,64"}  # fmt: skip
