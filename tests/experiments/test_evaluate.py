@@ -39,7 +39,7 @@ def make_run(folder, config=CONFIG):
     state = jax.jit(start)(jax.random.key(0))
     configs.write(config, folder / "config.json")
     with Checkpoints(folder / "checkpoints") as checkpoints:
-        checkpoints.save(config.steps, state)
+        checkpoints.save(config.steps, state.saved)
     truth = np.asarray(problem.sample(jax.random.key(1), config.eval_size), np.float32)
     rows = []
     for epoch, wrong in ((1, 8.0), (2, 2.0)):
@@ -119,7 +119,7 @@ def test_no_run_draws_from_the_key_of_the_fresh_images():
 
     trained = {words(key) for seed in range(20) for key in jax.tree.leaves(keys(seed))}
     judged = {words(jax.random.fold_in(jax.random.key(seed), evaluate.FRESH)) for seed in range(20)}
-    assert len(trained) == 80 and len(judged) == 20 and not trained & judged
+    assert len(trained) == 100 and len(judged) == 20 and not trained & judged
 
 
 def test_history_gives_means_over_images(judged):
