@@ -117,6 +117,9 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     config = from_mapping(fields_of_config)
     if config.problem != problem:
         raise BadInput(f"weights for problem {config.problem}", path=folder, expected=f"weights for problem {problem}")
+    if config.targets == "amplitudes":
+        expected = "weights of a network that answers a system's parameters"
+        raise BadInput(path=folder, column="targets", value=config.targets, expected=expected)
     trained = make_problem(config)
     native: AnyProblem = problems.imaged(problem) if problem in problems.composed_names() else problems.get(problem)
     if native.field % config.image_size:

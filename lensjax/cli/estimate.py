@@ -95,7 +95,7 @@ def run(options: Options) -> None:
     else:
         inputs = estimates.of_paths(options.image)
     inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
-    none_ships = composed or not estimates.ships(options.problem)
+    none_ships = not estimates.ships(options.problem)
     unaided = options.no_network or (none_ships and options.weights is None and not options.no_refine)
     rows = estimates.run(
         problem,

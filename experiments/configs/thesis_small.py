@@ -1,0 +1,31 @@
+"""The thesis's settings on a small network and small images, for sweeps of its choices on two cores.
+
+python -m experiments.sweep --config thesis.py
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import base
+
+
+def get_config() -> ConfigDict:
+    """The run."""
+    config = base.get_config()
+    config.model = "compact"
+    config.image_size = 50
+    config.method = "ring"
+    config.native = True
+    config.integer = True
+    config.targets = "raw"
+    config.loss = "l1"
+    config.optimizer = "adam"
+    config.batch_size = 32
+    config.learning_rate = 1e-3
+    config.schedule = "thesis"
+    config.ema = 0.98
+    config.steps = 1000
+    config.eval_every = 250
+    config.eval_size = 1024
+    config.checkpoint_every = 250
+    config.log_every = 50
+    return config
