@@ -14,6 +14,7 @@ from lensjax.errors import BadInput
 T = TypeVar("T")
 
 PROBLEMS = tuple(problems.names())
+ALL_PROBLEMS = tuple(problems.command_names())
 
 
 class Parser(argparse.ArgumentParser):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lensjax import problems
 from lensjax._internal.words import counted
 from lensjax.cli import arguments, cosmosim_flags, values
 from lensjax.conventions import METHODS
@@ -62,7 +61,7 @@ def add(parser: arguments.Parser) -> None:
     command = parser.command("simulate", "Render images of lens systems.", _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
     command.add_argument("--csv", type=Path, metavar="FILE", help="table of systems, one a row")
     command.add_argument("--toml", type=Path, metavar="FILE", help="CosmoSim's dataset.toml; or problem, n, seed and method")
-    command.choice("--problem", (*arguments.PROBLEMS, *problems.cosmosim_names()), help="kind of system; with --csv by default sis2023")
+    command.choice("--problem", arguments.ALL_PROBLEMS, help="kind of system; with --csv by default sis2023")
     command.add_argument("--n", type=values.COUNT, metavar="N", help="number of images to draw")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the images and dataset.csv")
     command.add_argument("--seed", type=values.SEED, metavar="S", help="seed of the draw (0)")

@@ -256,15 +256,14 @@ def _drawn(request: Request, small: Mapping[str, Any], problem: AnyProblem) -> t
 
 def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a small TOML file."""
-    known_problems = [*problems.names(), *problems.cosmosim_names()]
     expected = {
-        "problem": f"one of {listed(known_problems)}",
+        "problem": f"one of {listed(problems.command_names())}",
         "n": whole_expected(1, 1_000_000),
         "seed": whole_expected(0, 2**32 - 1),
         "method": f"one of {listed(METHODS)}",
     }
     good: dict[str, Callable[[Any], bool]] = {
-        "problem": lambda value: value in known_problems,
+        "problem": lambda value: value in problems.command_names(),
         "n": lambda value: 1 <= value <= 1_000_000,
         "seed": lambda value: 0 <= value < 2**32,
         "method": lambda value: value in METHODS,
@@ -273,7 +272,7 @@ def _checked_keys(path: str, loaded: Mapping[str, Any]) -> dict[str, Any]:
         if key not in _KEYS:
             raise BadInput(f"unknown key {key!r}", path=path, value=key, expected=listed(_KEYS), hint=did_you_mean(key, _KEYS))
         if type(value) is not _KEYS[key] or not good[key](value):
-            known = {"problem": known_problems, "method": METHODS}.get(key, ())
+            known = {"problem": problems.command_names(), "method": METHODS}.get(key, ())
             raise BadInput(path=path, column=key, value=value, expected=expected[key], hint=did_you_mean(str(value), known))
     return dict(loaded)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lensjax.problems.compose import Composition
     from lensjax.problems.images import Imaged
 
-__all__ = ["Parameter", "Problem", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names"]
+__all__ = ["Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names"]
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 """Modules of the problems, and the name of each lens in files."""
@@ -26,6 +26,11 @@ _COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"
 def cosmosim_names() -> list[str]:
     """Names of the composed problems whose images CosmoSim draws."""
     return list(_COSMOSIM)
+
+
+def command_names() -> list[str]:
+    """Names of the problems that `lensjax simulate` and `lensjax estimate` take."""
+    return [*names(), *cosmosim_names()]
 
 
 def composed_names() -> list[str]:
