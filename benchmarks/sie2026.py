@@ -2,7 +2,7 @@
 
     lensjax simulate --toml dataset.toml --lookup cosmosim ...   or CosmoSim 3.3.0 itself:
     python -m CosmoSim --toml dataset.toml --rnd --csvfile dataset.csv --outfile roulette.csv --directory images -C -Z 512 -z 256
-    python benchmarks/sie2026.py DIR [--n 200] [--without-lattice] [--out results/sie2026]
+    python benchmarks/sie2026.py DIR [--n 200] [--network DIR] [--network-alone] [--without-lattice] [--out results/sie2026]
 
 DIR has dataset.csv, roulette.csv and images/. R² of a column is 1 − MSE/variance over the images, with labels standardised; its mean over
 the columns is the number of droulette's log, 0.051 for the group's network. "scaled" takes amplitudes α_s^m |ξ|^(m−1), of order one.
@@ -12,6 +12,7 @@ Writes OUT.csv, one row an image.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from lensjax import estimate
 from lensjax.dataset import fit_amplitudes
-from lensjax.infer import lattice
+from lensjax.infer import Solution, lattice
 from lensjax.problems.cosmosim2026 import sie2026
 
 ORDER = 4
@@ -53,6 +55,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="score this table of an earlier run instead")
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="index of the first image (0)")
+    parser.add_argument("--network", type=Path, metavar="DIR", help="exported weights: each fit starts from their estimate too")
+    parser.add_argument("--network-alone", action="store_true", help="score the network's estimates, without fits")
     parser.add_argument("--without-lattice", action="store_true", help="rounding as the only noise")
     parser.add_argument("--out", type=Path, default=Path("results/sie2026"))
     flags = parser.parse_args()
@@ -61,13 +65,21 @@ def main() -> None:
         return
     systems, labels = (pd.read_csv(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
     problem, names = sie2026(), fit_amplitudes.columns(ORDER)
+    estimator = None if flags.network is None else estimate.load(flags.network, problem="sie2026")
+    if flags.network_alone and estimator is None:
+        parser.error("--network-alone: expected --network DIR too")
     chosen = range(flags.first, min(flags.first + flags.n, len(systems)))
     rows = []
     for k in tqdm(chosen, unit="image"):
         system, label = systems.iloc[k], labels.iloc[k]
         pixels = np.asarray(Image.open(flags.folder / "images" / system["filename"]).convert("L"))
+        guess = None if estimator is None else estimator.predict(pixels[None])[0]
         began = time.perf_counter()
-        solution = lattice.estimate(problem, pixels, lattice=not flags.without_lattice).solution
+        if flags.network_alone and guess is not None:
+            solution = Solution.failed(problem.names, "the network alone", coordinates=problem.size)
+            solution = replace(solution, params=np.asarray(guess, np.float64)[None])
+        else:
+            solution = lattice.estimate(problem, pixels, guess=guess, lattice=not flags.without_lattice).solution
         seconds = time.perf_counter() - began
         row = {"filename": system["filename"], "success": bool(solution.success[0]), "status": solution.status[0], "seconds": seconds}
         row |= {f"{name} true": label[name] for name in ("xiX", "xiY", *names)}
