@@ -32,7 +32,7 @@ from experiments import commandline
 from experiments.deviations import deviations_of, draw_deviations
 from lensjax.errors import BadInput
 from lensjax.files import whole
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.amplitudes import Answered
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
 from lensjax.train import TrainConfig, logs
@@ -144,7 +144,7 @@ def table_of(runs: Sequence[Evaluated]) -> pd.DataFrame:
     for run in runs:
         n = run.config.eval_size
         raw, fair = mean_squares(run)
-        spread = _variance(configs.make_problem(run.config))
+        spread = _variance(configs.answered(run.config))
         seconds = sum(row.seconds for row in run.log)
         rows.append(
             {"run": str(run.folder)}
@@ -173,7 +173,7 @@ def varied_fields(runs: Sequence[Evaluated]) -> list[str]:
 def mean_squares(run: Evaluated) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The mean squared errors (P,) of the last evaluation's test set, raw and up to symmetry; NaN where they are unknown."""
     n = run.config.eval_size
-    names = configs.make_problem(run.config).names
+    names = configs.answered(run.config).names
     mean, deviation = (np.array([run.number(-1, f"{name} (Error {what} - Test Set)") for name in names]) for what in ("Mean", "StDev"))
     fair = np.array([run.number(-1, f"{name} (SqError Mean up to Symmetry - Test Set)") for name in names])
     # A deviation with n − 1 degrees of freedom; of one image it is NaN.
@@ -187,7 +187,7 @@ def mean(values: NDArray[np.float64]) -> float:
 
 
 @cache
-def _variance(problem: AnyProblem) -> NDArray[np.float64]:
+def _variance(problem: Answered) -> NDArray[np.float64]:
     """The variance (P,) of each parameter over the prior; drawn once for all runs of a problem."""
     return np.asarray(problem.sample(jax.random.key(0), _DRAWS), np.float64).var(axis=0)
 

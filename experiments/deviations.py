@@ -14,7 +14,7 @@ from experiments import evaluate
 from lensjax import metrics
 from lensjax.errors import BadInput
 from lensjax.files.read import readable
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.amplitudes import Answered
 from lensjax.report import figures
 from lensjax.train import TrainConfig, restore_run
 from lensjax.train import config as configs
@@ -25,12 +25,12 @@ class Deviations:
     """Deviations, predicted − true, of one run.
 
     Attributes:
-        problem: its problem.
+        problem: what its network answers.
         raw: deviations (N, P) in file units.
         symmetric: the same up to symmetry, NaN for the angle of a round source.
     """
 
-    problem: AnyProblem
+    problem: Answered
     raw: NDArray[np.float64]
     symmetric: NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def deviations_of(folder: Path, config: TrainConfig, *, n: int) -> Deviations | 
     Raises:
         BadInput: predictions.csv is not a table of the run's problem.
     """
-    problem = configs.make_problem(config)
+    problem = configs.answered(config)
     path = folder / "predictions.csv"
     if path.is_file() and path.stat().st_mtime >= (folder / "evaluation.csv").stat().st_mtime:
         truth, predicted = _read(path, problem)
@@ -75,7 +75,7 @@ def draw_deviations(runs: Mapping[str, Deviations | None], folder: Path) -> None
             figures.save(figure, folder / f"deviation-{kind}{suffix}.png")
 
 
-def _read(path: Path, problem: AnyProblem) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _read(path: Path, problem: Answered) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(truth, predicted), each (N, P), from a predictions.csv."""
     with readable(path, "a table of predictions"):
         try:

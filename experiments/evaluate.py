@@ -98,8 +98,8 @@ def evaluate(workdir: Path, *, n: int, seed: int, refine: bool) -> str:
     run = restore_run(workdir, on_notice=lambda line: print(line, file=sys.stderr))
     history = read_history(workdir / "evaluation.csv", image_count=run.config.eval_size)
     key = jax.random.fold_in(jax.random.key(seed), FRESH)
-    answered = configs.make_task(run.config, run.problem).answered
-    if refine and answered is not run.problem:
+    answered = configs.answered(run.config)
+    if refine and run.config.targets == "amplitudes":
         raise BadInput(column="--refine", value=True, expected="a network that answers a system's parameters, not amplitudes")
 
     data = datasets.read(run.config, run.problem) if run.config.data else None

@@ -91,6 +91,11 @@ class Amplitudes:
         values: Array = jax.lax.map(self._of_one, params, batch_size=_CHUNK)
         return values[:, :-1], values[:, -1]
 
+    def sample(self, key: Array, n: int) -> Array:
+        """Numbers (n, V) of n draws from the prior."""
+        values: Array = self.of(self.problem.sample(key, n))[0]
+        return values
+
     def encode(self, values: Array, distance: Array) -> Array:
         """Numbers (..., V) and distances (...) → targets (..., E)."""
         if self.scale == "raw":

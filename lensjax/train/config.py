@@ -19,7 +19,7 @@ from lensjax._internal.words import name as printable
 from lensjax.errors import BadInput, at
 from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
-from lensjax.problems.amplitudes import POINTS, SCALES, amplitudes
+from lensjax.problems.amplitudes import POINTS, SCALES, Answered, amplitudes
 from lensjax.problems.images import AnyProblem
 from lensjax.simulate import METHODS
 from lensjax.train import augment, hard, optim, targets
@@ -360,6 +360,11 @@ def make_task(config: TrainConfig, problem: AnyProblem, standard: Standard | Non
     if task.weights and len(task.weights) != task.width:
         raise BadInput(column="weights", value=config.weights, expected=f"{task.width} numbers, one for each target")
     return task
+
+
+def answered(config: TrainConfig) -> Answered:
+    """The table of the numbers that the config's network answers."""
+    return make_task(config, make_problem(config)).answered
 
 
 def make_schedule(config: TrainConfig) -> optax.Schedule:

@@ -185,7 +185,7 @@ def train(
                     rendering.measure()
                 test, training = predictions(state.variables, step)
                 row = evaluation.row(
-                    configs.make_task(config, problem).answered,
+                    configs.answered(config),
                     epoch=-(-step // config.eval_every),
                     step=step,
                     loss=float(state.loss_sum) * config.batch_size,
