@@ -50,7 +50,7 @@ def export_weights(
         raise ValueError("standard is given for configs that standardise targets, and for no other")
     complete = dataclasses.asdict(checked)
     tensors = _flat({name: variables[name] for name in ("params", "batch_stats") if name in variables})
-    write_bytes(folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+    write_bytes(folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in tensors.items()}))
     content: dict[str, Any] = {"config": complete, "metrics": dict(metrics or {})}
     if standard is not None:
         content["standard"] = standard._asdict()
