@@ -122,7 +122,8 @@ def score(table: pd.DataFrame) -> None:
             continue
         print(f"|Δθ_E|/θ_E, {label}: median {np.nanmedian(part):.3%}, within 1 % {(part < 0.01).mean():.1%}, largest {np.nanmax(part):.2%}")
     columns = ["xiX", "xiY", *names]
-    print(identified(table, [*columns, "sigma", "luminosity", "n"]))
+    if "q err" in table and np.isfinite(table["q err"]).any():  # a network alone states no errors
+        print(identified(table, [*columns, "sigma", "luminosity", "n"]))
     scale = np.concatenate([np.zeros(2), np.array(order, float) - 1.0])
     for label, used in (("successes", success), ("all images", np.isfinite(error))):
         if not used.any():

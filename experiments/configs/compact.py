@@ -1,4 +1,4 @@
-"""The packaged default: a small network on 100×100 pixels, for images with and without the window of the convergence ring.
+"""A small convolutional network on 100×100 pixels, for images with and without the window of the convergence ring.
 
 python -m experiments.train --config compact.py
 """

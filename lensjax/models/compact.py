@@ -1,4 +1,4 @@
-"""A small residual network for lensed images of about 100×100 pixels: the packaged default.
+"""A small residual network for lensed images of about 100×100 pixels.
 
 Two coordinate channels are added to the image, because the targets are lengths and directions on it (Liu et al. 2018, "CoordConv").
 Four stages of residual blocks follow, each at half the resolution of the one before. One hidden layer reads the whole last map, not
