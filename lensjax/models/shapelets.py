@@ -13,6 +13,7 @@ SMALLEST = 1
 
 _MOST = 3.0  # beyond which a number counts by its logarithm alone
 _SMALL = 0.01  # below which a number counts as it is in its logarithm
+_NARROWEST = 0.01  # spread at least: an input that hardly varies is not blown up
 _MEMORY = 1000.0  # batches over which means and spreads of the inputs are taken
 
 
@@ -24,15 +25,17 @@ class Standardised(nn.Module):
         """(batch, K) → (batch, K)."""
         width = x.shape[-1]
         mean = self.variable("batch_stats", "mean", jnp.zeros, (width,), jnp.float32)
-        square = self.variable("batch_stats", "square", jnp.ones, (width,), jnp.float32)
+        variance = self.variable("batch_stats", "variance", jnp.ones, (width,), jnp.float32)
         batches = self.variable("batch_stats", "batches", jnp.zeros, (), jnp.float32)
         if train and not self.is_initializing():
             share = 1.0 / jnp.minimum(batches.value + 1.0, _MEMORY)
-            mean.value += share * (x.mean(axis=0) - mean.value)
-            square.value += share * ((x * x).mean(axis=0) - square.value)
+            step = x.mean(axis=0) - mean.value
+            # About the mean itself: the mean square less the squared mean would be rounding alone where inputs hardly vary.
+            spread = jnp.square(x - mean.value - step).mean(axis=0)
+            variance.value += share * (spread + (1.0 - share) * step * step - variance.value)
+            mean.value += share * step
             batches.value += 1.0
-        spread = jnp.sqrt(jnp.maximum(square.value - mean.value**2, 1e-6))
-        return (x - mean.value) / spread
+        return (x - mean.value) / jnp.sqrt(jnp.maximum(variance.value, _NARROWEST**2))
 
 
 class Shapelets(nn.Module):
