@@ -64,8 +64,8 @@ class Shapelets(nn.Module):
         x = nn.Dense(self.width, dtype=self.dtype)(x)
         for _ in range(self.depth):
             x = x + nn.Dense(self.width, dtype=self.dtype)(nn.gelu(x))
-        for features in (self.width // 2, self.width // 4) if self.extra_layers else ():
-            x = nn.Dense(features, dtype=self.dtype)(nn.gelu(x))
+        for k, features in enumerate((self.width // 2, self.width // 4) if self.extra_layers else ()):
+            x = nn.Dense(features, dtype=self.dtype, name=f"extra{k}")(nn.gelu(x))
         return nn.Dense(self.num_outputs, dtype=self.dtype, name="output")(nn.gelu(x)).astype(jnp.float32)
 
 

@@ -63,7 +63,7 @@ def test_as_many_parameters_as_torchvision(name):
 
 
 def test_every_network_has_a_reference():
-    assert set(models.names()) - set(REFERENCE) == {"compact", "efficientnet_lite0"}
+    assert set(models.names()) - set(REFERENCE) == {"compact", "efficientnet_lite0", "shapelets"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in REFERENCE])
