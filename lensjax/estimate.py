@@ -15,7 +15,7 @@ from jax import Array
 from lensjax import problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
-from lensjax.infer import Solution, free, from_params, refine_each
+from lensjax.infer import Solution, free, from_moments, from_params, refine_each
 from lensjax.infer.near_peak import without_network
 from lensjax.problems import Problem
 from lensjax.problems.images import AnyProblem
@@ -132,17 +132,21 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     )
 
 
-def network_starts(problem: Problem, params: np.ndarray) -> np.ndarray:
-    """Starts (2, 8) from a network's prediction: the prediction, centred on the light within the convergence ring, and its mirror.
+def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
+    """Starts (5, 8) from a network's prediction.
 
-    The mirrored system shows nearly the same image; the fit tells which of the two explains it.
+    These are the prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light;
+    and prediction and mirror with place and shape from the image's moments.
     """
-    return np.asarray(_starts(problem, np.asarray(params, np.float32)), np.float64)
+    within, whole = (np.asarray(starts, np.float64) for starts in _starts(problem, np.asarray(params, np.float32)))
+    by_moments = within.copy()
+    by_moments[:, :5] = from_moments(image, directions=1)[0, :5]
+    return np.concatenate([within, whole[:1], by_moments])
 
 
 @partial(jax.jit, static_argnums=0)
-def _starts(problem: Problem, params: Array) -> Array:
-    return from_params(problem, params, method="ring")
+def _starts(problem: Problem, params: Array) -> tuple[Array, Array]:
+    return from_params(problem, params, method="ring"), from_params(problem, params, method="raytrace")
 
 
 def solve_each(
@@ -309,7 +313,7 @@ def _refined(
 
     def starts_of(i: int) -> np.ndarray:
         image = observations[i].data
-        return without_network(problem, image) if network is None else network_starts(problem, network[i])
+        return without_network(problem, image) if network is None else network_starts(problem, image, network[i])
 
     kinds = [(observation.rounded, observation.variance) for observation in observations]
     groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}

@@ -1,5 +1,6 @@
 """The thesis's settings on a small network and small images, for sweeps of its choices on two cores.
 
+python -m experiments.train --config thesis_small.py
 python -m experiments.sweep --config thesis.py
 """
 
