@@ -60,7 +60,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
     command.choice("--problem", arguments.ALL_PROBLEMS, default="sis2023", help="kind of system (sis2023)")
-    command.add_argument("--weights", type=Path, metavar="DIR", help="network to use (the one that ships; where none does, none)")
+    command.add_argument("--weights", type=Path, metavar="DIR", help="network to start from (sis2023: the one that ships; others: none)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image alone, without a network")
     method = "how the image was rendered (auto: try all)"
