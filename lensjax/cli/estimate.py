@@ -95,7 +95,7 @@ def run(options: Options) -> None:
     else:
         inputs = estimates.of_paths(options.image)
     inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
-    # Fits of composed problems start from the bright pixels; a network is for those who ask for its own answer, or name one.
+    # Fits of composed problems start from the bright pixels unless a network is named.
     needs_none = composed or not estimates.ships(options.problem)
     unaided = options.no_network or (needs_none and options.weights is None and not options.no_refine)
     rows = estimates.run(
