@@ -98,10 +98,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         xlabel="mean error up to symmetry, over the six parameters",
         title=f"{table['steps'].iloc[0]} steps of {table['batch'].iloc[0]} images",
     )
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3, axis="x", which="both")
-    axes.legend()
+    axes.grid(alpha=0.3, axis="x")
+    axes.legend(loc="upper right")
     figure.savefig(path, dpi=130)
 
 
