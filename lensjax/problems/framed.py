@@ -76,9 +76,14 @@ def changed(problem: AnyProblem, params: Array, change: Change) -> Array:
     return _shifted(symmetry, _turned(symmetry, params, change.cos, change.sin), change.x, change.y)
 
 
+def enlargement(problem: Answered, frame: Frame) -> Array:
+    """Factor from lengths of the image to those in its frame."""
+    return problem.field / _SIZES / frame.size
+
+
 def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:
     symmetry = _symmetry(problem)
-    grown = problem.field / _SIZES / frame.size
+    grown = enlargement(problem, frame)
     # The steps are taken in the opposite order on the way back.
     if not back:
         params = _shifted(symmetry, params, -frame.x, -frame.y)

@@ -128,7 +128,7 @@ def train(
             configs.write(config, workdir / "config.json")
             evaluation.write_rows(table, rows)
         log_table = logs.Log(workdir / "log.csv", done=step) if first else None
-        learning_rate = configs.make_schedule(config)
+        learning_rate, answered = configs.make_schedule(config), configs.answered(config)
         on_start(step)
         rendering = None
         if step < config.steps and data is None:
@@ -185,7 +185,7 @@ def train(
                     rendering.measure()
                 test, training = predictions(state.variables, step)
                 row = evaluation.row(
-                    configs.answered(config),
+                    answered,
                     epoch=-(-step // config.eval_every),
                     step=step,
                     loss=float(state.loss_sum) * config.batch_size,

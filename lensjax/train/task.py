@@ -13,7 +13,7 @@ from lensjax.observation import shapelets
 from lensjax.observation.frame import Frame, frame_of, picture
 from lensjax.observation.grid import block_mean, pixel_points
 from lensjax.problems.amplitudes import Amplitudes, Answered
-from lensjax.problems.framed import into_frame, out_of_frame
+from lensjax.problems.framed import enlargement, into_frame, out_of_frame
 from lensjax.problems.images import AnyProblem
 from lensjax.problems.polar import ellipticity_weights, from_polar, to_polar, wrapped
 from lensjax.train import heads
@@ -147,7 +147,7 @@ class Task:
         values, distance = (params, None) if self.amplitudes is None else self.amplitudes.of(params)
         if frame is not None:
             values = jax.vmap(lambda row, own: into_frame(self.answered, row, own))(values, frame)
-            distance = None if distance is None else distance * self.problem.field / 20.0 / frame.size
+            distance = None if distance is None else distance * enlargement(self.problem, frame)
         if self.amplitudes is not None and distance is not None:
             return self.amplitudes.encode(values, distance)
         if self.targets == "encoded":
@@ -181,7 +181,7 @@ class Task:
         frame = frame_of(image, x, y)
         if self.reads == "shapelets":
             return shapelets.coefficients(image, frame, x, y)[None, None, :], frame
-        numbers = jnp.stack([frame.stretch, jnp.log(20.0 * frame.size / self.problem.field), jnp.log((1.0 + image.max()) / GREY_LEVELS)])
+        numbers = jnp.stack([frame.stretch, -jnp.log(enlargement(self.problem, frame)), jnp.log((1.0 + image.max()) / GREY_LEVELS)])
         planes = jnp.broadcast_to(numbers, (self.size, self.size, PLANES))
         drawn = picture(image, frame, x, y, size=self.size) / GREY_LEVELS
         return jnp.concatenate([drawn[..., None], planes], axis=-1), frame
