@@ -39,10 +39,12 @@ from jax import Array
 from tqdm import tqdm
 
 from lensjax import problems, simulate
+from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import SIE, SIS, Lens, PointMass, cluster
 from lensjax.light.gaussian import elliptical
 from lensjax.observation.grid import pixel_points
-from lensjax.simulate import Camera, System, Trace, chunks
+from lensjax.observation.instrument import instrument
+from lensjax.simulate import System, Trace, chunks
 
 matplotlib.use("Agg")
 
@@ -100,12 +102,13 @@ def lens_of(kind: str, row: Array) -> Lens:
     return cluster([(lens, 25.0 * math.cos(a), 25.0 * math.sin(a)) for lens, a in zip(lenses, around, strict=True)])
 
 
-def image_of(kind: str, camera: Camera) -> Callable[[Array], Array]:
-    """The image of a row of parameters."""
+def image_of(kind: str, trace: Trace, *, size: int = SIZE) -> Callable[[Array], Array]:
+    """The image of a row of parameters, about the lens."""
+    taken = instrument((size, size))
 
     def image(row: Array) -> Array:
         source = elliptical(row[5], row[5] * row[6], row[7])
-        return simulate.image(System(lens_of(kind, row), source, row[0], row[1]), camera)
+        return GREY_LEVELS * simulate.image(System(lens_of(kind, row), source, row[0], row[1]), taken, trace=trace)
 
     return image
 
@@ -139,22 +142,17 @@ def gradients(name: str, image: Callable[[Array], Array], params: Array, target:
     return rows
 
 
-def lens_camera(method: str, terms: int = 50, *, size: int = SIZE) -> Camera:
-    """A camera centred on the lens."""
-    return Camera(trace=Trace.named(method, terms=terms), size=size, field=size, canvas=size, centred=False)
-
-
 KINDS = (
-    ("sis raytrace", "SIS", lens_camera("raytrace")),
-    ("sis ring", "SIS", lens_camera("ring")),
-    ("sis roulette 5", "SIS", lens_camera("roulette", 5)),
-    ("sis roulette 50", "SIS", lens_camera("roulette", 50)),
-    ("pm raytrace", "PM", lens_camera("raytrace")),
-    ("pm roulette 50", "PM", lens_camera("roulette", 50)),
-    ("sie raytrace", "SIE", lens_camera("raytrace")),
-    ("sie roulette 5", "SIE", lens_camera("roulette", 5)),
-    ("sie roulette 50", "SIE", lens_camera("roulette", 50)),
-    ("cluster of 3 raytrace", "cluster 3", lens_camera("raytrace")),
+    ("sis raytrace", "SIS", Trace.named("raytrace")),
+    ("sis ring", "SIS", Trace.named("ring")),
+    ("sis roulette 5", "SIS", Trace.named("roulette", terms=5)),
+    ("sis roulette 50", "SIS", Trace.named("roulette", terms=50)),
+    ("pm raytrace", "PM", Trace.named("raytrace")),
+    ("pm roulette 50", "PM", Trace.named("roulette", terms=50)),
+    ("sie raytrace", "SIE", Trace.named("raytrace")),
+    ("sie roulette 5", "SIE", Trace.named("roulette", terms=5)),
+    ("sie roulette 50", "SIE", Trace.named("roulette", terms=50)),
+    ("cluster of 3 raytrace", "cluster 3", Trace.named("raytrace")),
 )
 
 
@@ -172,19 +170,19 @@ def own_rows(batch: int, only: str) -> list[Row]:
         # XLA computes the square root of a common grid once a batch. With a centre for each image it cannot.
         moved = jax.jit(jax.vmap(lambda row, x, y: by_hand(row, x + row[0], y + row[1]), (0, None, None)))
         rows += [compiled("sis by hand, own grid image", n, moved, params[:n], *full) for n in (1, *batches)]
-    for name, kind, camera in KINDS:
+    for name, kind, trace in KINDS:
         if selected(name):
-            rows += image_rows(f"{name} image", image_of(kind, camera), params, batches)
+            rows += image_rows(f"{name} image", image_of(kind, trace), params, batches)
     for name, method in (("sis2023", "raytrace"), ("sis2023", "roulette"), ("pm2022", "roulette")):
         problem = problems.get(name, method=method)
-        terms = f" {problem.camera.trace.terms}" * (method == "roulette")
+        terms = f" {problem.trace.terms}" * (method == "roulette")
         if selected(f"{name} {method}"):
             rows += image_rows(f"{name} {method}{terms} image", problem.render, problem.sample(jax.random.key(0), 64), batches)
     if selected("sis by hand"):
         rows += gradients("sis by hand", lambda row: by_hand(row, *full), params, by_hand(params[1], *full), batch, vmap=True)
-    for name, kind, camera in KINDS:
+    for name, kind, trace in KINDS:
         if selected(name) and "ring" not in name:
-            image = image_of(kind, camera)
+            image = image_of(kind, trace)
             rows += gradients(name, image, params, jax.jit(image)(params[1]), batch, vmap=name.endswith("raytrace"))
     return rows
 
@@ -208,12 +206,12 @@ def peer_rows(batch: int, only: str) -> list[Row]:
                 image = peers.lenstronomy(lens, SIZE)
                 rows.append(Row(f"{title} image", 1, lambda image=image: image(draw(1)[0])))
     if peers.installed("CosmoSim"):
-        for name, kind, camera in KINDS:
-            model = camera.trace.name.capitalize()
-            beyond = kind == "SIE" and model == "Roulette" and camera.trace.terms > 5
+        for name, kind, trace in KINDS:
+            model = trace.name.capitalize()
+            beyond = kind == "SIE" and model == "Roulette" and trace.terms > 5
             if kind != "cluster 3" and model != "Ring" and not beyond and only in (title := f"cosmosim {name}"):
-                image = peers.cosmosim(kind, model, camera.trace.terms, SIZE)
-                slow = COSMOSIM_REPEATS if camera.trace.terms == 50 and model == "Roulette" else 10**9
+                image = peers.cosmosim(kind, model, trace.terms, SIZE)
+                slow = COSMOSIM_REPEATS if trace.terms == 50 and model == "Roulette" else 10**9
                 rows.append(Row(f"{title} image", 1, lambda image=image: image(draw(1)[0]), repeats=slow))
     return rows
 
@@ -308,27 +306,27 @@ def scaling(repeats: int, out: Path) -> None:
     params = jnp.asarray(draw(256))
     series: dict[str, dict[str, list[tuple[int, Row]]]] = {"terms": {}, "pixels on a side": {}, "members": {}, "batch": {}}
 
-    def add(axis: str, label: str, at: int, kind: str, camera: Camera, batch: int = 16) -> None:
-        image = image_of(kind, camera)
+    def add(axis: str, label: str, at: int, kind: str, trace: Trace, batch: int = 16, size: int = SIZE) -> None:
+        image = image_of(kind, trace, size=size)
         row = compiled(f"{label} {axis} {at}", batch, jax.jit(lambda rows: simulate.in_chunks(image, rows)), params[:batch])
         series[axis].setdefault(label, []).append((at, row))
 
     with tqdm(desc="compiling", unit="program", disable=None, leave=False) as bar:
         for kind in ("SIS", "SIE", "PM"):
             for terms in (1, 2, 5, 10, 20, 50, 100):
-                add("terms", f"{kind.lower()} roulette", terms, kind, lens_camera("roulette", terms))
+                add("terms", f"{kind.lower()} roulette", terms, kind, Trace.named("roulette", terms=terms))
                 bar.update()
         for size in (100, 200, 400, 800, 1600):
             for kind, method in (("SIS", "raytrace"), ("SIE", "raytrace"), ("SIS", "roulette")):
-                add("pixels on a side", f"{kind.lower()} {method}", size, kind, lens_camera(method, size=size), batch=4)
+                add("pixels on a side", f"{kind.lower()} {method}", size, kind, Trace.named(method), batch=4, size=size)
                 bar.update()
         for members in (1, 2, 4, 8, 16, 32, 64):
-            add("members", "cluster raytrace", members, f"cluster {members}", lens_camera("raytrace"), batch=4)
-            add("members", "cluster roulette 5", members, f"cluster {members}", lens_camera("roulette", 5), batch=4)
+            add("members", "cluster raytrace", members, f"cluster {members}", Trace.named("raytrace"), batch=4)
+            add("members", "cluster roulette 5", members, f"cluster {members}", Trace.named("roulette", terms=5), batch=4)
             bar.update(2)
         for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256):
             for kind, method in (("SIS", "raytrace"), ("SIE", "raytrace"), ("SIS", "roulette")):
-                add("batch", f"{kind.lower()} {method}", batch, kind, lens_camera(method), batch=batch)
+                add("batch", f"{kind.lower()} {method}", batch, kind, Trace.named(method), batch=batch)
                 bar.update()
     flat = [(axis, label, at, row) for axis, lines in series.items() for label, points in lines.items() for at, row in points]
     taken = times_s([row for *_, row in flat], repeats)

@@ -24,14 +24,16 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from lensjax import estimate, metrics, problems, simulate
+from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import SIE, SIS, PointMass, Shear, cluster
 from lensjax.light.gaussian import elliptical
 from lensjax.light.sersic import Sersic, sersic
-from lensjax.simulate import Camera, System, Trace
+from lensjax.observation.instrument import CentreOfLight, instrument
+from lensjax.simulate import System
 
 SIDE = 400
 OFF = 6.0
-CAMERA = Camera(Trace.named("raytrace"), samples=None)
+INSTRUMENT = instrument((SIDE, SIDE), centring=CentreOfLight(canvas=1000))
 COMPARED = ("x", "y", "einsteinR", "sigma", "sigma2", "theta")
 
 Kind = Callable[[np.random.Generator, np.ndarray], tuple[np.ndarray, tuple[str, ...]]]
@@ -45,8 +47,8 @@ def _system(params: np.ndarray) -> System:
 
 @jax.jit
 def _picture(system: System) -> tuple[jax.Array, jax.Array]:
-    centre = simulate.image_centre(system, CAMERA)
-    return simulate.image_about(system, CAMERA, centre), centre
+    centre = simulate.image_centre(system, INSTRUMENT)
+    return GREY_LEVELS * simulate.image_about(system, INSTRUMENT, centre), centre
 
 
 def _drawn(system: System) -> tuple[np.ndarray, np.ndarray]:

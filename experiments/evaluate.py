@@ -189,7 +189,7 @@ def refined(problem: AnyProblem, key: jax.Array, predicted: NDArray[np.float64],
     if isinstance(problem, Imaged):
         return fitted(problem, key, predicted)
     n = len(predicted)
-    native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.camera.trace.name)
+    native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.trace.name)
     draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH, mixed=mixed)["image"][..., 0])
     # An untrained network may predict a negative size: its estimates are clipped to the prior's bounds.
     low, high = (np.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from lensjax.lens.curves import caustics, critical_curves
     from lensjax.light import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
     from lensjax.light.gaussian import elliptical, spherical
-    from lensjax.observation.instrument import Instrument, instrument
+    from lensjax.observation.instrument import CentreOfLight, Instrument, instrument
     from lensjax.problems import Problem
     from lensjax.roulette import amplitudes, expansion
-    from lensjax.simulate import Camera, System, Trace
+    from lensjax.simulate import System, Trace
     from lensjax.train import TrainConfig
 
 __version__ = "0.1.0"
@@ -33,9 +33,9 @@ _PLACES = {
     "lensjax.lens.curves": ("caustics", "critical_curves"),
     "lensjax.problems": ("Problem",),
     "lensjax.infer": ("Solution",),
-    "lensjax.observation.instrument": ("Instrument", "instrument"),
+    "lensjax.observation.instrument": ("CentreOfLight", "Instrument", "instrument"),
     "lensjax.roulette": ("amplitudes", "expansion"),
-    "lensjax.simulate": ("Camera", "System", "Trace"),
+    "lensjax.simulate": ("System", "Trace"),
     "lensjax.light": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
     "lensjax.light.gaussian": ("elliptical", "spherical"),
     "lensjax.train": ("TrainConfig",),
@@ -44,7 +44,7 @@ _PLACES = {
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
-    "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Observation", "Picture",
+    "SIE", "SIS", "BadInput", "CentreOfLight", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Observation", "Picture",
     "PointMass", "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle",
     "__version__", "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate",
     "expansion", "instrument", "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate",

@@ -29,13 +29,14 @@ from lensjax.light import Picture, Source, constellation, sersic
 from lensjax.light.gaussian import elliptical
 from lensjax.observation.detector import quantise
 from lensjax.observation.grid import pixel_points
+from lensjax.observation.instrument import instrument
 from lensjax.reconstruct.grid import Grid, Reconstruction
 from lensjax.reconstruct.invert import Inversion, invert
 from lensjax.reconstruct.operator import lensing
 from lensjax.reconstruct.sample import field_of_light, sample
 from lensjax.report.figures import save
 from lensjax.report.tables import Table, text_table
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
 
 NOISES = (0.0, 2.0, 10.0)
 SHOWN = 10.0
@@ -123,11 +124,11 @@ def timed(function: Callable[[], Any]) -> tuple[Any, float]:
 
 def study(lens: str, source: str, noise: float, size: int, seed: int) -> Case:
     system = System(lenses()[lens], sources()[source], number(9.0), number(5.0))
-    camera = Camera(trace=Trace.named("raytrace"), size=size, field=size, centred=False)
-    sharp = jnp.clip(simulate.image(system, camera), 0.0, 255.0)
+    taken = instrument((size, size))
+    sharp = jnp.clip(255.0 * simulate.image(system, taken), 0.0, 255.0)
     normal = np.random.default_rng(seed).normal(size=sharp.shape)
     image = np.asarray(quantise(sharp)) if noise == 0 else np.asarray(sharp) + noise * normal
-    where = {"centre": np.zeros(2), "camera": camera}
+    where = {"centre": np.zeros(2), "instrument": taken, "trace": Trace()}
     field = field_of_light(np.asarray(sharp), system, **where)
     coarse, fine = Grid(field, field), Grid(2 * field, field)
     sampled, sampling = timed(lambda: sample(image, system, grid=coarse, **where))

@@ -56,7 +56,7 @@ def write_set(folder: Path, config: TrainConfig, *, count: int) -> None:
         for name, image in zip(names[part], np.asarray(render(jnp.asarray(values[part], jnp.float32))), strict=True):
             images.write_png(folder / datasets.IMAGES / name, image)
     parameters.write(
-        table, names, values, problem=problem.name, names=problem.names, nterms=[problem.camera.trace.terms] * total,
+        table, names, values, problem=problem.name, names=problem.names, nterms=[problem.trace.terms] * total,
         methods=[config.method] * total,
     )  # fmt: skip
 

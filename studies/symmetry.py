@@ -29,6 +29,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from lensjax import estimate, metrics, problems, simulate
+from lensjax.conventions import GREY_LEVELS
 from lensjax.dataset import render
 from lensjax.formats.scene import Light, Mass, Scene
 from lensjax.lens import SIS
@@ -67,7 +68,8 @@ def by_numbers(problem: Problem, params: np.ndarray) -> np.ndarray:
     def image_of(row: Array) -> Array:
         x, y, einstein_r, sigma, sigma2, theta = row
         source = elliptical(sigma, sigma2, jnp.deg2rad(theta))
-        return simulate.image(System(lens=SIS(theta_e=2.0 * einstein_r), source=source, x=x, y=y), problem.camera)
+        system = System(lens=SIS(theta_e=2.0 * einstein_r), source=source, x=x, y=y)
+        return GREY_LEVELS * simulate.image(system, problem.instrument, trace=problem.trace)
 
     return np.asarray(jax.jit(lambda rows: simulate.in_chunks(image_of, rows))(jnp.asarray(params)))
 
@@ -80,14 +82,14 @@ def by_numbers_double(problem: Problem, params: np.ndarray) -> np.ndarray:
 
 def by_cosmosim(problem: Problem, params: np.ndarray) -> np.ndarray:
     """Images (N, n, n) with CosmoSim 3.3's pixels."""
-    camera = problem.camera
+    canvas = problem.instrument.centring.canvas
     scenes = []
     for x, y, einstein_r, sigma, sigma2, theta in params:
         light = Light("Ellipsoid", x, y, sigma, sigma2, theta)
         scenes.append(
             Scene(
-                "", "", "SIS", (Mass("SIS", 2.0 * einstein_r),), "Ellipsoid", (light,), x, y, model="Roulette", nterms=camera.trace.terms,
-                imagesize=camera.canvas, cropsize=camera.size, centred=True, mask=True,
+                "", "", "SIS", (Mass("SIS", 2.0 * einstein_r),), "Ellipsoid", (light,), x, y, model="Roulette", nterms=problem.trace.terms,
+                imagesize=canvas, cropsize=problem.image_size, centred=True, mask=True,
             )
         )  # fmt: skip
     rendered = sorted(render.render(scenes, lookup="cosmosim"), key=lambda drawn: drawn.index)

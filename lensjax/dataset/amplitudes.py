@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lensjax import roulette, simulate
+from lensjax.conventions import GREY_LEVELS
 from lensjax.dataset import render, systems
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.render import Rendered
@@ -21,7 +22,8 @@ from lensjax.formats.cosmosim import amplitudes as tables
 from lensjax.formats.cosmosim.amplitudes import Amplitudes
 from lensjax.formats.scene import Light, Scene
 from lensjax.lens import Lens
-from lensjax.simulate import Camera, System
+from lensjax.observation.instrument import Instrument
+from lensjax.simulate import System, Trace
 
 JOURNAL = ".lensjax-amplitudes"
 
@@ -127,9 +129,8 @@ def resimulated(records: Sequence[Amplitudes], scenes: Sequence[Scene], only: Co
         lens = cast(Lens, roulette.from_amplitudes(alpha, beta, xi=xi, offset=record.offset, scale=scale(alpha, beta, xi)))
         zero = jnp.zeros(())
         system = System(lens, systems.source_of(scene), zero, zero)
-        camera = replace(systems.camera_of(scene), centred=True)
         centre = -np.array(record.lens)
-        image = np.asarray(_image(system, jnp.asarray(centre), camera))
+        image = np.asarray(_image(system, jnp.asarray(centre), systems.instrument_of(scene), systems.trace_of(scene)))
         if not np.isfinite(image).all():
             raise BadInput("its image has pixels that are not finite", path=record.filename, hint="--nterms takes fewer amplitudes")
         yield Rendered(i, image, centre)
@@ -158,6 +159,6 @@ def scale(alpha: np.ndarray, beta: np.ndarray, xi: tuple[float, float]) -> float
     return length
 
 
-@partial(jax.jit, static_argnames="camera")
-def _image(system: System, centre: jax.Array, camera: Camera) -> jax.Array:
-    return simulate.image_about(system, camera, centre)
+@partial(jax.jit, static_argnames="trace")
+def _image(system: System, centre: jax.Array, instrument: Instrument, trace: Trace) -> jax.Array:
+    return GREY_LEVELS * simulate.image_about(system, instrument, centre, trace=trace)

@@ -1,4 +1,4 @@
-"""Systems of the composed problems whose images CosmoSim draws, as scenes with CosmoSim's camera."""
+"""Systems of the composed problems whose images CosmoSim draws, as scenes of CosmoSim's canvas."""
 
 from collections.abc import Sequence
 

@@ -77,7 +77,7 @@ class Plan:
         warnings: what is not used, or read as something else.
         write_table: (path, scenes) → writes the table of the images; None without a table.
         records: the amplitudes that the images are rendered from, one a scene; empty where their lenses are known.
-        of_problem: whether they are systems of a problem, with its camera.
+        of_problem: whether they are systems of a problem, with its instrument.
     """
 
     scenes: tuple[Scene, ...]
@@ -130,7 +130,7 @@ def problem_scenes(
     origins: Sequence[Origin | None] | None = None,
     as_cosmosim: bool = False,
 ) -> tuple[Scene, ...]:
-    """A problem's systems as scenes, with its camera.
+    """A problem's systems as scenes, with its instrument.
 
     Args:
         problem: the problem.
@@ -141,7 +141,8 @@ def problem_scenes(
         origins: the rows that they come from.
         as_cosmosim: whether they are rendered as by CosmoSim: masked by a circle, centred over the pixels of the canvas.
     """
-    camera = problem.camera
+    centring, field = problem.instrument.centring, problem.field
+    canvas = field if centring is None else centring.canvas
     kind = problems.lens_kind(problem.name)
     radii = np.asarray(problem.theta_e(cast(Array, values)))  # NumPy's numbers stay float64
     scenes = []
@@ -162,16 +163,17 @@ def problem_scenes(
             y=y,
             model="Roulette" if methods[i] == "roulette" else "Raytrace",
             nterms=terms[i],
-            imagesize=camera.canvas,
-            cropsize=camera.field if camera.field < camera.canvas else 0,
-            centred=camera.centred,
+            imagesize=canvas,
+            cropsize=field if field < canvas else 0,
+            centred=centring is not None,
             origin=None if origins is None else origins[i],
         )
         if as_cosmosim:
             scenes.append(replace(scene, mask=True))
         else:
             window = "" if methods[i] == "raytrace" else "region"
-            scenes.append(replace(scene, window=window, size=size or camera.field, samples=camera.samples, double=True))
+            samples = None if centring is None else centring.samples
+            scenes.append(replace(scene, window=window, size=size or field, samples=samples, double=True))
     return tuple(scenes)
 
 
@@ -209,13 +211,13 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
         _refuse_draw(request, "--problem or --toml")
         filenames: Sequence[str] = rows_of_csv.filenames
         values = parameters.params(rows_of_csv, problem=name, names=problem.names)
-        terms = parameters.terms(rows_of_csv, default=problem.camera.trace.terms)
+        terms = parameters.terms(rows_of_csv, default=problem.trace.terms)
         methods = parameters.methods(rows_of_csv, default="roulette")
         methods = methods if method is None else (method,) * len(rows_of_csv)
         origins = [Origin(rows_of_csv.path, line) for line in rows_of_csv.lines]
     else:
         filenames, values = _drawn(request, small, problem)
-        origins, terms, methods = None, (problem.camera.trace.terms,) * len(values), (method or "roulette",) * len(values)
+        origins, terms, methods = None, (problem.trace.terms,) * len(values), (method or "roulette",) * len(values)
     scenes = problem_scenes(
         problem, values, filenames, terms=terms, methods=methods, size=request.size, origins=origins, as_cosmosim=request.as_cosmosim
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Scenes, as files describe them, to images and amplitudes.
 
-Scenes whose systems have the same tree and whose cameras are equal are rendered together: they differ in numbers only.
+Scenes whose systems have the same tree and whose instruments are equal are rendered together: they differ in numbers only.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
@@ -16,11 +16,13 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from lensjax import roulette, simulate
+from lensjax.conventions import GREY_LEVELS
 from lensjax.dataset import systems
 from lensjax.formats.scene import Scene
 from lensjax.lens import Lens
 from lensjax.light import Picture
-from lensjax.simulate import Camera, System, lattice
+from lensjax.observation.instrument import Instrument
+from lensjax.simulate import System, Trace, lattice
 from lensjax.simulate.chunks import SCENES
 
 Tree = TypeVar("Tree")
@@ -80,7 +82,8 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[i
         if kinds not in structures:
             structures[kinds] = jax.tree.structure(_exact(scene, lookup))
         pictures = tuple(light.picture for light in scene.lights if light.kind == "Image")
-        return structures[kinds], pictures, scene.sampled, scene.double, systems.camera_of(scene)
+        taken = scene.imagesize, systems.instrument_of(scene), systems.trace_of(scene)
+        return structures[kinds], pictures, scene.sampled, scene.double, taken
 
     for members in _groups(scenes, kind_of):
         first = scenes[members[0]]
@@ -91,7 +94,9 @@ def render(scenes: Sequence[Scene], *, lookup: str = "exact", only: Collection[i
             parts = [_without_pictures(_exact(scenes[i], lookup)) for i in padded]
             stacked = _stacked([numbers for numbers, _ in parts], np.float64 if double else np.float32)
             with jax.enable_x64(True) if double else nullcontext():
-                result = _images(stacked, parts[0][1], systems.camera_of(first), lookup, first.imagesize if first.sampled else 0)
+                result = _images(
+                    stacked, parts[0][1], systems.instrument_of(first), systems.trace_of(first), lookup, first.imagesize, first.sampled,
+                )  # fmt: skip
                 images, centres = (np.asarray(a) for a in result)
             for k, i in enumerate(chunk):
                 yield Rendered(i, images[k], centres[k])
@@ -143,22 +148,27 @@ def _with_pictures(system: System, pictures: Sequence[Any]) -> System:
     return cast(System, jax.tree.map(put, system, is_leaf=_is_picture))
 
 
-@partial(jax.jit, static_argnames=("camera", "lookup", "grid"))
-def _images(system: System, pictures: Sequence[Array], camera: Camera, lookup: str, grid: int) -> tuple[Array, Array]:
-    """Images of stacked systems and the points at their centres; `grid` is the side of the grid of a sampled lens, 0 without one."""
+@partial(jax.jit, static_argnames=("trace", "lookup", "canvas", "sampled"))
+def _images(
+    system: System, pictures: Sequence[Array], instrument: Instrument, trace: Trace, lookup: str, canvas: int, sampled: bool
+) -> tuple[Array, Array]:
+    """Images of stacked systems in grey levels, and the points at their centres; sampled lenses are sampled on the canvas."""
 
     def whole(numbers: System) -> System:
         system = _with_pictures(numbers, pictures)
-        return replace(system, lens=systems.on_grid(system.lens, grid)) if grid else system
+        return replace(system, lens=systems.on_grid(system.lens, canvas)) if sampled else system
 
     def exact(numbers: System) -> tuple[Array, Array]:
         system = whole(numbers)
-        centre = simulate.image_centre(system, camera)
-        return simulate.image_about(system, camera, centre), centre
+        centre = simulate.image_centre(system, instrument, trace=trace)
+        if instrument.centring is None:
+            return GREY_LEVELS * simulate.image(system, instrument, trace=trace), centre
+        return GREY_LEVELS * simulate.image_about(system, instrument, centre, trace=trace), centre
 
     if lookup == "cosmosim":
         # One at a time: each has a lattice of its own.
-        images, centres = jax.lax.map(lambda numbers: lattice.image(whole(numbers), camera), system)
+        draw = partial(lattice.image, canvas=canvas, size=instrument.shape[0], trace=trace, centred=instrument.centring is not None)
+        images, centres = jax.lax.map(lambda numbers: draw(whole(numbers)), system)
     else:
         images, centres = jax.vmap(exact)(system)
     return images, centres

@@ -1,4 +1,4 @@
-"""Scenes, as files describe them, to systems and cameras.
+"""Scenes, as files describe them, to systems and instruments.
 
 All numbers of these systems are numpy arrays in float64, so that a system does not depend on JAX's precision; rendering casts them.
 """
@@ -19,7 +19,8 @@ from lensjax.lens import SIE, SIS, Lens, PointMass, cluster, sampled
 from lensjax.light import Gaussian, Picture, Sersic, Source, Triangle, constellation, sersic
 from lensjax.light.gaussian import elliptical, spherical
 from lensjax.observation.grid import pixel_points
-from lensjax.simulate import Camera, System, Trace, lattice
+from lensjax.observation.instrument import CentreOfLight, Instrument, of_field
+from lensjax.simulate import System, Trace, lattice
 
 LOOKUPS = ("exact", "cosmosim")
 """How the source is sampled: at the points of the lens equation, or as CosmoSim 3.3 does (see `simulate.lattice`)."""
@@ -32,21 +33,19 @@ _elliptical = jax.jit(elliptical)
 _sersic = jax.jit(sersic)
 
 
-def camera_of(scene: Scene) -> Camera:
-    """The camera of a scene."""
+def instrument_of(scene: Scene) -> Instrument:
+    """The instrument of a scene."""
     field = scene.cropsize if 0 < scene.cropsize < scene.imagesize else scene.imagesize
     size = scene.size or field
+    centring = CentreOfLight(scene.imagesize, scene.samples) if scene.centred else None
+    return of_field(field, size, supersampling=1 if size >= field else 2, centring=centring)
+
+
+def trace_of(scene: Scene) -> Trace:
+    """How light is traced in a scene."""
     series = scene.model == "Roulette"
     window = scene.window or ("circle" if scene.mask and series else "none")
-    return Camera(
-        trace=Trace("series" if series else "exact", scene.nterms, window),
-        size=size,
-        field=field,
-        oversample=1 if size >= field else 2,
-        centred=scene.centred,
-        canvas=scene.imagesize,
-        samples=scene.samples,
-    )
+    return Trace("series" if series else "exact", scene.nterms, window)
 
 
 def lens_of(scene: Scene) -> Lens:

@@ -88,7 +88,7 @@ def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free
     with jax.enable_x64(True):
         at = jnp.asarray(fit, jnp.float64)
         x, y = pixel_points(problem.image_size, problem.field, dtype=at.dtype)
-        method = method or problem.camera.trace.name
+        method = method or problem.trace.name
         return np.asarray(_information(problem, at, x, y, method=method, free_shift=free_shift))
 
 
@@ -135,7 +135,7 @@ def cramer_rao(
     """The Cramér–Rao bound: the least standard deviation of any unbiased estimate under white noise.
 
     Args:
-        problem: the systems and the camera.
+        problem: the systems and how their images are taken.
         params: systems (N, P) in file units.
         method: how the images are rendered; the problem's own by default.
         free_shift: whether the place of the whole image is unknown and fitted too.
@@ -144,7 +144,7 @@ def cramer_rao(
     Returns:
         (N, P) in file units; inf where an image does not identify the parameter.
     """
-    method = method or problem.camera.trace.name
+    method = method or problem.trace.name
     bounds = []
     with jax.enable_x64(True):
         to_fit = jax.jit(lambda p: problem.to_fit(p, method=method))

@@ -185,7 +185,7 @@ def search(problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Se
     candidates: list[list[Candidate]] = [[] for _ in images]
     for method in methods if len(images) else ():
         # A long series and its limit differ only near the window's edge; the limit is quicker.
-        long = method == "roulette" and problem.camera.trace.terms >= _LONG
+        long = method == "roulette" and problem.trace.terms >= _LONG
         light = light_of(problem, "ring" if long else method, free_shift)
         single = _padded(starts.astype(np.float32))
         descent = _search(light, problem.image_size, problem.field, stride, _padded(images), single, np.int32(len(images)))

@@ -71,7 +71,7 @@ def from_light(problem: Problem, image: np.ndarray, *, count: int = 8, other: bo
     levels = _OTHER_LEVELS if other else _LEVELS
     lit = [_drawn(random, image, x, y, least=max(level * brightest, _ABOVE_NOISE * noise)) for level in levels]
 
-    trace = problem.camera.trace
+    trace = problem.trace
     terms = trace.terms if trace.map == "series" and trace.terms < _LONG else 0
     grid = _grid(peak)
     costs, _ = _costs(problem, terms, *lit[0], grid)

@@ -103,7 +103,7 @@ def refine_each(
     if starts.ndim != 3 or starts.shape[0] != len(images) or starts.shape[2] != len(LOWEST):
         raise ValueError(f"starts have shape {starts.shape}; expected ({len(images)}, S, {len(LOWEST)})")
     if methods is None:
-        methods = tuple(dict.fromkeys((problem.camera.trace.name, "raytrace")))
+        methods = tuple(dict.fromkeys((problem.trace.name, "raytrace")))
     for first in range(0, len(images), FITS):
         chunk = images[first : first + FITS]
         unusable = [_unusable(image, start) for image, start in zip(chunk, starts[first : first + FITS], strict=True)]

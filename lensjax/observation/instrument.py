@@ -10,12 +10,27 @@ from jax.typing import DTypeLike
 from lensjax._internal.tree import register
 from lensjax.errors import BadInput
 from lensjax.observation import psf as psfs
+from lensjax.observation.grid import axis
+
+
+@dataclass(frozen=True)
+class CentreOfLight:
+    """Where the centre of light is taken; hashable.
+
+    Attributes:
+        canvas: side of the square about the system's origin whose light counts, in the unit of lengths.
+        samples: points on a side of the grid about the light. None takes a point for each unit of the canvas; so do lenses that are not
+            axisymmetric, and series without a window, whose light may lie anywhere.
+    """
+
+    canvas: int
+    samples: int | None = None
 
 
 @register
 @dataclass(frozen=True)
 class Instrument:
-    """How an image is taken; build it by `instrument`, which checks.
+    """How an image is taken; build it by `instrument`, which checks. Hashable where it has no PSF.
 
     Pixel (row i, column j) stands for the point x = (j − middle[1]) s, y = (middle[0] − i) s, with s the pixel scale. A pixel's value
     is the mean of the light over its `supersampling`² points, convolved with the PSF: a surface brightness per pixel.
@@ -23,10 +38,11 @@ class Instrument:
     Attributes:
         shape: rows and columns of the image.
         pixel_scale: side of a pixel in the unit of the system's lengths: 1 where these are pixels, else for example arcseconds.
-        middle: row and column, fractions included, of the system's origin.
+        middle: row and column, fractions included, of the system's origin, or of its centre of light.
         supersampling: points on a side of a pixel.
         refinement: points on a side of each of the steepest pixels, in place of `supersampling`; 0 for none.
         refined: how many pixels are the steepest.
+        centring: how the centre of light is found that is moved to `middle`; None where the origin stays there.
         psf: point spread function (h, w), odd sides and sum 1, in pixels of the image; None for none.
     """
 
@@ -36,6 +52,7 @@ class Instrument:
     supersampling: int = field(default=1, metadata={"static": True})
     refinement: int = field(default=0, metadata={"static": True})
     refined: int = field(default=0, metadata={"static": True})
+    centring: CentreOfLight | None = field(default=None, metadata={"static": True})
     psf: Array | None = None
 
     @property
@@ -45,16 +62,12 @@ class Instrument:
 
     def points(self, *, dtype: DTypeLike = jnp.float32) -> tuple[Array, Array]:
         """x (1, n) and y (m, 1): all points of the image and its margin, `supersampling` to a pixel along each axis."""
-        rows, columns = (n + 2 * edge for n, edge in zip(self.shape, self.margin, strict=True))
         k = self.supersampling
-        inner = (jnp.arange(k, dtype=dtype) + 0.5) / k - 0.5
-
-        def along(count: int, edge: int, middle: float) -> Array:
-            whole = jnp.arange(count, dtype=dtype) - jnp.asarray(edge + middle, dtype)
-            return ((whole[:, None] + inner) * jnp.asarray(self.pixel_scale, dtype)).reshape(-1)
-
-        y = along(rows, self.margin[0], self.middle[0])
-        return along(columns, self.margin[1], self.middle[1])[None, :], -y[:, None]
+        y, x = (
+            axis((n + 2 * edge) * k, step=self.pixel_scale / k, origin=(edge + middle + 0.5) * self.pixel_scale, dtype=dtype)
+            for n, edge, middle in zip(self.shape, self.margin, self.middle, strict=True)
+        )
+        return x[None, :], -y[:, None]
 
 
 def instrument(
@@ -65,6 +78,7 @@ def instrument(
     supersampling: int = 1,
     refinement: int = 0,
     refined: int | None = None,
+    centring: CentreOfLight | None = None,
     psf: np.ndarray | None = None,
 ) -> Instrument:
     """An instrument, checked.
@@ -76,6 +90,7 @@ def instrument(
         supersampling: points on a side of a pixel.
         refinement: points on a side of each of the steepest pixels; 0 for none.
         refined: how many pixels these are; by default one in 25.
+        centring: how the centre of light is found that is moved to `middle`; None leaves the origin there.
         psf: point spread function with odd sides; normalised to a sum of 1.
 
     Raises:
@@ -103,5 +118,18 @@ def instrument(
         supersampling=int(supersampling),
         refinement=int(refinement),
         refined=min(count, rows * columns) if refinement else 0,
+        centring=centring,
         psf=None if spread is None else jnp.asarray(spread, jnp.result_type(float)),
     )
+
+
+def of_field(field: int, size: int, *, supersampling: int = 1, centring: CentreOfLight | None = None) -> Instrument:
+    """The instrument of `size` pixels on a side that show the field of `field` native pixels, as `grid.pixel_points` places them.
+
+    Raises:
+        BadInput: as in `instrument`.
+    """
+    middle = (size + size / field - 1.0) / 2
+    return instrument(
+        (size, size), pixel_scale=field / size, middle=(middle, middle), supersampling=supersampling, centring=centring
+    )  # fmt: skip

@@ -150,7 +150,7 @@ class Amplitudes:
             if self.point == "xi":
                 xi = jnp.stack(lens.primary_image(system.x, system.y))
             else:
-                xi = problem.centre(system, method=problem.camera.trace.name)
+                xi = problem.centre(system, method=problem.trace.name)
         distance = jnp.maximum(jnp.sqrt(((xi - lenses) ** 2).sum(axis=-1)).min(), _NEAREST)
         alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=self.order)
         picked = [(alpha if kind == "alpha" else beta)[m, s] for kind, m, s in self.pairs]

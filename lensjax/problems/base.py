@@ -1,7 +1,7 @@
 """Inference problems: their parts, and what several of them share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,11 @@ from lensjax._internal.words import did_you_mean, listed
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.lens import Lens
+from lensjax.observation.instrument import CentreOfLight, Instrument, of_field
 from lensjax.problems import observables
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
+
+_FIELD = 400  # px, of an image
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Problem:
-    """An inference problem: parameters, prior, camera, and the maps between its descriptions; hashable, so static under jit.
+    """An inference problem: parameters, prior, instrument, and the maps between its descriptions; hashable, so static under jit.
 
     A system has three descriptions: `parameters`, as in files; the *encoding*, numbers of order one in which every system is one point
     and nothing is singular, the targets of networks; and the `System` tree.
@@ -37,7 +40,8 @@ class Problem:
     Attributes:
         name: name it is looked up by.
         parameters: table of its parameters, in file order.
-        camera: how a system becomes an image.
+        instrument: how an image is taken.
+        trace: how the lens equation is solved, and the window.
         integer: whether the prior draws whole numbers, as the thesis did.
         draw: (key, integer) → parameters (P,), one draw from the prior.
         encode: parameters (..., P) → encoding (..., E).
@@ -54,7 +58,8 @@ class Problem:
 
     name: str
     parameters: tuple[Parameter, ...]
-    camera: Camera
+    instrument: Instrument
+    trace: Trace
     integer: bool
     draw: Callable[[Array, bool], Array]
     encode: Callable[[Array], Array]
@@ -81,12 +86,12 @@ class Problem:
     @property
     def image_size(self) -> int:
         """Pixels on a side of an image."""
-        return self.camera.size
+        return self.instrument.shape[0]
 
     @property
     def field(self) -> int:
         """Side of the field that an image shows [native px]."""
-        return self.camera.field
+        return round(self.image_size * self.instrument.pixel_scale)
 
     def undefined(self, params: Array) -> Array:
         """Which parameters of (..., P) mean nothing: theta of a round source."""
@@ -100,7 +105,8 @@ class Problem:
 
     def render(self, params: Array, *, whole: Array | bool = False) -> Array:
         """Image (n, n) of one system (P,) in grey levels, not rounded; `whole` as in `simulate.image`."""
-        return simulate.image(self.to_system(self.encode(params)), self.camera, whole=whole)
+        system = self.to_system(self.encode(params))
+        return GREY_LEVELS * simulate.image(system, self.instrument, trace=self.trace, whole=whole)
 
     def render_batch(self, params: Array) -> Array:
         """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
@@ -119,12 +125,12 @@ class Problem:
         system, centre = observables.from_fit(fit, self.lens_of)
         if not free_shift:
             centre = self.centre(system, method=method)
-        bright, inside = simulate.light(system, x + centre[0], y + centre[1], trace=self.traced(method).trace)
+        bright, inside = simulate.light(system, x + centre[0], y + centre[1], trace=self.traced(method))
         return GREY_LEVELS * bright, inside
 
     def centre(self, system: System, *, method: str) -> Array:
-        """The place (2,), relative to the lens, that this problem's camera moves to the image's centre."""
-        return simulate.image_centre(system, self.traced(method))
+        """The place (2,), relative to the lens, that this problem's instrument moves to the image's centre."""
+        return simulate.image_centre(system, self.instrument, trace=self.traced(method))
 
     def to_fit(self, params: Array, *, method: str) -> Array:
         """Parameters (P,) to fit coordinates (8,)."""
@@ -135,13 +141,13 @@ class Problem:
         """Fit coordinates (8,) to parameters (P,), the canonical set."""
         return self.from_system(observables.from_fit(fit, self.lens_of)[0])
 
-    def traced(self, method: str) -> Camera:
-        """The problem's camera with light traced by another method, one of `simulate.METHODS`."""
-        return replace(self.camera, trace=Trace.named(method, terms=self.camera.trace.terms))
+    def traced(self, method: str) -> Trace:
+        """The problem's trace by another method, one of `simulate.METHODS`."""
+        return Trace.named(method, terms=self.trace.terms)
 
 
-def make_camera(name: str, camera: Camera, *, image_size: int, method: str, terms: int | None, centred: bool | None) -> Camera:
-    """A problem's camera with its options set.
+def taken(name: str, centring: CentreOfLight, *, image_size: int, method: str, terms: int, centred: bool) -> tuple[Instrument, Trace]:
+    """How the images of a problem are taken, from its options; they show 400 native pixels on a side.
 
     Raises:
         BadInput: an option out of range.
@@ -152,15 +158,11 @@ def make_camera(name: str, camera: Camera, *, image_size: int, method: str, term
         raise BadInput(column="method", place=place, value=method, expected=f"one of {listed(simulate.METHODS)}", hint=hint)
     if image_size < 16:
         raise BadInput(column="image_size", place=place, value=image_size, expected="16 or more")
-    if terms is not None and terms < 2:
+    if terms < 2:
         raise BadInput(column="terms", place=place, value=terms, expected="2 or more")
-    return replace(
-        camera,
-        trace=Trace.named(method, terms=camera.trace.terms if terms is None else terms),
-        size=image_size,
-        oversample=1 if image_size >= camera.field else 2,
-        centred=camera.centred if centred is None else centred,
-    )
+    supersampling = 1 if image_size >= _FIELD else 2
+    instrument = of_field(_FIELD, image_size, supersampling=supersampling, centring=centring if centred else None)
+    return instrument, Trace.named(method, terms=terms)
 
 
 def uniform(key: Array, low: Array | float, high: Array | float, integer: bool) -> Array:

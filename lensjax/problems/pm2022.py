@@ -15,9 +15,10 @@ from jax import Array
 
 from lensjax.lens import PointMass
 from lensjax.light.gaussian import Gaussian, from_shape
-from lensjax.problems.base import Parameter, Problem, decode_ellipse, ellipse_is_round, encode_ellipse, make_camera, swapped_axes, uniform
+from lensjax.observation.instrument import CentreOfLight
+from lensjax.problems.base import Parameter, Problem, decode_ellipse, ellipse_is_round, encode_ellipse, swapped_axes, taken, uniform
 from lensjax.problems.observables import shape_of
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System
 
 CHI = 0.5
 
@@ -117,15 +118,17 @@ def problem(
     image_size: int = 400,
     integer: bool = True,
     method: str = "roulette",
-    terms: int | None = None,
-    centred: bool | None = None,
+    terms: int = 16,
+    centred: bool = True,
 ) -> Problem:
     """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
-    camera = Camera(Trace.named("roulette", terms=16), canvas=400, samples=None)
+    centring = CentreOfLight(canvas=400)
+    instrument, trace = taken("pm2022", centring, image_size=image_size, method=method, terms=terms, centred=centred)
     return Problem(
         name="pm2022",
         parameters=PARAMETERS,
-        camera=make_camera("pm2022", camera, image_size=image_size, method=method, terms=terms, centred=centred),
+        instrument=instrument,
+        trace=trace,
         integer=integer,
         draw=draw,
         encode=encode,

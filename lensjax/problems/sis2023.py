@@ -16,6 +16,7 @@ from jax import Array
 
 from lensjax.lens import SIS
 from lensjax.light.gaussian import Gaussian, from_shape
+from lensjax.observation.instrument import CentreOfLight
 from lensjax.problems.base import (
     Parameter,
     Problem,
@@ -23,12 +24,12 @@ from lensjax.problems.base import (
     ellipse_is_round,
     encode_ellipse,
     identity,
-    make_camera,
     swapped_axes,
+    taken,
     uniform,
 )
 from lensjax.problems.observables import shape_of
-from lensjax.simulate import Camera, System
+from lensjax.simulate import System
 
 CHI = 0.5
 
@@ -135,14 +136,17 @@ def problem(
     image_size: int = 400,
     integer: bool = True,
     method: str = "roulette",
-    terms: int | None = None,
-    centred: bool | None = None,
+    terms: int = 50,
+    centred: bool = True,
 ) -> Problem:
     """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
+    centring = CentreOfLight(canvas=1000, samples=96)
+    instrument, trace = taken("sis2023", centring, image_size=image_size, method=method, terms=terms, centred=centred)
     return Problem(
         name="sis2023",
         parameters=PARAMETERS,
-        camera=make_camera("sis2023", Camera(), image_size=image_size, method=method, terms=terms, centred=centred),
+        instrument=instrument,
+        trace=trace,
         integer=integer,
         draw=draw,
         encode=encode,

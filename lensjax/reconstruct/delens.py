@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -105,15 +106,16 @@ def write_source(path: Path, levels: np.ndarray, mask: np.ndarray) -> None:
 def _sampled(options: Options, inputs: Inputs, progress: Progress | None) -> tuple[list[Reconstruction], list[str]]:
     """The source in each channel, read from the image; no lines to print about it."""
     grid = Grid(options.size or inputs.field, inputs.field)
-    return [sample(image, inputs.system, centre=inputs.centre, camera=inputs.camera, grid=grid) for image in inputs.channels], []
+    read = partial(sample, system=inputs.system, centre=inputs.centre, instrument=inputs.instrument, trace=inputs.trace, grid=grid)
+    return [read(image) for image in inputs.channels], []
 
 
 def _inverted(options: Options, inputs: Inputs, progress: Progress | None) -> tuple[list[Reconstruction], list[str]]:
     """The source in each channel by inversion, and a line to print about each."""
-    camera, field = inputs.camera, inputs.field
+    instrument, field = inputs.instrument, inputs.field
     # Half as wide as the image's pixels: lenses magnify, so that values linear between grid points follow the source.
-    size = options.size or max(16, min(2 * field * camera.size // camera.field, 400))
-    operator = lensing(inputs.system, centre=inputs.centre, camera=camera, grid=Grid(size, field))
+    size = options.size or max(16, min(int(2 * field / instrument.pixel_scale), 400))
+    operator = lensing(inputs.system, centre=inputs.centre, instrument=instrument, trace=inputs.trace, grid=Grid(size, field))
     if not bool(operator.used.any()):
         raise _no_source(options)
     sources = [

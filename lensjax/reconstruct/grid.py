@@ -9,8 +9,8 @@ import numpy as np
 from jax import Array
 
 from lensjax._internal.tree import register
-from lensjax.observation.grid import pixel_points
-from lensjax.simulate import Camera, System, light
+from lensjax.observation.instrument import Instrument
+from lensjax.simulate import System, Trace, light
 
 _RIM = 2.0
 """Pixels this close to a window's edge [px] are not read: the pixels about them may lie outside it."""
@@ -29,7 +29,7 @@ class Grid:
     field: int
 
     def index(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """(row, column), in parts, at which points of the source plane stand: the inverse of `image.grid.axis`."""
+        """(row, column), in parts, at which points of the source plane stand: the inverse of `observation.grid.pixel_points`."""
         scale = self.size / self.field
         return (self.field / 2 + 0.5 - y) * scale - 0.5, (x + self.field / 2 + 0.5) * scale - 0.5
 
@@ -79,22 +79,23 @@ class _Place:
         return jnp.ones(())
 
 
-@partial(jax.jit, static_argnames=("camera", "split"))
-def rays(system: System, centre: Array, *, camera: Camera, split: int = 1) -> Rays:
+@partial(jax.jit, static_argnames=("trace", "split"))
+def rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace, split: int = 1) -> Rays:
     """The rays of an image's pixels.
 
     Args:
         system: the lens, and the place of the source; its light is not used.
         centre: (2,) the point at the image's centre, relative to the lens [px].
-        camera: how the image was made; its `oversample` is not used.
+        instrument: how the image was taken; its supersampling and its PSF are not used.
+        trace: how the lens equation is solved, and the window.
         split: points on a side of a pixel.
     """
     dtype = jnp.result_type(system.x)
     centre = jnp.asarray(centre, dtype)
-    x, y = pixel_points(camera.size, camera.field, oversample=split, dtype=dtype)
-    shown, inside = light(replace(system, source=_Place()), x + centre[0], y + centre[1], trace=camera.trace)
+    x, y = replace(instrument, supersampling=split, psf=None).points(dtype=dtype)
+    shown, inside = light(replace(system, source=_Place()), x + centre[0], y + centre[1], trace=trace)
     beta_x, beta_y, lit = (shown[..., k] for k in range(3))
-    pixel = camera.field / camera.size
+    pixel = instrument.pixel_scale
     stretch = _stretch(beta_x, beta_y, split) / pixel
     finite = jnp.isfinite(stretch) & jnp.isfinite(beta_x) & jnp.isfinite(beta_y)
     visible = finite & (lit > 0.5) & (inside >= _RIM * max(1.0, pixel))

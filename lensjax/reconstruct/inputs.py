@@ -17,9 +17,10 @@ from lensjax.errors import BadInput
 from lensjax.files import images
 from lensjax.formats.cosmosim import parameters, rows, table
 from lensjax.formats.scene import Light, Scene
+from lensjax.observation.instrument import Instrument
 from lensjax.problems import Problem
 from lensjax.reconstruct.sample import field_of_light, half_width
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
 
 _WIDEST = 800  # px, of the source of a problem
 _SIZE = 20.0  # px, of the stand-in for a source that is a picture
@@ -33,14 +34,16 @@ class Inputs:
         channels: grey levels (n, n), row 0 at the top: one image, or red, green and blue.
         system: the lens, and the place of the source.
         centre: (2,) the point at the image's centre, relative to the lens [px].
-        camera: how the image was made.
+        instrument: how the image was taken.
+        trace: how the lens equation is solved, and the window.
         field: side of the part of the source plane that holds the light [px].
     """
 
     channels: tuple[np.ndarray, ...]
     system: System
     centre: np.ndarray
-    camera: Camera
+    instrument: Instrument
+    trace: Trace
     field: int
 
 
@@ -72,13 +75,13 @@ def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | No
         raise BadInput("there is no such column", path=row.path, line=1, column="chi", hint=f"problem {problem.name} needs it")
     params = parameters.params(row, problem=problem.name, names=problem.names)[0]
     method = _method(row, problem)
-    camera = replace(problem.camera, trace=Trace.named(method, terms=parameters.terms(row, default=problem.camera.trace.terms)[0]))
+    trace = Trace.named(method, terms=parameters.terms(row, default=problem.trace.terms)[0])
     system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
     centre = _place(row, ("shift_x", "shift_y"))
     if centre is None:
         centre = np.asarray(problem.centre(system, method=method))
     sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
-    return Inputs(channels, system, centre, camera, field or min(2 * half_width(sigma, sigma2), _WIDEST))
+    return Inputs(channels, system, centre, problem.instrument, trace, field or min(2 * half_width(sigma, sigma2), _WIDEST))
 
 
 def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | None) -> Inputs:
@@ -89,15 +92,15 @@ def _of_scene(image: Path, row: table.Table, field: int | None, picture: Path | 
     scene = rows.scenes(row, settings=settings).scenes[0]
     centre = _place(row, ("centreX", "centreY"))
     scene, pictures = _with_picture(scene, picture, needed=scene.centred and centre is None)
-    camera = systems.camera_of(scene)
-    channels = _channels(image, camera.size)
+    instrument, trace = systems.instrument_of(scene), systems.trace_of(scene)
+    channels = _channels(image, instrument.shape[0])
     if scene.reflines:
         channels = tuple(without_reference_lines(channel) for channel in channels)
     system = systems.system_of(scene, pictures)
     if centre is None:
-        centre = np.asarray(jax.jit(simulate.image_centre, static_argnames="camera")(system, camera))
-    field = field or field_of_light(np.max(channels, axis=0), system, centre=centre, camera=camera)
-    return Inputs(channels, system, centre, camera, field)
+        centre = np.asarray(jax.jit(simulate.image_centre, static_argnames="trace")(system, instrument, trace=trace))
+    field = field or field_of_light(np.max(channels, axis=0), system, centre=centre, instrument=instrument, trace=trace)
+    return Inputs(channels, system, centre, instrument, trace, field)
 
 
 def _with_picture(scene: Scene, picture: Path | None, *, needed: bool) -> tuple[Scene, list[jax.Array]]:
@@ -136,7 +139,7 @@ def _method(row: table.Table, problem: Problem) -> str:
     if word and word not in simulate.METHODS:
         expected = ", ".join(simulate.METHODS)
         raise BadInput(path=row.path, line=row.lines[0], column="method", value=word, expected=f"one of {expected}")
-    return word or parameters.methods(row, default=problem.camera.trace.name)[0]
+    return word or parameters.methods(row, default=problem.trace.name)[0]
 
 
 def _place(row: table.Table, columns: Sequence[str]) -> np.ndarray | None:

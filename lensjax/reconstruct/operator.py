@@ -12,8 +12,9 @@ from jax import Array
 from lensjax._internal.tree import register
 from lensjax.errors import BadInput
 from lensjax.observation.grid import block_mean
+from lensjax.observation.instrument import Instrument
 from lensjax.reconstruct.grid import Grid, Rays, rays
-from lensjax.simulate import Camera, System
+from lensjax.simulate import System, Trace
 
 _STEEPEST = 4.0
 """Pixels spread over more source pixels than this, near a lens's centre, are not used: they only show errors of the lens."""
@@ -50,7 +51,8 @@ def lensing(
     system: System,
     *,
     centre: np.ndarray,
-    camera: Camera,
+    instrument: Instrument,
+    trace: Trace,
     grid: Grid,
     psf: np.ndarray | None = None,
     usable: np.ndarray | None = None,
@@ -60,7 +62,8 @@ def lensing(
     Args:
         system: the lens and the place of the source.
         centre: (2,) the point at the image's centre, relative to the lens [px].
-        camera: how the image was made; a pixel's light is the mean over `oversample` × `oversample` rays.
+        instrument: how the image was taken; a pixel's light is the mean over `supersampling` × `supersampling` rays.
+        trace: how the lens equation is solved, and the window.
         grid: the source's points.
         psf: (q, q) point spread function in image pixels, q odd; light from beyond the grid is not modelled.
         usable: (n, n) bool, pixels that may be used.
@@ -70,9 +73,9 @@ def lensing(
     """
     dtype = jnp.result_type(system.x)
     blur = None if psf is None else jnp.asarray(_checked(psf), dtype)
-    traced = rays(system, jnp.asarray(centre, dtype), camera=camera, split=camera.oversample)
+    traced = rays(system, jnp.asarray(centre, dtype), instrument=instrument, trace=trace, split=instrument.supersampling)
     mask = jnp.ones((), bool) if usable is None else jnp.asarray(usable)
-    operator: Lensing = _lensing(traced, mask, blur, grid, camera.oversample)
+    operator: Lensing = _lensing(traced, mask, blur, grid, instrument.supersampling)
     return operator
 
 

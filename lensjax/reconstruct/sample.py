@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from lensjax.observation.instrument import Instrument
 from lensjax.reconstruct.grid import Grid, Reconstruction, rays
-from lensjax.simulate import Camera, System
+from lensjax.simulate import System, Trace
 
 _LEAST = 0.1
 """The image shows a source pixel where the rays, each weighted by its sharpness, fill this fraction of it."""
@@ -27,13 +28,13 @@ def half_width(sigma: float, sigma2: float) -> int:
     return max(8, math.ceil(4.0 * max(sigma, sigma2)))
 
 
-def split_of(camera: Camera, grid: Grid) -> int:
+def split_of(instrument: Instrument, grid: Grid) -> int:
     """Points on a side of a pixel that leave no holes between them on `grid`."""
-    needed = math.ceil(3.0 * (camera.field / camera.size) / (grid.field / grid.size))
-    return max(1, min(max(needed, 2), 8, _MOST_POINTS // camera.size))
+    needed = math.ceil(3.0 * instrument.pixel_scale / (grid.field / grid.size))
+    return max(1, min(max(needed, 2), 8, _MOST_POINTS // instrument.shape[0]))
 
 
-def sample(image: np.ndarray, system: System, *, centre: np.ndarray, camera: Camera, grid: Grid) -> Reconstruction:
+def sample(image: np.ndarray, system: System, *, centre: np.ndarray, instrument: Instrument, trace: Trace, grid: Grid) -> Reconstruction:
     """The source, each pixel of it the mean of the image where its rays arrive.
 
     No light model is used: of `system`, the lens and the place of the source alone. The image is interpolated (cubic) between its
@@ -43,13 +44,14 @@ def sample(image: np.ndarray, system: System, *, centre: np.ndarray, camera: Cam
         image: (n, n) grey levels.
         system: the lens and the place of the source.
         centre: (2,) the point at the image's centre, relative to the lens [px].
-        camera: how the image was made.
+        instrument: how the image was taken.
+        trace: how the lens equation is solved, and the window.
         grid: the source's pixels.
     """
-    split = split_of(camera, grid)
-    n = camera.size
+    split = split_of(instrument, grid)
+    n = instrument.shape[0]
     dtype = jnp.result_type(system.x)
-    traced = rays(system, jnp.asarray(centre, dtype), camera=camera, split=split)
+    traced = rays(system, jnp.asarray(centre, dtype), instrument=instrument, trace=trace, split=split)
     value = np.asarray(jax.image.resize(jnp.asarray(image, dtype), (n * split, n * split), method="cubic"), np.float64)
     weight = np.asarray(traced.visible) / np.maximum(np.asarray(traced.stretch, np.float64), 1.0) ** 4
     between = (np.arange(n * split) + 0.5) / split - 0.5
@@ -65,7 +67,7 @@ def sample(image: np.ndarray, system: System, *, centre: np.ndarray, camera: Cam
     total = sums(1.0)
     over = 1.0 / np.where(total > 0, total, 1.0)
     mean = sums(value[used]) * over
-    mask = total * (camera.field / (n * split)) ** 2 / (grid.field / grid.size) ** 2 >= _LEAST
+    mask = total * (instrument.pixel_scale / split) ** 2 / (grid.field / grid.size) ** 2 >= _LEAST
     # Rays lie unevenly about the centre of their pixel: the mean of their light is that at the mean of their places.
     for axis, (place, whole) in enumerate(zip(places, (row, column), strict=True)):
         mean = mean - _gradient(mean, mask, axis) * sums((place - whole)[used]) * over
@@ -92,12 +94,12 @@ def noise_level(image: np.ndarray) -> float:
     return float(np.median(np.abs(detail)) / 0.6745 / 6.0)
 
 
-def field_of_light(image: np.ndarray, system: System, *, centre: np.ndarray, camera: Camera) -> int:
+def field_of_light(image: np.ndarray, system: System, *, centre: np.ndarray, instrument: Instrument, trace: Trace) -> int:
     """Side [native px] of the square about the source's centre that holds the light.
 
     Light, averaged over 3 × 3 pixels, that is fainter than a fiftieth of the brightest or hardly above the noise does not count.
     """
-    traced = rays(system, jnp.asarray(centre, jnp.result_type(system.x)), camera=camera)
+    traced = rays(system, jnp.asarray(centre, jnp.result_type(system.x)), instrument=instrument, trace=trace)
     good = np.asarray(traced.visible & (traced.stretch < 2.0))
     noise = noise_level(image) / 3.0
     image = uniform_filter(np.asarray(image, np.float64), 3)
@@ -105,4 +107,4 @@ def field_of_light(image: np.ndarray, system: System, *, centre: np.ndarray, cam
     reach = np.maximum(np.abs(np.asarray(traced.x)), np.abs(np.asarray(traced.y)))[good & (image > faint)]
     if reach.size == 0:
         return 2 * half_width(0.0, 0.0)
-    return 2 * int(np.clip(math.ceil(1.15 * np.quantile(reach, 0.999) + 2.0), 8, 2 * camera.field))
+    return 2 * int(np.clip(math.ceil(1.15 * np.quantile(reach, 0.999) + 2.0), 8, 2 * round(instrument.shape[0] * instrument.pixel_scale)))

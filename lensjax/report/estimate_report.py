@@ -1,18 +1,18 @@
 """The report of `lensjax estimate`: images, the models of the estimates, and the sources read from the images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from lensjax import metrics, simulate
 from lensjax._internal.words import counted
+from lensjax.conventions import GREY_LEVELS
 from lensjax.infer import Solution, free
+from lensjax.observation.instrument import instrument
 from lensjax.problems import Problem
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.sample import half_width, sample
@@ -25,6 +25,7 @@ SHOWN = 24
 
 _WIDEST = 800  # px, of a source
 _EMPTY = 16  # px, where there is no source to show
+_image = jax.jit(simulate.image_about, static_argnames="trace")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _content(problem: Problem, record: Record) -> list[str | Illustration]:
         (method,), (status,) = record.solution.method, record.solution.status
         numbers = "; ".join(f"{name} {p:.6g} ± {e:.2g}" for name, p, e in zip(problem.names, params, errors, strict=True))
     elif record.network is not None:
-        params, centre, method, status = record.network, None, problem.camera.trace.name, "network"
+        params, centre, method, status = record.network, None, problem.trace.name, "network"
         numbers = "; ".join(f"{name} {value:.4g}" for name, value in zip(problem.names, params, strict=True))
     else:
         params, centre, method, status = np.full(len(problem.names), np.nan), None, "", f"failed: {record.error}"
@@ -123,28 +124,23 @@ def model_and_source(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The model (H, W) and the source (m, m), NaN where the image does not show it, in grey levels.
 
-    Where the point at the image's centre is not known, the problem's camera decides. `free_fit`: whether the estimate is one of an
+    Where the point at the image's centre is not known, the problem's instrument decides. `free_fit`: whether the estimate is one of an
     image of any size and brightness, see `infer.free`; the source of one that is not square is not drawn.
     """
-    camera = problem.traced(method)
+    trace = problem.traced(method)
     side = image.shape[0]
     if free_fit and image.shape != (side, side):
         assert centre is not None
         return free.model_image(problem, params, centre, image), np.full((_EMPTY, _EMPTY), np.nan)
-    camera = replace(camera, size=side, field=side)
+    taken = instrument((side, side), centring=problem.instrument.centring)
     with jax.enable_x64(True):
         system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
-        centre = np.asarray(simulate.image_centre(system, camera) if centre is None else centre, np.float64)
+        centre = np.asarray(simulate.image_centre(system, taken, trace=trace) if centre is None else centre, np.float64)
         if free_fit:
             model = free.model_image(problem, params, centre, image)
         else:
-            model = np.asarray(_image(system, jnp.asarray(centre), camera=replace(camera, centred=True)))
+            model = np.asarray(GREY_LEVELS * _image(system, taken, jnp.asarray(centre), trace=trace))
         sigma, sigma2 = (float(params[problem.names.index(name)]) for name in ("sigma", "sigma2"))
         widest = min(2 * half_width(sigma, sigma2), _WIDEST)
-        source = sample(image, system, centre=centre, camera=camera, grid=Grid(widest, widest))
+        source = sample(image, system, centre=centre, instrument=taken, trace=trace, grid=Grid(widest, widest))
     return model, np.where(source.mask, source.grey, np.nan)
-
-
-@partial(jax.jit, static_argnames="camera")
-def _image(system: simulate.System, centre: Array, *, camera: simulate.Camera) -> Array:
-    return simulate.image_about(system, camera, centre)

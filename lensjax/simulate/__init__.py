@@ -1,7 +1,6 @@
 """Lens and source to image: differentiable, and quick for any number of images."""
 
 from lensjax.conventions import METHODS
-from lensjax.simulate.camera import Camera
 from lensjax.simulate.chunks import in_chunks
 from lensjax.simulate.render import centre_of_light, image, image_about, image_centre, kept_where, light
 from lensjax.simulate.system import System
@@ -11,7 +10,6 @@ __all__ = [
     "MAPS",
     "METHODS",
     "WINDOWS",
-    "Camera",
     "System",
     "Trace",
     "centre_of_light",

@@ -6,31 +6,57 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax.observation.grid import block_mean
 from lensjax.observation.instrument import Instrument
 from lensjax.observation.psf import convolve
 
 Brightness = Callable[[Array, Array], Array]
-"""Points x, y that broadcast against each other → surface brightness there."""
+"""Points x, y that broadcast against each other → surface brightness there, colours on a last axis (3,) where there are any."""
+
+_LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
 
 
-def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype | type = jnp.float32) -> Array:
-    """The image (H, W) of a surface brightness: its mean over each pixel's points, convolved with the PSF.
+def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype | type = jnp.float32, constant: bool = False) -> Array:
+    """The image (H, W[, 3]) of a surface brightness: its mean over each pixel's points, convolved with the PSF.
 
     Where the instrument refines, the pixels that differ most from their neighbours are sampled again, more finely; which these are has no
     derivative, their values have.
 
     Args:
-        brightness: the light at points, as in the sky.
+        brightness: the light at points, as in the sky, about the instrument's `middle`.
         instrument: how the image is taken.
         dtype: of the image.
+        constant: whether points are whole arrays of constants: what depends on them alone is computed once, when the program is compiled.
+
+    Raises:
+        ValueError: coloured light before an instrument that refines.
     """
-    x, y = instrument.points(dtype=dtype)
-    k = instrument.supersampling
-    fine = jnp.broadcast_to(brightness(x, y), (y.shape[0], x.shape[1]))
-    rows, columns = fine.shape[0] // k, fine.shape[1] // k
-    image = fine.reshape(rows, k, columns, k).mean(axis=(1, 3)) if k > 1 else fine
-    if instrument.refinement:
-        image = _refined(brightness, instrument, image, dtype=dtype)
+    x, y = _constants(instrument, dtype) if constant else instrument.points(dtype=dtype)
+    fine = brightness(x, y)
+    if fine.ndim == 3:
+        if instrument.refinement:
+            raise ValueError("an instrument that refines takes grey light; render each colour by itself")
+        fine = jnp.broadcast_to(fine, (y.shape[0], x.shape[1], fine.shape[2]))
+        return jnp.stack([_recorded(fine[..., k], instrument) for k in range(fine.shape[2])], axis=-1)
+    fine = jnp.broadcast_to(fine, (y.shape[0], x.shape[1]))
+    if not instrument.refinement:
+        return _recorded(fine, instrument)
+    image = _refined(brightness, instrument, block_mean(fine, instrument.supersampling), dtype=dtype)
+    return image if instrument.psf is None else convolve(image, instrument.psf)
+
+
+def _constants(instrument: Instrument, dtype: jnp.dtype | type) -> tuple[Array, Array]:
+    """The points x, y, each (m, n); without the second axis where there are too many to keep in a program."""
+    if max(instrument.shape) * instrument.supersampling > _LARGEST_CONSTANT:
+        return instrument.points(dtype=dtype)
+    with jax.ensure_compile_time_eval():
+        x, y = jnp.broadcast_arrays(*instrument.points(dtype=dtype))
+    return x, y
+
+
+def _recorded(fine: Array, instrument: Instrument) -> Array:
+    """The image (H, W) of the light (m, n) at all points."""
+    image = block_mean(fine, instrument.supersampling)
     return image if instrument.psf is None else convolve(image, instrument.psf)
 
 

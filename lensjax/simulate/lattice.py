@@ -25,7 +25,7 @@ from lensjax.light import Constellation, Source, Triangle
 from lensjax.observation.centre import centroid
 from lensjax.observation.detector import quantise
 from lensjax.observation.grid import pixel_points
-from lensjax.simulate import Camera, System
+from lensjax.simulate import System, Trace
 
 _STEPS = 32.0  # OpenCV's positions between two pixels
 _FIXED = 1024.0  # and its fixed-point unit
@@ -94,35 +94,38 @@ class SersicProfile:
         return 5.0 ** jnp.maximum(self.n, 1.0) * jnp.maximum(self.sigma, self.sigma2)
 
 
-def image(system: System, camera: Camera) -> tuple[Array, Array]:
+def image(system: System, *, canvas: int, size: int, trace: Trace, centred: bool = True) -> tuple[Array, Array]:
     """(n, n[, 3]) whole grey levels, and (2,) the point at the image's centre, relative to the lens [px].
 
     Args:
         system: lens and source; a Gaussian or Sérsic source as `GaussianProfile` or `SersicProfile`.
-        camera: how the system becomes an image.
+        canvas: side of the uncropped image [px].
+        size: side n of the image [px].
+        trace: how the lens equation is solved, and the window.
+        centred: whether the centre of light of the canvas is moved to the image's centre.
     """
-    x, y = pixel_points(camera.canvas, camera.canvas, dtype=jnp.result_type(system.x))
+    x, y = pixel_points(canvas, canvas, dtype=jnp.result_type(system.x))
     raster = _raster(system.source, x, y)
-    pixels = _looked_up(system, raster, x, y, camera)
+    pixels = _looked_up(system, raster, x, y, trace)
     grey = pixels if pixels.ndim == 2 else jnp.round(pixels @ jnp.asarray(_LUMA, pixels.dtype))
     centre = jnp.zeros(2, x.dtype)
-    if camera.centred:
+    if centred:
         centre = jnp.stack(centroid(grey, x, y))
         pixels = _moved(pixels, centre)
-    cut = (camera.canvas - camera.size) // 2
-    return pixels[cut : cut + camera.size, cut : cut + camera.size], centre
+    cut = (canvas - size) // 2
+    return pixels[cut : cut + size, cut : cut + size], centre
 
 
-def _looked_up(system: System, raster: Array, x: Array, y: Array, camera: Camera) -> Array:
+def _looked_up(system: System, raster: Array, x: Array, y: Array, trace: Trace) -> Array:
     """The lattice's value for every pixel."""
-    n = camera.canvas
+    n = x.size
     kept = jnp.ones((n, n), bool)
-    if camera.trace.map == "series":
+    if trace.map == "series":
         xi_x, xi_y = _reference(system.lens, system.x, system.y)
         dx, dy = jnp.broadcast_arrays(x - xi_x, y - xi_y)
-        if camera.trace.window != "none":
+        if trace.window != "none":
             kept = roulette.circle(dx, dy, xi_x, xi_y) >= 0
-        bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=camera.trace.terms)
+        bx, by = roulette.source_offset(dx, dy, xi_x, xi_y, system.lens, terms=trace.terms)
         last = n - 2
     else:
         ax, ay = system.lens.deflection(x, y)

@@ -5,22 +5,18 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax import roulette
-from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import Axisymmetric
 from lensjax.lens.base import direction, safe_norm
 from lensjax.light import Source, is_coloured
 from lensjax.light.base import mixed
 from lensjax.observation.centre import centroid
-from lensjax.observation.grid import block_mean, pixel_points
-from lensjax.observation.instrument import Instrument
-from lensjax.simulate.camera import Camera
-from lensjax.simulate.exposure import exposure
+from lensjax.observation.grid import pixel_points
+from lensjax.observation.instrument import CentreOfLight, Instrument
+from lensjax.simulate.exposure import Brightness, exposure
 from lensjax.simulate.system import System
 from lensjax.simulate.trace import Trace
 
-_LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
-
-_EXACT = Trace.named("raytrace")
+_EXACT = Trace()
 
 _STEEPEST = 1e30
 """Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
@@ -73,42 +69,24 @@ def _reach(whole: Array | bool, like: Array) -> Array:
     return jnp.where(whole, jnp.inf, 0.0).astype(like.dtype)
 
 
-def _points(system: System, camera: Camera) -> tuple[Array, Array]:
-    """The points of an image, x (1, m) or (m, m), y (m, 1) or (m, m).
-
-    About an axisymmetric lens all images without a centre of their own have the same radii. XLA takes their roots once, when it
-    compiles, where the points are whole arrays of constants: images of SIS and point mass take half the time.
-    """
-
-    def points() -> tuple[Array, Array]:
-        return pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
-
-    same_radii = isinstance(system.lens, Axisymmetric) and camera.trace.map == "exact" and not camera.centred
-    if not same_radii or camera.size * camera.oversample > _LARGEST_CONSTANT:
-        return points()
-    with jax.ensure_compile_time_eval():
-        x, y = jnp.broadcast_arrays(*points())
-    return x, y
-
-
 def _check_single(system: System) -> None:
     if jnp.ndim(system.x) or jnp.ndim(system.y):
         raise ValueError(f"x and y of a system must be scalars, not of shape {jnp.shape(system.x)}; map over a batch with jax.vmap")
 
 
 def _bounds(
-    lens: Axisymmetric, source: Source, distance: Array, cos: Array, sin: Array, camera: Camera, whole: Array | bool
+    lens: Axisymmetric, source: Source, distance: Array, cos: Array, sin: Array, *, canvas: int, trace: Trace, whole: Array | bool
 ) -> tuple[Array, Array, Array]:
     """(behind, ahead, aside) [px], measured from the lens towards a source at `distance` along (cos, sin): all light lies there, but for
     its outermost traces."""
-    largest = jnp.asarray(0.75 * camera.canvas, distance.dtype)  # more than half a diagonal
+    largest = jnp.asarray(0.75 * canvas, distance.dtype)  # more than half a diagonal
     behind, ahead, aside = (largest,) * 3
-    if camera.trace.map == "exact":
+    if trace.map == "exact":
         along, across = source.extent(cos, sin), source.extent(-sin, cos)
         behind, ahead = lens.image_radius(along - distance), lens.image_radius(along + distance)
         nearest = jnp.maximum(distance - along, 0.0)
         aside = across * (1.0 + (lens.image_radius(nearest) - nearest) / jnp.sqrt(nearest * nearest + across * across))
-    if camera.trace.window != "none":
+    if trace.window != "none":
         radius, reach = lens.image_radius(distance), _reach(whole, distance)
         behind = jnp.minimum(behind, reach)
         ahead = jnp.minimum(ahead, 2.0 * radius + reach)
@@ -116,7 +94,7 @@ def _bounds(
     return jnp.minimum(behind, largest), jnp.minimum(ahead, largest), jnp.minimum(aside, largest)
 
 
-def centre_of_light(system: System, camera: Camera, *, whole: Array | bool = False) -> tuple[Array, Array]:
+def centre_of_light(system: System, centring: CentreOfLight, *, trace: Trace = _EXACT, whole: Array | bool = False) -> tuple[Array, Array]:
     """Centre of the source's light (x, y) on the whole canvas, relative to the lens [px]; the lens's own light does not count.
 
     The rim of the window is softened over one step of the grid, so that the centre is smooth in every parameter. `whole` as
@@ -124,86 +102,80 @@ def centre_of_light(system: System, camera: Camera, *, whole: Array | bool = Fal
     """
     dtype = jnp.result_type(system.x)
     _check_single(system)
-    lens, everywhere = system.lens, (camera.trace.map, camera.trace.window) == ("series", "none")
-    if camera.samples is not None and isinstance(lens, Axisymmetric) and not everywhere:
+    canvas, samples = centring.canvas, centring.samples
+    lens, everywhere = system.lens, (trace.map, trace.window) == ("series", "none")
+    if samples is not None and isinstance(lens, Axisymmetric) and not everywhere:
         cos, sin = direction(system.x, system.y)
-        behind, ahead, aside = _bounds(lens, system.source, safe_norm(system.x, system.y)[0], cos, sin, camera, whole)
-        t = (2.0 * jnp.arange(camera.samples, dtype=dtype) + 1.0) / camera.samples - 1.0
+        distance = safe_norm(system.x, system.y)[0]
+        behind, ahead, aside = _bounds(lens, system.source, distance, cos, sin, canvas=canvas, trace=trace, whole=whole)
+        t = (2.0 * jnp.arange(samples, dtype=dtype) + 1.0) / samples - 1.0
         u = 0.5 * ((ahead - behind) + (ahead + behind) * t[None, :])
         # Denser towards the axis: a counter-image at an isothermal lens's centre is a needle along it.
         square = t[:, None] ** 2
         v, weight = aside * t[:, None] * (0.4 + 0.6 * square), 0.4 + 1.8 * square
         x, y = cos * u - sin * v, sin * u + cos * v
-        step = jnp.sqrt((ahead + behind) * 2.0 * aside) / camera.samples
+        step = jnp.sqrt((ahead + behind) * 2.0 * aside) / samples
     else:
-        u, v = x, y = pixel_points(camera.canvas, camera.canvas, dtype=dtype)
+        u, v = x, y = pixel_points(canvas, canvas, dtype=dtype)
         cos, sin, step, weight = jnp.ones((), dtype), jnp.zeros((), dtype), jnp.ones((), dtype), jnp.ones((), dtype)
-    bright, inside = light(system, x, y, trace=camera.trace)
+    bright, inside = light(system, x, y, trace=trace)
     bright = bright.sum(-1) if is_coloured(system.source) else bright
-    depth = jnp.minimum(inside + _reach(whole, inside), 0.5 * camera.canvas - jnp.maximum(jnp.abs(x + 0.5), jnp.abs(y - 0.5)))
+    depth = jnp.minimum(inside + _reach(whole, inside), 0.5 * canvas - jnp.maximum(jnp.abs(x + 0.5), jnp.abs(y - 0.5)))
     kept = jnp.clip(depth / step + 0.5, 0.0, 1.0)
     along, across = centroid(bright * kept * weight, u, v)
     return cos * along - sin * across, sin * along + cos * across
 
 
-def image(system: System, camera: Camera | Instrument, *, whole: Array | bool = False) -> Array:
+def image(system: System, instrument: Instrument, *, trace: Trace = _EXACT, whole: Array | bool = False) -> Array:
     """One image, not rounded.
 
     Args:
         system: lens, source, and the lens's own light; its dtype is the image's.
-        camera: how the system becomes an image: a camera, as the thesis and CosmoSim have it, or an instrument, with pixels of any scale
-            and a PSF, for which the lens equation is solved exactly.
-        whole: whether the image of a camera is shown without its window; may be traced.
+        instrument: how the image is taken.
+        trace: how the lens equation is solved, and the window.
+        whole: whether the image is shown without its window; may be traced.
 
     Returns:
-        Of a camera: (size, size) grey levels 0…255, (size, size, 3) of a coloured source. Of an instrument: its `shape`, in the unit of
-        the light. Row 0 is the top.
+        (H, W) of the instrument's `shape`, (H, W, 3) of a coloured source, in the unit of the light: times `GREY_LEVELS` grey levels.
+        Row 0 is the top.
 
     Raises:
-        ValueError: a batch of systems instead of one, or an instrument before a coloured source.
+        ValueError: a batch of systems instead of one, or an instrument that refines before a coloured source.
     """
-    if isinstance(camera, Instrument):
-        return _exposed(system, camera)
-    return image_about(system, camera, image_centre(system, camera, whole=whole), whole=whole)
+    if instrument.centring is not None:
+        centre = image_centre(system, instrument, trace=trace, whole=whole)
+        return image_about(system, instrument, centre, trace=trace, whole=whole)
+    _check_single(system)
+    # About an axisymmetric lens all images have the same radii: XLA takes their roots once, so that images take half the time.
+    same_radii = isinstance(system.lens, Axisymmetric) and trace.map == "exact"
+    return exposure(_seen(system, trace, whole), instrument, dtype=jnp.result_type(system.x), constant=same_radii)
 
 
-def image_centre(system: System, camera: Camera, *, whole: Array | bool = False) -> Array:
-    """The point (2,) at the image's centre, relative to the lens [px]: the centre of light, or the lens itself."""
-    if not camera.centred:
+def image_centre(system: System, instrument: Instrument, *, trace: Trace = _EXACT, whole: Array | bool = False) -> Array:
+    """The point (2,) at the image's middle, relative to the lens [px]: the centre of light, or the lens itself."""
+    if instrument.centring is None:
         return jnp.zeros(2, jnp.result_type(system.x))
-    return jnp.stack(centre_of_light(system, camera, whole=whole))
+    return jnp.stack(centre_of_light(system, instrument.centring, trace=trace, whole=whole))
 
 
-def image_about(system: System, camera: Camera, centre: Array, *, whole: Array | bool = False) -> Array:
-    """As `image`, with the point `centre` (2,), relative to the lens [px], at the image's centre."""
+def image_about(system: System, instrument: Instrument, centre: Array, *, trace: Trace = _EXACT, whole: Array | bool = False) -> Array:
+    """As `image`, with the point `centre` (2,), relative to the lens [px], at the image's middle."""
     _check_single(system)
-    x, y = _points(system, camera)
-    if camera.centred:
-        # The barrier keeps XLA from moving the computation of the centre and the system into the image's own loop.
-        system, centre = jax.lax.optimization_barrier((system, centre))
-        x, y = x + centre[0], y + centre[1]
-    bright, inside = light(system, x, y, trace=camera.trace)
-    kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, (y.shape[0], x.shape[1]))
-    bright = _with_lens_light(system, kept_where(kept, bright), x, y)
-    if bright.ndim == 3:
-        colours = [block_mean(bright[..., k], camera.oversample) for k in range(3)]
-        return GREY_LEVELS * jnp.stack(colours, axis=-1)
-    return GREY_LEVELS * block_mean(bright, camera.oversample)
+    # The barrier keeps XLA from moving the computation of the centre and the system into the image's own loop.
+    system, centre = jax.lax.optimization_barrier((system, centre))
+    seen = _seen(system, trace, whole)
+    return exposure(lambda x, y: seen(x + centre[0], y + centre[1]), instrument, dtype=jnp.result_type(system.x))
 
 
-def _with_lens_light(system: System, bright: Array, x: Array, y: Array) -> Array:
-    """The source's light `bright`, seen at (x, y), and the lens's own."""
-    if system.lens_light is None:
-        return bright
-    return mixed([(system.source, bright), (system.lens_light, system.lens_light.light(x, y))])
-
-
-def _exposed(system: System, instrument: Instrument) -> Array:
-    _check_single(system)
-    if is_coloured(system.source) or (system.lens_light is not None and is_coloured(system.lens_light)):
-        raise ValueError("an instrument takes grey light; render each colour by itself")
+def _seen(system: System, trace: Trace, whole: Array | bool) -> Brightness:
+    """The light at points relative to the lens: the source's within the window, and the lens's own."""
 
     def brightness(x: Array, y: Array) -> Array:
-        return _with_lens_light(system, light(system, x, y, trace=_EXACT)[0], x, y)
+        bright, inside = light(system, x, y, trace=trace)
+        kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, jnp.broadcast_shapes(x.shape, y.shape))
+        bright = kept_where(kept, bright)
+        if system.lens_light is None:
+            return bright
+        return mixed([(system.source, bright), (system.lens_light, system.lens_light.light(x, y))])
 
-    return exposure(brightness, instrument, dtype=jnp.result_type(system.x))
+    return brightness

@@ -29,7 +29,7 @@ def batch(
         step: step number; it may be traced.
         batch_size: images in the batch, B.
         targets: "encoded" for the problem's encoding, "raw" for file units.
-        mixed: whether half of the images, chosen at random, are rendered without the window of the problem's camera.
+        mixed: whether half of the images, chosen at random, are rendered without the window of the problem's trace.
 
     Returns:
         {"image": (B, n, n, 1) in 0…1, "params": (B, P) in file units, "target": (B, E) or (B, P)}, all float32. Images at the

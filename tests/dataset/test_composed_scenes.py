@@ -26,9 +26,9 @@ def test_a_scene_shows_the_light_of_its_problem(name: str) -> None:
     row = np.array(VALUES[name])
     (scene,) = composed_scenes.scenes(problem.composition, row[None], ["a.png"])
     origin = row[:2] if name == "sie2026" else np.zeros(2)
-    camera = systems.camera_of(scene)
+    taken = systems.instrument_of(scene)
     with jax.enable_x64(True):
-        found = np.asarray(jax.jit(simulate.image_about, static_argnums=1)(systems.system_of(scene), camera, jnp.asarray(-origin)))
+        found = 255.0 * np.asarray(jax.jit(simulate.image_about)(systems.system_of(scene), taken, jnp.asarray(-origin)))
         expected = np.asarray(jax.jit(lambda p: problem.composition.image(p, problem.instrument()))(jnp.asarray(row)))
     assert expected.max() > 20
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)

@@ -16,7 +16,7 @@ from lensjax.dataset import fit_amplitudes
 from lensjax.infer.solution import Solution
 from lensjax.lens import SIE
 from lensjax.problems.cosmosim2026 import sie2026
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
 from lensjax.simulate import lattice as pixels
 
 PARAMS = np.array([3.0, -4.0, 20.0, 0.6, 120.0, 9.0, -9.0, 3.0, 1.5, 1.5e4])
@@ -64,8 +64,8 @@ def test_the_command_writes_results_amplitudes_and_predictions(tmp_path: Path) -
     with jax.enable_x64(True):
         source = pixels.SersicProfile(*(jnp.asarray(v) for v in (4.0, 4.0, 0.0, 1.5, 15.0)))
         lens = SIE(jnp.asarray(20.0), jnp.asarray(0.6), jnp.deg2rad(30.0))
-        camera = Camera(trace=Trace.named("raytrace"), size=128, field=128, canvas=256)
-        image, _ = pixels.image(System(lens, source, jnp.asarray(6.0), jnp.asarray(-5.0)), camera)
+        system = System(lens, source, jnp.asarray(6.0), jnp.asarray(-5.0))
+        image, _ = pixels.image(system, canvas=256, size=128, trace=Trace())
     Image.fromarray(np.asarray(image).astype(np.uint8)).save(tmp_path / "a.png")
     Image.fromarray(np.zeros((128, 128), np.uint8)).save(tmp_path / "dark.png")
     out = tmp_path / "results.csv"

@@ -17,9 +17,9 @@ def test_scenes_of_a_problem(name, method):
     problem = problems.get(name, method=method, image_size=50)
     values = draw.sample(problem, 5, 3)
     scenes = draw.problem_scenes(
-        problem, values, ["a.png", "b.png", "c.png"], terms=[problem.camera.trace.terms] * 3, methods=[method] * 3, size=50
+        problem, values, ["a.png", "b.png", "c.png"], terms=[problem.trace.terms] * 3, methods=[method] * 3, size=50
     )
-    assert {systems.camera_of(scene) for scene in scenes} == {problem.camera}
+    assert {(systems.instrument_of(scene), systems.trace_of(scene)) for scene in scenes} == {(problem.instrument, problem.trace)}
     with jax.enable_x64(True):
         expected = np.asarray(jax.jit(problem.render_batch)(jnp.asarray(values)))
         np.testing.assert_allclose(

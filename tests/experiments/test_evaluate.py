@@ -148,7 +148,7 @@ def test_refining_is_shown_the_same_systems_at_native_resolution(judged, monkeyp
     seen = []
 
     def solve(problem, images, network, *, progress):
-        assert problem.image_size == 400 and problem.camera.trace.name == "ring"
+        assert problem.image_size == 400 and problem.trace.name == "ring"
         assert np.isfinite(network).all() and (network[:, 3:5] >= 5).all()
         first = sum(len(part) for part in seen)
         expected = np.asarray(problem.render(truth[first].astype(np.float32)))

@@ -1,7 +1,5 @@
 """The thesis's systems in images of any size and brightness, and as CosmoSim draws them."""
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 from lensjax import metrics, problems, simulate
 from lensjax.estimate import Observation, solve_each
 from lensjax.infer import free
+from lensjax.observation.instrument import instrument
 from lensjax.simulate import lattice
 
 PARAMS = {"sis2023": [11.0, -7.0, 10.0, 5.0, 3.5, 50.0], "pm2022": [-14.0, 9.0, 7.0, 4.0, 3.0, 20.0, 0.5]}
@@ -20,8 +19,8 @@ def image(name: str, *, peak: float, side: int = 96) -> np.ndarray:
     problem = problems.get(name, method="raytrace")
     with jax.enable_x64(True):
         system = problem.to_system(problem.encode(jnp.asarray(PARAMS[name])))
-        grey = np.asarray(simulate.image(system, replace(problem.camera, size=side, field=side)))
-    return peak / 255.0 * np.pad(grey, ((0, 0), (8, 0)))
+        grey = np.asarray(simulate.image(system, instrument((side, side), centring=problem.instrument.centring)))
+    return peak * np.pad(grey, ((0, 0), (8, 0)))
 
 
 @pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
@@ -61,7 +60,7 @@ def test_images_that_cosmosim_drew() -> None:
     problem = problems.get("sis2023", method="raytrace")
     with jax.enable_x64(True):
         system = problem.to_system(problem.encode(jnp.asarray(params)))
-        grey, _ = lattice.image(system, replace(problem.camera, size=160, field=160, canvas=256))
+        grey, _ = lattice.image(system, canvas=256, size=160, trace=problem.trace)
     solution = free.estimate(problem, np.asarray(grey), variance=None, rounded=True, cosmosim=True)
     error = metrics.symmetric_error(solution.params, np.array([params]), problem=problem)[0]
     assert solution.success[0], solution.status[0]

@@ -8,7 +8,7 @@ import pytest
 from lensjax.infer import lattice
 from lensjax.lens import SIE
 from lensjax.problems.cosmosim2026 import cluster2sie2026, cluster4sis2026, sie2026
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
 from lensjax.simulate import lattice as pixels
 
 
@@ -17,8 +17,8 @@ def drawn(theta_e: float, f: float, orientation: float, x: float, y: float, *, s
     with jax.enable_x64(True):
         source = pixels.SersicProfile(*(jnp.asarray(v) for v in (sigma, sigma, 0.0, n, 15.0)))
         lens = SIE(jnp.asarray(theta_e), jnp.asarray(f), jnp.deg2rad(orientation))
-        camera = Camera(trace=Trace.named("raytrace"), size=128, field=128, canvas=256)
-        image, centre = pixels.image(System(lens, source, jnp.asarray(x), jnp.asarray(y)), camera)
+        system = System(lens, source, jnp.asarray(x), jnp.asarray(y))
+        image, centre = pixels.image(system, canvas=256, size=128, trace=Trace())
         return np.asarray(image), -np.asarray(centre)
 
 

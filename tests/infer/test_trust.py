@@ -44,7 +44,7 @@ def solve(images: np.ndarray, **options: object) -> estimate.Solution:
 
 def of_lens(lens: object) -> np.ndarray:
     system = System(lens, elliptical(jnp.float32(12.0), jnp.float32(9.0), jnp.float32(0.5)), jnp.float32(25.0), jnp.float32(10.0))
-    return np.round(np.clip(image(system, problems.get("sis2023", image_size=200, method="raytrace").camera), 0, 255))
+    return np.round(np.clip(255.0 * image(system, problems.get("sis2023", image_size=200, method="raytrace").instrument), 0, 255))
 
 
 def blurred(own: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ from lensjax.light.gaussian import elliptical, spherical
 from lensjax.light.sersic import half_light
 from lensjax.observation.detector import quantise
 from lensjax.observation.grid import pixel_points
-from lensjax.simulate import Camera, System, Trace, image
+from lensjax.observation.instrument import instrument
+from lensjax.simulate import System, image
 
 
 @pytest.fixture
@@ -142,8 +143,8 @@ def test_picture_in_an_image_without_a_lens(x64):
     """An image shows it upright, row for row: pixel (i, j) is the point (j − n/2, n/2 − i)."""
     values = np.random.default_rng(1).uniform(0, 1, (7, 7))
     system = System(SIS(jnp.asarray(0.0)), Picture(jnp.asarray(values), jnp.asarray(1.0)), jnp.asarray(2.0), jnp.asarray(1.0))
-    drawn = np.asarray(image(system, Camera(trace=Trace.named("raytrace"), size=16, field=16, centred=False)))
-    np.testing.assert_allclose(drawn[4:11, 7:14], 255.0 * values, atol=1e-9)  # its middle at (2, 1): row 8 − 1, column 8 + 2
+    drawn = np.asarray(image(system, instrument((16, 16))))
+    np.testing.assert_allclose(drawn[4:11, 7:14], values, atol=4e-12)  # its middle at (2, 1): row 8 − 1, column 8 + 2
 
 
 def test_constellation_is_the_sum(x64):
@@ -171,7 +172,7 @@ def test_saturation_is_left_to_the_detector(x64):
     """Two sources in one place are twice as bright; only an 8-bit file cannot say so."""
     source = constellation([(spherical(jnp.asarray(8.0)), 0.0, 0.0)] * 2)
     system = System(SIS(jnp.asarray(0.0)), source, jnp.asarray(0.0), jnp.asarray(0.0))
-    drawn = image(system, Camera(trace=Trace.named("raytrace"), size=64, field=64, centred=False))
+    drawn = 255.0 * image(system, instrument((64, 64)))
     x, y = pixel_points(64, 64, dtype=jnp.float64)
     np.testing.assert_allclose(drawn, 510.0 * np.exp(-0.5 * (np.asarray(x) ** 2 + np.asarray(y) ** 2) / 64.0), rtol=1e-9)
     assert float(quantise(drawn).max()) == 255.0

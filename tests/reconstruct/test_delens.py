@@ -15,14 +15,24 @@ from lensjax.light import constellation
 from lensjax.light.gaussian import elliptical, spherical
 from lensjax.observation.detector import quantise
 from lensjax.observation.grid import pixel_points
+from lensjax.observation.instrument import instrument
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.sample import field_of_light, half_width, noise_level, sample
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
 
 ROWS = {
     "sis2023": [(90.0, -60.0, 20.0, 18.0, 9.0, 30.0), (30.0, 20.0, 8.0, 6.0, 6.0, 0.0)],
     "pm2022": [(60.0, 45.0, 20.0, 12.0, 7.0, 120.0, 0.4), (40.0, 10.0, 20.0, 20.0, 14.0, 120.0, 0.5)],
 }
+
+
+HUNDRED = instrument((100, 100))
+EXACT = {"instrument": HUNDRED, "trace": Trace()}
+
+
+def view(problem):
+    """How the problem's images are taken."""
+    return {"instrument": problem.instrument, "trace": problem.trace}
 
 
 def read_back(name, params, method, size=400):
@@ -35,7 +45,7 @@ def read_back(name, params, method, size=400):
         system = problem.to_system(problem.encode(params))
         image = quantise(problem.render(params)) if size == 400 else problem.render(params)
         centre = np.asarray(problem.centre(system, method=method))
-        source = sample(np.asarray(image), system, centre=centre, camera=problem.camera, grid=Grid(2 * half, 2 * half))
+        source = sample(np.asarray(image), system, centre=centre, **view(problem), grid=Grid(2 * half, 2 * half))
         x, y = pixel_points(2 * half, 2 * half, dtype=jnp.float64)
         return source, 255.0 * np.asarray(system.source.light(x, y))
 
@@ -76,7 +86,7 @@ def test_what_the_frame_cuts_off_is_not_seen():
     system = problem.to_system(problem.encode(params))
     image = np.full((400, 400), 50.0)
     far = np.asarray(system.lens.primary_image(system.x, system.y)) + np.array([200.0, 0.0])
-    options = {"camera": problem.camera, "grid": Grid(80, 80)}
+    options = view(problem) | {"grid": Grid(80, 80)}
     source = sample(image, system, centre=far, **options)
     assert 0.3 < source.mask.mean() < 0.7  # the image of the source's centre stands on the frame's left edge
     assert not source.mask[:, :20].any() and source.mask[:, -20:].all()
@@ -114,9 +124,8 @@ def several():
 @pytest.mark.parametrize("name", ["SIE", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cluster", "SIS and shear", "sampled"))])
 def test_any_lens(name):
     system = System(lens(name), several(), number(6.0), number(3.0))
-    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
-    image = np.asarray(quantise(simulate.image(system, camera)))
-    source = sample(image, system, centre=np.zeros(2), camera=camera, grid=Grid(40, 40))
+    image = np.asarray(quantise(255.0 * simulate.image(system, HUNDRED)))
+    source = sample(image, system, centre=np.zeros(2), **EXACT, grid=Grid(40, 40))
     truth = np.minimum(255.0 * np.asarray(system.source.light(*pixel_points(40, 40))), 255.0)
     assert source.mask.mean() > 0.95
     off = np.abs(source.grey - truth)[source.mask]
@@ -127,36 +136,34 @@ def test_any_lens(name):
 def test_a_short_series_is_followed_by_its_own_map(terms):
     """Off the exact lens by several pixels near the ring, and beyond it by anything."""
     system = System(SIS(number(18.0)), spherical(number(7.0)), number(14.0), number(3.0))
-    camera = Camera(trace=Trace("series", terms), size=100, field=100, centred=False)
-    image = np.asarray(quantise(simulate.image(system, camera)))
+    trace = Trace("series", terms)
+    image = np.asarray(quantise(255.0 * simulate.image(system, HUNDRED, trace=trace)))
     grid = Grid(56, 56)
     truth = 255.0 * np.asarray(system.source.light(*pixel_points(56, 56)))
-    source = sample(image, system, centre=np.zeros(2), camera=camera, grid=grid)
+    source = sample(image, system, centre=np.zeros(2), instrument=HUNDRED, trace=trace, grid=grid)
     # What lies behind the lens's other side, two standard deviations off, is not shown by the primary image.
     assert source.mask[truth > 40].mean() > 0.9
     off = (source.grey - truth)[source.mask]
     assert np.sqrt(np.mean(off**2)) < 0.6 and np.abs(off).max() < 8.0
-    exact = sample(image, system, centre=np.zeros(2), camera=Camera(trace=Trace.named("raytrace"), size=100, field=100), grid=grid)
+    exact = sample(image, system, centre=np.zeros(2), **EXACT, grid=grid)
     assert np.abs(exact.grey - truth)[exact.mask].max() > 20.0
 
 
 def test_each_image_shows_the_source_by_itself():
     system = System(SIS(number(18.0)), spherical(number(3.0)), number(6.0), number(0.0))
-    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=True)
     truth = 255.0 * np.asarray(system.source.light(*pixel_points(20, 20)))
     for middle in (0.0, 50.0, -50.0):  # a frame of both images, of the primary one, of the one across the lens
         centre = jnp.array([middle, 0.0])
-        image = np.asarray(simulate.image_about(system, camera, centre))
-        source = sample(image, system, centre=np.asarray(centre), camera=camera, grid=Grid(20, 20))
+        image = 255.0 * np.asarray(simulate.image_about(system, HUNDRED, centre))
+        source = sample(image, system, centre=np.asarray(centre), **EXACT, grid=Grid(20, 20))
         assert source.mask[8:13, 8:13].all() and np.abs(source.grey - truth)[8:13, 8:13].max() < 8.0
 
 
 def test_finer_and_coarser_grids_show_the_same():
     system = System(SIS(number(18.0)), spherical(number(6.0)), number(8.0), number(3.0))
-    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
-    image = np.asarray(quantise(simulate.image(system, camera)))
+    image = np.asarray(quantise(255.0 * simulate.image(system, HUNDRED)))
     for size in (20, 80):
-        source = sample(image, system, centre=np.zeros(2), camera=camera, grid=Grid(size, 40))
+        source = sample(image, system, centre=np.zeros(2), **EXACT, grid=Grid(size, 40))
         # A coarse pixel is the mean over its area.
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(160, 40))).reshape(size, 160 // size, size, 160 // size).mean((1, 3))
         assert source.mask.all()
@@ -165,14 +172,13 @@ def test_finer_and_coarser_grids_show_the_same():
 
 def test_the_noise_level_of_an_image():
     system = System(SIS(number(18.0)), spherical(number(6.0)), number(8.0), number(3.0))
-    camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
-    sharp = np.asarray(simulate.image(system, camera))
+    sharp = 255.0 * np.asarray(simulate.image(system, HUNDRED))
     noisy = sharp + 6.0 * np.random.default_rng(0).normal(size=sharp.shape)
     assert noise_level(sharp) < 0.1 and noise_level(noisy) == pytest.approx(6.0, rel=0.05)
     for image in (sharp, noisy):
-        field = field_of_light(image, system, centre=np.zeros(2), camera=camera)
+        field = field_of_light(image, system, centre=np.zeros(2), **EXACT)
         assert 30 <= field <= 60  # 2.5 to 5 standard deviations to each side
-    assert field_of_light(np.zeros((100, 100)), system, centre=np.zeros(2), camera=camera) == 16
+    assert field_of_light(np.zeros((100, 100)), system, centre=np.zeros(2), **EXACT) == 16
 
 
 COLUMNS = "index,filename,model,lens,einsteinradius,ellipseratio,orientation,cluster,source,sigma,sigma2,theta,x,y,nterms"

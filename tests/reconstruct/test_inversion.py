@@ -14,13 +14,14 @@ from lensjax.lens import SIE, SIS, cluster
 from lensjax.light import constellation
 from lensjax.light.gaussian import elliptical, spherical
 from lensjax.observation.grid import pixel_points
+from lensjax.observation.instrument import instrument, of_field
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.invert import invert
 from lensjax.reconstruct.normal import PENALTIES, roughness
 from lensjax.reconstruct.operator import forward, lensing, transpose
-from lensjax.simulate import Camera, System, Trace
+from lensjax.simulate import System, Trace
 
-CAMERA = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False)
+SMALL, HUNDRED = instrument((24, 24)), instrument((100, 100))
 GRID = Grid(12, 12)
 RADIUS, PLACE, CENTRE = 5.0, (1.3, 0.6), np.array([0.4, -0.3])
 
@@ -40,13 +41,13 @@ def small_system():
 
 
 def small_operator(**options):
-    options = {"camera": CAMERA, "grid": GRID} | options
+    options = {"instrument": SMALL, "trace": Trace(), "grid": GRID} | options
     return lensing(small_system(), centre=CENTRE, **options)
 
 
 def dense_operator():
     """L (N, m²) of `small_operator` and which pixels it has, from the lens equation, pixel by pixel."""
-    n, m = CAMERA.size, GRID.size
+    n, m = SMALL.shape[0], GRID.size
     rows, used = [], np.zeros((n, n), bool)
     for i in range(n):
         for j in range(n):
@@ -113,8 +114,7 @@ PSF = np.outer([1.0, 4.0, 2.0], [2.0, 5.0, 1.0])
 @pytest.mark.parametrize("oversample", [1, 2])
 @pytest.mark.parametrize("psf", [None, PSF])
 def test_adjointness(oversample, psf):
-    camera = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False, oversample=oversample)
-    operator = small_operator(camera=camera, psf=psf)
+    operator = small_operator(instrument=instrument((24, 24), supersampling=oversample), psf=psf)
     rng = np.random.default_rng(1)
     s, d = jnp.asarray(rng.normal(size=(12, 12))), jnp.asarray(rng.normal(size=(24, 24)))
     left = float((forward(operator, s) * d).sum())
@@ -142,13 +142,12 @@ def test_blurring_is_convolution():
 
 
 def test_oversampling_is_the_mean_over_the_pixel():
-    fine = Camera(trace=Trace.named("raytrace"), size=48, field=24, centred=False)
-    coarse = Camera(trace=Trace.named("raytrace"), size=24, field=24, centred=False, oversample=2)
+    fine, coarse = of_field(24, 48), instrument((24, 24), supersampling=2)
     s = jnp.asarray(np.random.default_rng(4).uniform(size=(12, 12)))
-    image = np.asarray(forward(small_operator(camera=fine), s))
+    image = np.asarray(forward(small_operator(instrument=fine), s))
     mean = image.reshape(24, 2, 24, 2).mean((1, 3))
-    operator = small_operator(camera=coarse)
-    both = (np.asarray(operator.used) > 0) & (np.asarray(small_operator(camera=fine).used).reshape(24, 2, 24, 2).min((1, 3)) > 0)
+    operator = small_operator(instrument=coarse)
+    both = (np.asarray(operator.used) > 0) & (np.asarray(small_operator(instrument=fine).used).reshape(24, 2, 24, 2).min((1, 3)) > 0)
     np.testing.assert_allclose(np.asarray(forward(operator, s))[both], mean[both], atol=1e-12)
     assert both.sum() > 100
 
@@ -227,8 +226,7 @@ def test_much_lambda_leaves_a_flat_source(problem):
 
 @pytest.mark.slow
 def test_blurred_and_averaged_images_are_undone():
-    camera = Camera(trace=Trace.named("raytrace"), size=32, field=32, centred=False, oversample=2)
-    operator = small_operator(camera=camera, psf=PSF)
+    operator = small_operator(instrument=instrument((32, 32), supersampling=2), psf=PSF)
     x, y = pixel_points(12, 12, dtype=jnp.float64)
     truth = 100.0 * jnp.exp(-(x * x + y * y) / 8.0)
     image = np.asarray(forward(operator, truth))
@@ -257,11 +255,10 @@ def blobs():
 def test_known_sources_come_back(name, noise):
     with jax.enable_x64(False):  # float32, as on the way to any image
         system = System(lenses()[name], blobs(), number(5.0), number(3.0))
-        camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
-        sharp = np.asarray(simulate.image(system, camera))
+        sharp = 255.0 * np.asarray(simulate.image(system, HUNDRED))
         image = np.rint(sharp) if noise == 0 else sharp + noise * np.random.default_rng(8).normal(size=sharp.shape)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
-        operator = lensing(system, centre=np.zeros(2), camera=camera, grid=FINE)
+        operator = lensing(system, centre=np.zeros(2), instrument=HUNDRED, trace=Trace(), grid=FINE)
         found = invert(image, operator, samples=8)
     assert found.grey.dtype == np.float32 and found.converged
     off = np.where(found.mask, found.grey - truth, 0.0)
@@ -279,9 +276,9 @@ def test_known_sources_come_back(name, noise):
 def test_what_the_window_hides_is_not_used():
     with jax.enable_x64(False):
         system = System(SIS(number(18.0)), spherical(number(6.0)), number(14.0), number(0.0))
-        camera = Camera(trace=Trace.named("ring"), size=100, field=100, centred=False)
-        operator = lensing(system, centre=np.zeros(2), camera=camera, grid=FINE)
-        image = np.asarray(simulate.image(system, camera))
+        ring = Trace.named("ring")
+        operator = lensing(system, centre=np.zeros(2), instrument=HUNDRED, trace=ring, grid=FINE)
+        image = 255.0 * np.asarray(simulate.image(system, HUNDRED, trace=ring))
         found = invert(np.rint(image), operator, samples=8)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
     x, y = np.arange(-50, 50)[None], -np.arange(-50, 50)[:, None]
@@ -296,9 +293,8 @@ def test_the_far_side_of_a_frame_is_flagged():
     """A frame whose left edge goes through the middle of a source that is not lensed."""
     with jax.enable_x64(False):
         system = System(SIS(number(1e-3)), spherical(number(5.0)), number(0.0), number(0.0))
-        camera = Camera(trace=Trace.named("raytrace"), size=100, field=100, centred=False)
-        operator = lensing(system, centre=np.array([50.0, 0.0]), camera=camera, grid=FINE)
-        image = np.asarray(simulate.image_about(system, Camera(trace=Trace.named("raytrace"), size=100, field=100), jnp.array([50.0, 0.0])))
+        operator = lensing(system, centre=np.array([50.0, 0.0]), instrument=HUNDRED, trace=Trace(), grid=FINE)
+        image = 255.0 * np.asarray(simulate.image_about(system, HUNDRED, jnp.array([50.0, 0.0])))
         found = invert(image, operator)
         truth = 255.0 * np.asarray(system.source.light(*pixel_points(80, 44)))
     assert not found.mask[:, :37].any() and found.mask[1:-1, 42:-1].all() and not found.grey[:, :37].any()

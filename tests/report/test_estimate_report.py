@@ -1,4 +1,4 @@
-"""The report of estimates: what it shows is what the problem's own camera makes, and failures are in words."""
+"""The report of estimates: what it shows is what the problem's own instrument makes, and failures are in words."""
 
 import jax
 import jax.numpy as jnp

@@ -10,9 +10,10 @@ import pytest
 from lensjax import simulate
 from lensjax.lens import SIE, SIS, PointMass, cluster
 from lensjax.light.gaussian import spherical
-from lensjax.simulate import Camera, System, Trace
+from lensjax.observation.instrument import instrument
+from lensjax.simulate import System
 
-CAMERA = Camera(Trace(), size=128, field=128, centred=False, canvas=128)
+INSTRUMENT = instrument((128, 128))
 
 
 def made(name: str, theta_e, x, y, sigma) -> System:
@@ -32,7 +33,7 @@ def test_the_centre_is_as_dark_as_what_is_about_it(name, double):
     with jax.enable_x64(True) if double else nullcontext():
 
         def draw(numbers):
-            return simulate.image(made(name, *numbers), CAMERA)
+            return 255.0 * simulate.image(made(name, *numbers), INSTRUMENT)
 
         numbers = jnp.asarray([40.0, 5.0, 3.0, 6.0])
         image = np.asarray(jax.jit(draw)(numbers))

@@ -8,7 +8,8 @@ import pytest
 from lensjax import simulate
 from lensjax.lens import SIS
 from lensjax.light.gaussian import spherical
-from lensjax.simulate import METHODS, Camera, System, Trace
+from lensjax.observation.instrument import CentreOfLight, instrument, of_field
+from lensjax.simulate import METHODS, System, Trace
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -37,10 +38,7 @@ def system(x=12.0, y=3.0) -> System:
 @pytest.mark.parametrize("which", ["exact", "series"])
 def test_a_window_is_never_passed_over(which, window):
     """Dark outside the circle about ξ through the lens's centre, with either map; inside, what there is without a window."""
-    cut, whole = (
-        np.asarray(simulate.image(system(), Camera(Trace(which, 12, w), size=64, field=64, canvas=64, centred=False)))
-        for w in (window, "none")
-    )
+    cut, whole = (255.0 * np.asarray(simulate.image(system(), instrument((64, 64)), trace=Trace(which, 12, w))) for w in (window, "none"))
     along = np.arange(64) - 32.0
     xi = complex(12.0, 3.0) * (1 + 14.0 / abs(complex(12.0, 3.0)))
     away = np.abs(along[None] - 1j * along[:, None] - xi) - abs(xi)
@@ -50,15 +48,15 @@ def test_a_window_is_never_passed_over(which, window):
 
 def test_whole_shows_what_the_window_hides():
     """Also where it is traced."""
-    camera = Camera(Trace.named("ring"), size=32, field=64, oversample=2)
-    draw = jax.jit(jax.vmap(lambda whole: simulate.image(system(), camera, whole=whole)))
+    taken, ring = of_field(64, 32, supersampling=2, centring=CentreOfLight(1000, samples=96)), Trace.named("ring")
+    draw = jax.jit(jax.vmap(lambda whole: simulate.image(system(), taken, trace=ring, whole=whole)))
     shown, hidden = np.asarray(draw(jnp.array([True, False])))
-    np.testing.assert_allclose(shown, simulate.image(system(), Camera(Trace(), size=32, field=64, oversample=2)), atol=1e-3)
-    np.testing.assert_allclose(hidden, simulate.image(system(), camera), atol=1e-3)
+    np.testing.assert_allclose(shown, simulate.image(system(), taken), atol=4e-6)
+    np.testing.assert_allclose(hidden, simulate.image(system(), taken, trace=ring), atol=4e-6)
 
 
 @pytest.mark.parametrize("function", [simulate.image, simulate.image_centre])
 def test_a_batch_without_vmap_is_refused(function):
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), system(), system())
     with pytest.raises(ValueError, match=r"\(2,\).*jax\.vmap"):
-        function(batch, Camera())
+        function(batch, instrument((400, 400), centring=CentreOfLight(1000, samples=96)))
