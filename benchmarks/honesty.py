@@ -42,7 +42,7 @@ Kind = Callable[[np.random.Generator, np.ndarray], tuple[np.ndarray, tuple[str, 
 
 def _system(params: np.ndarray) -> System:
     problem = problems.get("sis2023")
-    return problem.to_system(problem.encode(jnp.asarray(params, jnp.float32)))
+    return problem.system(jnp.asarray(params, jnp.float32))
 
 
 @jax.jit

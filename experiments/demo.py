@@ -194,7 +194,7 @@ def system_figures(
 def source_image(problem: Problem, params: NDArray[np.float64], *, field: int, size: int = 160) -> NDArray[np.float32]:
     """The undistorted source (size, size) in grey levels, over a square of `field` px about its centre."""
     x, y = pixel_points(size, field)
-    source = problem.to_system(problem.encode(np.asarray(params, np.float32))).source
+    source = problem.system(np.asarray(params, np.float32)).source
     return GREY_LEVELS * np.asarray(source.light(x, y))
 
 

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from experiments import commandline
-from lensjax import estimate, metrics, problems
+from lensjax import estimate, metrics
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.files import whole as files
 from lensjax.infer import Solution
 from lensjax.infer.estimation import estimate_each, starts_from_image
 from lensjax.problems.amplitudes import Answered
-from lensjax.problems.images import AnyProblem, Imaged
+from lensjax.problems.base import Conditions, Problem
 from lensjax.report import figures
 from lensjax.report.tables import Table, text_table
 from lensjax.train import config as configs
@@ -184,12 +184,13 @@ def predict_files(run: Run, workdir: Path, data: DataSet, *, n: int) -> tuple[ND
     return found.truth.astype(np.float64), found.predicted.astype(np.float64)
 
 
-def refined(problem: AnyProblem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:
+def refined(problem: Problem, key: jax.Array, predicted: NDArray[np.float64], *, mixed: bool = False) -> Solution:
     """Solutions for the same images at the field's own resolution, from the network's estimates (N, P); `mixed` as in `stream.batch`."""
-    if isinstance(problem, Imaged):
-        return fitted(problem, key, predicted)
+    native = replace(problem, image_size=problem.field)
+    exact = native.exact
+    if exact is None:
+        return fitted(native, key, predicted)
     n = len(predicted)
-    native = problems.get(problem.name, image_size=problem.field, integer=problem.integer, method=problem.trace.name)
     draw_images = jax.jit(lambda step: stream.batch(native, key, step, batch_size=BATCH, mixed=mixed)["image"][..., 0])
     # An untrained network may predict a negative size: its estimates are clipped to the prior's bounds.
     low, high = (np.array([getattr(p, side) for p in native.parameters]) for side in ("low", "high"))
@@ -199,13 +200,12 @@ def refined(problem: AnyProblem, key: jax.Array, predicted: NDArray[np.float64],
         for step in range(-(-n // BATCH)):
             part = slice(step * BATCH, min((step + 1) * BATCH, n))
             images = np.rint(np.asarray(draw_images(jnp.int32(step)))[: part.stop - part.start] * GREY_LEVELS)
-            solutions.append(estimate.solve(native, images, starts[part], progress=bar.update))
+            solutions.append(estimate.solve(exact, images, starts[part], progress=bar.update))
     return Solution.concatenate(solutions)
 
 
-def fitted(problem: Imaged, key: jax.Array, predicted: NDArray[np.float64]) -> Solution:
+def fitted(native: Problem, key: jax.Array, predicted: NDArray[np.float64]) -> Solution:
     """As `refined`, for a composed problem: fits from the network's estimates and from the bright pixels."""
-    native = replace(problem, image_size=problem.field)
     whole = native.composition
     n = len(predicted)
     draw_images = jax.jit(lambda step: _drawn(native, key, step))
@@ -226,7 +226,7 @@ def fitted(problem: Imaged, key: jax.Array, predicted: NDArray[np.float64]) -> S
     return Solution.stack(solutions)
 
 
-def _drawn(problem: Imaged, key: jax.Array, step: jax.Array) -> tuple[jax.Array, stream.Shown]:
+def _drawn(problem: Problem, key: jax.Array, step: jax.Array) -> tuple[jax.Array, Conditions]:
     """Images (B, n, n) in grey levels of one step of the stream, and what each was taken under."""
     params, shown = stream.draw(problem, key, step, batch_size=BATCH)
     return stream.render(problem, params, shown), shown

@@ -18,7 +18,7 @@ from lensjax.errors import BadInput
 from lensjax.infer import Solution, free, from_moments, from_params, refine_each
 from lensjax.infer.near_peak import without_network
 from lensjax.problems import Problem
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.simulate.chunks import FITS, PREDICTIONS
 from lensjax.train.config import from_mapping, make_model, make_problem, make_task
 from lensjax.train.export import load_weights, read_standard
@@ -80,7 +80,7 @@ class Estimator:
         task: what the network is shown, and what it answers.
     """
 
-    problem: AnyProblem
+    problem: Problem
     model: "nn.Module"
     variables: Mapping[str, Any]
     task: Task
@@ -121,7 +121,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
         expected = "weights of a network that answers a system's parameters"
         raise BadInput(path=folder, column="targets", value=config.targets, expected=expected)
     trained = make_problem(config)
-    native: AnyProblem = problems.imaged(problem) if problem in problems.composed_names() else problems.get(problem)
+    native = problems.get(problem)
     if native.field % config.image_size:
         raise BadInput(path=folder, column="image_size", value=config.image_size, expected=f"a divisor of the images' {native.field} px")
     return Estimator(
@@ -132,7 +132,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     )
 
 
-def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
+def network_starts(problem: AxisymmetricProblem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
     """Starts (5, 8) from a network's prediction.
 
     These are the prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light;
@@ -145,7 +145,7 @@ def network_starts(problem: Problem, image: np.ndarray, params: np.ndarray) -> n
 
 
 @partial(jax.jit, static_argnums=0)
-def _starts(problem: Problem, params: Array) -> tuple[Array, Array]:
+def _starts(problem: AxisymmetricProblem, params: Array) -> tuple[Array, Array]:
     return from_params(problem, params, method="ring"), from_params(problem, params, method="raytrace")
 
 
@@ -179,35 +179,41 @@ def solve_each(
     """
     if estimator is None and not refined:
         raise ValueError("no estimator and refined=False; expected one of an estimator and refined=True")
+    exact = problem.exact
     rest = iter(observations)
     done = 0
     while chunk := list(islice(rest, FITS)):
         checked = [_checked(problem, observation, methods) for observation in chunk]
-        own = [o for o in checked if isinstance(o, Observation) and _is_own(problem, o)]
-        network = None if estimator is None or not own else estimator.predict(np.stack([observation.data for observation in own]))
-        solutions = iter(
-            _refined(problem, own, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed) if refined else ()
-        )
+        seen = [o for o in checked if isinstance(o, Observation) and _is_seen(problem, o)]
+        network = None if estimator is None or not seen else estimator.predict(np.stack([observation.data for observation in seen]))
+        solutions: Iterator[Solution] = iter(())
+        if refined and exact is not None:
+            solutions = _refined(exact, seen, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed)
         predictions = iter(() if network is None else network)
         for observation in checked:
             if not isinstance(observation, Observation):
                 yield done, Estimate(None, None, observation)
-            elif _is_own(problem, observation):
-                predicted, solution = next(predictions, None), next(solutions, None)
-                if solution is not None and not solution.success[0] and _of_other_brightness(observation) and methods is None:
-                    again = _free(problem, observation)
+                done += 1
+                continue
+            predicted = next(predictions, None) if _is_seen(problem, observation) else None
+            solution = None
+            if refined and exact is not None and _is_seen(problem, observation):
+                solution = next(solutions)
+                if not solution.success[0] and _of_other_brightness(observation) and methods is None:
+                    again = _free(problem, observation, None)
                     solution = again if again.success[0] else solution
-                yield done, Estimate(predicted, _with_its_file(solution, observation), None)
             elif refined:
-                yield done, Estimate(None, _with_its_file(_free(problem, observation), observation), None)
-            else:
+                solution = _free(problem, observation, predicted)
+            if solution is None and predicted is None:
                 size = f"{problem.field}×{problem.field} px"
                 yield done, Estimate(None, None, f"the image has shape {observation.data.shape}; a network estimates images of {size}")
+            else:
+                yield done, Estimate(predicted, _with_its_file(solution, observation), None)
             done += 1
 
 
 def solve(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     images: np.ndarray,
     network: np.ndarray | None,
     *,
@@ -251,7 +257,7 @@ def _checked(problem: Problem, observation: Observation | BadInput, methods: Seq
     shape = np.shape(observation.data)
     if len(shape) != 2 or min(shape) < _SMALLEST:
         return f"the image has shape {shape}; expected two dimensions of {_SMALLEST} or more"
-    if not _is_own(problem, observation) and methods is not None and "raytrace" not in methods:
+    if not _is_seen(problem, observation) and methods is not None and "raytrace" not in methods:
         return f"method {', '.join(methods)}: images of {shape[0]}×{shape[1]} px, or of CosmoSim's noise, are fitted by raytrace alone"
     return observation
 
@@ -263,9 +269,10 @@ def _with_its_file(solution: Solution | None, observation: Observation) -> Solut
     return replace(solution, status=tuple(f"{words}; the file is lossy" for words in solution.status))
 
 
-def _is_own(problem: Problem, observation: Observation) -> bool:
-    """Whether the problem's own fit takes the image."""
-    return not observation.cosmosim and np.shape(observation.data) == (problem.image_size, problem.image_size)
+def _is_seen(problem: Problem, observation: Observation) -> bool:
+    """Whether a network takes the image, and the problem's exact fit where it has one."""
+    foreign = observation.cosmosim and problem.exact is not None
+    return not foreign and np.shape(observation.data) == (problem.image_size, problem.image_size)
 
 
 def _of_other_brightness(observation: Observation) -> bool:
@@ -274,19 +281,24 @@ def _of_other_brightness(observation: Observation) -> bool:
     return bool(abs(float(np.max(observation.data)) - GREY_LEVELS) > 0.02 * GREY_LEVELS + 6.0 * noise)
 
 
-def _free(problem: Problem, observation: Observation) -> Solution:
+def _free(problem: Problem, observation: Observation, guess: np.ndarray | None) -> Solution:
     """The solution of an image of any size and brightness; the failure of a fit is its own row."""
     try:
         return free.estimate(
-            problem, observation.data, variance=observation.variance, rounded=observation.rounded, cosmosim=observation.cosmosim
+            problem,
+            observation.data,
+            variance=observation.variance,
+            rounded=observation.rounded,
+            cosmosim=observation.cosmosim,
+            guess=guess,
         )
     except Exception as error:
         _log.debug("an image failed", exc_info=True)
-        return Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=8)
+        return Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.coordinates)
 
 
 def _refined(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     observations: Sequence[Observation],
     network: np.ndarray | None,
     *,

@@ -89,7 +89,7 @@ def run(options: Options) -> None:
         keep = report.SHOWN
         files.check_file(options.report / "report.html")
     composed = options.problem in problems.cosmosim_names()
-    problem = problems.composed(options.problem) if composed else problems.get(options.problem)
+    problem = problems.get(options.problem)
     if options.csv is not None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
@@ -106,22 +106,22 @@ def run(options: Options) -> None:
         refined=not options.no_refine,
         methods=None if options.method == "auto" else (options.method,),
         free_shift=options.shift,
-        noise=options.noise,
+        noise=estimates.COSMOSIM if composed else options.noise,
         seed=options.seed,
         keep=keep,
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
-    if options.report is not None and isinstance(problem, problems.Problem):
+    if options.report is not None:
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
         report.write_report(options.report, problem, records[:keep], total=len(rows), results=options.out)
     print(f"{estimates.summary(rows, refined=not options.no_refine)}; {options.out}")
-    if options.amplitudes is not None and not isinstance(problem, problems.Problem):
+    if options.amplitudes is not None:
         from lensjax.dataset import fit_amplitudes
 
         fitted = [row.estimate.solution for row in rows]
-        for path in fit_amplitudes.write(options.out, problem, inputs.filenames, fitted, order=options.amplitudes):
+        for path in fit_amplitudes.write(options.out, problem.composition, inputs.filenames, fitted, order=options.amplitudes):
             print(path)
-    if inputs.truth is not None and isinstance(problem, problems.Problem):
+    if inputs.truth is not None:
         from lensjax.report import estimate_report as report
 
         network, refined = estimates.parameters_of(rows, problem)

@@ -29,7 +29,7 @@ from lensjax.formats.cosmosim.overlaid import as_cells
 from lensjax.formats.cosmosim.table import Table
 from lensjax.formats.scene import Light, Mass, Origin, Scene
 from lensjax.problems import Problem
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.simulate import METHODS
 
 _MANY = 10_000  # rows that take long to check
@@ -114,13 +114,13 @@ def draw(request: Request, *, on_many: Callable[[str], None] = lambda line: None
     return replace(plan, scenes=scenes)
 
 
-def sample(problem: AnyProblem, seed: int, n: int) -> np.ndarray:
+def sample(problem: Problem, seed: int, n: int) -> np.ndarray:
     """n draws from a problem's prior, (n, P), rounded to the decimals that tables keep."""
     return np.round(np.asarray(problem.sample(jax.random.key(seed), n), np.float64), 6)
 
 
 def problem_scenes(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     values: np.ndarray,
     filenames: Sequence[str],
     *,
@@ -144,7 +144,7 @@ def problem_scenes(
     centring, field = problem.instrument.centring, problem.field
     canvas = field if centring is None else centring.canvas
     kind = problems.lens_kind(problem.name)
-    radii = np.asarray(problem.theta_e(cast(Array, values)))  # NumPy's numbers stay float64
+    radii = np.asarray(problem.kind.theta_e(cast(Array, values)))  # NumPy's numbers stay float64
     scenes = []
     for i, row in enumerate(values):
         p = dict(zip(problem.names, map(float, row), strict=True))
@@ -206,7 +206,7 @@ def _of_problem(request: Request, rows_of_csv: Table | None, loaded: Mapping[str
     method = request.method or small.get("method")
     if name in problems.cosmosim_names():
         return _of_composed(request, name, small, method)
-    problem = problems.get(name)
+    problem = problems.thesis(name)
     if rows_of_csv is not None:
         _refuse_draw(request, "--problem or --toml")
         filenames: Sequence[str] = rows_of_csv.filenames
@@ -242,12 +242,12 @@ def _of_composed(request: Request, name: str, small: Mapping[str, Any], method: 
         raise BadInput(column="--method", value=method, expected=f"raytrace, as problem {name} is defined")
     if request.size is not None:
         raise BadInput(f"does not go with problem {name}, whose images have 256 px", column="--size")
-    problem = problems.imaged(name)
+    problem = problems.get(name)
     filenames, values = _drawn(request, small, problem)
     return Plan(composed_scenes.scenes(problem.composition, values, filenames), write_table=rows.write)
 
 
-def _drawn(request: Request, small: Mapping[str, Any], problem: AnyProblem) -> tuple[list[str], np.ndarray]:
+def _drawn(request: Request, small: Mapping[str, Any], problem: Problem) -> tuple[list[str], np.ndarray]:
     """File names and parameters (N, P) of as many draws as are to be made."""
     n = request.n or small.get("n")
     if n is None:

@@ -1,7 +1,6 @@
 """Estimates of image files as a table, row by row. An interrupted run resumes, and a bad image is a row with its reason."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -21,11 +20,8 @@ from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.formats import results
 from lensjax.formats.cosmosim import parameters, table
-from lensjax.infer import Solution, lattice
+from lensjax.infer import Solution
 from lensjax.problems.base import Problem
-from lensjax.problems.compose import Composition
-
-_log = logging.getLogger(__name__)
 
 COSMOSIM = "cosmosim"
 """Noise of images that CosmoSim drew, with a source on whole pixels."""
@@ -61,7 +57,7 @@ class Estimated:
     image: np.ndarray | None = None
 
 
-def of_table(path: Path, folder: Path | None, problem: Problem | Composition) -> ImageFiles:
+def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
     """The images that a table names, with its parameters as the truth where it has them all.
 
     Args:
@@ -76,7 +72,7 @@ def of_table(path: Path, folder: Path | None, problem: Problem | Composition) ->
     if not folder.is_dir():
         raise BadInput("no such folder", path=folder, column="--images")
     rows = table.read(path)
-    complete = isinstance(problem, Problem) and not parameters.missing_columns(rows)
+    complete = problem.exact is not None and not parameters.missing_columns(rows)
     truth = parameters.params(rows, problem=problem.name, names=problem.names) if complete else None
     return ImageFiles(rows.filenames, tuple(folder / name for name in rows.filenames), truth)
 
@@ -128,7 +124,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
 
 
 def run(
-    problem: Problem | Composition,
+    problem: Problem,
     inputs: ImageFiles,
     out: Path,
     *,
@@ -146,7 +142,7 @@ def run(
     An interrupted run resumes where the images and all options are the same; otherwise it starts anew.
 
     Args:
-        problem: at native resolution; or a composed one, whose images were drawn by CosmoSim.
+        problem: at native resolution.
         inputs: the images.
         out: the table of results.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
@@ -190,12 +186,9 @@ def run(
             progress.resume(len(done))
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
-        if isinstance(problem, Composition):
-            outcomes = _fits(problem, source, estimator)
-        else:
-            outcomes = estimate.solve_each(
-                problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
-            )
+        outcomes = estimate.solve_each(
+            problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
+        )
         first = len(done)
         for k, outcome in outcomes:
             if outcome.error is not None:
@@ -227,28 +220,6 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarr
     of_network = np.stack([missing if p is None else p for p in networks]) if any(p is not None for p in networks) else None
     refined = np.stack([missing if s is None else s.params[0] for s in solutions]) if any(s is not None for s in solutions) else None
     return of_network, refined
-
-
-def _fits(
-    problem: Composition, observations: Iterator[Observation | BadInput], estimator: Estimator | None
-) -> Iterator[tuple[int, Estimate]]:
-    """Each image's fit on CosmoSim's lattice, from the bright pixels and from a network where there is one.
-
-    The failure of one image is its own row. Images of another size than the network's have no prediction.
-    """
-    for k, observation in enumerate(observations):
-        if isinstance(observation, BadInput):
-            yield k, Estimate(None, None, str(observation))
-            continue
-        predicted = None
-        if estimator is not None and observation.data.shape == (estimator.problem.field,) * 2:
-            predicted = estimator.predict(observation.data[None])[0]
-        try:
-            solution = lattice.estimate(problem, observation.data, guess=predicted).solution
-        except Exception as error:  # the failure of one image must not cost the others their solutions
-            _log.debug("an image failed", exc_info=True)
-            solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
-        yield k, Estimate(predicted, solution, None)
 
 
 def _observation(path: Path, noise: float | str | None) -> Observation | BadInput:
@@ -295,7 +266,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _row(filename: str, outcome: Estimate, problem: Problem | Composition) -> results.Result:
+def _row(filename: str, outcome: Estimate, problem: Problem) -> results.Result:
     if outcome.solution is not None:
         return results.of_fit(filename, outcome.solution, network=outcome.network)
     if outcome.error is None and outcome.network is not None:
@@ -303,7 +274,7 @@ def _row(filename: str, outcome: Estimate, problem: Problem | Composition) -> re
     return results.failed(filename, f"failed: {outcome.error}", names=problem.names)
 
 
-def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem | Composition) -> None:
+def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem) -> None:
     results.write(out, [_row(name, outcome, problem) for name, outcome in zip(filenames, outcomes, strict=False)], names=problem.names)
 
 
@@ -316,7 +287,7 @@ def _to_entry(outcome: Estimate) -> dict[str, object]:
     return {"network": None if outcome.network is None else outcome.network.tolist(), "solution": solution, "error": outcome.error}
 
 
-def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | None:
+def _from_entry(entry: object, problem: Problem) -> Estimate | None:
     """The estimate of an entry; None where the entry is something else."""
     match entry:
         case {"network": network, "solution": solution, "error": error}:

@@ -11,7 +11,7 @@ from lensjax.conventions import ROUNDING_VARIANCE
 from lensjax.infer.objective import sharp
 from lensjax.light.gaussian import Gaussian
 from lensjax.observation.grid import pixel_points
-from lensjax.problems import Problem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import from_fit, shape_of
 
 ROUND = 4.0
@@ -21,7 +21,7 @@ _UNRESOLVED = 1e-12  # eigenvalues of a scaled information matrix below this are
 
 
 @partial(jax.jit, static_argnames=("problem", "method", "free_shift"))
-def _information(problem: Problem, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> Array:
+def _information(problem: AxisymmetricProblem, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> Array:
     def light(f: Array, x: Array, y: Array) -> tuple[Array, Array]:
         return problem.light(f, x, y, method=method, free_shift=free_shift)
 
@@ -29,16 +29,16 @@ def _information(problem: Problem, fit: Array, x: Array, y: Array, *, method: st
 
 
 @partial(jax.jit, static_argnames="problem")
-def parameters_of(problem: Problem, fit: Array) -> tuple[Array, Array]:
+def parameters_of(problem: AxisymmetricProblem, fit: Array) -> tuple[Array, Array]:
     """Fit coordinates (F,) → parameters and source shape (P + 3,), and their Jacobian (P + 3, F).
 
     The shape is the source's log size and ellipticity (e cos 2θ, e sin 2θ).
     """
 
     def values_at(f: Array) -> tuple[Array, Array]:
-        system, _ = from_fit(f, problem.lens_of)
+        system, _ = from_fit(f, problem.kind.lens_of)
         assert isinstance(system.source, Gaussian)
-        values = jnp.concatenate([problem.from_system(system), jnp.stack(shape_of(system.source))])
+        values = jnp.concatenate([problem.kind.from_system(system), jnp.stack(shape_of(system.source))])
         return values, values
 
     jacobian, values = jax.jacfwd(values_at, has_aux=True)(fit)
@@ -80,7 +80,7 @@ def _scaled(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return matrix / np.outer(scale, scale), scale
 
 
-def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free_shift: bool = True) -> np.ndarray:
+def fisher(problem: AxisymmetricProblem, fit: np.ndarray, *, method: str | None = None, free_shift: bool = True) -> np.ndarray:
     """JᵀJ (8, 8) [grey²] of an image in fit coordinates (8,), in float64; times 1/variance it is the Fisher matrix.
 
     Pixels within 1 px of the window's edge, whose step has no derivative, are left out.
@@ -92,7 +92,9 @@ def fisher(problem: Problem, fit: np.ndarray, *, method: str | None = None, free
         return np.asarray(_information(problem, at, x, y, method=method, free_shift=free_shift))
 
 
-def errors_of(problem: Problem, values: np.ndarray, jacobian: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+def errors_of(
+    problem: AxisymmetricProblem, values: np.ndarray, jacobian: np.ndarray, covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
     """Errors of the parameters from the covariance of the fit.
 
     Args:
@@ -125,7 +127,7 @@ def errors_of(problem: Problem, values: np.ndarray, jacobian: np.ndarray, covari
 
 
 def cramer_rao(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     params: np.ndarray,
     *,
     method: str | None = None,

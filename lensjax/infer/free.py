@@ -1,4 +1,4 @@
-"""Fits of the thesis's problems to images of another size or brightness than theirs, or drawn by CosmoSim."""
+"""Fits of problems to images of any size and brightness, or drawn by CosmoSim."""
 
 from dataclasses import replace
 from functools import partial
@@ -16,25 +16,25 @@ from lensjax.observation.instrument import Instrument, instrument
 from lensjax.observation.observed import observe
 from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
-from lensjax.problems.free import free, parameters_of
-
-_COORDINATES = 8  # of a fit of the thesis's problems
 
 
-def estimate(problem: Problem, image: np.ndarray, *, variance: float | None, rounded: bool, cosmosim: bool) -> Solution:
+def estimate(
+    problem: Problem, image: np.ndarray, *, variance: float | None, rounded: bool, cosmosim: bool, guess: np.ndarray | None = None
+) -> Solution:
     """The solution of one image (H, W) in grey levels, by exact ray tracing.
 
     Args:
-        problem: one of the thesis's, whose parameters are stated.
+        problem: whose parameters are stated.
         image: of any size.
         variance: noise variance of a pixel; None for rounding's, or else for what is measured.
         rounded: whether grey levels are whole: then each pixel is judged by its rounding.
         cosmosim: whether CosmoSim drew the image, with a source on whole pixels.
+        guess: parameters of the composition from which a fit of such an image starts too, such as a network's.
     """
-    whole = free(problem.name)
+    whole = problem.composition
     image = np.asarray(image, np.float64)
     if cosmosim:
-        fitted = lattice.estimate(whole, image)
+        fitted = lattice.estimate(whole, image, guess=guess)
     else:
         noise = ROUNDING_VARIANCE if rounded else max(pixel_noise(image) ** 2, ROUNDING_VARIANCE) if variance is None else variance
         cut = rounded and bool((image >= GREY_LEVELS).sum() > 1)
@@ -54,11 +54,13 @@ def estimate(problem: Problem, image: np.ndarray, *, variance: float | None, rou
 def _stated(problem: Problem, fitted: Fitted) -> Solution:
     """The solution in the problem's own parameters, with errors by their derivatives."""
     found = fitted.solution
+    if problem.names == problem.composition.names:
+        return found
     if fitted.best is None:
-        return replace(Solution.failed(problem.names, "", coordinates=_COORDINATES), status=found.status)
+        return replace(Solution.failed(problem.names, "", coordinates=problem.coordinates), status=found.status)
     with jax.enable_x64(True):
-        at, stated = jnp.asarray(found.params[0]), partial(parameters_of, problem.name)
-        values, jacobian = np.asarray(stated(at)), np.asarray(jax.jacfwd(stated)(at))
+        at = jnp.asarray(found.params[0])
+        values, jacobian = np.asarray(problem.stated(at)), np.asarray(jax.jacfwd(problem.stated)(at))
     known = np.isfinite(found.errors[0])
     spread = np.where(np.isfinite(found.covariance[0]), found.covariance[0], 0.0)
     covariance = jacobian @ spread @ jacobian.T
@@ -70,7 +72,7 @@ def _stated(problem: Problem, fitted: Fitted) -> Solution:
     lens = found.params[0, :2]
     return replace(
         found, names=problem.names, params=values[None], errors=errors[None], covariance=covariance[None], lowest=nothing, highest=nothing,
-        bound=errors[None], fit=np.full((1, _COORDINATES), np.nan), shift=-lens[None],
+        bound=errors[None], fit=np.full((1, problem.coordinates), np.nan), shift=-lens[None],
     )  # fmt: skip
 
 
@@ -78,14 +80,14 @@ def model_image(problem: Problem, params: np.ndarray, centre: np.ndarray, image:
     """The model (H, W) of an estimate of an image (H, W), in its grey levels; float32.
 
     Args:
-        problem: the problem.
+        problem: one of an axisymmetric lens.
         params: (P,) its parameters.
         centre: (2,) the place at the image's centre, relative to the lens [px].
         image: the image, whose light gives the flux.
     """
     x, y, einstein_r, sigma, sigma2, theta = params[:6]
     at = [-centre[0], -centre[1], 2.0 * einstein_r, x - centre[0], y - centre[1], (sigma * sigma2) ** 0.5, sigma2 / sigma, theta, 1.0]
-    whole = free(problem.name)
+    whole = problem.composition
     layer = np.asarray(_layer(whole, jnp.asarray(at, jnp.float32), instrument((image.shape[0], image.shape[1]))), np.float64)
     used = np.isfinite(image) & (image < GREY_LEVELS)
     return np.asarray(layer * (layer[used] @ image[used]) / max(layer[used] @ layer[used], 1e-30))

@@ -15,7 +15,7 @@ from lensjax.infer import levenberg_marquardt
 from lensjax.infer.levenberg_marquardt import Descent
 from lensjax.infer.objective import EDGE, Light, fixed, sharp, soft
 from lensjax.observation.grid import pixel_points
-from lensjax.problems import Problem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import HIGHEST, LOWEST
 from lensjax.simulate.chunks import FITS
 
@@ -34,7 +34,7 @@ _RIVAL = 1.5  # a second start is a candidate where its coarse cost is within th
 
 
 @lru_cache(maxsize=64)
-def light_of(problem: Problem, method: str, free_shift: bool) -> Light:
+def light_of(problem: AxisymmetricProblem, method: str, free_shift: bool) -> Light:
     """One function object for each problem, so that nothing is compiled twice."""
 
     def light(fit: Array, x: Array, y: Array) -> tuple[Array, Array]:
@@ -117,7 +117,7 @@ def _points(n: int, field: int) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(x), np.asarray(y)
 
 
-def pixels_of(problem: Problem, image: np.ndarray, model: np.ndarray) -> Pixels:
+def pixels_of(problem: AxisymmetricProblem, image: np.ndarray, model: np.ndarray) -> Pixels:
     """The pixels lit, or near light, in the image or in a model of it (n, n)."""
     x, y = _points(problem.image_size, problem.field)
     near = ndimage.binary_dilation(image > 0, iterations=_MARGIN) | (model > _GLIMMER)
@@ -148,14 +148,14 @@ class Optimum(NamedTuple):
     descent: Descent
 
 
-def model_of(problem: Problem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
+def model_of(problem: AxisymmetricProblem, fit: np.ndarray, method: str, free_shift: bool) -> tuple[np.ndarray, np.ndarray]:
     """Light (n, n) [grey] of fit coordinates (8,), and how far inside the window it lies, in their precision."""
     light = light_of(problem, method, free_shift)
     grey, inside = _picture(light, problem.image_size, problem.field, fit)
     return np.asarray(grey), np.asarray(inside)
 
 
-def settled(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool, *, variance: float) -> Optimum:
+def settled(problem: AxisymmetricProblem, image: np.ndarray, optimum: Optimum, free_shift: bool, *, variance: float) -> Optimum:
     """An optimum of a noisy image (n, n), settled: in float64, with the same pixels in every step.
 
     Where the window's edge moves while a fit descends, pixels come and go with their noise, and the fit stops where these sum up well.
@@ -179,7 +179,9 @@ def _padded(array: np.ndarray) -> np.ndarray:
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing > 0 else array
 
 
-def search(problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool) -> list[list[Candidate]]:
+def search(
+    problem: AxisymmetricProblem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool
+) -> list[list[Candidate]]:
     """Candidates of each image, best first: the best start of each method, and its rivals; none has an infinite cost."""
     stride = max(1, problem.image_size // _COARSE)
     candidates: list[list[Candidate]] = [[] for _ in images]
@@ -213,7 +215,7 @@ def _ranked(candidates: list[Candidate], methods: Sequence[str]) -> list[Candida
 
 
 def descend(
-    problem: Problem, images: np.ndarray, candidates: list[list[Candidate]], free_shift: bool, *, by_edge: bool = False
+    problem: AxisymmetricProblem, images: np.ndarray, candidates: list[list[Candidate]], free_shift: bool, *, by_edge: bool = False
 ) -> list[list[Optimum]]:
     """Fine descents of every image's candidates, in their order; those of one method and size run in one call.
 

@@ -19,7 +19,7 @@ from lensjax.infer.objective import Normal
 from lensjax.infer.starts import from_moments, sky_noise
 from lensjax.light.gaussian import Gaussian
 from lensjax.observation.grid import pixel_points
-from lensjax.problems import Problem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import to_fit
 from lensjax.simulate import System
 
@@ -38,7 +38,7 @@ _LOWEST, _HIGHEST = (-1000.0, -1000.0, -20.0, 1.0, -6.0), (1000.0, 1000.0, 20.0,
 # Five numbers: the peak (x, y) [px], direction [rad], log distance of the lens from it, log g/(1 − g); see `problems.observables`.
 
 
-def without_network(problem: Problem, image: np.ndarray, *, again: bool = False) -> np.ndarray:
+def without_network(problem: AxisymmetricProblem, image: np.ndarray, *, again: bool = False) -> np.ndarray:
     """(S, 8): starts for one image (n, n) from the image alone; `again`: more and other ones, for a second search."""
     near = from_light(problem, image, other=again)
     if again:
@@ -46,7 +46,7 @@ def without_network(problem: Problem, image: np.ndarray, *, again: bool = False)
     return near if len(near) else from_moments(image)[::6]
 
 
-def from_light(problem: Problem, image: np.ndarray, *, count: int = 8, other: bool = False) -> np.ndarray:
+def from_light(problem: AxisymmetricProblem, image: np.ndarray, *, count: int = 8, other: bool = False) -> np.ndarray:
     """Starts for one image, the most promising first, in fit coordinates.
 
     Args:
@@ -115,15 +115,15 @@ def _grid(peak: np.ndarray) -> np.ndarray:
     return np.concatenate([np.broadcast_to(peak, (len(lenses), 2)), lenses], axis=1).astype(np.float32)
 
 
-def _system(problem: Problem, numbers: Array, form: Array) -> tuple[System, Array]:
+def _system(problem: AxisymmetricProblem, numbers: Array, form: Array) -> tuple[System, Array]:
     """The system of five numbers and a source's form (3,), and ξ (2,)."""
     distance, g = jnp.exp(numbers[3]), jax.nn.sigmoid(numbers[4])
     xi = distance * jnp.stack([jnp.cos(numbers[2]), jnp.sin(numbers[2])])
     rest = jax.nn.sigmoid(-numbers[4])
-    return System(problem.lens_of(g, distance), Gaussian(form[0], form[1], form[2]), rest * xi[0], rest * xi[1]), xi
+    return System(problem.kind.lens_of(g, distance), Gaussian(form[0], form[1], form[2]), rest * xi[0], rest * xi[1]), xi
 
 
-def _residual(problem: Problem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> tuple[Array, Array]:
+def _residual(problem: AxisymmetricProblem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> tuple[Array, Array]:
     """Residuals (M,) [grey] of pixels at the best form (3,) of the source, and that form; infinite where no form has a peak.
 
     The series of few terms has a window; the exact equation (`terms` 0) takes every pixel.
@@ -150,7 +150,7 @@ def _residual(problem: Problem, terms: int, x: Array, y: Array, grey: Array, num
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _costs(problem: Problem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> tuple[Array, Array]:
+def _costs(problem: AxisymmetricProblem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> tuple[Array, Array]:
     """Mean squared residuals (C,) [grey²], infinite where there is none, and forms (C, 3) of numbers (C, 5)."""
 
     def of(row: Array) -> tuple[Array, Array]:
@@ -163,7 +163,7 @@ def _costs(problem: Problem, terms: int, x: Array, y: Array, grey: Array, number
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _descents(problem: Problem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> Array:
+def _descents(problem: AxisymmetricProblem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> Array:
     """Where descents from numbers (C, 5) end."""
     bounds = jnp.asarray(_LOWEST, x.dtype), jnp.asarray(_HIGHEST, x.dtype)
 
@@ -182,7 +182,7 @@ def _descents(problem: Problem, terms: int, x: Array, y: Array, grey: Array, num
 
 
 @partial(jax.jit, static_argnums=0)
-def _fits(problem: Problem, numbers: Array, forms: Array) -> Array:
+def _fits(problem: AxisymmetricProblem, numbers: Array, forms: Array) -> Array:
     """Fit coordinates (C, 8) of numbers (C, 5) and forms (C, 3)."""
 
     def of(row: Array, form: Array) -> Array:

@@ -17,7 +17,7 @@ from lensjax.infer.multistart import Optimum, light_of, model_of, pixels_of
 from lensjax.infer.objective import EDGE
 from lensjax.infer.solution import Solution
 from lensjax.infer.starts import sky_noise
-from lensjax.problems import Problem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import LOWEST, from_fit
 from lensjax.simulate.chunks import FITS
 
@@ -29,7 +29,7 @@ _ILL_CONDITIONED = 1e-4  # conditioning below which float32's information matrix
 _SINGULAR = 1e-7  # conditioning that float32 does not resolve: the interval fit has no scale then
 
 
-def model_image(problem: Problem, fit: np.ndarray, *, method: str, free_shift: bool = True) -> np.ndarray:
+def model_image(problem: AxisymmetricProblem, fit: np.ndarray, *, method: str, free_shift: bool = True) -> np.ndarray:
     """Grey levels (n, n) of fit coordinates (8,), not rounded; float64."""
     with jax.enable_x64(True):
         grey, inside = model_of(problem, np.asarray(fit, np.float64), method, free_shift)
@@ -37,7 +37,7 @@ def model_image(problem: Problem, fit: np.ndarray, *, method: str, free_shift: b
 
 
 def refine(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     images: np.ndarray,
     starts: np.ndarray,
     *,
@@ -79,7 +79,7 @@ def refine(
 
 
 def refine_each(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     images: np.ndarray,
     starts: np.ndarray,
     *,
@@ -139,12 +139,12 @@ def _unusable(image: np.ndarray, starts: np.ndarray) -> str | None:
     return None
 
 
-def _failed(problem: Problem, reason: str) -> Solution:
+def _failed(problem: AxisymmetricProblem, reason: str) -> Solution:
     return Solution.failed(problem.names, reason, coordinates=len(LOWEST))
 
 
 def _optima(
-    problem: Problem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool, by_edge: bool
+    problem: AxisymmetricProblem, images: np.ndarray, starts: np.ndarray, methods: Sequence[str], free_shift: bool, by_edge: bool
 ) -> list[list[Optimum]]:
     """Each image's descents by some methods."""
     with jax.enable_x64(True):
@@ -159,7 +159,7 @@ def _within_rounding(image: np.ndarray, optima: list[Optimum]) -> bool:
 
 
 def _finish(
-    problem: Problem,
+    problem: AxisymmetricProblem,
     image: np.ndarray,
     optima: list[Optimum],
     free_shift: bool,
@@ -262,9 +262,9 @@ def _finish(
 
 
 @partial(jax.jit, static_argnames=("problem", "method", "free_shift"))
-def _centre(problem: Problem, fit: Array, method: str, free_shift: bool) -> Array:
+def _centre(problem: AxisymmetricProblem, fit: Array, method: str, free_shift: bool) -> Array:
     """The place (2,), relative to the lens, at the image's centre."""
-    system, centre = from_fit(fit, problem.lens_of)
+    system, centre = from_fit(fit, problem.kind.lens_of)
     return centre if free_shift else problem.centre(system, method=method)
 
 
@@ -291,14 +291,14 @@ def _rivals(optima: list[Optimum], costs: np.ndarray, best: int, covariance: np.
     return rivals
 
 
-def _whole_cost(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool) -> float:
+def _whole_cost(problem: AxisymmetricProblem, image: np.ndarray, optimum: Optimum, free_shift: bool) -> float:
     """Σr² [grey²] over the whole image except the window's edge: a descent may have moved beyond the pixels that it fitted."""
     grey, inside = model_of(problem, np.asarray(optimum.descent.fit, np.float64), optimum.method, free_shift)
     residual = np.where(inside >= 0, grey, 0.0) - image
     return float((residual[np.abs(inside) >= EDGE] ** 2).sum())
 
 
-def _interval(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift: bool, seed: int) -> interval.Interval | None:
+def _interval(problem: AxisymmetricProblem, image: np.ndarray, optimum: Optimum, free_shift: bool, seed: int) -> interval.Interval | None:
     """The interval fit about a descent's end; None where no parameters agree with every pixel of the image."""
     covariance = shift_aware_inverse(np.asarray(optimum.descent.normal.matrix), free_shift) * ROUNDING_VARIANCE
     pixels, start = optimum.pixels, np.asarray(optimum.descent.fit, np.float64)
@@ -321,12 +321,14 @@ def _interval(problem: Problem, image: np.ndarray, optimum: Optimum, free_shift:
     return None
 
 
-def _beyond_the_possible(problem: Problem, lowest: np.ndarray) -> bool:
+def _beyond_the_possible(problem: AxisymmetricProblem, lowest: np.ndarray) -> bool:
     """Whether lower bounds (P,) let a size vanish."""
     return any(parameter.low > 0 and bound <= 0 and np.isfinite(bound) for parameter, bound in zip(problem.parameters, lowest, strict=True))
 
 
-def _certified(problem: Problem, values: np.ndarray, certified: interval.Interval | None, is_round: bool) -> tuple[np.ndarray, np.ndarray]:
+def _certified(
+    problem: AxisymmetricProblem, values: np.ndarray, certified: interval.Interval | None, is_round: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Certified bounds (P,), (P,): every set of parameters that agrees with all pixels lies within them; NaN without an interval fit."""
     count = len(problem.parameters)
     if certified is None:

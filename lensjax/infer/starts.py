@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.problems import Problem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import mirrored
 
 _ABOVE_SKY = 5.0  # times the noise by which a pixel must stand out to count as light: 160 000 pixels hold no such noise
 
 
-def from_params(problem: Problem, params: Array, *, method: str) -> Array:
+def from_params(problem: AxisymmetricProblem, params: Array, *, method: str) -> Array:
     """(2, 8): the system of `params` (P,), for example a network's estimate, and its mirror image (−x, −y)."""
     fit = problem.to_fit(params, method=method)
     return jnp.stack([fit, mirrored(fit)])

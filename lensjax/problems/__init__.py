@@ -8,11 +8,12 @@ from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
 
 if TYPE_CHECKING:
+    from lensjax.problems.axisymmetric import AxisymmetricProblem
     from lensjax.problems.base import Parameter, Problem
-    from lensjax.problems.compose import Composition
-    from lensjax.problems.images import Imaged
 
-__all__ = ["Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names"]
+__all__ = [
+    "Parameter", "Problem", "command_names", "composed_names", "cosmosim_names", "get", "lens_kind", "names", "thesis"
+]  # fmt: skip
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 """Modules of the problems, and the name of each lens in files."""
@@ -34,40 +35,12 @@ def command_names() -> list[str]:
 
 
 def composed_names() -> list[str]:
-    """Names of the composed problems, which `composed` gives."""
+    """Names of the problems that are composed of components."""
     return sorted(_COMPOSED)
 
 
-def composed(name: str) -> "Composition":
-    """The composed problem called `name`.
-
-    Raises:
-        BadInput: no such problem.
-    """
-    if name not in _COMPOSED:
-        known = composed_names()
-        raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
-    problem: Composition = getattr(import_module(f"lensjax.problems.{_COMPOSED[name]}"), name)()
-    return problem
-
-
-def imaged(name: str, *, image_size: int | None = None) -> "Imaged":
-    """The composed problem called `name` with the images that networks train on; of the problem's own size by default.
-
-    Raises:
-        BadInput: no such problem, or an image size that does not divide the field's.
-    """
-    whole = composed(name)
-    taken: Imaged = import_module(f"lensjax.problems.{_COMPOSED[name]}").imaged(whole)
-    if image_size is None:
-        return taken
-    if image_size < 16 or taken.field % image_size:
-        raise BadInput(column="image_size", place=f"problem {name}", value=image_size, expected=f"a divisor of {taken.field}, 16 or more")
-    return replace(taken, image_size=image_size)
-
-
 def names() -> list[str]:
-    """Names of the problems."""
+    """Names of the problems of an axisymmetric lens, which `thesis` gives."""
     return sorted(_PROBLEMS)
 
 
@@ -83,13 +56,29 @@ def lens_kind(name: str) -> str:
 
 
 def get(name: str, **options: Any) -> "Problem":
-    """The problem called `name`; options as in its file: image_size, integer, method, terms, centred.
+    """The problem called `name`. All have the option `image_size`; those of 2022 and 2023 integer, method, terms and centred too.
 
     Raises:
         BadInput: no such problem, or an option out of range.
     """
-    lens_kind(name)
-    problem: Problem = import_module(f"lensjax.problems.{name}").problem(**options)
+    if name not in _COMPOSED:
+        return thesis(name, **options)
+    place = import_module(f"lensjax.problems.{_COMPOSED[name]}")
+    problem: Problem = place.imaged(getattr(place, name)())
+    size = options.pop("image_size", problem.field)
+    if options:
+        raise BadInput("is not an option of this problem", place=f"problem {name}", column=next(iter(options)), expected="image_size alone")
+    if size < 16 or problem.field % size:
+        raise BadInput(column="image_size", place=f"problem {name}", value=size, expected=f"a divisor of {problem.field}, 16 or more")
+    return replace(problem, image_size=size)
+
+
+def thesis(name: str, **options: Any) -> "AxisymmetricProblem":
+    """As `get`, one of `names()`."""
+    if name not in _PROBLEMS:
+        known = [*names(), *composed_names()]
+        raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
+    problem: AxisymmetricProblem = import_module(f"lensjax.problems.{name}").problem(**options)
     return problem
 
 

@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax import roulette
+from lensjax import roulette, simulate
 from lensjax.errors import BadInput
-from lensjax.problems.base import Parameter
-from lensjax.problems.images import AnyProblem, Imaged
+from lensjax.problems.base import Parameter, Problem, Symmetry
 
 Scale = Literal["raw", "standardised", "scaled"]
 SCALES: tuple[Scale, ...] = ("raw", "standardised", "scaled")
@@ -37,7 +36,7 @@ class Amplitudes:
             the point to the nearest lens, then standardised; log s is answered too.
     """
 
-    problem: AnyProblem
+    problem: Problem
     order: int
     point: Literal["xi", "centre"] = "xi"
     scale: Scale = "standardised"
@@ -113,6 +112,19 @@ class Amplitudes:
         values = encoded * jnp.asarray(width, encoded.dtype) + jnp.asarray(middle, encoded.dtype)
         return values[..., :-1] / self._powers(jnp.exp(values[..., -1])) if self.scale == "scaled" else values
 
+    @property
+    def symmetry(self) -> Symmetry:
+        """How the numbers turn, grow and move with their image: D_φ^{m+1} ψ turns with it, and has the unit px^(1 − m)."""
+        place = ((0, 1),) if self.places else ()
+        index = {pair: k + self.places for k, pair in enumerate(self.pairs)}
+        waves = tuple(((index["alpha", m, s], index["beta", m, s]), s) for kind, m, s in self.pairs if kind == "beta")
+        return Symmetry(
+            spins=(*((pair, 1) for pair in place), *waves),
+            powers=(*(1 for _ in range(self.places)), *(1 - m for _, m, _ in self.pairs)),
+            periods=self.period,
+            movable=tuple((pair, False) for pair in place) if self.problem.movable else (),
+        )
+
     def equivalents(self, values: Array) -> Array:
         """(1, ..., V): the numbers themselves."""
         return values[None]
@@ -134,30 +146,21 @@ class Amplitudes:
     def _of_one(self, params: Array) -> Array:
         """Numbers of one system (P,), and the distance to the nearest lens."""
         problem = self.problem
-        if isinstance(problem, Imaged):
-            whole = problem.composition
-            lens = whole.lens(whole.encode(params[: len(problem.parameters)]))
-            if lens is None or not whole.places:
-                raise BadInput(column="targets", value="amplitudes", expected=f"a problem with a lens, not {problem.name}")
-            x, y = whole.places[0]
-            middle = jnp.zeros(2, params.dtype)
-            xi = jnp.stack(lens.primary_image(params[x], params[y])) if self.point == "xi" else middle
-            at = [params[jnp.array(pair)] for pair in whole.all_places if pair not in whole.places]
-            lenses = jnp.stack(at) if at else middle[None]
+        system = problem.system(params)
+        if self.point == "xi":
+            x, y = (params[k] for k in problem.sources[0])
+            xi = jnp.stack(system.lens.primary_image(x, y))
         else:
-            system = problem.to_system(problem.encode(params))
-            lens, lenses = system.lens, jnp.zeros((1, 2), params.dtype)
-            if self.point == "xi":
-                xi = jnp.stack(lens.primary_image(system.x, system.y))
-            else:
-                xi = problem.centre(system, method=problem.trace.name)
+            xi = simulate.image_centre(system, problem.instrument, trace=problem.trace)
+        at = [params[jnp.array(pair)] for pair in problem.places if pair not in problem.sources]
+        lenses = jnp.stack(at) if at else jnp.zeros((1, 2), params.dtype)
         distance = jnp.maximum(jnp.sqrt(((xi - lenses) ** 2).sum(axis=-1)).min(), _NEAREST)
-        alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=self.order)
+        alpha, beta = roulette.amplitudes(system.lens, xi[0], xi[1], terms=self.order)
         picked = [(alpha if kind == "alpha" else beta)[m, s] for kind, m, s in self.pairs]
         return jnp.concatenate([xi[: self.places], jnp.stack([*picked, distance])])
 
 
-Answered: TypeAlias = AnyProblem | Amplitudes
+Answered: TypeAlias = Problem | Amplitudes
 """What a network answers: the parameters of a problem, or amplitudes."""
 
 
@@ -173,7 +176,7 @@ def _statistics(table: Amplitudes) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(number) for number in np.asarray(column)) for column in columns)
 
 
-def amplitudes(problem: AnyProblem, *, order: int, point: str, scale: str) -> Amplitudes:
+def amplitudes(problem: Problem, *, order: int, point: str, scale: str) -> Amplitudes:
     """The table.
 
     Raises:

@@ -1,22 +1,31 @@
-"""Inference problems: their parts, and what several of them share."""
+"""What a problem is: parameters with a prior, an encoding and symmetries, and how its images are taken."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax import simulate
-from lensjax._internal.words import did_you_mean, listed
-from lensjax.conventions import GREY_LEVELS
-from lensjax.errors import BadInput
-from lensjax.lens import Lens
-from lensjax.observation.instrument import CentreOfLight, Instrument, of_field
-from lensjax.problems import observables
+from lensjax.conventions import GREY_LEVELS, ROUNDING_VARIANCE
+from lensjax.observation.detector import quantise
+from lensjax.observation.instrument import Instrument
+from lensjax.observation.observed import Observed, observe
 from lensjax.simulate import System, Trace
 
-_FIELD = 400  # px, of an image
+if TYPE_CHECKING:
+    from lensjax.problems.axisymmetric import AxisymmetricProblem
+    from lensjax.problems.compose import Composition
+
+ROUND = 1e-6
+"""Ellipticity (1 − q)/(1 + q) up to which an ellipse is round: that of float32's rounding."""
+
+_compiled = partial(jax.jit, static_argnums=0, inline=True)  # operations one by one would be compiled one by one
+_WIDEST = 4.0  # standard deviations of a PSF that its array holds to each side
 
 
 @dataclass(frozen=True)
@@ -31,47 +40,150 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """An inference problem: parameters, prior, instrument, and the maps between its descriptions; hashable, so static under jit.
+class Symmetry:
+    """How parameters turn, grow and move with their image, by index.
+
+    Attributes:
+        spins: pairs, and how many times the angle they turn: once for places, twice for shear, s times for amplitudes α_s and β_s.
+        powers: of the image's scale by which each parameter grows.
+        periods: of each parameter.
+        angles: directions [deg].
+        shears: pairs of external shear.
+        movable: pairs of places relative to the image's middle, and whether shear acts on the light there.
+    """
+
+    spins: tuple[tuple[tuple[int, int], int], ...]
+    powers: tuple[int, ...]
+    periods: tuple[float | None, ...]
+    angles: tuple[int, ...] = ()
+    shears: tuple[tuple[int, int], ...] = ()
+    movable: tuple[tuple[tuple[int, int], bool], ...] = ()
+
+
+class Conditions(NamedTuple):
+    """What images (B,) are taken under, or one image.
+
+    Attributes:
+        whole: whether it is shown without its window.
+        fwhm: FWHM of the PSF [native px], 0 for none.
+        sigma: noise of a pixel [grey levels].
+        key: the noise's own key, as numbers.
+    """
+
+    whole: Array
+    fwhm: Array
+    sigma: Array
+    key: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem(ABC):
+    """What is inferred, and from which images; hashable, so static under jit.
 
     A system has three descriptions: `parameters`, as in files; the *encoding*, numbers of order one in which every system is one point
     and nothing is singular, the targets of networks; and the `System` tree.
 
     Attributes:
-        name: name it is looked up by.
-        parameters: table of its parameters, in file order.
-        instrument: how an image is taken.
+        field: side of the field that an image shows [native px].
+        image_size: pixels on a side of an image.
         trace: how the lens equation is solved, and the window.
-        integer: whether the prior draws whole numbers, as the thesis did.
-        draw: (key, integer) → parameters (P,), one draw from the prior.
-        encode: parameters (..., P) → encoding (..., E).
-        decode: encoding (..., E) → parameters (..., P), the canonical one of the equivalent sets.
-        to_system: encoding (E,) → System.
-        equivalents: parameters (..., P) → (K, ..., P), all discrete sets of parameters with the same image.
-        canonical: parameters (..., P) → (..., P), with those that no image identifies set to their conventional values.
-        is_round: parameters (..., P) → (...,) whether the source is round, so that theta means nothing.
-        without_image: names of the parameters that no image of this problem identifies.
-        from_system: System → parameters (P,), the canonical set.
-        lens_of: (g, |ξ|) → lens, see `observables`.
-        theta_e: parameters (..., P) → Einstein radius in the image [px].
+        seeing: smallest and largest FWHM of a Gaussian PSF [native px], drawn for each image; None for none.
+        noise: smallest and largest standard deviation of white noise [grey levels], drawn for each image; None for none.
+        rounded: whether grey levels are rounded, where a pixel is a native one, and cut to 0…255.
     """
 
-    name: str
-    parameters: tuple[Parameter, ...]
-    instrument: Instrument
-    trace: Trace
-    integer: bool
-    draw: Callable[[Array, bool], Array]
-    encode: Callable[[Array], Array]
-    decode: Callable[[Array], Array]
-    to_system: Callable[[Array], System]
-    equivalents: Callable[[Array], Array]
-    canonical: Callable[[Array], Array]
-    is_round: Callable[[Array], Array]
-    from_system: Callable[[System], Array]
-    lens_of: Callable[[Array, Array], Lens]
-    theta_e: Callable[[Array], Array]
-    without_image: tuple[str, ...] = ()
+    field: int
+    image_size: int
+    trace: Trace = Trace()  # noqa: RUF009 (frozen)
+    seeing: tuple[float, float] | None = None
+    noise: tuple[float, float] | None = None
+    rounded: bool = False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name it is looked up by."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Table of the parameters, in file order."""
+
+    @property
+    @abstractmethod
+    def composition(self) -> "Composition":
+        """The components that are fitted to an observation of any size and brightness; see `stated`."""
+
+    @abstractmethod
+    def stated(self, params: Array) -> Array:
+        """Parameters of the composition → those of the problem (P,)."""
+
+    @property
+    def exact(self) -> "AxisymmetricProblem | None":
+        """The problem, where it has coordinates for a fit to the rounding of its own images."""
+        return None
+
+    @property
+    def coordinates(self) -> int:
+        """How many coordinates a fit has."""
+        return self.composition.size
+
+    @property
+    @abstractmethod
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Indices of x and y of everything that has a place."""
+
+    @property
+    @abstractmethod
+    def sources(self) -> tuple[tuple[int, int], ...]:
+        """Those of the sources."""
+
+    @property
+    @abstractmethod
+    def movable(self) -> bool:
+        """Whether parameters say where in the image the lens is; otherwise places are relative to the lens."""
+
+    @property
+    def without_image(self) -> tuple[str, ...]:
+        """Names of the parameters that no image of this problem identifies."""
+        return ()
+
+    @abstractmethod
+    def view(self, size: int, psf: Array | None = None) -> Instrument:
+        """The instrument of images of `size` pixels, lengths in native pixels; `psf` in pixels of the image."""
+
+    @abstractmethod
+    def draw(self, keys: Array) -> Array:
+        """One draw from the prior for each of N keys, (N, P)."""
+
+    @abstractmethod
+    def encode(self, params: Array) -> Array:
+        """Parameters (..., P) → encoding (..., E)."""
+
+    @abstractmethod
+    def decode(self, encoded: Array) -> Array:
+        """Encoding (..., E) → parameters (..., P), the canonical one of the equivalent sets."""
+
+    @abstractmethod
+    def system(self, params: Array) -> System:
+        """The system of parameters (P,); its light is in grey levels / `unit`."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> float:
+        """Grey levels of a system's light of 1."""
+
+    @abstractmethod
+    def equivalents(self, params: Array) -> Array:
+        """Parameters (..., P) → (K, ..., P), all discrete sets of parameters with the same image."""
+
+    @abstractmethod
+    def ellipticities(self, params: Array) -> tuple[tuple[int, Array], ...]:
+        """The index of each direction, and the ellipticity (1 − q)/(1 + q) (...) of its ellipse, for parameters (..., P)."""
+
+    def canonical(self, params: Array) -> Array:
+        """Parameters (..., P) → (..., P), with those that no image identifies set to their conventional values."""
+        return params
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,128 +196,91 @@ class Problem:
         return tuple(parameter.period for parameter in self.parameters)
 
     @property
-    def image_size(self) -> int:
-        """Pixels on a side of an image."""
-        return self.instrument.shape[0]
+    def instrument(self) -> Instrument:
+        """How an image is taken, without a PSF."""
+        return self.view(self.image_size)
 
     @property
-    def field(self) -> int:
-        """Side of the field that an image shows [native px]."""
-        return round(self.image_size * self.instrument.pixel_scale)
+    def symmetry(self) -> Symmetry:
+        """How parameters turn, grow and move with their image."""
+        names = self.names
+        shears = tuple(
+            (k, names.index(f"{name[:-1]}2")) for k, name in enumerate(names) if name.endswith("gamma1") and f"{name[:-1]}2" in names
+        )
+        units = [parameter.unit for parameter in self.parameters]
+        return Symmetry(
+            spins=(*((pair, 1) for pair in self.places), *((pair, 2) for pair in shears)),
+            powers=tuple(2 if unit.endswith("²") else 1 if unit in ("px", "arcsec") else 0 for unit in units),
+            periods=self.period,
+            angles=tuple(k for k, length in enumerate(self.period) if length is not None),
+            shears=shears,
+            movable=tuple((pair, pair in self.sources) for pair in self.places) if self.movable else (),
+        )
 
     def undefined(self, params: Array) -> Array:
-        """Which parameters of (..., P) mean nothing: theta of a round source."""
-        periodic = jnp.asarray([length is not None for length in self.period])
-        return self.is_round(params)[..., None] & periodic
+        """Which parameters of (..., P) mean nothing: directions of what is round."""
+        flat = jnp.zeros(params.shape, bool)
+        for k, ellipticity in self.ellipticities(params):
+            flat = flat.at[..., k].set(ellipticity <= ROUND)
+        return flat
 
     def sample(self, key: Array, n: int) -> Array:
         """n draws from the prior, (n, P), in file units. Draw i depends on `key` and i alone."""
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
-        return jax.vmap(lambda k: self.draw(k, self.integer))(keys)
+        return self.draw(jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n)))
 
-    def render(self, params: Array, *, whole: Array | bool = False) -> Array:
-        """Image (n, n) of one system (P,) in grey levels, not rounded; `whole` as in `simulate.image`."""
-        system = self.to_system(self.encode(params))
-        return GREY_LEVELS * simulate.image(system, self.instrument, trace=self.trace, whole=whole)
+    def conditions(self, key: Array, n: int, *, mixed: bool = False) -> Conditions:
+        """What n images are taken under, (n,); `mixed`: half of them, chosen at random, without the window."""
+
+        def drawn(key: Array, ends: tuple[float, float] | None) -> Array:
+            return jnp.zeros(()) if ends is None else jax.random.uniform(key, minval=ends[0], maxval=ends[1])
+
+        def one(key: Array) -> tuple[Array, Array, Array]:
+            seeing_key, noise_key, own = jax.random.split(key, 3)
+            return drawn(seeing_key, self.seeing), drawn(noise_key, self.noise), jax.random.key_data(own)
+
+        whole = jax.random.bernoulli(key, shape=(n,)) if mixed else jnp.zeros(n, bool)
+        return Conditions(whole, *jax.vmap(one)(jax.random.split(key, n)))
+
+    def render(self, params: Array, *, psf: Array | None = None, whole: Array | bool = False) -> Array:
+        """Image (n, n) of one system (P,) in grey levels, not rounded; `whole` as in `simulate.image`, `psf` in pixels of the image."""
+        return self.unit * simulate.image(self.system(params), self.view(self.image_size, psf), trace=self.trace, whole=whole)
 
     def render_batch(self, params: Array) -> Array:
         """Images (N, n, n) of N systems (N, P), in chunks that stay in the cache."""
         images: Array = simulate.in_chunks(self.render, params)
         return images
 
-    def light(self, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> tuple[Array, Array]:
-        """The light of fit coordinates at points of the image [px]: (grey levels, distance inside the window), as `simulate.light`.
+    @_compiled
+    def record(self, params: Array, taken: Conditions) -> Array:
+        """Image (n, n) of one system (P,) in grey levels as the detector records it, with its PSF, noise and rounding."""
+        image = self.render(params, psf=self.psf(taken.fwhm), whole=taken.whole)
+        if self.noise is not None:
+            image = image + taken.sigma * jax.random.normal(jax.random.wrap_key_data(taken.key), image.shape, image.dtype)
+        if self.rounded:
+            return quantise(image) if self.image_size == self.field else jnp.clip(image, 0.0, GREY_LEVELS)
+        return image
 
-        Args:
-            fit: coordinates (8,), see `observables`.
-            x, y: points, relative to the image's centre.
-            method: how the lens equation is solved.
-            free_shift: whether `fit` gives the place of the image; otherwise its own centre of light does.
-        """
-        system, centre = observables.from_fit(fit, self.lens_of)
-        if not free_shift:
-            centre = self.centre(system, method=method)
-        bright, inside = simulate.light(system, x + centre[0], y + centre[1], trace=self.traced(method))
-        return GREY_LEVELS * bright, inside
+    def observed(self, image: np.ndarray, taken: Conditions) -> Observed:
+        """An image (n, n) in grey levels as an observation: what it was taken under is known, pixels cut at 255 are masked."""
+        variance = float(taken.sigma) ** 2 + ROUNDING_VARIANCE * self.rounded
+        level = variance**0.5 if variance > 0 else 1.0
+        taken_by = self.view(self.image_size, self.psf(jnp.asarray(taken.fwhm)))
+        return observe(image, level, mask=image < GREY_LEVELS if self.rounded else None, taken_by=taken_by)
+
+    def psf(self, fwhm: Array) -> Array | None:
+        """The Gaussian PSF of a FWHM [native px], in pixels of the image, each the integral over it; None where the problem has none."""
+        if self.seeing is None:
+            return None
+        per_width = self.image_size / self.field / np.sqrt(8.0 * np.log(2.0))
+        half = int(np.ceil(_WIDEST * self.seeing[1] * per_width))
+        edges = (jnp.arange(2 * half + 2, dtype=fwhm.dtype) - half - 0.5) / (fwhm * per_width)
+        across = jnp.diff(jax.scipy.special.ndtr(edges))
+        return jnp.outer(across, across) / across.sum() ** 2
 
     def centre(self, system: System, *, method: str) -> Array:
-        """The place (2,), relative to the lens, that this problem's instrument moves to the image's centre."""
+        """The place (2,) that the problem's instrument moves to the image's middle."""
         return simulate.image_centre(system, self.instrument, trace=self.traced(method))
-
-    def to_fit(self, params: Array, *, method: str) -> Array:
-        """Parameters (P,) to fit coordinates (8,)."""
-        system = self.to_system(self.encode(params))
-        return observables.to_fit(system, self.centre(system, method=method))
-
-    def from_fit(self, fit: Array) -> Array:
-        """Fit coordinates (8,) to parameters (P,), the canonical set."""
-        return self.from_system(observables.from_fit(fit, self.lens_of)[0])
 
     def traced(self, method: str) -> Trace:
         """The problem's trace by another method, one of `simulate.METHODS`."""
         return Trace.named(method, terms=self.trace.terms)
-
-
-def taken(name: str, centring: CentreOfLight, *, image_size: int, method: str, terms: int, centred: bool) -> tuple[Instrument, Trace]:
-    """How the images of a problem are taken, from its options; they show 400 native pixels on a side.
-
-    Raises:
-        BadInput: an option out of range.
-    """
-    place = f"problem {name}"
-    if method not in simulate.METHODS:
-        hint = did_you_mean(method, simulate.METHODS)
-        raise BadInput(column="method", place=place, value=method, expected=f"one of {listed(simulate.METHODS)}", hint=hint)
-    if image_size < 16:
-        raise BadInput(column="image_size", place=place, value=image_size, expected="16 or more")
-    if terms < 2:
-        raise BadInput(column="terms", place=place, value=terms, expected="2 or more")
-    supersampling = 1 if image_size >= _FIELD else 2
-    instrument = of_field(_FIELD, image_size, supersampling=supersampling, centring=centring if centred else None)
-    return instrument, Trace.named(method, terms=terms)
-
-
-def uniform(key: Array, low: Array | float, high: Array | float, integer: bool) -> Array:
-    """Uniform between low and high, both included."""
-    if integer:
-        first = jnp.asarray(low, jnp.int32)
-        return jax.random.randint(key, (), first, jnp.asarray(high, jnp.int32) + 1).astype(jnp.float32)
-    return jax.random.uniform(key, (), minval=low, maxval=high)
-
-
-def ellipse_is_round(sigma: Array, sigma2: Array) -> Array:
-    """Whether two axes are the same to within float32's rounding."""
-    return jnp.abs(sigma - sigma2) <= 1e-6 * (sigma + sigma2)
-
-
-def swapped_axes(params: Array, *, sigma: int, sigma2: int, theta: int) -> Array:
-    """(2, ..., P): the ellipse as it is, and with its axes exchanged and rotated by 90°; theta in [0, 180) in both."""
-    first = params.at[..., theta].set(jnp.mod(params[..., theta], 180.0))
-    second = (
-        first.at[..., sigma].set(params[..., sigma2])
-        .at[..., sigma2].set(params[..., sigma])
-        .at[..., theta].set(jnp.mod(params[..., theta] + 90.0, 180.0))
-    )  # fmt: skip
-    return jnp.stack([first, second])
-
-
-def encode_ellipse(sigma: Array, sigma2: Array, theta: Array) -> tuple[Array, Array, Array]:
-    """(log √(σ σ₂), e cos 2θ, e sin 2θ) with e = ½ log(σ/σ₂); lengths in px, theta in degrees."""
-    log_size, e = 0.5 * jnp.log(sigma * sigma2), 0.5 * jnp.log(sigma / sigma2)
-    angle = jnp.deg2rad(2.0 * theta)
-    return log_size, e * jnp.cos(angle), e * jnp.sin(angle)
-
-
-def decode_ellipse(log_size: Array, e1: Array, e2: Array) -> tuple[Array, Array, Array]:
-    """(σ, σ₂, θ) with σ ≥ σ₂ and θ in [0, 180) degrees; its gradient is finite for the round source too."""
-    square = e1 * e1 + e2 * e2
-    away = square > 0
-    e = jnp.where(away, jnp.sqrt(jnp.where(away, square, 1.0)), 0.0)
-    angle = jnp.arctan2(jnp.where(away, e2, 0.0), jnp.where(away, e1, 1.0))
-    theta = jnp.mod(jnp.rad2deg(0.5 * angle), 180.0)
-    return jnp.exp(log_size + e), jnp.exp(log_size - e), jnp.where(theta < 180.0, theta, 0.0)  # mod can round up to 180
-
-
-def identity(params: Array) -> Array:
-    """The parameters themselves, for a problem in which an image identifies all."""
-    return params

@@ -16,7 +16,7 @@ from lensjax.observation.centre import centroid
 from lensjax.observation.instrument import instrument
 from lensjax.problems.components import Component, sersic, sie, sis
 from lensjax.problems.compose import Composition, compose
-from lensjax.problems.images import Imaged
+from lensjax.problems.images import ComposedProblem
 
 SIZE = 256
 """Pixels on a side of an image."""
@@ -69,9 +69,9 @@ def cluster4sis2026() -> Composition:
     return compose("cluster4sis2026", [*members, _source((1.0, 4.0), (20.0, 100.0))], exchangeable=((0, 1, 2, 3),), prior=prior)
 
 
-def imaged(problem: Composition) -> Imaged:
+def imaged(problem: Composition) -> ComposedProblem:
     """The problem with the group's images: 256 px, whole grey levels."""
-    return Imaged(problem, field=SIZE, image_size=SIZE, rounded=True)
+    return ComposedProblem(model=problem, field=SIZE, image_size=SIZE, rounded=True)
 
 
 def _drawn(

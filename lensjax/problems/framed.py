@@ -3,16 +3,14 @@
 And parameters of an image that is mirrored, turned and moved.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from lensjax.observation.frame import Frame
-from lensjax.problems.amplitudes import Amplitudes, Answered
-from lensjax.problems.base import Problem
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.amplitudes import Answered
+from lensjax.problems.base import Problem, Symmetry
 
 _SIZES = 20  # spreads of the light across a field, about: lengths in the frame keep the order of those in the image
 
@@ -33,27 +31,6 @@ class Change(NamedTuple):
     y: Array
 
 
-@dataclass(frozen=True)
-class _Symmetry:
-    """How parameters turn, grow and move, by index.
-
-    Attributes:
-        spins: pairs, and how many times the angle they turn: once for places, twice for shear, s times for amplitudes α_s and β_s.
-        shears: pairs of external shear.
-        angles: directions [deg].
-        powers: of the image's scale by which each parameter grows.
-        movable: pairs of places relative to the image's middle, and whether shear acts on the light there.
-        periods: of each parameter.
-    """
-
-    spins: tuple[tuple[tuple[int, int], int], ...]
-    shears: tuple[tuple[int, int], ...]
-    angles: tuple[int, ...]
-    powers: tuple[int, ...]
-    movable: tuple[tuple[tuple[int, int], bool], ...]
-    periods: tuple[float | None, ...]
-
-
 def into_frame(problem: Answered, params: Array, frame: Frame) -> Array:
     """Parameters (P,) of an image as they are in its frame, (P,); lengths are in twentieths of the field per spread of the light."""
     return _moved(problem, params, frame, back=False)
@@ -64,14 +41,9 @@ def out_of_frame(problem: Answered, params: Array, frame: Frame) -> Array:
     return _moved(problem, params, frame, back=True)
 
 
-def is_movable(problem: AnyProblem) -> bool:
-    """Whether parameters say where in the image the lens is; otherwise images are centred on their light, and places are from the lens."""
-    return bool(_symmetry(problem).movable)
-
-
-def changed(problem: AnyProblem, params: Array, change: Change) -> Array:
+def changed(problem: Problem, params: Array, change: Change) -> Array:
     """Parameters (P,) of an image after a change, which moves movable problems alone; directions are in [0, period)."""
-    symmetry = _symmetry(problem)
+    symmetry = problem.symmetry
     params = jnp.where(change.mirrored, _mirrored(symmetry, params), params)
     return _shifted(symmetry, _turned(symmetry, params, change.cos, change.sin), change.x, change.y)
 
@@ -82,7 +54,7 @@ def enlargement(problem: Answered, frame: Frame) -> Array:
 
 
 def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:
-    symmetry = _symmetry(problem)
+    symmetry = problem.symmetry
     grown = enlargement(problem, frame)
     # The steps are taken in the opposite order on the way back.
     if not back:
@@ -92,11 +64,11 @@ def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Arr
     return _shifted(symmetry, params, frame.x, frame.y)
 
 
-def _factors(symmetry: _Symmetry, grown: Array) -> Array:
+def _factors(symmetry: Symmetry, grown: Array) -> Array:
     return jnp.stack([grown**power for power in symmetry.powers])
 
 
-def _turned(symmetry: _Symmetry, params: Array, cos: Array, sin: Array) -> Array:
+def _turned(symmetry: Symmetry, params: Array, cos: Array, sin: Array) -> Array:
     """Parameters (P,) of an image turned by the angle of this cosine and sine."""
     powers = [(cos, sin)]  # of cos + i sin
     for _ in range(1, max((times for _, times in symmetry.spins), default=1)):
@@ -112,7 +84,7 @@ def _turned(symmetry: _Symmetry, params: Array, cos: Array, sin: Array) -> Array
     return params
 
 
-def _mirrored(symmetry: _Symmetry, params: Array) -> Array:
+def _mirrored(symmetry: Symmetry, params: Array) -> Array:
     """Parameters (P,) of an image whose y became −y; the turn that follows brings directions into their period."""
     for _, k in (pair for pair, _ in symmetry.spins):
         params = params.at[k].multiply(-1.0)
@@ -126,50 +98,10 @@ def _rotated(params: Array, i: int, k: int, cos: Array, sin: Array) -> Array:
     return params.at[i].set(cos * first - sin * second).at[k].set(sin * first + cos * second)
 
 
-def _shifted(symmetry: _Symmetry, params: Array, x: Array, y: Array) -> Array:
+def _shifted(symmetry: Symmetry, params: Array, x: Array, y: Array) -> Array:
     """Parameters (P,) of an image moved by (x, y); shear about the middle moves what lies behind it by less or by more."""
     shear = sum((params[jnp.array(pair)] for pair in symmetry.shears), start=jnp.zeros(2, params.dtype))
     for (i, k), behind in symmetry.movable:
         by_shear = jnp.stack([shear[0] * x + shear[1] * y, shear[1] * x - shear[0] * y]) if behind else jnp.zeros(2, params.dtype)
         params = params.at[i].add(x - by_shear[0]).at[k].add(y - by_shear[1])
     return params
-
-
-def _symmetry(problem: Answered) -> _Symmetry:
-    if isinstance(problem, Amplitudes):
-        return _of_amplitudes(problem)
-    names, parameters = problem.names, problem.parameters
-    if isinstance(problem, Problem):
-        places: tuple[tuple[int, int], ...] = ((names.index("x"), names.index("y")),)  # the lens is at the origin
-        movable: tuple[tuple[tuple[int, int], bool], ...] = ()
-    else:
-        places = problem.composition.all_places
-        movable = tuple((pair, pair in problem.composition.places) for pair in places)
-    shears = tuple(
-        (k, names.index(f"{name[:-1]}2")) for k, name in enumerate(names) if name.endswith("gamma1") and f"{name[:-1]}2" in names
-    )
-    lengths = [2 if parameter.unit.endswith("²") else 1 if parameter.unit in ("px", "arcsec") else 0 for parameter in parameters]
-    return _Symmetry(
-        spins=(*((pair, 1) for pair in places), *((pair, 2) for pair in shears)),
-        shears=shears,
-        angles=tuple(k for k, parameter in enumerate(parameters) if parameter.period is not None),
-        powers=tuple(lengths),
-        movable=movable,
-        periods=tuple(parameter.period for parameter in parameters),
-    )
-
-
-def _of_amplitudes(table: Amplitudes) -> _Symmetry:
-    """D_φ^{m+1} ψ turns with the image, and has the unit px^(1 − m)."""
-    place = ((0, 1),) if table.places else ()
-    index = {pair: k + table.places for k, pair in enumerate(table.pairs)}
-    waves = tuple(((index["alpha", m, s], index["beta", m, s]), s) for kind, m, s in table.pairs if kind == "beta")
-    moves = place and not isinstance(table.problem, Problem)
-    return _Symmetry(
-        spins=(*((pair, 1) for pair in place), *waves),
-        shears=(),
-        angles=(),
-        powers=(*(1 for _ in range(table.places)), *(1 - m for _, m, _ in table.pairs)),
-        movable=tuple((pair, False) for pair in place) if moves else (),
-        periods=table.period,
-    )

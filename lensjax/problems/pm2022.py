@@ -16,7 +16,8 @@ from jax import Array
 from lensjax.lens import PointMass
 from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.observation.instrument import CentreOfLight
-from lensjax.problems.base import Parameter, Problem, decode_ellipse, ellipse_is_round, encode_ellipse, swapped_axes, taken, uniform
+from lensjax.problems.axisymmetric import Axisymmetric, AxisymmetricProblem, decode_ellipse, encode_ellipse, problem_of, uniform
+from lensjax.problems.base import Parameter
 from lensjax.problems.observables import shape_of
 from lensjax.simulate import System
 
@@ -97,48 +98,30 @@ def lens_of(g: Array, distance: Array) -> PointMass:
     return PointMass(theta_e=jnp.sqrt(g) * distance)
 
 
-def equivalents(params: Array) -> Array:
-    """(..., 7) → (2, ..., 7): as they are, and with the axes exchanged and theta rotated by 90°."""
-    return swapped_axes(params, sigma=3, sigma2=4, theta=5)
-
-
 def canonical(params: Array) -> Array:
     """einsteinR at chi = ½, for the same θ_E."""
     scaled = params.at[..., 2].set(CHI * params[..., 2] / params[..., 6])
     return scaled.at[..., 6].set(CHI)
 
 
-def is_round(params: Array) -> Array:
-    """Whether sigma = sigma2."""
-    return ellipse_is_round(params[..., 3], params[..., 4])
+KIND = Axisymmetric(
+    name="pm2022",
+    parameters=PARAMETERS,
+    draw=draw,
+    encode=encode,
+    decode=decode,
+    to_system=to_system,
+    from_system=from_system,
+    lens_of=lens_of,
+    theta_e=theta_e,
+    canonical=canonical,
+    without_image=("einsteinR", "chi"),
+)
 
 
 def problem(
-    *,
-    image_size: int = 400,
-    integer: bool = True,
-    method: str = "roulette",
-    terms: int = 16,
-    centred: bool = True,
-) -> Problem:
+    *, image_size: int = 400, integer: bool = True, method: str = "roulette", terms: int = 16, centred: bool = True
+) -> AxisymmetricProblem:
     """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
     centring = CentreOfLight(canvas=400)
-    instrument, trace = taken("pm2022", centring, image_size=image_size, method=method, terms=terms, centred=centred)
-    return Problem(
-        name="pm2022",
-        parameters=PARAMETERS,
-        instrument=instrument,
-        trace=trace,
-        integer=integer,
-        draw=draw,
-        encode=encode,
-        decode=decode,
-        to_system=to_system,
-        equivalents=equivalents,
-        canonical=canonical,
-        is_round=is_round,
-        from_system=from_system,
-        lens_of=lens_of,
-        theta_e=theta_e,
-        without_image=("einsteinR", "chi"),
-    )
+    return problem_of(KIND, centring, image_size=image_size, integer=integer, method=method, terms=terms, centred=centred)

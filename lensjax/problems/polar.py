@@ -4,14 +4,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.problems.base import Problem
-from lensjax.problems.images import AnyProblem
 
 _TINY = 1e-12  # px², below which a place has no direction
 
 
-def to_polar(problem: AnyProblem, params: Array) -> Array:
+def to_polar(problem: Problem, params: Array) -> Array:
     """Parameters (..., P) with each place (x, y) as its distance [px] and its direction [deg], in [0, 360)."""
-    for i, k in _places(problem):
+    for i, k in problem.places:
         x, y = params[..., i], params[..., k]
         square = x * x + y * y
         away = square > _TINY
@@ -21,39 +20,28 @@ def to_polar(problem: AnyProblem, params: Array) -> Array:
     return params
 
 
-def from_polar(problem: AnyProblem, polar: Array) -> Array:
+def from_polar(problem: Problem, polar: Array) -> Array:
     """The inverse of `to_polar`."""
-    for i, k in _places(problem):
+    for i, k in problem.places:
         distance, direction = polar[..., i], jnp.deg2rad(polar[..., k])
         polar = polar.at[..., i].set(distance * jnp.cos(direction)).at[..., k].set(distance * jnp.sin(direction))
     return polar
 
 
-def wrapped(problem: AnyProblem, difference: Array, *, polar: bool) -> Array:
+def wrapped(problem: Problem, difference: Array, *, polar: bool) -> Array:
     """Differences (..., P) of parameters, those of periodic ones brought to within half a period; `polar`: of what `to_polar` gives."""
     periods = list(problem.period)
     if polar:
-        for _, k in _places(problem):
+        for _, k in problem.places:
             periods[k] = 360.0
     length = jnp.asarray([period or 1.0 for period in periods], difference.dtype)
     periodic = jnp.asarray([period is not None for period in periods])
     return jnp.where(periodic, jnp.mod(difference + 0.5 * length, length) - 0.5 * length, difference)
 
 
-def ellipticity_weights(problem: AnyProblem, params: Array) -> Array:
+def ellipticity_weights(problem: Problem, params: Array) -> Array:
     """(..., P): for the direction of an ellipse of axis ratio q the ellipticity (1 − q)/(1 + q), for all else 1."""
     weights = jnp.ones_like(params)
-    if isinstance(problem, Problem):
-        first, second = (params[..., problem.names.index(name)] for name in ("sigma", "sigma2"))
-        ellipticity = jnp.abs(first - second) / (first + second)
-        return weights.at[..., problem.names.index("theta")].set(ellipticity)
-    for q, phi, _ in problem.composition.round_shapes():
-        weights = weights.at[..., phi].set((1.0 - params[..., q]) / (1.0 + params[..., q]))
+    for k, ellipticity in problem.ellipticities(params):
+        weights = weights.at[..., k].set(ellipticity)
     return weights
-
-
-def _places(problem: AnyProblem) -> tuple[tuple[int, int], ...]:
-    """Pairs of indices of x and y."""
-    if isinstance(problem, Problem):
-        return ((problem.names.index("x"), problem.names.index("y")),)
-    return problem.composition.all_places

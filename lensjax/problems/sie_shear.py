@@ -8,7 +8,7 @@ from functools import cache
 
 from lensjax.problems.components import sersic, shear, sie
 from lensjax.problems.compose import Composition, compose
-from lensjax.problems.images import Imaged
+from lensjax.problems.images import ComposedProblem
 
 SIZE = 100
 """Pixels on a side of an image."""
@@ -25,6 +25,6 @@ def sie_shear() -> Composition:
     return compose("sie_shear", parts)
 
 
-def imaged(problem: Composition) -> Imaged:
+def imaged(problem: Composition) -> ComposedProblem:
     """The problem with its images."""
-    return Imaged(problem, field=SIZE, image_size=SIZE, supersampling=2, seeing=(2.0, 3.0), noise=(2.0, 8.0))
+    return ComposedProblem(model=problem, field=SIZE, image_size=SIZE, supersampling=2, seeing=(2.0, 3.0), noise=(2.0, 8.0))

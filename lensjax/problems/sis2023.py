@@ -17,17 +17,8 @@ from jax import Array
 from lensjax.lens import SIS
 from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.observation.instrument import CentreOfLight
-from lensjax.problems.base import (
-    Parameter,
-    Problem,
-    decode_ellipse,
-    ellipse_is_round,
-    encode_ellipse,
-    identity,
-    swapped_axes,
-    taken,
-    uniform,
-)
+from lensjax.problems.axisymmetric import Axisymmetric, AxisymmetricProblem, decode_ellipse, encode_ellipse, problem_of, uniform
+from lensjax.problems.base import Parameter
 from lensjax.problems.observables import shape_of
 from lensjax.simulate import System
 
@@ -121,41 +112,22 @@ def lens_of(g: Array, distance: Array) -> SIS:
     return SIS(theta_e=g * distance)
 
 
-def equivalents(params: Array) -> Array:
-    """(..., 6) → (2, ..., 6): as they are, and with the axes exchanged and theta rotated by 90°."""
-    return swapped_axes(params, sigma=3, sigma2=4, theta=5)
-
-
-def is_round(params: Array) -> Array:
-    """Whether sigma = sigma2."""
-    return ellipse_is_round(params[..., 3], params[..., 4])
+KIND = Axisymmetric(
+    name="sis2023",
+    parameters=PARAMETERS,
+    draw=draw,
+    encode=encode,
+    decode=decode,
+    to_system=to_system,
+    from_system=from_system,
+    lens_of=lens_of,
+    theta_e=theta_e,
+)
 
 
 def problem(
-    *,
-    image_size: int = 400,
-    integer: bool = True,
-    method: str = "roulette",
-    terms: int = 50,
-    centred: bool = True,
-) -> Problem:
+    *, image_size: int = 400, integer: bool = True, method: str = "roulette", terms: int = 50, centred: bool = True
+) -> AxisymmetricProblem:
     """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
     centring = CentreOfLight(canvas=1000, samples=96)
-    instrument, trace = taken("sis2023", centring, image_size=image_size, method=method, terms=terms, centred=centred)
-    return Problem(
-        name="sis2023",
-        parameters=PARAMETERS,
-        instrument=instrument,
-        trace=trace,
-        integer=integer,
-        draw=draw,
-        encode=encode,
-        decode=decode,
-        to_system=to_system,
-        equivalents=equivalents,
-        canonical=identity,
-        is_round=is_round,
-        from_system=from_system,
-        lens_of=lens_of,
-        theta_e=theta_e,
-    )
+    return problem_of(KIND, centring, image_size=image_size, integer=integer, method=method, terms=terms, centred=centred)

@@ -11,13 +11,12 @@ from lensjax.formats.cosmosim.table import Row, Table
 from lensjax.formats.scene import Scene
 from lensjax.problems.base import Problem
 from lensjax.problems.cosmosim2026 import CANVAS, SIZE
-from lensjax.problems.images import AnyProblem, Imaged
 
 _CAMERA = {"imagesize": CANVAS, "cropsize": SIZE, "centred": True}
 _LENS_PLACE = ("lensX", "lensY")
 
 
-def params_of(problem: AnyProblem, table: Table, *, amplitudes: Table | None = None) -> np.ndarray:
+def params_of(problem: Problem, table: Table, *, amplitudes: Table | None = None) -> np.ndarray:
     """Parameters (N, P) of a table's images, in file units.
 
     Problems of 2023 take the columns of `formats.cosmosim.parameters`; composed problems their own names, or CosmoSim's columns. Images
@@ -33,7 +32,7 @@ def params_of(problem: AnyProblem, table: Table, *, amplitudes: Table | None = N
         BadInput: a column is missing, a cell is no number or out of range, a system is of another kind, or an image has no row in
             `amplitudes`.
     """
-    if isinstance(problem, Problem):
+    if problem.name in problems.names():
         return parameters.params(table, problem=problem.name, names=problem.names)
     if all(name in table.columns for name in problem.names):
         return np.array([[Row(table, i).number(name) for name in problem.names] for i in range(len(table))])
@@ -45,12 +44,12 @@ def params_of(problem: AnyProblem, table: Table, *, amplitudes: Table | None = N
     moved = np.array([scene.centred for scene in scenes])
     if moved.any():
         places = _lens_places(table, amplitudes) * moved[:, None]
-        for pair in problem.composition.all_places:
+        for pair in problem.places:
             values[:, list(pair)] += places
     return values
 
 
-def _check_columns(table: Table, problem: Imaged) -> None:
+def _check_columns(table: Table, problem: Problem) -> None:
     """Refuses a table without a column that the problem needs, and empty cells there: `rows.scenes` would take defaults."""
     has = table.columns
     alone = "theta_E" in problem.names
@@ -66,7 +65,7 @@ def _check_columns(table: Table, problem: Imaged) -> None:
                 raise Row(table, i).error(column, "a string of lenses" if column == "cluster" else "a number")
 
 
-def _params(problem: Imaged, row: Row, scene: Scene) -> list[float]:
+def _params(problem: Problem, row: Row, scene: Scene) -> list[float]:
     """Parameters of one image that is not moved: the lens, or the cluster, about the origin."""
     prefixes = [name.removesuffix("theta_E") for name in problem.names if name.endswith("theta_E")]
     kind = "SIE" if f"{prefixes[0]}q" in problem.names else "SIS"

@@ -65,7 +65,7 @@ def from_table(image: Path, params: Path, *, problem: str | None = None, field: 
     row = dataset_table.row(name if name in dataset_table.filenames else image.name)
     if problem is None and any(column in row.columns for column in parameters.NOT_OF_2023):
         return _of_scene(image, row, field, picture)
-    return _of_problem(image, row, problems.get(problem or "sis2023"), field)
+    return _of_problem(image, row, problems.thesis(problem or "sis2023"), field)
 
 
 def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | None) -> Inputs:
@@ -76,7 +76,7 @@ def _of_problem(image: Path, row: table.Table, problem: Problem, field: int | No
     params = parameters.params(row, problem=problem.name, names=problem.names)[0]
     method = _method(row, problem)
     trace = Trace.named(method, terms=parameters.terms(row, default=problem.trace.terms)[0])
-    system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
+    system = problem.system(jnp.asarray(params, jnp.float64))
     centre = _place(row, ("shift_x", "shift_y"))
     if centre is None:
         centre = np.asarray(problem.centre(system, method=method))

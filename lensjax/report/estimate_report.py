@@ -134,7 +134,7 @@ def model_and_source(
         return free.model_image(problem, params, centre, image), np.full((_EMPTY, _EMPTY), np.nan)
     taken = instrument((side, side), centring=problem.instrument.centring)
     with jax.enable_x64(True):
-        system = problem.to_system(problem.encode(jnp.asarray(params, jnp.float64)))
+        system = problem.system(jnp.asarray(params, jnp.float64))
         centre = np.asarray(simulate.image_centre(system, taken, trace=trace) if centre is None else centre, np.float64)
         if free_fit:
             model = free.model_image(problem, params, centre, image)

@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lensjax.observation.grid import pixel_points
-from lensjax.problems.framed import Change, changed, is_movable
-from lensjax.problems.images import AnyProblem, Imaged
+from lensjax.problems.base import Problem
+from lensjax.problems.framed import Change, changed
 
 KINDS = ("none", "exact", "any")
 """No change; quarter turns, mirroring and whole pixels; the same with turns by any angle, whose pixels are interpolated."""
@@ -24,7 +23,7 @@ class FromFile(NamedTuple):
     change: Change | None = None
 
 
-def draw(problem: AnyProblem, key: Array, *, count: int, size: int, kind: str) -> Change | None:
+def draw(problem: Problem, key: Array, *, count: int, size: int, kind: str) -> Change | None:
     """What is done to each of `count` images of `size` pixels on a side, (count,); None for kind "none"."""
     if kind == "none":
         return None
@@ -35,12 +34,12 @@ def draw(problem: AnyProblem, key: Array, *, count: int, size: int, kind: str) -
     else:
         angle = jax.random.uniform(turn_key, (count,), maxval=2.0 * jnp.pi)
         cos, sin = jnp.cos(angle), jnp.sin(angle)
-    most = round(size * _REACH) if is_movable(problem) else 0
+    most = round(size * _REACH) if problem.movable else 0
     steps = jax.random.randint(move_key, (2, count), -most, most + 1).astype(jnp.float32) * (problem.field / size)
     return Change(jax.random.bernoulli(mirror_key, shape=(count,)), cos, sin, steps[0], steps[1])
 
 
-def taken(problem: AnyProblem, params: Array, shown: FromFile) -> tuple[Array, Array]:
+def taken(problem: Problem, params: Array, shown: FromFile) -> tuple[Array, Array]:
     """Parameters (B, P) and images (B, n, n) after the change."""
     if shown.change is None:
         return params, shown.image
@@ -48,9 +47,9 @@ def taken(problem: AnyProblem, params: Array, shown: FromFile) -> tuple[Array, A
     return jax.vmap(lambda row, change: changed(problem, row, change))(params, shown.change), images
 
 
-def changed_image(problem: AnyProblem, image: Array, change: Change) -> Array:
+def changed_image(problem: Problem, image: Array, change: Change) -> Array:
     """An image (n, n) after a change: bilinear, and so exact where pixels fall on pixels; beyond the edge as at the edge."""
-    x, y = _points(problem, image.shape[-1])
+    x, y = replace(problem.view(image.shape[-1]), supersampling=1).points()  # from the origin about which images turn
     dx, dy = x - change.x, y - change.y
     from_x, from_y = change.cos * dx + change.sin * dy, change.cos * dy - change.sin * dx
     from_y = jnp.where(change.mirrored, -from_y, from_y)
@@ -58,10 +57,3 @@ def changed_image(problem: AnyProblem, image: Array, change: Change) -> Array:
     places = [(y[0, 0] - from_y) / step, (from_x - x[0, 0]) / step]
     moved: Array = jax.scipy.ndimage.map_coordinates(image, places, order=1, mode="nearest")
     return moved
-
-
-def _points(problem: AnyProblem, size: int) -> tuple[Array, Array]:
-    """x (1, n) and y (n, 1) of the pixels of an image of the problem's field, from the origin about which it turns."""
-    if isinstance(problem, Imaged):
-        return replace(replace(problem, image_size=size).instrument(), supersampling=1).points()
-    return pixel_points(size, problem.field)

@@ -20,7 +20,7 @@ from lensjax.errors import BadInput, at
 from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
 from lensjax.problems.amplitudes import POINTS, SCALES, Answered, amplitudes
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.base import Problem
 from lensjax.simulate import METHODS
 from lensjax.train import augment, hard, optim, targets
 from lensjax.train.heads import HEADS
@@ -319,11 +319,11 @@ def widths(hidden: str) -> tuple[int, ...]:
     return tuple(int(width) for width in hidden.split(",") if width)
 
 
-def make_problem(config: TrainConfig) -> AnyProblem:
+def make_problem(config: TrainConfig) -> Problem:
     """The config's problem; how a composed problem is rendered and drawn is its own."""
     size = {} if config.native else {"image_size": config.image_size}
     if config.problem in problems.composed_names():
-        problem: AnyProblem = problems.imaged(config.problem, **size)
+        problem = problems.get(config.problem, **size)
     else:
         method = "ring" if config.method == MIXED else config.method
         problem = problems.get(config.problem, integer=config.integer, method=method, **size)
@@ -333,7 +333,7 @@ def make_problem(config: TrainConfig) -> AnyProblem:
     return problem
 
 
-def make_task(config: TrainConfig, problem: AnyProblem, standard: Standard | None = None) -> Task:
+def make_task(config: TrainConfig, problem: Problem, standard: Standard | None = None) -> Task:
     """What the config's network is shown, and what it answers; `standard` of a config that standardises targets.
 
     Raises:
@@ -385,7 +385,7 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     return optax.chain(*parts) if len(parts) > 1 else parts[0]
 
 
-def make_model(config: TrainConfig, problem: AnyProblem) -> Module:
+def make_model(config: TrainConfig, problem: Problem) -> Module:
     """The config's network, with the outputs that its head needs for the targets."""
     task = make_task(config, problem)
     height, _, channels = task.input_shape

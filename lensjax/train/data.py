@@ -14,7 +14,7 @@ from lensjax.files import images
 from lensjax.files.read import read_json
 from lensjax.files.whole import write_text
 from lensjax.formats.cosmosim import table as tables
-from lensjax.problems.images import AnyProblem, Imaged
+from lensjax.problems.base import Problem
 from lensjax.problems.tables import params_of
 from lensjax.train.config import OF_DATA, TrainConfig
 from lensjax.train.split import Split, split
@@ -68,7 +68,7 @@ class DataSet:
         return Standard(tuple(training.mean(axis=0).tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()))
 
 
-def read(config: TrainConfig, problem: AnyProblem) -> DataSet:
+def read(config: TrainConfig, problem: Problem) -> DataSet:
     """The data set of a config: a folder with dataset.csv, or a table; images are read by `DataSet.image`.
 
     Raises:
@@ -80,7 +80,7 @@ def read(config: TrainConfig, problem: AnyProblem) -> DataSet:
         raise BadInput(f"no {TABLE} in this folder", path=path, column="data", expected=f"a folder with {TABLE}, or a CSV file")
     table = tables.read(table_path)
     beside = table_path.with_name(AMPLITUDES)
-    amplitudes = tables.read(beside) if isinstance(problem, Imaged) and beside.exists() and beside != table_path else None
+    amplitudes = tables.read(beside) if problem.movable and beside.exists() and beside != table_path else None
     params = params_of(problem, table, amplitudes=amplitudes).astype(np.float32)
     encoded = np.asarray(problem.encode(jnp.asarray(params)))
     bad = np.argwhere(~np.isfinite(encoded))
@@ -154,7 +154,7 @@ def recorded(config: TrainConfig, folder: Path, *, count: int) -> Standard | Non
     return Standard.of_json(read_json(folder / RECORD), count=count, path=folder / RECORD) if config.standardise else None
 
 
-def _size(config: TrainConfig, problem: AnyProblem, path: Path, line: int, table: Path) -> int:
+def _size(config: TrainConfig, problem: Problem, path: Path, line: int, table: Path) -> int:
     """Pixels on a side of all images: those of the problem's field, or of the first image where it is coarser.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from lensjax._internal.tree import register
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.base import Problem
 
 KEPT = 256
 """Systems kept."""
@@ -35,7 +35,7 @@ class Hardest:
     losses: Array
 
 
-def nothing(problem: AnyProblem) -> Hardest:
+def nothing(problem: Problem) -> Hardest:
     """The systems kept before the first step: none."""
     return Hardest(jnp.zeros((KEPT, len(problem.parameters)), jnp.float32), jnp.full(KEPT, -jnp.inf, jnp.float32))
 

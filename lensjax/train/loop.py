@@ -16,7 +16,7 @@ from jax import Array
 from lensjax._internal.words import one_of
 from lensjax.errors import BadInput
 from lensjax.files import whole
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.base import Problem
 from lensjax.train import config as configs
 from lensjax.train import data as datasets
 from lensjax.train import evaluation, hard, logs, predictors, sharding
@@ -55,7 +55,7 @@ class Run(NamedTuple):
     """
 
     config: TrainConfig
-    problem: AnyProblem
+    problem: Problem
     model: Module
     variables: dict[str, Any]
     step: int
@@ -235,9 +235,7 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
     return Run(config, problem, model, state.variables, step)
 
 
-def _data(
-    config: TrainConfig, problem: AnyProblem, workdir: Path, on_notice: Callable[[str], None]
-) -> tuple[DataSet | None, Standard | None]:
+def _data(config: TrainConfig, problem: Problem, workdir: Path, on_notice: Callable[[str], None]) -> tuple[DataSet | None, Standard | None]:
     """The run's data set, checked, and what its targets are measured in; the run's folder has a record of both."""
     if not config.data:
         return None, None

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from flax.linen import Module
 
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.base import Problem
 from lensjax.train import evaluation
 from lensjax.train.config import TrainConfig
 from lensjax.train.feed import Feed
@@ -21,7 +21,7 @@ Predictor = Callable[[Any, int], tuple[evaluation.Predictions, evaluation.Predic
 """(variables, step) → predictions for the test images, and for images trained on before that step."""
 
 
-def of_stream(config: TrainConfig, problem: AnyProblem, model: Module, mesh: jax.sharding.Mesh, run_keys: Keys) -> Predictor:
+def of_stream(config: TrainConfig, problem: Problem, model: Module, mesh: jax.sharding.Mesh, run_keys: Keys) -> Predictor:
     """Predictions for fresh images, and for the images of the last steps."""
     test_batch = min(EVALUATION_BATCH, config.eval_size)
     test_predict = make_predict(config, problem, model, mesh, batch_size=test_batch)
@@ -39,7 +39,7 @@ def of_stream(config: TrainConfig, problem: AnyProblem, model: Module, mesh: jax
 
 def of_data(
     config: TrainConfig,
-    problem: AnyProblem,
+    problem: Problem,
     model: Module,
     mesh: jax.sharding.Mesh,
     feed: Feed,

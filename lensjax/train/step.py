@@ -14,7 +14,7 @@ from flax.linen import Module
 from jax import Array
 from jax.sharding import Mesh
 
-from lensjax.problems.images import AnyProblem
+from lensjax.problems.base import Conditions, Problem
 from lensjax.train import augment, hard, sharding, stream
 from lensjax.train.config import TrainConfig, make_task
 from lensjax.train.feed import Batch
@@ -29,12 +29,12 @@ TrainStep = Callable[..., tuple[TrainState, Array]]
 Predict = Callable[[Any, Array, Array], tuple[Array, Array]]
 PredictGiven = Callable[[Any, Batch], tuple[Array, Array]]
 Render = Callable[[Array, Array], dict[str, Array]]
-Shown = stream.Shown | augment.FromFile
+Shown = Conditions | augment.FromFile
 
 
 def make_train_step(
     config: TrainConfig,
-    problem: AnyProblem,
+    problem: Problem,
     model: Module,
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
@@ -146,14 +146,14 @@ def _rendered(config: TrainConfig, task: Task, params: Array, shown: Shown, mesh
     return sharding.split_over(sharding.computed_apart(seen, mesh, params, shown), mesh)
 
 
-def make_render(config: TrainConfig, problem: AnyProblem, mesh: Mesh) -> Render:
+def make_render(config: TrainConfig, problem: Problem, mesh: Mesh) -> Render:
     """The function (key, step) → "input" and "target" of the step's batch: the part of a training step that is no network.
 
     As in the step the parts of `accumulate` are rendered one after the other; they are the leading axis then.
     """
     task = make_task(config, problem)
 
-    def rendered(drawn: tuple[Array, stream.Shown]) -> dict[str, Array]:
+    def rendered(drawn: tuple[Array, Conditions]) -> dict[str, Array]:
         batch = _rendered(config, task, *drawn, mesh)
         return {"input": batch["input"], "target": batch["target"]}
 
@@ -175,7 +175,7 @@ def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
     return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, average, variables)
 
 
-def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
+def make_predict(config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, batch_size: int) -> Predict:
     """The function (variables, key, step) → (predicted, truth), each (batch_size, V) in file units: what the task answers."""
     task = make_task(config, problem)
 
@@ -189,7 +189,7 @@ def make_predict(config: TrainConfig, problem: AnyProblem, model: Module, mesh: 
 
 
 def make_predict_given(
-    config: TrainConfig, problem: AnyProblem, model: Module, mesh: Mesh, *, standard: Standard | None = None
+    config: TrainConfig, problem: Problem, model: Module, mesh: Mesh, *, standard: Standard | None = None
 ) -> PredictGiven:
     """The function (variables, batch) → (predicted, truth), each (B, P) in file units, for batches of a data set."""
     task = make_task(config, problem, standard)

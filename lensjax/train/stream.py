@@ -7,19 +7,15 @@ from jax import Array
 
 from lensjax.conventions import GREY_LEVELS
 from lensjax.observation.detector import quantise
-from lensjax.problems import Problem
-from lensjax.problems.images import AnyProblem, Conditions, Imaged
+from lensjax.problems.base import Conditions, Problem
 from lensjax.simulate import in_chunks
-
-Shown = Array | Conditions
-"""How images are shown: whether without their window (B,), or what each is taken under."""
 
 MIXED = "mixed"
 """A method of configs in addition to `simulate.METHODS`: half of the images within the convergence ring, half whole."""
 
 
 def batch(
-    problem: AnyProblem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded", mixed: bool = False
+    problem: Problem, key: Array, step: Array | int, *, batch_size: int, targets: str = "encoded", mixed: bool = False
 ) -> dict[str, Array]:
     """The batch of one step; pure, and the same for any number of devices.
 
@@ -39,26 +35,19 @@ def batch(
     return as_batch(problem, params, render(problem, params, shown), targets=targets)
 
 
-def draw(problem: AnyProblem, key: Array, step: Array | int, *, batch_size: int, mixed: bool = False) -> tuple[Array, Shown]:
-    """What `batch` renders: parameters (B, P) in file units, and how each image is shown (B, ...)."""
+def draw(problem: Problem, key: Array, step: Array | int, *, batch_size: int, mixed: bool = False) -> tuple[Array, Conditions]:
+    """What `batch` renders: parameters (B, P) in file units, and what each image is taken under (B, ...)."""
     draw_key, shown_key = jax.random.split(jax.random.fold_in(key, step))
-    params = problem.sample(draw_key, batch_size)
-    if isinstance(problem, Imaged):
-        return params, jax.vmap(problem.conditions)(jax.random.split(shown_key, batch_size))
-    whole = jax.random.bernoulli(shown_key, shape=(batch_size,)) if mixed else jnp.zeros(batch_size, bool)
-    return params, whole
+    return problem.sample(draw_key, batch_size), problem.conditions(shown_key, batch_size, mixed=mixed)
 
 
-def render(problem: AnyProblem, params: Array, shown: Shown) -> Array:
+def render(problem: Problem, params: Array, shown: Conditions) -> Array:
     """Images (B, n, n) in grey levels of what `draw` drew; each depends on its own row alone, except for rounding."""
-    if isinstance(problem, Imaged):
-        taken: Array = in_chunks(lambda row: problem.render(*row), (params, shown))
-        return taken
-    image = in_chunks(lambda row: problem.render(row[0], whole=row[1]), (params, shown))
-    return quantise(image) if problem.image_size == problem.field else image
+    images: Array = in_chunks(lambda row: problem.record(*row), (params, shown))
+    return images
 
 
-def as_batch(problem: AnyProblem, params: Array, image: Array, *, targets: str = "encoded") -> dict[str, Array]:
+def as_batch(problem: Problem, params: Array, image: Array, *, targets: str = "encoded") -> dict[str, Array]:
     """The dictionary that `batch` returns."""
     target = problem.encode(params) if targets == "encoded" else params
     return {"image": image[..., None] / GREY_LEVELS, "params": params, "target": target}

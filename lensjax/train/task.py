@@ -13,8 +13,8 @@ from lensjax.observation import shapelets
 from lensjax.observation.frame import Frame, frame_of, picture
 from lensjax.observation.grid import block_mean, pixel_points
 from lensjax.problems.amplitudes import Amplitudes, Answered
+from lensjax.problems.base import Problem
 from lensjax.problems.framed import enlargement, into_frame, out_of_frame
-from lensjax.problems.images import AnyProblem
 from lensjax.problems.polar import ellipticity_weights, from_polar, to_polar, wrapped
 from lensjax.train import heads
 from lensjax.train.standard import Standard
@@ -61,7 +61,7 @@ class Task:
         up_to_symmetry: whether the loss is that to the nearest of the sets that show the same image.
     """
 
-    problem: AnyProblem
+    problem: Problem
     size: int
     frame: Literal["image", "canonical"] = "image"
     reads: Literal["pixels", "shapelets"] = "pixels"

@@ -22,14 +22,14 @@ VALUES = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_scene_shows_the_light_of_its_problem(name: str) -> None:
-    problem = problems.imaged(name)
+    problem = problems.get(name)
     row = np.array(VALUES[name])
     (scene,) = composed_scenes.scenes(problem.composition, row[None], ["a.png"])
     origin = row[:2] if name == "sie2026" else np.zeros(2)
     taken = systems.instrument_of(scene)
     with jax.enable_x64(True):
         found = 255.0 * np.asarray(jax.jit(simulate.image_about)(systems.system_of(scene), taken, jnp.asarray(-origin)))
-        expected = np.asarray(jax.jit(lambda p: problem.composition.image(p, problem.instrument()))(jnp.asarray(row)))
+        expected = np.asarray(jax.jit(lambda p: problem.composition.image(p, problem.instrument))(jnp.asarray(row)))
     assert expected.max() > 20
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 

@@ -188,7 +188,7 @@ def test_a_composed_problem_is_trained_and_refined(tmp_path):
     train(config, tmp_path / "run")
     text = evaluate.evaluate(tmp_path / "run", n=4, seed=0, refine=True)
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
-    problem = problems.imaged("sie_shear")
+    problem = problems.get("sie_shear")
     truth, found, error = (
         np.stack([table[f"{name} ({kind})"] for name in problem.names], axis=1) for kind in ("Ground Truth", "Refined", "Refined 1 sigma")
     )

@@ -18,7 +18,7 @@ FRAMES = Frame(*(jnp.asarray(column, jnp.float32) for column in _TWO))
 
 
 def problem_of(name):
-    return problems.imaged(name) if name in problems.composed_names() else problems.get(name)
+    return problems.get(name)
 
 
 @pytest.mark.parametrize("name", [*problems.names(), *problems.composed_names()])

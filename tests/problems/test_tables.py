@@ -21,7 +21,7 @@ VALUES = {
 def written(folder, name, places):
     """dataset.csv of two images of a problem, and roulette.csv with the places of their lenses, in another order."""
     values = np.array([VALUES[name], np.multiply(VALUES[name], 0.9)])
-    scenes = composed_scenes.scenes(problems.composed(name), values, ["a.png", "b.png"])
+    scenes = composed_scenes.scenes(problems.get(name).composition, values, ["a.png", "b.png"])
     rows.write(folder / "dataset.csv", scenes)
     lines = [f"{scene.filename},{x},{y}" for scene, (x, y) in zip(scenes, places, strict=True)]
     (folder / "roulette.csv").write_text("filename,lensX,lensY\n" + "\n".join(reversed(lines)) + "\n")
@@ -30,7 +30,7 @@ def written(folder, name, places):
 
 @pytest.mark.parametrize("name", VALUES)
 def test_scenes_of_a_problem_give_its_parameters_again(tmp_path, name):
-    problem = problems.imaged(name)
+    problem = problems.get(name)
     # A single lens of a table stands at the origin; a cluster's members about it.
     places = [VALUES[name][:2], np.multiply(VALUES[name][:2], 0.9)] if name == "sie2026" else [(0.0, 0.0)] * 2
     values, systems, amplitudes = written(tmp_path, name, places)
@@ -38,7 +38,7 @@ def test_scenes_of_a_problem_give_its_parameters_again(tmp_path, name):
 
 
 def test_a_cluster_lies_where_its_light_was_centred(tmp_path):
-    problem = problems.imaged("cluster4sis2026")
+    problem = problems.get("cluster4sis2026")
     values, systems, amplitudes = written(tmp_path, "cluster4sis2026", [(5.0, -3.0), (1.0, 2.0)])
     moved = params_of(problem, systems, amplitudes=amplitudes) - values
     for pair in problem.composition.all_places:
@@ -50,7 +50,7 @@ def test_a_cluster_lies_where_its_light_was_centred(tmp_path):
 
 
 def test_a_problem_takes_its_own_names(tmp_path):
-    problem = problems.imaged("sie_shear")
+    problem = problems.get("sie_shear")
     low = [parameter.low for parameter in problem.parameters]
     text = f"filename,{','.join(problem.names)}\na.png,{','.join(map(str, low))}\n"
     (tmp_path / "own.csv").write_text(text)
@@ -83,10 +83,10 @@ def test_what_cannot_be_used_is_named(tmp_path, change, said):
     columns = {name: cells for name, cells in (dict(systems.columns) | change).items() if cells is not None}
     systems = replace(systems, columns=columns, filenames=columns["filename"])
     with pytest.raises(BadInput, match=f"dataset.csv: {said}"):
-        params_of(problems.imaged("sie2026"), systems, amplitudes=amplitudes)
+        params_of(problems.get("sie2026"), systems, amplitudes=amplitudes)
 
 
 def test_a_table_without_the_places_of_the_lenses_says_where_they_are(tmp_path):
     _, systems, _ = written(tmp_path, "sie2026", [(0.0, 0.0)] * 2)
     with pytest.raises(BadInput, match="line 1, column lensX: there is no such column; roulette.csv beside this table"):
-        params_of(problems.imaged("sie2026"), systems)
+        params_of(problems.get("sie2026"), systems)

@@ -42,7 +42,7 @@ def read_back(name, params, method, size=400):
     half = half_width(sigma, sigma2)
     with jax.enable_x64(True):
         params = jnp.asarray(params)
-        system = problem.to_system(problem.encode(params))
+        system = problem.system(params)
         image = quantise(problem.render(params)) if size == 400 else problem.render(params)
         centre = np.asarray(problem.centre(system, method=method))
         source = sample(np.asarray(image), system, centre=centre, **view(problem), grid=Grid(2 * half, 2 * half))
@@ -83,7 +83,7 @@ def test_the_middle_pixel_is_the_centre():
 def test_what_the_frame_cuts_off_is_not_seen():
     problem = problems.get("sis2023", method="raytrace")
     params = jnp.asarray(ROWS["sis2023"][0])
-    system = problem.to_system(problem.encode(params))
+    system = problem.system(params)
     image = np.full((400, 400), 50.0)
     far = np.asarray(system.lens.primary_image(system.x, system.y)) + np.array([200.0, 0.0])
     options = view(problem) | {"grid": Grid(80, 80)}

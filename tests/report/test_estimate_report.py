@@ -18,7 +18,7 @@ def rendered(name, params, method):
     """(problem, image rounded to grey levels, the source's own light (m, m) as a function of m)."""
     problem = problems.get(name, method=method)
     with jax.enable_x64(True):
-        system = problem.to_system(problem.encode(jnp.asarray(params)))
+        system = problem.system(jnp.asarray(params))
         image = np.asarray(quantise(problem.render(jnp.asarray(params))))
 
     def light(side):
@@ -41,7 +41,7 @@ def test_the_fitted_place_of_the_image_is_used():
     problem, image, light = rendered("sis2023", (90.0, -60.0, 20.0, 18.0, 9.0, 30.0), "raytrace")
     params = np.array((90.0, -60.0, 20.0, 18.0, 9.0, 30.0))
     with jax.enable_x64(True):
-        centre = np.asarray(problem.centre(problem.to_system(problem.encode(jnp.asarray(params))), method="raytrace"))
+        centre = np.asarray(problem.centre(problem.system(jnp.asarray(params)), method="raytrace"))
     moved = np.roll(image, (2, -3), axis=(0, 1))  # two pixels down, three to the left
     model, source = model_and_source(problem, moved, params, centre + np.array([3.0, 2.0]), "raytrace")
     assert np.abs(model - moved)[5:-5, 5:-5].max() <= 0.5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lensjax import problems
-from lensjax.problems.framed import Change, changed, is_movable
+from lensjax.problems.framed import Change, changed
 from lensjax.train import augment
 
 SYSTEMS = {
@@ -25,7 +25,7 @@ TURNS = {0: (1.0, 0.0), 90: (0.0, 1.0), 180: (-1.0, 0.0), 270: (0.0, -1.0)}
 def change_of(problem, mirrored, degrees, step=1.0):
     """A change; movable problems are moved by (2, −3) pixels of `step`."""
     cos, sin = TURNS.get(degrees, (np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))))
-    x, y = (2.0 * step, -3.0 * step) if is_movable(problem) else (0.0, 0.0)
+    x, y = (2.0 * step, -3.0 * step) if problem.movable else (0.0, 0.0)
     return Change(jnp.asarray(mirrored), *(jnp.float32(value) for value in (cos, sin, x, y)))
 
 
@@ -33,19 +33,14 @@ def change_of(problem, mirrored, degrees, step=1.0):
 def both(problem, params, change):
     """The image of the changed parameters, the changed image, and the image itself."""
 
-    def image(params):
-        if isinstance(problem, problems.Problem):
-            return problem.render(params)
-        return problem.composition.image(params, problem.instrument())
-
-    before = image(params)
-    return image(changed(problem, params, change)), augment.changed_image(problem, before, change), before
+    before = problem.render(params)
+    return problem.render(changed(problem, params, change)), augment.changed_image(problem, before, change), before
 
 
 def problem_of(name):
     if name in problems.composed_names():
-        problem = problems.imaged(name)
-        return problem if name == "sie_shear" else problems.imaged(name, image_size=problem.field // 2)
+        problem = problems.get(name)
+        return problem if name == "sie_shear" else problems.get(name, image_size=problem.field // 2)
     return problems.get(name, integer=False, method="raytrace", image_size=400)
 
 
@@ -76,7 +71,7 @@ def test_directions_stay_in_their_period():
 
 
 def test_changes_are_drawn_as_their_kind_says():
-    problem = problems.imaged("sie2026")
+    problem = problems.get("sie2026")
     assert augment.draw(problem, jax.random.key(0), count=4, size=256, kind="none") is None
     exact = augment.draw(problem, jax.random.key(0), count=400, size=128, kind="exact")
     assert {(float(c), float(s)) for c, s in zip(exact.cos, exact.sin, strict=True)} == set(TURNS.values())

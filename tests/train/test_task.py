@@ -78,7 +78,7 @@ def test_an_image_size_that_native_pixels_cannot_be_averaged_to():
         configs.make_problem(TrainConfig(native=True, image_size=90))
 
 
-SIE = problems.imaged("sie2026")
+SIE = problems.get("sie2026")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_loss_up_to_symmetry_takes_the_nearest_set():
     for row in same:
         assert float(plain.losses(row[None], plain.target(params, None))[0]) > 10.0
         assert float(fair.losses(row[None], fair.target(params, None))[0]) == pytest.approx(0.0, abs=1e-4)
-    members = problems.imaged("cluster4sis2026")
+    members = problems.get("cluster4sis2026")
     task = Task(members, 40, up_to_symmetry=True)
     drawn = members.sample(jax.random.key(0), 2)
     other = members.encode(members.equivalents(drawn)[7])
