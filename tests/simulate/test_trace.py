@@ -1,13 +1,18 @@
 """How light is traced: names, windows, and what is refused."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import signal
 
 from lensjax import simulate
 from lensjax.lens import SIS
+from lensjax.light import Triangle
 from lensjax.light.gaussian import spherical
+from lensjax.observation import psf
 from lensjax.observation.instrument import CentreOfLight, instrument, of_field
 from lensjax.simulate import METHODS, System, Trace
 
@@ -53,6 +58,22 @@ def test_whole_shows_what_the_window_hides():
     shown, hidden = np.asarray(draw(jnp.array([True, False])))
     np.testing.assert_allclose(shown, simulate.image(system(), taken), atol=4e-6)
     np.testing.assert_allclose(hidden, simulate.image(system(), taken, trace=ring), atol=4e-6)
+
+
+def test_a_psf_goes_with_windows_and_colours():
+    """Each colour of a series within its window, against scipy's convolution of a wider image without a PSF."""
+    coloured, trace = replace(system(), source=Triangle(jnp.float32(9.0), jnp.float32(0.3))), Trace("series", 8, "circle")
+    kernel = psf.gaussian(2.0)
+    edge = kernel.shape[0] // 2
+    found, wide = (
+        np.asarray(jax.jit(simulate.image, static_argnames="trace")(coloured, taken, trace=trace))
+        for taken in (instrument((24, 30), psf=kernel), instrument((24 + 2 * edge, 30 + 2 * edge)))
+    )
+    assert found.shape == (24, 30, 3) and (wide == 0).mean() > 0.2 and wide.max() > 0.5
+    expected = np.stack([signal.convolve2d(wide[..., k], kernel, mode="valid") for k in range(3)], axis=-1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ValueError, match="grey light"):
+        simulate.image(coloured, instrument((24, 30), refinement=3))
 
 
 @pytest.mark.parametrize("function", [simulate.image, simulate.image_centre])
