@@ -144,7 +144,7 @@ def problem_scenes(
     centring, field = problem.instrument.centring, problem.field
     canvas = field if centring is None else centring.canvas
     kind = problems.lens_kind(problem.name)
-    radii = np.asarray(problem.kind.theta_e(cast(Array, values)))  # NumPy's numbers stay float64
+    radii = np.asarray(problem.theta_e(cast(Array, values)))  # NumPy's numbers stay float64
     scenes = []
     for i, row in enumerate(values):
         p = dict(zip(problem.names, map(float, row), strict=True))

@@ -36,9 +36,9 @@ def parameters_of(problem: AxisymmetricProblem, fit: Array) -> tuple[Array, Arra
     """
 
     def values_at(f: Array) -> tuple[Array, Array]:
-        system, _ = from_fit(f, problem.kind.lens_of)
+        system, _ = from_fit(f, problem.lens_of)
         assert isinstance(system.source, Gaussian)
-        values = jnp.concatenate([problem.kind.from_system(system), jnp.stack(shape_of(system.source))])
+        values = jnp.concatenate([problem.from_system(system), jnp.stack(shape_of(system.source))])
         return values, values
 
     jacobian, values = jax.jacfwd(values_at, has_aux=True)(fit)

@@ -120,7 +120,7 @@ def _system(problem: AxisymmetricProblem, numbers: Array, form: Array) -> tuple[
     distance, g = jnp.exp(numbers[3]), jax.nn.sigmoid(numbers[4])
     xi = distance * jnp.stack([jnp.cos(numbers[2]), jnp.sin(numbers[2])])
     rest = jax.nn.sigmoid(-numbers[4])
-    return System(problem.kind.lens_of(g, distance), Gaussian(form[0], form[1], form[2]), rest * xi[0], rest * xi[1]), xi
+    return System(problem.lens_of(g, distance), Gaussian(form[0], form[1], form[2]), rest * xi[0], rest * xi[1]), xi
 
 
 def _residual(problem: AxisymmetricProblem, terms: int, x: Array, y: Array, grey: Array, numbers: Array) -> tuple[Array, Array]:

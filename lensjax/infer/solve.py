@@ -264,7 +264,7 @@ def _finish(
 @partial(jax.jit, static_argnames=("problem", "method", "free_shift"))
 def _centre(problem: AxisymmetricProblem, fit: Array, method: str, free_shift: bool) -> Array:
     """The place (2,), relative to the lens, at the image's centre."""
-    system, centre = from_fit(fit, problem.kind.lens_of)
+    system, centre = from_fit(fit, problem.lens_of)
     return centre if free_shift else problem.centre(system, method=method)
 
 

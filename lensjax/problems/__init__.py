@@ -78,8 +78,9 @@ def thesis(name: str, **options: Any) -> "AxisymmetricProblem":
     if name not in _PROBLEMS:
         known = [*names(), *composed_names()]
         raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
-    problem: AxisymmetricProblem = import_module(f"lensjax.problems.{name}").problem(**options)
-    return problem
+    from lensjax.problems.axisymmetric import problem_of
+
+    return problem_of(import_module(f"lensjax.problems.{name}").KIND, **options)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """Problems of an axisymmetric lens at the origin and one elliptical Gaussian whose peak is 255 grey levels, and what they share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -11,12 +11,13 @@ from lensjax import simulate
 from lensjax._internal.words import did_you_mean, listed
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
-from lensjax.lens import Lens
+from lensjax.lens import SIS, Lens, PointMass
+from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.observation.instrument import CentreOfLight, Instrument, of_field
 from lensjax.problems import observables
 from lensjax.problems.base import Parameter, Problem
 from lensjax.problems.compose import Composition
-from lensjax.problems.free import free, parameters_of
+from lensjax.problems.free import CHI, free, parameters_of
 from lensjax.simulate import System, Trace
 
 FIELD = 400  # native px, of an image
@@ -24,31 +25,28 @@ FIELD = 400  # native px, of an image
 
 @dataclass(frozen=True)
 class Axisymmetric:
-    """The systems of a problem, as a table of functions; hashable.
+    """The systems of a problem and its images, as a table; hashable.
 
     Attributes:
         name: name of the problem.
-        parameters: x, y, einsteinR, sigma, sigma2, theta, and what else the lens has.
+        parameters: x, y, einsteinR, sigma, sigma2, theta, and chi unless it is ½ for all.
         draw: (key, integer) → parameters (P,), one draw from the prior.
-        encode, decode, equivalents, canonical: as in `Problem`.
-        to_system: encoding (E,) → System.
-        from_system: System → parameters (P,), the canonical set.
-        lens_of: (g, |ξ|) → lens, see `observables`.
-        theta_e: parameters (..., P) → Einstein radius in the image [px].
-        without_image: names of the parameters that no image identifies.
+        lens: θ_E → lens.
+        radius: (g, |ξ|) → θ_E, see `observables`.
+        middle, width: middle and half-width of x, y, log θ_E, log size, e cos 2θ, e sin 2θ, from which the encoding is made.
+        terms: order of the series of its images.
+        centring: how its images are centred on their light.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     draw: Callable[[Array, bool], Array]
-    encode: Callable[[Array], Array]
-    decode: Callable[[Array], Array]
-    to_system: Callable[[Array], System]
-    from_system: Callable[[System], Array]
-    lens_of: Callable[[Array, Array], Lens]
-    theta_e: Callable[[Array], Array]
-    canonical: Callable[[Array], Array] = lambda params: params
-    without_image: tuple[str, ...] = ()
+    lens: type[SIS] | type[PointMass]
+    radius: Callable[[Array, Array], Array]
+    middle: tuple[float, ...]
+    width: tuple[float, ...]
+    terms: int
+    centring: CentreOfLight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +100,7 @@ class AxisymmetricProblem(Problem):
 
     @property
     def without_image(self) -> tuple[str, ...]:
-        return self.kind.without_image
+        return ("einsteinR", "chi") if self._has_chi else ()
 
     @property
     def unit(self) -> float:
@@ -116,14 +114,44 @@ class AxisymmetricProblem(Problem):
         drawn: Array = jax.vmap(lambda key: self.kind.draw(key, self.integer))(keys)
         return drawn
 
+    @property
+    def _has_chi(self) -> bool:
+        return "chi" in self.names
+
+    def theta_e(self, params: Array) -> Array:
+        """Parameters (..., P) → Einstein radius in the image, einsteinR/χ [px]."""
+        return params[..., 2] / (params[..., 6] if self._has_chi else CHI)
+
     def encode(self, params: Array) -> Array:
-        return self.kind.encode(params)
+        """(x, y, log θ_E, log √(σσ₂), e cos 2θ, e sin 2θ), each about its middle and of order one; (..., P) → (..., 6)."""
+        x, y, _, sigma, sigma2, theta = jnp.moveaxis(params[..., :6], -1, 0)
+        plain = jnp.stack([x, y, jnp.log(self.theta_e(params)), *encode_ellipse(sigma, sigma2, theta)], axis=-1)
+        return (plain - jnp.asarray(self.kind.middle, plain.dtype)) / jnp.asarray(self.kind.width, plain.dtype)
+
+    def _plain(self, encoded: Array) -> Array:
+        return encoded * jnp.asarray(self.kind.width, encoded.dtype) + jnp.asarray(self.kind.middle, encoded.dtype)
 
     def decode(self, encoded: Array) -> Array:
-        return self.kind.decode(encoded)
+        """The inverse of `encode` for χ = ½, with sigma ≥ sigma2 and theta in [0, 180)."""
+        x, y, log_radius, *shape = jnp.moveaxis(self._plain(encoded), -1, 0)
+        return self._of_numbers(x, y, jnp.exp(log_radius), shape)
+
+    def _of_numbers(self, x: Array, y: Array, radius: Array, shape: Sequence[Array]) -> Array:
+        chi = [jnp.full_like(x, CHI)] if self._has_chi else []
+        return jnp.stack([x, y, CHI * radius, *decode_ellipse(*shape), *chi], axis=-1)
 
     def system(self, params: Array) -> System:
-        return self.kind.to_system(self.kind.encode(params))
+        x, y, log_radius, *shape = self._plain(self.encode(params))
+        return System(lens=self.kind.lens(theta_e=jnp.exp(log_radius)), source=from_shape(*shape), x=x, y=y)
+
+    def from_system(self, system: System) -> Array:
+        """System → parameters (P,), with χ = ½, sigma ≥ sigma2 and theta in [0, 180)."""
+        assert isinstance(system.lens, self.kind.lens) and isinstance(system.source, Gaussian)
+        return self._of_numbers(system.x, system.y, system.lens.theta_e, observables.shape_of(system.source))
+
+    def lens_of(self, g: Array, distance: Array) -> Lens:
+        """(g, |ξ|) → lens, see `observables`."""
+        return self.kind.lens(theta_e=self.kind.radius(g, distance))
 
     def equivalents(self, params: Array) -> Array:
         """(2, ..., P): the ellipse as it is, and with its axes exchanged and rotated by 90°; theta in [0, 180) in both."""
@@ -141,7 +169,10 @@ class AxisymmetricProblem(Problem):
         return ((self.names.index("theta"), jnp.abs(sigma - sigma2) / (sigma + sigma2)),)
 
     def canonical(self, params: Array) -> Array:
-        return self.kind.canonical(params)
+        """einsteinR at χ = ½, for the same θ_E."""
+        if not self._has_chi:
+            return params
+        return params.at[..., 2].set(CHI * params[..., 2] / params[..., 6]).at[..., 6].set(CHI)
 
     def light(self, fit: Array, x: Array, y: Array, *, method: str, free_shift: bool) -> tuple[Array, Array]:
         """The light of fit coordinates at points of the image [px]: (grey levels, distance inside the window), as `simulate.light`.
@@ -152,7 +183,7 @@ class AxisymmetricProblem(Problem):
             method: how the lens equation is solved.
             free_shift: whether `fit` gives the place of the image; otherwise its own centre of light does.
         """
-        system, centre = observables.from_fit(fit, self.kind.lens_of)
+        system, centre = observables.from_fit(fit, self.lens_of)
         if not free_shift:
             centre = self.centre(system, method=method)
         bright, inside = simulate.light(system, x + centre[0], y + centre[1], trace=self.traced(method))
@@ -165,11 +196,17 @@ class AxisymmetricProblem(Problem):
 
     def from_fit(self, fit: Array) -> Array:
         """Fit coordinates (8,) to parameters (P,), the canonical set."""
-        return self.kind.from_system(observables.from_fit(fit, self.kind.lens_of)[0])
+        return self.from_system(observables.from_fit(fit, self.lens_of)[0])
 
 
 def problem_of(
-    kind: Axisymmetric, centring: CentreOfLight, *, image_size: int, integer: bool, method: str, terms: int, centred: bool
+    kind: Axisymmetric,
+    *,
+    image_size: int = FIELD,
+    integer: bool = True,
+    method: str = "roulette",
+    terms: int | None = None,
+    centred: bool = True,
 ) -> AxisymmetricProblem:
     """The problem of these systems; `image_size` below 400 shows the same field in coarser, averaged pixels.
 
@@ -177,6 +214,7 @@ def problem_of(
         BadInput: an option out of range.
     """
     place = f"problem {kind.name}"
+    terms = kind.terms if terms is None else terms
     if method not in simulate.METHODS:
         hint = did_you_mean(method, simulate.METHODS)
         raise BadInput(column="method", place=place, value=method, expected=f"one of {listed(simulate.METHODS)}", hint=hint)
@@ -186,7 +224,7 @@ def problem_of(
         raise BadInput(column="terms", place=place, value=terms, expected="2 or more")
     return AxisymmetricProblem(
         kind=kind, field=FIELD, image_size=image_size, trace=Trace.named(method, terms=terms), rounded=True, integer=integer,
-        centring=centring if centred else None,
+        centring=kind.centring if centred else None,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
 
 _REACH = 200.0  # px from the image's middle to the lens along each axis
-_CHI = 0.5  # for which einsteinR is stated: θ_E = einsteinR / χ
+CHI = 0.5  # for which einsteinR is stated: θ_E = einsteinR / χ
 
 NAMES = ("x", "y", "einsteinR", "sigma", "sigma2", "theta")
 """Parameters that `parameters_of` gives; pm2022 has chi too."""
@@ -29,5 +29,5 @@ def parameters_of(problem: str, params: Array) -> Array:
     """Parameters of the composition → those of the problem: the source relative to the lens, sigma ≥ sigma2, and χ = ½."""
     lens_x, lens_y, theta_e, x, y, size, q, phi, _ = params
     root = jnp.sqrt(q)
-    chi = (jnp.full_like(x, _CHI),) if problem == "pm2022" else ()
-    return jnp.stack([x - lens_x, y - lens_y, _CHI * theta_e, size / root, size * root, phi, *chi])
+    chi = (jnp.full_like(x, CHI),) if problem == "pm2022" else ()
+    return jnp.stack([x - lens_x, y - lens_y, CHI * theta_e, size / root, size * root, phi, *chi])

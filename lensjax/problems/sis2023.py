@@ -15,14 +15,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.lens import SIS
-from lensjax.light.gaussian import Gaussian, from_shape
 from lensjax.observation.instrument import CentreOfLight
-from lensjax.problems.axisymmetric import Axisymmetric, AxisymmetricProblem, decode_ellipse, encode_ellipse, problem_of, uniform
+from lensjax.problems.axisymmetric import Axisymmetric, uniform
 from lensjax.problems.base import Parameter
-from lensjax.problems.observables import shape_of
-from lensjax.simulate import System
-
-CHI = 0.5
 
 PARAMETERS = (
     Parameter("x", "px", -200.0, 200.0),
@@ -32,10 +27,6 @@ PARAMETERS = (
     Parameter("sigma2", "px", 5.0, 57.0),
     Parameter("theta", "deg", 0.0, 180.0, period=180.0),
 )
-
-# Middle and half-width of each number before encoding: x, y, log θ_E, log size, e cos 2θ, e sin 2θ.
-_MIDDLE = (0.0, 0.0, 3.7, 2.8, 0.0, 0.0)
-_WIDTH = (100.0, 100.0, 0.6, 0.5, 0.5, 0.5)
 
 
 def largest_size(einstein_r: Array, distance: Array) -> Array:
@@ -72,62 +63,14 @@ def draw(key: Array, integer: bool) -> Array:
     )
 
 
-def theta_e(params: Array) -> Array:
-    """(..., 6) → θ_E = einsteinR/χ [px]."""
-    return params[..., 2] / CHI
-
-
-def encode(params: Array) -> Array:
-    """(x/100, y/100, log θ_E, log √(σσ₂), e cos 2θ, e sin 2θ), each about its middle and of order one; (..., 6) → (..., 6)."""
-    x, y, einstein_r, sigma, sigma2, theta = jnp.moveaxis(params, -1, 0)
-    plain = jnp.stack([x, y, jnp.log(einstein_r / CHI), *encode_ellipse(sigma, sigma2, theta)], axis=-1)
-    return (plain - jnp.asarray(_MIDDLE, plain.dtype)) / jnp.asarray(_WIDTH, plain.dtype)
-
-
-def _plain(encoded: Array) -> Array:
-    return encoded * jnp.asarray(_WIDTH, encoded.dtype) + jnp.asarray(_MIDDLE, encoded.dtype)
-
-
-def decode(encoded: Array) -> Array:
-    """The inverse of `encode`, with sigma ≥ sigma2 and theta in [0, 180)."""
-    x, y, log_radius, *shape = jnp.moveaxis(_plain(encoded), -1, 0)
-    return jnp.stack([x, y, CHI * jnp.exp(log_radius), *decode_ellipse(*shape)], axis=-1)
-
-
-def to_system(encoded: Array) -> System:
-    """Encoding (6,) → System; smooth everywhere."""
-    x, y, log_radius, log_size, e1, e2 = _plain(encoded)
-    return System(lens=SIS(theta_e=jnp.exp(log_radius)), source=from_shape(log_size, e1, e2), x=x, y=y)
-
-
-def from_system(system: System) -> Array:
-    """System → parameters, with sigma ≥ sigma2 and theta in [0, 180)."""
-    assert isinstance(system.lens, SIS) and isinstance(system.source, Gaussian)
-    ellipse = decode_ellipse(*shape_of(system.source))
-    return jnp.stack([system.x, system.y, CHI * system.lens.theta_e, *ellipse])
-
-
-def lens_of(g: Array, distance: Array) -> SIS:
-    """θ_E = g |ξ|."""
-    return SIS(theta_e=g * distance)
-
-
 KIND = Axisymmetric(
     name="sis2023",
     parameters=PARAMETERS,
     draw=draw,
-    encode=encode,
-    decode=decode,
-    to_system=to_system,
-    from_system=from_system,
-    lens_of=lens_of,
-    theta_e=theta_e,
+    lens=SIS,
+    radius=lambda g, distance: g * distance,
+    middle=(0.0, 0.0, 3.7, 2.8, 0.0, 0.0),
+    width=(100.0, 100.0, 0.6, 0.5, 0.5, 0.5),
+    terms=50,
+    centring=CentreOfLight(canvas=1000, samples=96),
 )
-
-
-def problem(
-    *, image_size: int = 400, integer: bool = True, method: str = "roulette", terms: int = 50, centred: bool = True
-) -> AxisymmetricProblem:
-    """The problem; `image_size` below 400 shows the same field in coarser, averaged pixels."""
-    centring = CentreOfLight(canvas=1000, samples=96)
-    return problem_of(KIND, centring, image_size=image_size, integer=integer, method=method, terms=terms, centred=centred)
