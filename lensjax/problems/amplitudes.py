@@ -35,12 +35,14 @@ class Amplitudes:
         point: "xi" at the image of the first source's centre, whose place (xiX, xiY) is answered too; "centre" at the image's middle.
         scale: the encoding: "raw" numbers; "standardised" by mean and spread over the prior; "scaled" to α_s^m s^(m−1), s the distance from
             the point to the nearest lens, then standardised; log s is answered too.
+        source: whether the source's size, index and flux are answered too, by their logarithms where the amplitudes are scaled.
     """
 
     problem: AnyProblem
     order: int
     point: Literal["xi", "centre"] = "xi"
     scale: Scale = "standardised"
+    source: bool = False
 
     @property
     def name(self) -> str:
@@ -69,16 +71,23 @@ class Amplitudes:
         return 2 if self.point == "xi" else 0
 
     @property
+    def of_source(self) -> tuple[int, ...]:
+        """Indices, among the problem's parameters, of the source's numbers that are answered."""
+        return self.problem.composition.source_numbers if self.source and isinstance(self.problem, Imaged) else ()
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Table of the numbers: xiX, xiY, amplitudes by m and s; their bounds are those of draws from the prior."""
+        """Table of the numbers: xiX, xiY, amplitudes by m and s, the source's; their bounds are those of draws from the prior."""
         low, high, _, _ = _statistics(self)
         units = ["px"] * self.places + [{0: "px", 1: ""}.get(m, f"px^{1 - m}") for _, m, _ in self.pairs]
+        units += [self.problem.parameters[k].unit for k in self.of_source]
         return tuple(Parameter(name, unit, *ends) for name, unit, *ends in zip(self.names, units, low, high, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the numbers, those of droulette's columns."""
-        return ("xiX", "xiY")[: self.places] + tuple(f"{kind}[{m}][{s}]" for kind, m, s in self.pairs)
+        """Names of the numbers: those of droulette's columns, and the problem's own of the source."""
+        pairs = tuple(f"{kind}[{m}][{s}]" for kind, m, s in self.pairs)
+        return ("xiX", "xiY")[: self.places] + pairs + tuple(self.problem.names[k] for k in self.of_source)
 
     @property
     def period(self) -> tuple[float | None, ...]:
@@ -101,7 +110,7 @@ class Amplitudes:
         if self.scale == "raw":
             return values
         if self.scale == "scaled":
-            values = jnp.concatenate([values * self._powers(distance), jnp.log(distance)[..., None]], axis=-1)
+            values = self._scaled(values, distance)
         _, _, middle, width = _statistics(self)
         return (values - jnp.asarray(middle, values.dtype)) / jnp.asarray(width, values.dtype)
 
@@ -111,7 +120,10 @@ class Amplitudes:
             return encoded
         _, _, middle, width = _statistics(self)
         values = encoded * jnp.asarray(width, encoded.dtype) + jnp.asarray(middle, encoded.dtype)
-        return values[..., :-1] / self._powers(jnp.exp(values[..., -1])) if self.scale == "scaled" else values
+        if self.scale != "scaled":
+            return values
+        of_lens, of_source, distance = jnp.split(values, [self.places + len(self.pairs), values.shape[-1] - 1], axis=-1)
+        return jnp.concatenate([of_lens / self._powers(jnp.exp(distance[..., 0])), jnp.exp(of_source)], axis=-1)
 
     def equivalents(self, values: Array) -> Array:
         """(1, ..., V): the numbers themselves."""
@@ -125,8 +137,13 @@ class Amplitudes:
         """No number is without meaning."""
         return jnp.zeros(values.shape, bool)
 
+    def _scaled(self, values: Array, distance: Array) -> Array:
+        """Numbers (..., V) made dimensionless, with the logarithm of the distance after them."""
+        of_lens, of_source = jnp.split(values, [self.places + len(self.pairs)], axis=-1)
+        return jnp.concatenate([of_lens * self._powers(distance), jnp.log(of_source), jnp.log(distance)[..., None]], axis=-1)
+
     def _powers(self, distance: Array) -> Array:
-        """Factors (..., V) that make the numbers dimensionless; places stay in twentieths of the field."""
+        """Factors (...,) of places and amplitudes that make them dimensionless; places stay in twentieths of the field."""
         exponents = jnp.asarray([m - 1 for _, m, _ in self.pairs], distance.dtype)
         places = jnp.full((*distance.shape, self.places), 20.0 / self.field, distance.dtype)
         return jnp.concatenate([places, distance[..., None] ** exponents], axis=-1)
@@ -154,7 +171,7 @@ class Amplitudes:
         distance = jnp.maximum(jnp.sqrt(((xi - lenses) ** 2).sum(axis=-1)).min(), _NEAREST)
         alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=self.order)
         picked = [(alpha if kind == "alpha" else beta)[m, s] for kind, m, s in self.pairs]
-        return jnp.concatenate([xi[: self.places], jnp.stack([*picked, distance])])
+        return jnp.concatenate([xi[: self.places], jnp.stack([*picked, *(params[k] for k in self.of_source), distance])])
 
 
 Answered: TypeAlias = AnyProblem | Amplitudes
@@ -166,14 +183,12 @@ def _statistics(table: Amplitudes) -> tuple[tuple[float, ...], ...]:
     """Smallest and largest of each number over draws from the prior; mean and spread of each encoded one before it is standardised."""
 
     values, distance = jax.jit(lambda: table.of(table.problem.sample(jax.random.key(0), _DRAWS)))()
-    scaled = values
-    if table.scale == "scaled":
-        scaled = jnp.concatenate([values * table._powers(distance), jnp.log(distance)[:, None]], axis=-1)
+    scaled = table._scaled(values, distance) if table.scale == "scaled" else values
     columns = (values.min(axis=0), values.max(axis=0), scaled.mean(axis=0), jnp.maximum(scaled.std(axis=0), 1e-12))
     return tuple(tuple(float(number) for number in np.asarray(column)) for column in columns)
 
 
-def amplitudes(problem: AnyProblem, *, order: int, point: str, scale: str) -> Amplitudes:
+def amplitudes(problem: AnyProblem, *, order: int, point: str, scale: str, source: bool = False) -> Amplitudes:
     """The table.
 
     Raises:
@@ -184,6 +199,6 @@ def amplitudes(problem: AnyProblem, *, order: int, point: str, scale: str) -> Am
             raise BadInput(column=column, value=value, expected=f"one of {', '.join(known)}")
     if order < 1:
         raise BadInput(column="order", value=order, expected="1 or more")
-    table = Amplitudes(problem, order, point, scale)  # type: ignore[arg-type]
+    table = Amplitudes(problem, order, point, scale, source)  # type: ignore[arg-type]
     _statistics(table)  # here, since they cannot be drawn while a program that needs them is compiled
     return table

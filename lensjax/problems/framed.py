@@ -148,15 +148,19 @@ def _symmetry(problem: Answered) -> _Symmetry:
     shears = tuple(
         (k, names.index(f"{name[:-1]}2")) for k, name in enumerate(names) if name.endswith("gamma1") and f"{name[:-1]}2" in names
     )
-    lengths = [2 if parameter.unit.endswith("²") else 1 if parameter.unit in ("px", "arcsec") else 0 for parameter in parameters]
     return _Symmetry(
         spins=(*((pair, 1) for pair in places), *((pair, 2) for pair in shears)),
         shears=shears,
         angles=tuple(k for k, parameter in enumerate(parameters) if parameter.period is not None),
-        powers=tuple(lengths),
+        powers=tuple(_power(parameter.unit) for parameter in parameters),
         movable=movable,
         periods=tuple(parameter.period for parameter in parameters),
     )
+
+
+def _power(unit: str) -> int:
+    """Of a length in a unit."""
+    return 2 if unit.endswith("²") else 1 if unit in ("px", "arcsec") else 0
 
 
 def _of_amplitudes(table: Amplitudes) -> _Symmetry:
@@ -169,7 +173,11 @@ def _of_amplitudes(table: Amplitudes) -> _Symmetry:
         spins=(*((pair, 1) for pair in place), *waves),
         shears=(),
         angles=(),
-        powers=(*(1 for _ in range(table.places)), *(1 - m for _, m, _ in table.pairs)),
+        powers=(
+            *(1 for _ in range(table.places)),
+            *(1 - m for _, m, _ in table.pairs),
+            *(_power(table.problem.parameters[k].unit) for k in table.of_source),
+        ),
         movable=tuple((pair, False) for pair in place) if moves else (),
         periods=table.period,
     )

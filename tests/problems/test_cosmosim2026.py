@@ -27,7 +27,9 @@ def _sie(x: float, y: float, theta_e: float, f: float, orientation: float) -> tu
         ),
     ],
 )
-def test_sources_lie_within_the_distance_that_cosmosim_takes(members: list[tuple[Lens, float, float]], distances: tuple[float, ...]) -> None:
+def test_sources_lie_within_the_distance_that_cosmosim_takes(
+    members: list[tuple[Lens, float, float]], distances: tuple[float, ...]
+) -> None:
     found = jax.jit(jax.vmap(critical_distance, in_axes=(None, 0)))(cluster(members), jnp.asarray(ANGLES))
     np.testing.assert_allclose(found, distances, rtol=2e-5)
 
@@ -40,3 +42,8 @@ def test_draws_of_a_cluster_show_a_lens_before_its_source() -> None:
     assert np.isfinite(params).all() and np.median(distance) < 150.0
     for k in (1, 2, 3, 4):
         assert ((columns[f"lens{k}_theta_E"] >= 20.0) & (columns[f"lens{k}_theta_E"] <= 75.0)).all()
+
+
+def test_a_source_has_a_size_an_index_and_a_flux() -> None:
+    problem = cluster4sis2026()
+    assert [problem.names[k] for k in problem.source_numbers] == ["source_R", "source_n", "source_flux"]
