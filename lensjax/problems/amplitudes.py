@@ -20,6 +20,9 @@ POINTS = ("xi", "centre")
 
 _DRAWS = 1024  # from the prior, for means and spreads
 _CHUNK = 64
+SIZES = 20
+"""Spreads of the light across a field, about: lengths in an image's frame keep the order of those in the image."""
+
 _NEAREST = 1e-2  # px, of a point to a lens: amplitudes at the lens itself are infinite
 
 
@@ -122,8 +125,11 @@ class Amplitudes:
         values = encoded * jnp.asarray(width, encoded.dtype) + jnp.asarray(middle, encoded.dtype)
         if self.scale != "scaled":
             return values
-        of_lens, of_source, distance = jnp.split(values, [self.places + len(self.pairs), values.shape[-1] - 1], axis=-1)
-        return jnp.concatenate([of_lens / self._powers(jnp.exp(distance[..., 0])), jnp.exp(of_source)], axis=-1)
+        places, of_lens, of_source, distance = jnp.split(
+            values, [self.places, self.places + len(self.pairs), values.shape[-1] - 1], axis=-1
+        )
+        of_lens = of_lens / self._powers(jnp.exp(distance[..., 0]))
+        return jnp.concatenate([self._unit * jnp.sinh(places), of_lens, jnp.exp(of_source)], axis=-1)
 
     def equivalents(self, values: Array) -> Array:
         """(1, ..., V): the numbers themselves."""
@@ -139,14 +145,18 @@ class Amplitudes:
 
     def _scaled(self, values: Array, distance: Array) -> Array:
         """Numbers (..., V) made dimensionless, with the logarithm of the distance after them."""
-        of_lens, of_source = jnp.split(values, [self.places + len(self.pairs)], axis=-1)
-        return jnp.concatenate([of_lens * self._powers(distance), jnp.log(of_source), jnp.log(distance)[..., None]], axis=-1)
+        places, of_lens, of_source = jnp.split(values, [self.places, self.places + len(self.pairs)], axis=-1)
+        numbers = [jnp.arcsinh(places / self._unit), of_lens * self._powers(distance), jnp.log(of_source), jnp.log(distance)[..., None]]
+        return jnp.concatenate(numbers, axis=-1)
+
+    @property
+    def _unit(self) -> float:
+        """Of places [px]: a spread of the light in its frame. Far places, as of light in a few pixels, count by their logarithm."""
+        return self.field / SIZES
 
     def _powers(self, distance: Array) -> Array:
-        """Factors (...,) of places and amplitudes that make them dimensionless; places stay in twentieths of the field."""
-        exponents = jnp.asarray([m - 1 for _, m, _ in self.pairs], distance.dtype)
-        places = jnp.full((*distance.shape, self.places), 20.0 / self.field, distance.dtype)
-        return jnp.concatenate([places, distance[..., None] ** exponents], axis=-1)
+        """Factors (..., A) that make amplitudes dimensionless."""
+        return distance[..., None] ** jnp.asarray([m - 1 for _, m, _ in self.pairs], distance.dtype)
 
     def _of_one(self, params: Array) -> Array:
         """Numbers of one system (P,), and the distance to the nearest lens."""

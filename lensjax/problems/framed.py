@@ -10,11 +10,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.observation.frame import Frame
-from lensjax.problems.amplitudes import Amplitudes, Answered
+from lensjax.problems.amplitudes import SIZES, Amplitudes, Answered
 from lensjax.problems.base import Problem
 from lensjax.problems.images import AnyProblem
-
-_SIZES = 20  # spreads of the light across a field, about: lengths in the frame keep the order of those in the image
 
 
 class Change(NamedTuple):
@@ -78,7 +76,7 @@ def changed(problem: AnyProblem, params: Array, change: Change) -> Array:
 
 def enlargement(problem: Answered, frame: Frame) -> Array:
     """Factor from lengths of the image to those in its frame."""
-    return problem.field / _SIZES / frame.size
+    return problem.field / SIZES / frame.size
 
 
 def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:
