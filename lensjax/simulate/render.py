@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 
 from lensjax import roulette
 from lensjax.conventions import GREY_LEVELS
@@ -26,13 +27,14 @@ _STEEPEST = 1e30
 """Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
 
 
-def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, Array]:
+def light(system: System, x: Array, y: Array, *, trace: Trace, at: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
     """Light of the source at image-plane points, and how far inside the window each lies.
 
     Args:
         system: lens and source.
         x, y: points relative to the lens [px]; they broadcast against each other.
         trace: how the lens equation is solved, and the window.
+        at: the same points for the lens, where x and y as it is given them are not the quickest for the rest.
 
     Returns:
         (light, inside): light 0…1 as if there were no window, colours on a last axis (3,) where the source has any, and the distance
@@ -59,7 +61,7 @@ def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, A
         usable &= jnp.isfinite(bx) & jnp.isfinite(by)
         bx, by = jnp.where(usable, bx, 0.0), jnp.where(usable, by, 0.0)
         return kept_where(usable, system.source.light(bx, by)), inside
-    ax, ay = system.lens.deflection(x, y)
+    ax, ay = system.lens.deflection(*(at or (x, y)))
     return system.source.light(x - ax - system.x, y - ay - system.y), inside
 
 
@@ -73,21 +75,22 @@ def _reach(whole: Array | bool, like: Array) -> Array:
     return jnp.where(whole, jnp.inf, 0.0).astype(like.dtype)
 
 
-def _points(system: System, camera: Camera) -> tuple[Array, Array]:
-    """The points of an image, x (1, m) or (m, m), y (m, 1) or (m, m).
+def _points(camera: Camera, dtype: DTypeLike) -> tuple[Array, Array]:
+    """The points of an image, x (1, m) and y (m, 1)."""
+    return pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=dtype)
+
+
+def _constant_points(system: System, camera: Camera) -> tuple[Array, Array] | None:
+    """The points of an image as whole arrays (m, m) of constants, where that is quicker for the lens.
 
     About an axisymmetric lens all images without a centre of their own have the same radii. XLA takes their roots once, when it
-    compiles, where the points are whole arrays of constants: images of SIS and point mass take half the time.
+    compiles: images of SIS and point mass take half the time.
     """
-
-    def points() -> tuple[Array, Array]:
-        return pixel_points(camera.size, camera.field, oversample=camera.oversample, dtype=jnp.result_type(system.x))
-
     same_radii = isinstance(system.lens, Axisymmetric) and camera.trace.map == "exact" and not camera.centred
     if not same_radii or camera.size * camera.oversample > _LARGEST_CONSTANT:
-        return points()
+        return None
     with jax.ensure_compile_time_eval():
-        x, y = jnp.broadcast_arrays(*points())
+        x, y = jnp.broadcast_arrays(*_points(camera, jnp.result_type(system.x)))
     return x, y
 
 
@@ -177,12 +180,12 @@ def image_centre(system: System, camera: Camera, *, whole: Array | bool = False)
 def image_about(system: System, camera: Camera, centre: Array, *, whole: Array | bool = False) -> Array:
     """As `image`, with the point `centre` (2,), relative to the lens [px], at the image's centre."""
     _check_single(system)
-    x, y = _points(system, camera)
+    x, y = _points(camera, jnp.result_type(system.x))
     if camera.centred:
         # The barrier keeps XLA from moving the computation of the centre and the system into the image's own loop.
         system, centre = jax.lax.optimization_barrier((system, centre))
         x, y = x + centre[0], y + centre[1]
-    bright, inside = light(system, x, y, trace=camera.trace)
+    bright, inside = light(system, x, y, trace=camera.trace, at=_constant_points(system, camera))
     kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, (y.shape[0], x.shape[1]))
     bright = _with_lens_light(system, kept_where(kept, bright), x, y)
     if bright.ndim == 3:
