@@ -86,7 +86,7 @@ class Estimator:
     task: Task
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Parameters (N, P) in file units of images (N, n, n) in grey levels, n the problem's native size."""
+        """What the network answers, (N, V) in file units, of images (N, n, n) in grey levels, n the problem's native size."""
         images = np.asarray(images, np.float32)
         outputs = []
         for first in range(0, len(images), PREDICTIONS):
@@ -105,7 +105,20 @@ def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], image
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
-    """The network of a folder written by `experiments.train --export`, or the packaged one.
+    """The network, packaged or of a folder written by `experiments.train --export`, that answers the parameters of a problem.
+
+    Raises:
+        BadInput: the folder has no weights, or those of another problem or network, or of one that answers amplitudes.
+    """
+    found = network(folder, problem=problem)
+    if found.task.amplitudes is not None:
+        expected = "weights of a network that answers a system's parameters"
+        raise BadInput(path=PACKAGED / problem if folder is None else folder, column="targets", value="amplitudes", expected=expected)
+    return found
+
+
+def network(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
+    """As `load`, also of networks that answer amplitudes.
 
     Raises:
         BadInput: the folder has no weights, or those of another problem or network.
@@ -117,9 +130,6 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     config = from_mapping(fields_of_config)
     if config.problem != problem:
         raise BadInput(f"weights for problem {config.problem}", path=folder, expected=f"weights for problem {problem}")
-    if config.targets == "amplitudes":
-        expected = "weights of a network that answers a system's parameters"
-        raise BadInput(path=folder, column="targets", value=config.targets, expected=expected)
     trained = make_problem(config)
     native: AnyProblem = problems.imaged(problem) if problem in problems.composed_names() else problems.get(problem)
     if native.field % config.image_size:
