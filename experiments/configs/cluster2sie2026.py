@@ -1,0 +1,15 @@
+"""The network for the CosmoSim group's set of two SIEs, as that for four SIS.
+
+    python -m experiments.train --config cluster2sie2026.py
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import cluster4sis2026
+
+
+def get_config() -> ConfigDict:
+    """The run."""
+    config = cluster4sis2026.get_config()
+    config.problem = "cluster2sie2026"
+    return config
