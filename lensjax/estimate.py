@@ -86,7 +86,7 @@ class Estimator:
     task: Task
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Parameters (N, P) in file units of images (N, n, n) in grey levels, n the problem's native size."""
+        """What the network answers, (N, V) in file units, of images (N, n, n) in grey levels, n the problem's native size."""
         images = np.asarray(images, np.float32)
         outputs = []
         for first in range(0, len(images), PREDICTIONS):
@@ -105,7 +105,20 @@ def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], image
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
-    """The network of a folder written by `experiments.train --export`, or the packaged one.
+    """The network, packaged or of a folder written by `experiments.train --export`, that answers the parameters of a problem.
+
+    Raises:
+        BadInput: the folder has no weights, or those of another problem or network, or of one that answers amplitudes.
+    """
+    found = network(folder, problem=problem)
+    if found.task.amplitudes is not None:
+        expected = "weights of a network that answers a system's parameters"
+        raise BadInput(path=PACKAGED / problem if folder is None else folder, column="targets", value="amplitudes", expected=expected)
+    return found
+
+
+def network(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
+    """As `load`, also of networks that answer amplitudes.
 
     Raises:
         BadInput: the folder has no weights, or those of another problem or network.
@@ -117,9 +130,6 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     config = from_mapping(fields_of_config)
     if config.problem != problem:
         raise BadInput(f"weights for problem {config.problem}", path=folder, expected=f"weights for problem {problem}")
-    if config.targets == "amplitudes":
-        expected = "weights of a network that answers a system's parameters"
-        raise BadInput(path=folder, column="targets", value=config.targets, expected=expected)
     trained = make_problem(config)
     native = problems.get(problem)
     if native.field % config.image_size:
@@ -132,16 +142,21 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     )
 
 
-def network_starts(problem: AxisymmetricProblem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """Starts (5, 8) from a network's prediction.
+def network_starts(problem: AxisymmetricProblem, params: np.ndarray) -> np.ndarray:
+    """Starts (2, 8) from a network's prediction: centred on the light within the convergence ring, and on all its light."""
+    within, whole = _starts(problem, np.asarray(params, np.float32))
+    return np.stack([within[0], whole[0]]).astype(np.float64)
 
-    These are the prediction and its mirror, centred on the light within the convergence ring; the prediction, centred on all its light;
-    and prediction and mirror with place and shape from the image's moments.
+
+def more_network_starts(problem: AxisymmetricProblem, image: np.ndarray, params: np.ndarray) -> np.ndarray:
+    """Starts (3, 8) from a network's prediction for an image that those of `network_starts` do not explain.
+
+    These are the prediction's mirror, and prediction and mirror with place and shape from the image's moments.
     """
-    within, whole = (np.asarray(starts, np.float64) for starts in _starts(problem, np.asarray(params, np.float32)))
+    within = np.asarray(_starts(problem, np.asarray(params, np.float32))[0], np.float64)
     by_moments = within.copy()
     by_moments[:, :5] = from_moments(image, directions=1)[0, :5]
-    return np.concatenate([within, whole[:1], by_moments])
+    return np.concatenate([within[1:], by_moments])
 
 
 @partial(jax.jit, static_argnums=0)
@@ -232,7 +247,7 @@ def solve(
         images: (N, n, n) grey levels.
         network: (N, P) a network's predictions; None starts from the images alone.
         search_on: whether images without a sure fit from the network's starts (no success, no interval, or without an interval fit
-            residuals above the noise) are fitted again from other starts.
+            residuals above the noise) are searched again from the images themselves. They are fitted from more of the network's always.
         methods, free_shift, rounded, variance, seed: as in `infer.refine`.
         progress: called with the number of images done since the last call.
     """
@@ -325,18 +340,21 @@ def _refined(
 
     def starts_of(i: int) -> np.ndarray:
         image = observations[i].data
-        return without_network(problem, image) if network is None else network_starts(problem, image, network[i])
+        return without_network(problem, image) if network is None else network_starts(problem, network[i])
+
+    def more_starts_of(i: int) -> list[np.ndarray]:
+        image = observations[i].data
+        more = [] if network is None else [more_network_starts(problem, image, network[i])]
+        return [*more, without_network(problem, image, again=True)] if search_on else more
 
     kinds = [(observation.rounded, observation.variance) for observation in observations]
     groups = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in dict.fromkeys(kinds)}
     solutions = {kind: fit(rows, [starts_of(i) for i in rows]) for kind, rows in groups.items()}
     for i, kind in enumerate(kinds):
         solution = next(solutions[kind])
-        if search_on and _doubtful(solution, rounded=kind[0]):
-            others = without_network(problem, observations[i].data, again=True)
-            before = solution.fit if np.isfinite(solution.fit).all() else others[:1]
-            starts = np.concatenate([before, others])
-            again = next(fit([i], [starts], by_edge=True))
+        if _doubtful(solution, rounded=kind[0]) and (others := more_starts_of(i)):
+            before = solution.fit if np.isfinite(solution.fit).all() else others[0][:1]
+            again = next(fit([i], [np.concatenate([before, *others])], by_edge=True))
             solution = Solution.where(_better(again, solution), again, solution)
         yield solution
 

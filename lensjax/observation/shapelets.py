@@ -20,6 +20,7 @@ LIGHT_ORDER = 8
 """Largest order of the logarithm's polynomial: 45 numbers."""
 
 _FAINTEST = 0.01  # part of the brightest grey level from which the logarithm counts
+_FARTHEST = 64.0  # spreads from the middle to light that counts in the logarithm: the eighth powers of more would overflow
 _RIDGE = 1e-4  # of the polynomial's normal equations, whose diagonal is one
 
 
@@ -56,7 +57,8 @@ def coefficients(image: Array, frame: Frame, x: Array, y: Array, *, order: int =
 
 def _logarithm(bright: Array, u: Array, v: Array, area: Array, *, order: int) -> Array:
     """Coefficients (L,) of the polynomial nearest to log `bright` (M,), which is 1 where it is brightest."""
-    counts = bright > _FAINTEST
+    counts = (bright > _FAINTEST) & (u * u + v * v < _FARTHEST**2)
+    u, v = jnp.where(counts, u, 0.0), jnp.where(counts, v, 0.0)
     weight = jnp.where(counts, bright, 0.0)  # an error of the light is that of its logarithm times the light
     logarithm = jnp.log(jnp.where(counts, bright, 1.0))
     degrees = _degrees(order)

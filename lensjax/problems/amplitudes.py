@@ -11,7 +11,7 @@ from jax import Array
 
 from lensjax import roulette, simulate
 from lensjax.errors import BadInput
-from lensjax.problems.base import Parameter, Problem, Symmetry
+from lensjax.problems.base import Parameter, Problem, Symmetry, power
 
 Scale = Literal["raw", "standardised", "scaled"]
 SCALES: tuple[Scale, ...] = ("raw", "standardised", "scaled")
@@ -19,6 +19,9 @@ POINTS = ("xi", "centre")
 
 _DRAWS = 1024  # from the prior, for means and spreads
 _CHUNK = 64
+SIZES = 20
+"""Spreads of the light across a field, about: lengths in an image's frame keep the order of those in the image."""
+
 _NEAREST = 1e-2  # px, of a point to a lens: amplitudes at the lens itself are infinite
 
 
@@ -34,12 +37,14 @@ class Amplitudes:
         point: "xi" at the image of the first source's centre, whose place (xiX, xiY) is answered too; "centre" at the image's middle.
         scale: the encoding: "raw" numbers; "standardised" by mean and spread over the prior; "scaled" to α_s^m s^(m−1), s the distance from
             the point to the nearest lens, then standardised; log s is answered too.
+        source: whether the source's size, index and flux are answered too, by their logarithms where the amplitudes are scaled.
     """
 
     problem: Problem
     order: int
     point: Literal["xi", "centre"] = "xi"
     scale: Scale = "standardised"
+    source: bool = False
 
     @property
     def name(self) -> str:
@@ -68,16 +73,23 @@ class Amplitudes:
         return 2 if self.point == "xi" else 0
 
     @property
+    def of_source(self) -> tuple[int, ...]:
+        """Indices, among the problem's parameters, of the source's numbers that are answered."""
+        return self.problem.source_numbers if self.source else ()
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Table of the numbers: xiX, xiY, amplitudes by m and s; their bounds are those of draws from the prior."""
+        """Table of the numbers: xiX, xiY, amplitudes by m and s, the source's; their bounds are those of draws from the prior."""
         low, high, _, _ = _statistics(self)
         units = ["px"] * self.places + [{0: "px", 1: ""}.get(m, f"px^{1 - m}") for _, m, _ in self.pairs]
+        units += [self.problem.parameters[k].unit for k in self.of_source]
         return tuple(Parameter(name, unit, *ends) for name, unit, *ends in zip(self.names, units, low, high, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the numbers, those of droulette's columns."""
-        return ("xiX", "xiY")[: self.places] + tuple(f"{kind}[{m}][{s}]" for kind, m, s in self.pairs)
+        """Names of the numbers: those of droulette's columns, and the problem's own of the source."""
+        pairs = tuple(f"{kind}[{m}][{s}]" for kind, m, s in self.pairs)
+        return ("xiX", "xiY")[: self.places] + pairs + tuple(self.problem.names[k] for k in self.of_source)
 
     @property
     def period(self) -> tuple[float | None, ...]:
@@ -100,7 +112,7 @@ class Amplitudes:
         if self.scale == "raw":
             return values
         if self.scale == "scaled":
-            values = jnp.concatenate([values * self._powers(distance), jnp.log(distance)[..., None]], axis=-1)
+            values = self._scaled(values, distance)
         _, _, middle, width = _statistics(self)
         return (values - jnp.asarray(middle, values.dtype)) / jnp.asarray(width, values.dtype)
 
@@ -110,7 +122,13 @@ class Amplitudes:
             return encoded
         _, _, middle, width = _statistics(self)
         values = encoded * jnp.asarray(width, encoded.dtype) + jnp.asarray(middle, encoded.dtype)
-        return values[..., :-1] / self._powers(jnp.exp(values[..., -1])) if self.scale == "scaled" else values
+        if self.scale != "scaled":
+            return values
+        places, of_lens, of_source, distance = jnp.split(
+            values, [self.places, self.places + len(self.pairs), values.shape[-1] - 1], axis=-1
+        )
+        of_lens = of_lens / self._powers(jnp.exp(distance[..., 0]))
+        return jnp.concatenate([self._unit * jnp.sinh(places), of_lens, jnp.exp(of_source)], axis=-1)
 
     @property
     def symmetry(self) -> Symmetry:
@@ -118,9 +136,10 @@ class Amplitudes:
         place = ((0, 1),) if self.places else ()
         index = {pair: k + self.places for k, pair in enumerate(self.pairs)}
         waves = tuple(((index["alpha", m, s], index["beta", m, s]), s) for kind, m, s in self.pairs if kind == "beta")
+        of_source = (power(self.problem.parameters[k].unit) for k in self.of_source)
         return Symmetry(
             spins=(*((pair, 1) for pair in place), *waves),
-            powers=(*(1 for _ in range(self.places)), *(1 - m for _, m, _ in self.pairs)),
+            powers=(*(1 for _ in range(self.places)), *(1 - m for _, m, _ in self.pairs), *of_source),
             periods=self.period,
             movable=tuple((pair, False) for pair in place) if self.problem.movable else (),
         )
@@ -137,11 +156,20 @@ class Amplitudes:
         """No number is without meaning."""
         return jnp.zeros(values.shape, bool)
 
+    def _scaled(self, values: Array, distance: Array) -> Array:
+        """Numbers (..., V) made dimensionless, with the logarithm of the distance after them."""
+        places, of_lens, of_source = jnp.split(values, [self.places, self.places + len(self.pairs)], axis=-1)
+        numbers = [jnp.arcsinh(places / self._unit), of_lens * self._powers(distance), jnp.log(of_source), jnp.log(distance)[..., None]]
+        return jnp.concatenate(numbers, axis=-1)
+
+    @property
+    def _unit(self) -> float:
+        """Of places [px]: a spread of the light in its frame. Far places, as of light in a few pixels, count by their logarithm."""
+        return self.field / SIZES
+
     def _powers(self, distance: Array) -> Array:
-        """Factors (..., V) that make the numbers dimensionless; places stay in twentieths of the field."""
-        exponents = jnp.asarray([m - 1 for _, m, _ in self.pairs], distance.dtype)
-        places = jnp.full((*distance.shape, self.places), 20.0 / self.field, distance.dtype)
-        return jnp.concatenate([places, distance[..., None] ** exponents], axis=-1)
+        """Factors (..., A) that make amplitudes dimensionless."""
+        return distance[..., None] ** jnp.asarray([m - 1 for _, m, _ in self.pairs], distance.dtype)
 
     def _of_one(self, params: Array) -> Array:
         """Numbers of one system (P,), and the distance to the nearest lens."""
@@ -157,7 +185,7 @@ class Amplitudes:
         distance = jnp.maximum(jnp.sqrt(((xi - lenses) ** 2).sum(axis=-1)).min(), _NEAREST)
         alpha, beta = roulette.amplitudes(system.lens, xi[0], xi[1], terms=self.order)
         picked = [(alpha if kind == "alpha" else beta)[m, s] for kind, m, s in self.pairs]
-        return jnp.concatenate([xi[: self.places], jnp.stack([*picked, distance])])
+        return jnp.concatenate([xi[: self.places], jnp.stack([*picked, *(params[k] for k in self.of_source), distance])])
 
 
 Answered: TypeAlias = Problem | Amplitudes
@@ -169,14 +197,12 @@ def _statistics(table: Amplitudes) -> tuple[tuple[float, ...], ...]:
     """Smallest and largest of each number over draws from the prior; mean and spread of each encoded one before it is standardised."""
 
     values, distance = jax.jit(lambda: table.of(table.problem.sample(jax.random.key(0), _DRAWS)))()
-    scaled = values
-    if table.scale == "scaled":
-        scaled = jnp.concatenate([values * table._powers(distance), jnp.log(distance)[:, None]], axis=-1)
+    scaled = table._scaled(values, distance) if table.scale == "scaled" else values
     columns = (values.min(axis=0), values.max(axis=0), scaled.mean(axis=0), jnp.maximum(scaled.std(axis=0), 1e-12))
     return tuple(tuple(float(number) for number in np.asarray(column)) for column in columns)
 
 
-def amplitudes(problem: Problem, *, order: int, point: str, scale: str) -> Amplitudes:
+def amplitudes(problem: Problem, *, order: int, point: str, scale: str, source: bool = False) -> Amplitudes:
     """The table.
 
     Raises:
@@ -187,6 +213,6 @@ def amplitudes(problem: Problem, *, order: int, point: str, scale: str) -> Ampli
             raise BadInput(column=column, value=value, expected=f"one of {', '.join(known)}")
     if order < 1:
         raise BadInput(column="order", value=order, expected="1 or more")
-    table = Amplitudes(problem, order, point, scale)  # type: ignore[arg-type]
+    table = Amplitudes(problem, order, point, scale, source)  # type: ignore[arg-type]
     _statistics(table)  # here, since they cannot be drawn while a program that needs them is compiled
     return table

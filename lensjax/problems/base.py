@@ -60,6 +60,11 @@ class Symmetry:
     movable: tuple[tuple[tuple[int, int], bool], ...] = ()
 
 
+def power(unit: str) -> int:
+    """The power of a length that a unit has."""
+    return 2 if unit.endswith("²") else 1 if unit in ("px", "arcsec") else 0
+
+
 class Conditions(NamedTuple):
     """What images (B,) are taken under, or one image.
 
@@ -139,6 +144,11 @@ class Problem(ABC):
         """Those of the sources."""
 
     @property
+    def source_numbers(self) -> tuple[int, ...]:
+        """Indices of the first source's size, index and flux, where networks can answer them beside amplitudes."""
+        return ()
+
+    @property
     @abstractmethod
     def movable(self) -> bool:
         """Whether parameters say where in the image the lens is; otherwise places are relative to the lens."""
@@ -207,10 +217,9 @@ class Problem(ABC):
         shears = tuple(
             (k, names.index(f"{name[:-1]}2")) for k, name in enumerate(names) if name.endswith("gamma1") and f"{name[:-1]}2" in names
         )
-        units = [parameter.unit for parameter in self.parameters]
         return Symmetry(
             spins=(*((pair, 1) for pair in self.places), *((pair, 2) for pair in shears)),
-            powers=tuple(2 if unit.endswith("²") else 1 if unit in ("px", "arcsec") else 0 for unit in units),
+            powers=tuple(power(parameter.unit) for parameter in self.parameters),
             periods=self.period,
             angles=tuple(k for k, length in enumerate(self.period) if length is not None),
             shears=shears,

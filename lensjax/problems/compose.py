@@ -72,6 +72,19 @@ class Composition:
         """E, how many numbers a fit has."""
         return sum(_count(part) for part in self.components)
 
+    @property
+    def source_numbers(self) -> tuple[int, ...]:
+        """Indices of the first source's size, index and flux: of all its parameters that do not change as the image turns and moves."""
+        first = 0
+        found: list[int] = []
+        for k, part in enumerate(self.components):
+            if part.role == "source" and not found:
+                turned = {*(part.place or ()), *(i for ellipse in part.ellipses for i in ellipse[:2])}
+                found = [first + i for i in range(len(part.parameters)) if i not in turned]
+                found += [len(self.parameters) - self.linear + self.lights.index(k)] if part.flux is not None else []
+            first += len(part.parameters)
+        return tuple(found)
+
     def draw(self, key: Array) -> Array:
         """One draw from the prior, (P,); fluxes are uniform in their logarithm."""
         if self.prior is not None:

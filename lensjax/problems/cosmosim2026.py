@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.conventions import GREY_LEVELS
+from lensjax.lens import SIE, SIS, Lens, cluster
 from lensjax.observation.centre import centroid
 from lensjax.observation.instrument import instrument
 from lensjax.problems.components import Component, sersic, sie, sis
@@ -27,6 +28,9 @@ CANVAS = 512
 _REACH = 150.0  # px from the image's middle to a lens, or to the source
 _STEP = 2  # px of the canvas between points at which its light is taken
 _MEMBERS = 1.2  # Einstein radii from the origin to a member of a cluster at most
+_STARTS = 10.0  # px from the origin at which CosmoSim begins to look for a cluster's critical curve
+_SETTLED = 0.02  # px between its steps at the end
+_ROUNDS = 200
 
 
 def _source(sigma: tuple[float, float], luminosity: tuple[float, float]) -> Component:
@@ -84,7 +88,7 @@ def _drawn(
         members: lenses; one stands at the origin, several up to 1.2 Einstein radii from it.
         theta_e: smallest and largest Einstein radius.
         shaped: whether lenses have an axis ratio and a direction.
-        reach: largest distance of the source, in units of the farthest edge of the lenses.
+        reach: largest distance of the source, in Einstein radii of the one lens, or in units of `critical_distance` of several.
         source: ranges of sigma and luminosity.
     """
     lens_key, place_key, shape_key, source_key = jax.random.split(key, 4)
@@ -96,14 +100,42 @@ def _drawn(
         ratio, angle = jax.random.uniform(shape_key, (2, members))
         columns += [0.1 + 0.8 * ratio, 180.0 * angle]
     along, direction, size, index, bright = jax.random.uniform(source_key, (5,))
-    most = reach * (far + radii).max()
-    distance, phi = 1.0 + (most - 1.0) * along, 2.0 * jnp.pi * direction
+    phi = 2.0 * jnp.pi * direction
+    lens = cluster([(_member(each, shaped=shaped), each[0], each[1]) for each in jnp.stack(columns, axis=-1)])
+    most = reach * (radii[0] if members == 1 else critical_distance(lens, jnp.rad2deg(phi)))
+    distance = 1.0 + (most - 1.0) * along
     (least_size, most_size), (dimmest, brightest) = source
     light = [
         distance * jnp.cos(phi), distance * jnp.sin(phi), least_size + (most_size - least_size) * size, 1.0 + 4.0 * index,
         1e3 * (dimmest + (brightest - dimmest) * bright),
     ]  # fmt: skip
     return jnp.concatenate([jnp.stack(columns, axis=-1).reshape(-1), jnp.stack(light)])
+
+
+def _member(columns: Array, *, shaped: bool) -> SIE | SIS:
+    """A lens of x, y, θ_E and, where it is shaped, axis ratio and direction of the long axis [deg]."""
+    return SIE(columns[2], columns[3], jnp.deg2rad(columns[4]) - 0.5 * jnp.pi) if shaped else SIS(columns[2])
+
+
+def critical_distance(lens: Lens, angle: Array) -> Array:
+    """The distance [px] that CosmoSim 3.3 takes for that of a cluster's critical curve in a direction.
+
+    It follows r → |α(r)| from 10 px until r no longer shrinks by 0.02 px, thus mostly takes |α| at 10 px; and its direction is an angle
+    in degrees, read as radians. So are its sets of July 2026.
+    """
+
+    def deflected(r: Array) -> Array:
+        ax, ay = lens.deflection(r * jnp.cos(angle), r * jnp.sin(angle))
+        return jnp.sqrt(ax * ax + ay * ay)
+
+    def shrinks(state: tuple[Array, Array, Array]) -> Array:
+        before, now, count = state
+        return (before - now >= _SETTLED) & (count < _ROUNDS)
+
+    start = jnp.asarray(_STARTS, angle.dtype)
+    first = (start, deflected(start), jnp.ones((), jnp.int32))
+    _, found, _ = jax.lax.while_loop(shrinks, lambda state: (state[1], deflected(state[1]), state[2] + 1), first)
+    return jnp.asarray(found)
 
 
 def _centred(problem: Composition, params: Array) -> Array:

@@ -9,10 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax.observation.frame import Frame
-from lensjax.problems.amplitudes import Answered
+from lensjax.problems.amplitudes import SIZES, Answered
 from lensjax.problems.base import Problem, Symmetry
-
-_SIZES = 20  # spreads of the light across a field, about: lengths in the frame keep the order of those in the image
 
 
 class Change(NamedTuple):
@@ -50,7 +48,7 @@ def changed(problem: Problem, params: Array, change: Change) -> Array:
 
 def enlargement(problem: Answered, frame: Frame) -> Array:
     """Factor from lengths of the image to those in its frame."""
-    return problem.field / _SIZES / frame.size
+    return problem.field / SIZES / frame.size
 
 
 def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:

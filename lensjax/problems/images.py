@@ -56,6 +56,10 @@ class ComposedProblem(Problem):
         return self.model.places
 
     @property
+    def source_numbers(self) -> tuple[int, ...]:
+        return self.model.source_numbers
+
+    @property
     def movable(self) -> bool:
         return True
 

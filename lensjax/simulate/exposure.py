@@ -13,10 +13,8 @@ from lensjax.observation.psf import convolve
 Brightness = Callable[[Array, Array], Array]
 """Points x, y that broadcast against each other → surface brightness there, colours on a last axis (3,) where there are any."""
 
-_LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
 
-
-def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype | type = jnp.float32, constant: bool = False) -> Array:
+def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype | type = jnp.float32) -> Array:
     """The image (H, W[, 3]) of a surface brightness: its mean over each pixel's points, convolved with the PSF.
 
     Where the instrument refines, the pixels that differ most from their neighbours are sampled again, more finely; which these are has no
@@ -26,12 +24,11 @@ def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype
         brightness: the light at points, as in the sky, about the instrument's `middle`.
         instrument: how the image is taken.
         dtype: of the image.
-        constant: whether points are whole arrays of constants: what depends on them alone is computed once, when the program is compiled.
 
     Raises:
         ValueError: coloured light before an instrument that refines.
     """
-    x, y = _constants(instrument, dtype) if constant else instrument.points(dtype=dtype)
+    x, y = instrument.points(dtype=dtype)
     fine = brightness(x, y)
     if fine.ndim == 3:
         if instrument.refinement:
@@ -43,15 +40,6 @@ def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype
         return _recorded(fine, instrument)
     image = _refined(brightness, instrument, block_mean(fine, instrument.supersampling), dtype=dtype)
     return image if instrument.psf is None else convolve(image, instrument.psf)
-
-
-def _constants(instrument: Instrument, dtype: jnp.dtype | type) -> tuple[Array, Array]:
-    """The points x, y, each (m, n); without the second axis where there are too many to keep in a program."""
-    if max(instrument.shape) * instrument.supersampling > _LARGEST_CONSTANT:
-        return instrument.points(dtype=dtype)
-    with jax.ensure_compile_time_eval():
-        x, y = jnp.broadcast_arrays(*instrument.points(dtype=dtype))
-    return x, y
 
 
 def _recorded(fine: Array, instrument: Instrument) -> Array:

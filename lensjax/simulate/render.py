@@ -17,18 +17,20 @@ from lensjax.simulate.system import System
 from lensjax.simulate.trace import Trace
 
 _EXACT = Trace()
+_LARGEST_CONSTANT = 1024  # points on a side of a grid that is kept in a program: 4 MB for each coordinate
 
 _STEEPEST = 1e30
 """Largest power of an offset, in units of the reference point's distance, that a diverging series is carried to."""
 
 
-def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, Array]:
+def light(system: System, x: Array, y: Array, *, trace: Trace, at: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
     """Light of the source at image-plane points, and how far inside the window each lies.
 
     Args:
         system: lens and source.
         x, y: points relative to the lens [px]; they broadcast against each other.
         trace: how the lens equation is solved, and the window.
+        at: the same points for the lens, where x and y as it is given them are not the quickest for the rest.
 
     Returns:
         (light, inside): light 0…1 as if there were no window, colours on a last axis (3,) where the source has any, and the distance
@@ -55,7 +57,7 @@ def light(system: System, x: Array, y: Array, *, trace: Trace) -> tuple[Array, A
         usable &= jnp.isfinite(bx) & jnp.isfinite(by)
         bx, by = jnp.where(usable, bx, 0.0), jnp.where(usable, by, 0.0)
         return kept_where(usable, system.source.light(bx, by)), inside
-    ax, ay = system.lens.deflection(x, y)
+    ax, ay = system.lens.deflection(*(at or (x, y)))
     return system.source.light(x - ax - system.x, y - ay - system.y), inside
 
 
@@ -146,9 +148,7 @@ def image(system: System, instrument: Instrument, *, trace: Trace = _EXACT, whol
         centre = image_centre(system, instrument, trace=trace, whole=whole)
         return image_about(system, instrument, centre, trace=trace, whole=whole)
     _check_single(system)
-    # About an axisymmetric lens all images have the same radii: XLA takes their roots once, so that images take half the time.
-    same_radii = isinstance(system.lens, Axisymmetric) and trace.map == "exact"
-    return exposure(_seen(system, trace, whole), instrument, dtype=jnp.result_type(system.x), constant=same_radii)
+    return exposure(_seen(system, trace, whole, _constant_points(system, instrument, trace)), instrument, dtype=jnp.result_type(system.x))
 
 
 def image_centre(system: System, instrument: Instrument, *, trace: Trace = _EXACT, whole: Array | bool = False) -> Array:
@@ -167,11 +167,26 @@ def image_about(system: System, instrument: Instrument, centre: Array, *, trace:
     return exposure(lambda x, y: seen(x + centre[0], y + centre[1]), instrument, dtype=jnp.result_type(system.x))
 
 
-def _seen(system: System, trace: Trace, whole: Array | bool) -> Brightness:
-    """The light at points relative to the lens: the source's within the window, and the lens's own."""
+def _constant_points(system: System, instrument: Instrument, trace: Trace) -> tuple[Array, Array] | None:
+    """The points of an image as whole arrays (m, n) of constants, where that is quicker for the lens.
+
+    About an axisymmetric lens all images without a centre of their own have the same radii. XLA takes their roots once, when it
+    compiles: images of SIS and point mass take half the time.
+    """
+    same_radii = isinstance(system.lens, Axisymmetric) and trace.map == "exact"
+    if not same_radii or max(instrument.shape) * instrument.supersampling > _LARGEST_CONSTANT:
+        return None
+    with jax.ensure_compile_time_eval():
+        x, y = jnp.broadcast_arrays(*instrument.points(dtype=jnp.result_type(system.x)))
+    return x, y
+
+
+def _seen(system: System, trace: Trace, whole: Array | bool, at: tuple[Array, Array] | None = None) -> Brightness:
+    """The light at points relative to the lens: the source's within the window, and the lens's own; `at` as in `light`, of the grid."""
 
     def brightness(x: Array, y: Array) -> Array:
-        bright, inside = light(system, x, y, trace=trace)
+        refined = x.ndim > 2  # points of single pixels
+        bright, inside = light(system, x, y, trace=trace, at=None if refined else at)
         kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, jnp.broadcast_shapes(x.shape, y.shape))
         bright = kept_where(kept, bright)
         if system.lens_light is None:

@@ -72,9 +72,10 @@ class TrainConfig:
             to its centre of light, turned to its principal axes, and divided by its spread along both.
         targets: "encoded" to learn the problem's well-scaled encoding, "raw" for file units, "polar" for file units with places as distance
             and direction [deg], "amplitudes" for the roulette amplitudes of the lens.
-        order: largest m of the amplitudes; without effect on other targets, as `point` and `amplitude_scale` are.
+        order: largest m of the amplitudes; without effect on other targets, as the next three are.
         point: where amplitudes are taken: "xi", the image of the source's centre, or "centre", the image's middle.
         amplitude_scale: "raw", "standardised" by mean and spread over the prior, or "scaled": dimensionless by the distance to the lens.
+        with_source: whether the source's size, index and flux are answered beside the amplitudes; of composed problems.
         weights: factors on the loss of each target, such as "1,1,2,1,1,0.5"; empty for equal ones.
         by_ellipticity: whether the loss of an ellipse's direction is multiplied by its ellipticity; with raw or polar targets.
         up_to_symmetry: whether the loss is that to the nearest of the parameter sets that show the same image.
@@ -82,15 +83,14 @@ class TrainConfig:
             last two are trained by their likelihood, whatever `loss` says.
         components: Gaussians of a mixture.
         batch_size: images in a step.
-        accumulate: parts of a batch whose gradients are taken one after the other and averaged: a part's images need the memory of a
-            batch. A divisor of `batch_size`. Normalisation and dropout work within a part.
+        accumulate: parts of a batch whose gradients are taken one after the other and averaged; a divisor of `batch_size`. A part's images
+            need the memory of a batch, and normalisation and dropout work within it.
         hard: share of each batch drawn near the systems with the largest recent losses, see `train.hard`; the rest, and every evaluation,
             is of the prior.
         steps: steps of the whole run.
         patience: evaluations in a row without a better test error, up to symmetry, after which the run ends early; 0 for never.
         optimizer: "adam", "adamw", "lion", "rmsprop", "schedule_free_adamw" or "sgd". The schedule-free one averages the parameters
-            itself, for evaluation and export: it needs `schedule` "constant" and `ema` 0, and profits from a warm-up. Running statistics
-            of batch normalisations remain those of the parameters at which it takes gradients.
+            itself, needs `schedule` "constant" and `ema` 0, and profits from a warm-up; batch normalisations keep their own statistics.
         learning_rate: the peak of the schedule.
         schedule: "constant", "cosine" (to zero at the last step), "plateau" (half the rate after 3 evaluation intervals in a row whose
             mean training loss is not the lowest yet), "step" (a tenth of the rate after 30, 60 and 90 % of the steps) or "thesis" (a
@@ -103,9 +103,8 @@ class TrainConfig:
             and Inception; 0.02 works there.
         zeroed: regular expression for the beginning of the names of parameters that are initially zero; empty for none. It has no effect
             on weights from `init`. ".*norm[12].scale" is the initialisation of the authors of Swin v2.
-        frozen: regular expression for the beginning of the names of parameters that stay constant; empty for none.
-        slowed: the same for parameters that learn at `slow_factor` times the rate.
-        slow_factor: see `slowed`.
+        frozen: the same for parameters that stay constant.
+        slowed, slow_factor: the same for parameters that learn at `slow_factor` times the rate.
         clip_norm: larger gradients are scaled down to this global norm; 0 to keep all.
         ema: decay of the moving average of the weights, used for evaluation and export; 0 for none.
         extra_layers: two more fully connected layers before the output.
@@ -113,13 +112,12 @@ class TrainConfig:
         remat: whether activations are computed again for the gradient instead of kept: less memory, more time; no effect on a CPU.
         dtype: type of the network's arithmetic; its parameters are float32 always.
         seed: seed of everything random.
-        eval_every: steps from one evaluation to the next, an "epoch".
+        eval_every: steps from one evaluation to the next.
         eval_size: images of the test set; as many of the training stream are evaluated too.
         checkpoint_every: steps from one checkpoint to the next.
         keep_checkpoints: newest checkpoints kept.
-        log_every: steps from one report of progress to the next.
-        bitwise: whether images are equal to the last bit for any number of devices. Each device then renders the whole batch; otherwise
-            each renders its part, and the images differ by rounding from those of a single device.
+        log_every: steps between reports of progress.
+        bitwise: whether images are equal to the last bit for any number of devices: each device then renders the whole batch, not its part.
     """
 
     model: str = "compact"
@@ -139,6 +137,7 @@ class TrainConfig:
     order: int = 4
     point: str = "xi"
     amplitude_scale: str = "scaled"
+    with_source: bool = False
     weights: str = ""
     by_ellipticity: bool = False
     up_to_symmetry: bool = False
@@ -341,7 +340,8 @@ def make_task(config: TrainConfig, problem: Problem, standard: Standard | None =
     """
     table = None
     if config.targets == "amplitudes":
-        table = amplitudes(problem, order=config.order, point=config.point, scale=config.amplitude_scale)
+        scale, source = config.amplitude_scale, config.with_source
+        table = amplitudes(problem, order=config.order, point=config.point, scale=scale, source=source)
     task = Task(
         problem,
         size=config.image_size,

@@ -183,7 +183,7 @@ def make_predict(config: TrainConfig, problem: Problem, model: Module, mesh: Mes
         params, shown = stream.draw(problem, key, step, batch_size=batch_size, mixed=config.method == stream.MIXED)
         batch = _rendered(config, task, params, shown, mesh)
         output: Any = model.apply(variables, batch["input"], train=False)
-        return task.answers(output, batch["frame"]), batch["params"]
+        return task.answers(output, batch["frame"]), task.truth(batch["params"])
 
     return jax.jit(predict, out_shardings=sharding.replicated(mesh))
 

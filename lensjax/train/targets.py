@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
+from lensjax import problems
 from lensjax.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,5 +20,7 @@ def check(config: "TrainConfig") -> None:
         raise BadInput(column=name, value=getattr(config, name), expected=f"none with head {config.head}, trained by its likelihood")
     if config.by_ellipticity and config.targets not in ("raw", "polar"):
         raise BadInput(column="by_ellipticity", value=True, expected=f"False with targets {config.targets}")
+    if config.with_source and config.targets == "amplitudes" and config.problem not in problems.composed_names():
+        raise BadInput(column="with_source", value=True, expected=f"False with problem {config.problem}")
     if config.targets == "amplitudes" and config.frame == "canonical" and config.amplitude_scale != "scaled":
         raise BadInput(column="amplitude_scale", value=config.amplitude_scale, expected="scaled with frame canonical")

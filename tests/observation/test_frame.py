@@ -90,3 +90,13 @@ def test_numbers_of_a_gaussian_are_those_of_the_closed_form():
     np.testing.assert_allclose(logarithm, [of.get(pair, 0.0) for pair in degrees], atol=5e-3)
     np.testing.assert_allclose(rest, [0.25, np.log(6.0), np.log(brightest)], rtol=1e-5)
     assert len(found) == shapelets.count(order=4, light_order=4)
+
+
+def test_numbers_of_a_spot_with_faint_light_far_away_are_finite():
+    image = np.zeros((256, 256), np.float32)
+    image[5:8, 4] = 255.0
+    image[250, 248:252] = 12.0
+    x, y = pixel_points(256, 256)
+    frame = frame_of(jnp.asarray(image), x, y)
+    assert float(frame.spreads[1]) < 1.0
+    assert np.isfinite(np.asarray(shapelets.coefficients(jnp.asarray(image), frame, x, y))).all()

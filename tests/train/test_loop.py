@@ -235,6 +235,14 @@ def test_row_is_of_the_averaged_weights_on_images_never_trained_on(unbroken):
     assert float(row["theta (AbsError Mean - Test Set)"]) == pytest.approx(mean, rel=1e-4)
 
 
+def test_rows_of_amplitudes_are_named_after_them(tmp_path):
+    config = dataclasses.replace(CONFIG, steps=4, targets="amplitudes", order=1, point="centre")
+    train(config, tmp_path)
+    (row,) = evaluation.read_rows(tmp_path / "evaluation.csv")
+    assert {f"{name} (AbsError Mean - Test Set)" for name in ("alpha[0][1]", "beta[1][2]")} <= row.keys()
+    assert all(np.isfinite(float(value)) for value in row.values() if value)
+
+
 def test_training_rows_are_of_images_trained_on(unbroken):
     run = restore_run(unbroken[1])
     stream_key = keys(CONFIG.seed).stream

@@ -92,6 +92,7 @@ SIE = problems.get("sie2026")
         (PROBLEM, "canonical", {"order": 2, "point": "centre", "scale": "scaled"}),
         (SIE, "image", {"order": 2, "point": "xi", "scale": "raw"}),
         (SIE, "canonical", {"order": 4, "point": "xi", "scale": "scaled"}),
+        (SIE, "canonical", {"order": 2, "point": "xi", "scale": "scaled", "source": True}),
     ],
 )
 def test_every_kind_of_target_is_turned_back(problem, frame, options):
@@ -151,6 +152,7 @@ def test_directions_count_by_ellipticity():
         ({"targets": "amplitudes", "frame": "canonical", "amplitude_scale": "raw"}, "amplitude_scale"),
         ({"head": "gauss"}, "head"),
         ({"targets": "amplitudes", "order": 0}, "order"),
+        ({"targets": "amplitudes", "with_source": True}, "with_source"),
     ],
 )
 def test_fields_that_do_not_fit_each_other_are_named(fields, column):
