@@ -11,7 +11,8 @@ import pytest
 from lensjax import estimate, problems
 from lensjax.errors import BadInput
 from lensjax.estimate import Observation, solve_each
-from lensjax.infer import Solution, from_moments, solve
+from lensjax.infer import Solution, from_moments, lattice, solve
+from lensjax.infer.estimation import Fitted
 
 pytestmark = pytest.mark.computes
 
@@ -134,3 +135,25 @@ def test_starts_are_finite_for_noise_about_a_subtracted_sky(observations):
     assert negative > 0
     for image in (np.random.default_rng(0).normal(0.0, 5.0, (400, 400)), np.full((400, 400), np.nan), np.full((400, 400), -1.0)):
         assert np.isfinite(from_moments(image)).all()
+
+
+def test_a_composed_problem_is_fitted_from_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the image has the network's size; any other is fitted from its pixels alone, and the failure of a fit is its own row."""
+    problem, guesses = problems.get("sie2026"), []
+
+    def fitted(whole, image, *, guess):
+        guesses.append(guess)
+        if image.max() > 1.0:
+            raise ValueError("too bright")
+        return Fitted(Solution.failed(whole.names, "nothing to see", coordinates=whole.size), None)
+
+    monkeypatch.setattr(lattice, "estimate", fitted)
+    estimator = SimpleNamespace(predict=lambda images: np.full((len(images), len(problem.names)), 3.0))
+    seen = [Observation(level * np.ones((side, side)), cosmosim=True) for side, level in ((256, 1.0), (64, 1.0), (256, 2.0))]
+    found = [one for _, one in solve_each(problem, [*seen, BadInput("gone")], estimator=estimator)]
+    assert guesses[1] is None and all((guesses[k] == 3.0).all() for k in (0, 2))
+    assert [one.network is None for one in found] == [False, True, False, True]
+    assert [one.solution.status[0] for one in found[:3]] == [
+        f"failed: {words}" for words in ("nothing to see", "nothing to see", "too bright")
+    ]
+    assert found[3].error == "gone" and Solution.stack([one.solution for one in found[:3]]).fit.shape == (3, problem.coordinates)
