@@ -187,8 +187,9 @@ def _seen(system: System, trace: Trace, whole: Array | bool, at: tuple[Array, Ar
     def brightness(x: Array, y: Array) -> Array:
         refined = x.ndim > 2  # points of single pixels
         bright, inside = light(system, x, y, trace=trace, at=None if refined else at)
-        kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, jnp.broadcast_shapes(x.shape, y.shape))
-        bright = kept_where(kept, bright)
+        if trace.window != "none":
+            kept = jnp.broadcast_to(inside + _reach(whole, inside) >= 0, jnp.broadcast_shapes(x.shape, y.shape))
+            bright = kept_where(kept, bright)
         if system.lens_light is None:
             return bright
         return mixed([(system.source, bright), (system.lens_light, system.lens_light.light(x, y))])
