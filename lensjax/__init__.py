@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lensjax.errors import BadInput
     from lensjax.estimate import Estimator, Observation
     from lensjax.infer import Solution
-    from lensjax.lens import SIE, SIS, Cluster, PointMass, Sampled, Shear, Sheet, cluster, sampled
+    from lensjax.lens import EPL, NFW, SIE, SIS, Cluster, Multipole, PointMass, Sampled, Shear, Sheet, cluster, epl, sampled
     from lensjax.lens.curves import caustics, critical_curves
     from lensjax.light import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
     from lensjax.light.gaussian import elliptical, spherical
@@ -29,7 +29,21 @@ _MODULES = ("conventions", "estimate", "lens", "light", "metrics", "models", "pr
 _PLACES = {
     "lensjax.errors": ("BadInput",),
     "lensjax.estimate": ("Estimator", "Observation"),
-    "lensjax.lens": ("SIE", "SIS", "Cluster", "PointMass", "Sampled", "Shear", "Sheet", "cluster", "sampled"),
+    "lensjax.lens": (
+        "EPL",
+        "NFW",
+        "SIE",
+        "SIS",
+        "Cluster",
+        "Multipole",
+        "PointMass",
+        "Sampled",
+        "Shear",
+        "Sheet",
+        "cluster",
+        "epl",
+        "sampled",
+    ),
     "lensjax.lens.curves": ("caustics", "critical_curves"),
     "lensjax.problems": ("Problem",),
     "lensjax.infer": ("Solution",),
@@ -44,9 +58,9 @@ _PLACES = {
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
-    "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Observation", "Picture",
+    "EPL", "NFW", "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Multipole", "Observation", "Picture",
     "PointMass", "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle",
-    "__version__", "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate",
+    "__version__", "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "epl", "estimate",
     "expansion", "instrument", "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate",
     "spherical", "train",
 ]  # fmt: skip
