@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lensjax.infer import Solution
     from lensjax.lens import EPL, NFW, SIE, SIS, Cluster, Multipole, PointMass, Sampled, Shear, Sheet, cluster, epl, sampled
     from lensjax.lens.curves import caustics, critical_curves
-    from lensjax.light import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
+    from lensjax.light import Constellation, Gaussian, MultiGaussian, Picture, Pixels, Sersic, Shapelets, Triangle, constellation, sersic
     from lensjax.light.gaussian import elliptical, spherical
     from lensjax.observation.instrument import Instrument, instrument
     from lensjax.problems import Problem
@@ -50,7 +50,18 @@ _PLACES = {
     "lensjax.observation.instrument": ("Instrument", "instrument"),
     "lensjax.roulette": ("amplitudes", "expansion"),
     "lensjax.simulate": ("Camera", "System", "Trace"),
-    "lensjax.light": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
+    "lensjax.light": (
+        "Constellation",
+        "Gaussian",
+        "MultiGaussian",
+        "Picture",
+        "Pixels",
+        "Sersic",
+        "Shapelets",
+        "Triangle",
+        "constellation",
+        "sersic",
+    ),
     "lensjax.light.gaussian": ("elliptical", "spherical"),
     "lensjax.train": ("TrainConfig",),
 }
@@ -58,11 +69,11 @@ _PLACES = {
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
-    "EPL", "NFW", "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Multipole", "Observation", "Picture",
-    "PointMass", "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle",
-    "__version__", "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "epl", "estimate",
-    "expansion", "instrument", "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate",
-    "spherical", "train",
+    "EPL", "NFW", "SIE", "SIS", "BadInput", "Camera", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "MultiGaussian",
+    "Multipole", "Observation", "Picture", "Pixels", "PointMass", "Problem", "Sampled", "Sersic", "Shapelets", "Shear", "Sheet",
+    "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__", "amplitudes", "caustics", "cluster", "constellation",
+    "conventions", "critical_curves", "elliptical", "epl", "estimate", "expansion", "instrument", "lens", "light", "metrics", "models",
+    "problems", "roulette", "sampled", "sersic", "simulate", "spherical", "train",
 ]  # fmt: skip
 
 

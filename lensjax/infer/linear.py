@@ -14,48 +14,87 @@ from jax import Array
 from lensjax.infer.objective import Normal
 
 _SWEEPS = 60
+_EXCHANGES = 100  # of the sets of zero and free amplitudes, at most
 _RIDGE = 1e-7  # of the diagonal, so that a layer without light has a solution
 
 
 class Joint(NamedTuple):
-    """Normal equations in q (F,) and amplitudes (K,): JᵀJ (F + K, F + K), Jᵀr (F + K,), cost, and the amplitudes."""
+    """Normal equations in q (F,) and amplitudes (K,): JᵀJ (F + K, F + K), Jᵀr (F + K,), cost, and the amplitudes; all with the penalty,
+    where there is one. `chi2` is the cost without it."""
 
     matrix: Array
     gradient: Array
     cost: Array
     amplitudes: Array
+    chi2: Array
 
 
 def amplitudes_of(gram: Array, right: Array, nonnegative: Array) -> Array:
     """The minimum of ½ aᵀ G a − bᵀ a, with a_k ≥ 0 where `nonnegative` (K,).
 
-    Coordinate descent finds which amplitudes are zero, a direct solution the others.
+    Block principal pivoting (Portugal, Júdice & Vicente 1994; Kim & Park 2011) finds which amplitudes are zero: all that violate a
+    condition of the minimum change sides, or the last of them alone where their number does not fall. Should rounding keep it from an
+    end, coordinate descent gives the answer.
     """
     count = gram.shape[0]
     scale = jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 1e-30))
     scaled = gram / (scale[:, None] * scale[None, :]) + _RIDGE * jnp.eye(count, dtype=gram.dtype)
     target = right / scale
-    free = jnp.linalg.solve(scaled, target)
     if count == 1:
+        free = target / scaled[0, 0]
         return jnp.where(nonnegative, jnp.maximum(free, 0.0), free) / scale
+    rounding = jnp.asarray(30.0 * jnp.finfo(gram.dtype).eps, gram.dtype)
+    index = jnp.arange(count)
 
-    def sweep(_: int, a: Array) -> Array:
+    def solved(free: Array) -> Array:
+        kept = jnp.where(free[:, None] & free[None, :], scaled, 0.0) + jnp.diag(jnp.where(free, 0.0, 1.0).astype(gram.dtype))
+        return jnp.where(free, jnp.linalg.solve(kept, jnp.where(free, target, 0.0)), 0.0)
+
+    def violated(free: Array, a: Array) -> Array:
+        negative = a < -rounding * jnp.abs(a).max()
+        wanted = scaled @ a - target < -rounding * jnp.abs(target).max()
+        return nonnegative & jnp.where(free, negative, wanted)
+
+    def exchange(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        free, a, wrong, fewest, patience, step = state
+        number = wrong.sum(dtype=jnp.int32)
+        fewer = number < fewest
+        whole = fewer | (patience > 0)
+        changed = jnp.where(whole, wrong, index == jnp.where(wrong, index, -1).max())
+        free = free ^ changed
+        a = solved(free)
+        patience = jnp.where(fewer, 3, patience - 1)
+        return free, a, violated(free, a), jnp.minimum(fewest, number), patience, step + 1
+
+    every = jnp.ones(count, bool)
+    first = solved(every)
+    begin = (every, first, violated(every, first), jnp.int32(count + 1), jnp.int32(3), jnp.int32(0))
+    end = jax.lax.while_loop(lambda state: state[2].any() & (state[-1] < _EXCHANGES), exchange, begin)
+    a = jnp.where(nonnegative, jnp.maximum(end[1], 0.0), end[1])
+    good = ~end[2].any() & jnp.isfinite(a).all()
+
+    def sweep(state: tuple[Array, Array]) -> tuple[Array, Array]:
         def one(k: int, a: Array) -> Array:
             value = a[k] + (target[k] - scaled[k] @ a) / scaled[k, k]
             return a.at[k].set(jnp.where(nonnegative[k], jnp.maximum(value, 0.0), value))
 
-        result: Array = jax.lax.fori_loop(0, count, one, a)
-        return result
+        return jax.lax.fori_loop(0, count, one, state[0]), state[1] + 1
 
-    swept = jax.lax.fori_loop(0, _SWEEPS, sweep, jnp.where(nonnegative, jnp.maximum(free, 0.0), free))
-    active = ~nonnegative | (swept > 0)
-    kept = jnp.where(active[:, None] & active[None, :], scaled, 0.0) + jnp.diag(jnp.where(active, 0.0, 1.0).astype(gram.dtype))
-    solved = jnp.linalg.solve(kept, jnp.where(active, target, 0.0))
-    good = jnp.isfinite(solved).all() & jnp.all(jnp.where(nonnegative, solved >= 0, True))
-    return jnp.where(good, solved, swept) / scale
+    safe = jnp.where(jnp.isfinite(a), a, 0.0)
+    swept, _ = jax.lax.while_loop(lambda state: ~good & (state[1] < _SWEEPS), sweep, (safe, jnp.int32(0)))
+    return jnp.where(good, a, swept) / scale
 
 
-def joint(layers: Callable[[Array], Array], q: Array, data: Array, weight: Array, nonnegative: tuple[bool, ...]) -> Joint:
+def joint(
+    layers: Callable[[Array], Array],
+    q: Array,
+    data: Array,
+    weight: Array,
+    nonnegative: tuple[bool, ...],
+    *,
+    model: Callable[[Array, Array], Array] | None = None,
+    penalty: Array | None = None,
+) -> Joint:
     """Normal equations of (Σ a_k B_k(q) − data) weight, in q and in the amplitudes that solve it.
 
     Args:
@@ -64,15 +103,30 @@ def joint(layers: Callable[[Array], Array], q: Array, data: Array, weight: Array
         data: (H, W).
         weight: (H, W), 1/σ; 0 where a pixel is masked.
         nonnegative: which amplitudes cannot be negative.
+        model: (q, a) → Σ a_k B_k(q) (H, W), where that takes less work than the layers one by one.
+        penalty: R (K, K), positive semidefinite: aᵀ R a is added to the cost.
     """
-    images, push = jax.linearize(layers, q)
+    count = q.shape[0]
+    if model is None:
+        images, push = jax.linearize(layers, q)
+    else:
+        images = layers(q)
     basis = (images * weight).reshape(images.shape[0], -1)
     target = (data * weight).reshape(-1)
-    a = amplitudes_of(basis @ basis.T, basis @ target, jnp.asarray(nonnegative))
-    columns = jax.vmap(lambda unit: (jnp.tensordot(a, push(unit), axes=1) * weight).reshape(-1))(jnp.eye(q.shape[0], dtype=q.dtype))
+    gram = basis @ basis.T
+    a = amplitudes_of(gram if penalty is None else gram + penalty, basis @ target, jnp.asarray(nonnegative))
+    if model is None:
+        change = lambda unit: jnp.tensordot(a, push(unit), axes=1)  # noqa: E731
+    else:
+        _, change = jax.linearize(lambda q: model(q, a), q)
+    columns = jax.vmap(lambda unit: (change(unit) * weight).reshape(-1))(jnp.eye(count, dtype=q.dtype))
     residual = a @ basis - target
-    rows = jnp.concatenate([columns, basis])
-    return Joint(rows @ rows.T, rows @ residual, residual @ residual, a)
+    cross, chi2 = columns @ basis.T, residual @ residual
+    pull, cost = basis @ residual, chi2
+    if penalty is not None:
+        gram, pull, cost = gram + penalty, pull + penalty @ a, chi2 + a @ penalty @ a
+    matrix = jnp.block([[columns @ columns.T, cross], [cross.T, gram]])
+    return Joint(matrix, jnp.concatenate([columns @ residual, pull]), cost, a, chi2)
 
 
 def projected(equations: Joint, fitted: int) -> Normal:
