@@ -121,7 +121,7 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
         expected = "weights of a network that answers a system's parameters"
         raise BadInput(path=folder, column="targets", value=config.targets, expected=expected)
     trained = make_problem(config)
-    native: AnyProblem = problems.imaged(problem) if problem in problems.composed_names() else problems.get(problem)
+    native: AnyProblem = problems.imaged(problem) if problem in problems.imaged_names() else problems.get(problem)
     if native.field % config.image_size:
         raise BadInput(path=folder, column="image_size", value=config.image_size, expected=f"a divisor of the images' {native.field} px")
     return Estimator(

@@ -62,15 +62,15 @@ def descent(observed: Observed, light: Array, start: Array, *, problem: Composit
     """The descent from a start (E,), with the noise of the light (H, W)."""
     bound = jnp.full(start.shape, _REACH, start.dtype)
     weight = _weight(observed, light)
-    equations = partial(_equations, problem, observed)
+    at = partial(equations_at, problem, observed)
 
     def evaluate(q: Array) -> Normal:
-        return projected(equations(q, weight), start.shape[0])
+        return projected(at(q, weight), start.shape[0])
 
     return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance)
 
 
-def _equations(problem: Composition, observed: Observed, q: Array, weight: Array) -> Joint:
+def equations_at(problem: Composition, observed: Observed, q: Array, weight: Array) -> Joint:
     """Joint normal equations at numbers (E,), with the prior of the amplitudes."""
     taken = observed.instrument
     return joint(
@@ -105,7 +105,7 @@ class _End(NamedTuple):
 def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End:
     """Gauss–Newton steps from numbers (E,), with the noise of the model itself."""
     count = start.shape[0]
-    at = partial(_equations, problem, observed)
+    at = partial(equations_at, problem, observed)
 
     def light(q: Array, amplitudes: Array) -> Array:
         return jnp.tensordot(amplitudes, problem.layers(q, observed.instrument), axes=1)

@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from lensjax.problems.compose import Composition
     from lensjax.problems.images import Imaged
 
-__all__ = ["Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names"]
+__all__ = [
+    "Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "imaged", "imaged_names", "lens_kind",
+    "names",
+]  # fmt: skip
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 """Modules of the problems, and the name of each lens in files."""
 
 
 _COSMOSIM = ("cluster2sie2026", "cluster4sis2026", "sie2026")
-_COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
-"""Modules of the problems that are composed of components."""
+_IMAGED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
+_COMPOSED = _IMAGED | {"galaxy": "galaxy"}
+"""Modules of the problems that are composed of components; `_IMAGED` are those with images of their own, on which networks train."""
 
 
 def cosmosim_names() -> list[str]:
@@ -38,16 +42,21 @@ def composed_names() -> list[str]:
     return sorted(_COMPOSED)
 
 
-def composed(name: str) -> "Composition":
-    """The composed problem called `name`.
+def imaged_names() -> list[str]:
+    """Names of the composed problems with images of their own, which `imaged` gives: networks train on them."""
+    return sorted(_IMAGED)
+
+
+def composed(name: str, **options: Any) -> "Composition":
+    """The composed problem called `name`; options as in its file, such as those of `galaxy.galaxy`.
 
     Raises:
-        BadInput: no such problem.
+        BadInput: no such problem, or an option that cannot be used.
     """
     if name not in _COMPOSED:
         known = composed_names()
         raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
-    problem: Composition = getattr(import_module(f"lensjax.problems.{_COMPOSED[name]}"), name)()
+    problem: Composition = getattr(import_module(f"lensjax.problems.{_COMPOSED[name]}"), name)(**options)
     return problem
 
 
@@ -57,8 +66,11 @@ def imaged(name: str, *, image_size: int | None = None) -> "Imaged":
     Raises:
         BadInput: no such problem, or an image size that does not divide the field's.
     """
+    if name not in _IMAGED:
+        known = imaged_names()
+        raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
     whole = composed(name)
-    taken: Imaged = import_module(f"lensjax.problems.{_COMPOSED[name]}").imaged(whole)
+    taken: Imaged = import_module(f"lensjax.problems.{_IMAGED[name]}").imaged(whole)
     if image_size is None:
         return taken
     if image_size < 16 or taken.field % image_size:

@@ -100,9 +100,9 @@ def multi_gaussian(
     q: float | None = 0.3,
     flux: tuple[float, float] = (1.0, 1e6),
 ) -> Component:
-    """`count` concentric Gaussians of fixed widths: x, y, q, phi, and as linear amplitudes their fluxes <prefix>flux1, … from the narrowest.
+    """`count` concentric Gaussians of fixed widths: x, y, q, phi, and as linear amplitudes their fluxes <prefix>flux1, ….
 
-    Widths are evenly spaced in the logarithm between the ends of `sigma`, geometric means of the axes; round where `q` is None.
+    The first is the narrowest. Widths are evenly spaced in the logarithm between the ends of `sigma`, geometric means of the axes; round where `q` is None.
     """
     sizes = widths(*sigma, count)
 

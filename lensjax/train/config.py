@@ -51,7 +51,7 @@ class TrainConfig:
 
     Attributes:
         model: name of the network, see `models.names()`.
-        problem: name of the inference problem, see `problems.names()` and `problems.composed_names()`.
+        problem: name of the inference problem, see `problems.names()` and `problems.imaged_names()`.
         image_size: pixels on a side of the images.
         method: how images are rendered: "roulette", "ring", "raytrace" or "mixed"; composed problems trace rays, whatever it says.
         integer: whether the prior draws whole numbers, as the thesis did; composed problems never do.
@@ -184,7 +184,7 @@ class TrainConfig:
             if type(value) is not field.type:
                 raise BadInput(column=field.name, value=value, expected=_TYPES[getattr(field.type, "__name__", "")])
         for name, known in (
-            ("problem", (*problems.names(), *problems.composed_names())),
+            ("problem", (*problems.names(), *problems.imaged_names())),
             ("method", (*METHODS, MIXED)),
             ("augment", augment.KINDS),
             ("frame", FRAMES),
@@ -322,7 +322,7 @@ def widths(hidden: str) -> tuple[int, ...]:
 def make_problem(config: TrainConfig) -> AnyProblem:
     """The config's problem; how a composed problem is rendered and drawn is its own."""
     size = {} if config.native else {"image_size": config.image_size}
-    if config.problem in problems.composed_names():
+    if config.problem in problems.imaged_names():
         problem: AnyProblem = problems.imaged(config.problem, **size)
     else:
         method = "ring" if config.method == MIXED else config.method

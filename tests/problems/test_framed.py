@@ -18,10 +18,10 @@ FRAMES = Frame(*(jnp.asarray(column, jnp.float32) for column in _TWO))
 
 
 def problem_of(name):
-    return problems.imaged(name) if name in problems.composed_names() else problems.get(name)
+    return problems.imaged(name) if name in problems.imaged_names() else problems.get(name)
 
 
-@pytest.mark.parametrize("name", [*problems.names(), *problems.composed_names()])
+@pytest.mark.parametrize("name", [*problems.names(), *problems.imaged_names()])
 def test_into_the_frame_and_out_again(name):
     problem = problem_of(name)
     params = problem.sample(jax.random.key(0), 2)
@@ -47,7 +47,7 @@ def test_the_image_of_turned_and_enlarged_parameters(name):
     np.testing.assert_allclose(theirs, ours, atol=0.15)  # the centre of light is taken on a grid
 
 
-@pytest.mark.parametrize("name", problems.composed_names())
+@pytest.mark.parametrize("name", problems.imaged_names())
 def test_the_image_of_moved_turned_and_enlarged_parameters(name):
     problem = problem_of(name)
     whole = replace(problem.composition, prior=None)

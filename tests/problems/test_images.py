@@ -11,7 +11,7 @@ from lensjax import metrics, problems
 from lensjax.errors import BadInput
 from lensjax.train import stream
 
-NAMES = [pytest.param(name, marks=() if name == "sie2026" else pytest.mark.slow) for name in problems.composed_names()]
+NAMES = [pytest.param(name, marks=() if name == "sie2026" else pytest.mark.slow) for name in problems.imaged_names()]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -43,7 +43,7 @@ def both(problem, params, change):
 
 
 def problem_of(name):
-    if name in problems.composed_names():
+    if name in problems.imaged_names():
         problem = problems.imaged(name)
         return problem if name == "sie_shear" else problems.imaged(name, image_size=problem.field // 2)
     return problems.get(name, integer=False, method="raytrace", image_size=400)

@@ -39,7 +39,7 @@ def test_draws_stay_where_nothing_is_hard_yet():
 
 @pytest.mark.parametrize("name", ["sis2023", "pm2022", "sie_shear", "cluster2sie2026"])
 def test_a_share_is_drawn_near_hard_systems_and_within_the_bounds(name):
-    problem = problems.imaged(name) if name in problems.composed_names() else problems.get(name)
+    problem = problems.imaged(name) if name in problems.imaged_names() else problems.get(name)
     draws = uniform(problem, 50)
     worst = hard.updated(hard.nothing(problem), draws[:2], jnp.array([3.0, 2.0]))
     near = np.asarray(REPLACED(worst, jax.random.key(1), draws[2:], share=0.25, period=problem.period))
