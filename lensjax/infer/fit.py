@@ -71,9 +71,9 @@ def descent(observed: Observed, light: Array, start: Array, *, problem: Composit
 
 
 def equations_at(problem: Composition, observed: Observed, q: Array, weight: Array) -> Joint:
-    """Joint normal equations at numbers (E,), with the prior of the amplitudes."""
+    """Joint normal equations at numbers (E,), with the normal priors of amplitudes and numbers in all but chi²."""
     taken = observed.instrument
-    return joint(
+    found = joint(
         partial(problem.layers, instrument=taken),
         q,
         observed.data,
@@ -81,6 +81,16 @@ def equations_at(problem: Composition, observed: Observed, q: Array, weight: Arr
         problem.nonnegative,
         model=partial(problem.model, instrument=taken) if problem.has_sets else None,
         penalty=problem.penalty(total_flux(observed)),
+    )
+    prior = problem.normal_prior(q.dtype)
+    if prior is None:
+        return found
+    mean, weight = prior
+    count, off = q.shape[0], q - mean
+    return found._replace(
+        matrix=found.matrix.at[:count, :count].add(jnp.diag(weight)),
+        gradient=found.gradient.at[:count].add(weight * off),
+        cost=found.cost + weight @ (off * off),
     )
 
 

@@ -13,9 +13,8 @@ from jax import Array
 
 from lensjax.infer.objective import Normal
 
-_SWEEPS = 60
-_EXCHANGES = 100  # of the sets of zero and free amplitudes, at most
-_RIDGE = 1e-7  # of the diagonal, so that a layer without light has a solution
+_RIDGE = {"float32": 1e-7, "float64": 1e-12}  # of the diagonal, so that a layer without light has a solution
+_ROUNDING = 30.0  # units in the last place, below which an amplitude at zero does not lower the cost
 
 
 class Joint(NamedTuple):
@@ -29,60 +28,66 @@ class Joint(NamedTuple):
     chi2: Array
 
 
+class _Search(NamedTuple):
+    """A step of the search for the amplitudes above zero: which are free (K,), their values (K,), which were tried in vain (K,), the last
+    one freed (-1: none), steps taken, and whether it is over."""
+
+    free: Array
+    values: Array
+    vain: Array
+    last: Array
+    step: Array
+    over: Array
+
+
 def amplitudes_of(gram: Array, right: Array, nonnegative: Array) -> Array:
     """The minimum of ½ aᵀ G a − bᵀ a, with a_k ≥ 0 where `nonnegative` (K,).
 
-    Block principal pivoting (Portugal, Júdice & Vicente 1994; Kim & Park 2011) finds which amplitudes are zero: all that violate a
-    condition of the minimum change sides, or the last of them alone where their number does not fall. Should rounding keep it from an
-    end, coordinate descent gives the answer.
+    The active-set method of Lawson & Hanson (1974, ch. 23) in normal equations (Bro & de Jong 1997). It frees one amplitude after another,
+    so that it never solves for all of many profiles that are nearly alike, and lowers the cost at each step.
     """
     count = gram.shape[0]
     scale = jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 1e-30))
-    scaled = gram / (scale[:, None] * scale[None, :]) + _RIDGE * jnp.eye(count, dtype=gram.dtype)
+    scaled = gram / (scale[:, None] * scale[None, :]) + _RIDGE[str(gram.dtype)] * jnp.eye(count, dtype=gram.dtype)
     target = right / scale
     if count == 1:
         free = target / scaled[0, 0]
         return jnp.where(nonnegative, jnp.maximum(free, 0.0), free) / scale
-    rounding = jnp.asarray(30.0 * jnp.finfo(gram.dtype).eps, gram.dtype)
-    index = jnp.arange(count)
+    rounding = _ROUNDING * jnp.finfo(gram.dtype).eps * jnp.abs(target).max()
+    index = jnp.arange(count, dtype=jnp.int32)
 
     def solved(free: Array) -> Array:
         kept = jnp.where(free[:, None] & free[None, :], scaled, 0.0) + jnp.diag(jnp.where(free, 0.0, 1.0).astype(gram.dtype))
         return jnp.where(free, jnp.linalg.solve(kept, jnp.where(free, target, 0.0)), 0.0)
 
-    def violated(free: Array, a: Array) -> Array:
-        negative = a < -rounding * jnp.abs(a).max()
-        wanted = scaled @ a - target < -rounding * jnp.abs(target).max()
-        return nonnegative & jnp.where(free, negative, wanted)
+    def advance(state: _Search) -> _Search:
+        best = solved(state.free)
+        negative = nonnegative & state.free & ~(best > 0)
+        feasible = ~negative.any()
+        # All free amplitudes have their best values, none negative: free the one that lowers the cost most.
+        vain = jnp.where(feasible & (state.last >= 0), False, state.vain)
+        pull = jnp.where(nonnegative & ~state.free & ~vain, target - scaled @ best, -jnp.inf)
+        chosen = jnp.argmax(pull).astype(jnp.int32)
+        over = feasible & ~(pull[chosen] > rounding)
+        # Or else go towards them, until one becomes zero; the one just freed may be it at once, by rounding.
+        stuck = negative & (index == state.last)
+        lengths = jnp.where(negative, state.values / jnp.maximum(state.values - best, 1e-30), 1.0)
+        length = lengths.min()
+        nearer = jnp.where(stuck.any(), state.values, state.values + length * (best - state.values))
+        reached = jnp.where(stuck.any(), stuck, negative & ((lengths <= length) | ~(nearer > 0.0)))
+        return _Search(
+            free=jnp.where(feasible, state.free | ((index == chosen) & ~over), state.free & ~reached),
+            values=jnp.where(feasible, best, jnp.where(reached, 0.0, nearer)),
+            vain=vain | stuck,
+            last=jnp.where(feasible & ~over, chosen, -1),
+            step=state.step + 1,
+            over=over,
+        )
 
-    def exchange(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        free, a, wrong, fewest, patience, step = state
-        number = wrong.sum(dtype=jnp.int32)
-        fewer = number < fewest
-        whole = fewer | (patience > 0)
-        changed = jnp.where(whole, wrong, index == jnp.where(wrong, index, -1).max())
-        free = free ^ changed
-        a = solved(free)
-        patience = jnp.where(fewer, 3, patience - 1)
-        return free, a, violated(free, a), jnp.minimum(fewest, number), patience, step + 1
-
-    every = jnp.ones(count, bool)
-    first = solved(every)
-    begin = (every, first, violated(every, first), jnp.int32(count + 1), jnp.int32(3), jnp.int32(0))
-    end = jax.lax.while_loop(lambda state: state[2].any() & (state[-1] < _EXCHANGES), exchange, begin)
-    a = jnp.where(nonnegative, jnp.maximum(end[1], 0.0), end[1])
-    good = ~end[2].any() & jnp.isfinite(a).all()
-
-    def sweep(state: tuple[Array, Array]) -> tuple[Array, Array]:
-        def one(k: int, a: Array) -> Array:
-            value = a[k] + (target[k] - scaled[k] @ a) / scaled[k, k]
-            return a.at[k].set(jnp.where(nonnegative[k], jnp.maximum(value, 0.0), value))
-
-        return jax.lax.fori_loop(0, count, one, state[0]), state[1] + 1
-
-    safe = jnp.where(jnp.isfinite(a), a, 0.0)
-    swept, _ = jax.lax.while_loop(lambda state: ~good & (state[1] < _SWEEPS), sweep, (safe, jnp.int32(0)))
-    return jnp.where(good, a, swept) / scale
+    nothing = jnp.zeros(count, bool)
+    begin = _Search(~nonnegative, jnp.zeros_like(target), nothing, jnp.int32(-1), jnp.int32(0), jnp.bool_(False))
+    end = jax.lax.while_loop(lambda state: ~state.over & (state.step < 3 * count + 10), advance, begin)
+    return jnp.where(nonnegative, jnp.maximum(end.values, 0.0), end.values) / scale
 
 
 def joint(
@@ -136,7 +141,7 @@ def projected(equations: Joint, fitted: int) -> Normal:
     cross = equations.matrix[:fitted, fitted:] * active
     inner = equations.matrix[fitted:, fitted:] * (active[:, None] * active[None, :])
     scale = jnp.sqrt(jnp.maximum(jnp.diagonal(inner), 1e-30))
-    inner = inner / (scale[:, None] * scale[None, :]) + jnp.diag(_RIDGE + (1.0 - active))
+    inner = inner / (scale[:, None] * scale[None, :]) + jnp.diag(_RIDGE[str(inner.dtype)] + (1.0 - active))
     followed = cross / scale
     matrix = equations.matrix[:fitted, :fitted] - followed @ jnp.linalg.solve(inner, followed.T)
     return Normal(equations.cost, 0.5 * (matrix + matrix.T), equations.gradient[:fitted])

@@ -32,6 +32,7 @@ class Composition:
         sky: whether a constant sky is fitted too.
         exchangeable: groups of components, by index, whose order has no meaning, such as a cluster's members of one kind.
         prior: key → parameters (P,), where the prior is more than one range for each parameter.
+        normal: parameters with a normal prior in a fit: name, mean and standard deviation; for an axis ratio 1 and that of e1 and of e2.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Composition:
     sky: bool = False
     exchangeable: tuple[tuple[int, ...], ...] = ()
     prior: Callable[[Array], Array] | None = None
+    normal: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def lights(self) -> tuple[int, ...]:
@@ -109,6 +111,21 @@ class Composition:
         """Numbers (E,) and amplitudes (K,) → parameters (P,)."""
         return jnp.concatenate([part.decode(own) for part, own in self._split(numbers)] + [amplitudes])
 
+    def normal_prior(self, dtype: jnp.dtype) -> tuple[Array, Array] | None:
+        """Mean (E,) and inverse variance (E,) of the numbers' normal prior, 0 where there is none; None where no parameter has one."""
+        if not self.normal:
+            return None
+        own = self.parameters[: self.size]
+        middle, step = np.array([0.5 * (parameter.low + parameter.high) for parameter in own]), np.zeros(self.size)
+        for name, mean, deviation in self.normal:
+            k = self.names.index(name)
+            middle[k], step[k] = mean, deviation
+        at = self.encode(jnp.asarray(middle, dtype))
+        width = self.encode(jnp.asarray(middle + step, dtype)) - at
+        for q, _, first in self.round_shapes():
+            width = width.at[first : first + 2].set(step[q] / E_MAX)
+        return at, jnp.where(width != 0, 1.0 / jnp.where(width != 0, width * width, 1.0), 0.0)
+
     def start(self, guess: Guess) -> Array:
         """The numbers (E,) of a rough system."""
         parts = [part.encode(jnp.asarray(part.start(guess), jnp.result_type(float))) for part in self.components]
@@ -117,7 +134,7 @@ class Composition:
     def unlensed(self) -> "Composition":
         """The same light without any lens."""
         bare = [replace(part, role="lens light") if part.role == "source" else part for part in self.components if part.role != "lens"]
-        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=(), prior=None)
+        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=(), prior=None, normal=())
 
     @property
     def lens_range(self) -> tuple[tuple[float, float], float]:
@@ -292,15 +309,19 @@ def compose(
     sky: bool = False,
     exchangeable: Sequence[Sequence[int]] = (),
     prior: Callable[[Array], Array] | None = None,
+    normal: Sequence[tuple[str, float, float]] = (),
 ) -> Composition:
     """A problem of these components; the other arguments are as in `Composition`.
 
     Raises:
-        BadInput: no light, or two parameters of one name.
+        BadInput: no light, two parameters of one name, or a normal prior of a parameter that there is not.
     """
-    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable), prior)
+    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable), prior, tuple(normal))
     if not problem.lights:
         raise BadInput(column="problem", value=name, expected="one light profile or more")
+    unknown = [name for name, *_ in normal if name not in problem.names[: problem.size]]
+    if unknown:
+        raise BadInput(column="normal", value=unknown[0], expected=f"one of {', '.join(problem.names[: problem.size])}")
     twice = [other for k, other in enumerate(problem.names) if other in problem.names[:k]]
     if twice:
         raise BadInput(f"two parameters {twice[0]}", column="problem", value=name, hint="give one of the components another prefix")

@@ -32,6 +32,7 @@ _SOURCE_REACH = 1.0
 _FLATTEST = 0.2  # axis ratio of the prior's ends
 _ELLIPTICITY, _SHEAR, _PLACE = 0.3, 0.07, 0.05  # standard deviations of the prior
 _MOST_SHEAR = 0.3
+_SLOPE, _MULTIPOLE = 0.2, 0.01
 _FLUX = (1e-2, 1e6)
 
 
@@ -73,8 +74,9 @@ def galaxy(
 ) -> Composition:
     """The problem.
 
-    Prior: the lens within `REACH` of the origin, N(0, 0.05″); (e1, e2) normal of 0.3, truncated at the smallest axis ratio; shear N(0,
-    0.07); the rest uniform, or in the logarithm where it is a flux.
+    Prior, in draws and in fits: the lens within `REACH` of the origin, N(0, 0.05″); (e1, e2) of the mass normal of 0.3, truncated at the
+    smallest axis ratio; gamma N(2, 0.2) between 1.5 and 2.5; multipoles N(0, 0.01); shear N(0, 0.07). The rest is drawn uniformly, fluxes
+    in their logarithm, and free in fits.
 
     Args:
         mass: "sie", or "epl" with a slope gamma of 1.5 to 2.5.
@@ -100,18 +102,23 @@ def galaxy(
     uniform = compose("galaxy", parts, sky=sky)
     q = uniform.names.index("q")
 
+    normal = [("x", 0.0, _PLACE), ("y", 0.0, _PLACE)]
+    if mass == "epl":
+        normal.append(("gamma", 2.0, _SLOPE))
+        normal += [(f"{letter}{m}", 0.0, _MULTIPOLE) for m in multipoles for letter in "ab"]
+    if shear:
+        normal += [("gamma1", 0.0, _SHEAR), ("gamma2", 0.0, _SHEAR)]
+
     def prior(key: Array) -> Array:
-        drawn_key, place_key, shape_key, shear_key = jax.random.split(key, 4)
-        params = uniform.draw(drawn_key)
-        place = jnp.clip(_PLACE * jax.random.normal(place_key, (2,)), -REACH, REACH)
-        params = params.at[:2].set(place).at[q : q + 2].set(_shape(shape_key))
-        if shear:
-            first = uniform.names.index("gamma1")
-            drawn = jnp.clip(_SHEAR * jax.random.normal(shear_key, (2,)), -_MOST_SHEAR, _MOST_SHEAR)
-            params = params.at[first : first + 2].set(drawn)
+        drawn_key, shape_key, normal_key = jax.random.split(key, 3)
+        params = uniform.draw(drawn_key).at[q : q + 2].set(_shape(shape_key))
+        for (name, mean, deviation), own in zip(normal, jax.random.split(normal_key, len(normal)), strict=True):
+            k = uniform.names.index(name)
+            low, high = ((end - mean) / deviation for end in (uniform.parameters[k].low, uniform.parameters[k].high))
+            params = params.at[k].set(mean + deviation * jax.random.truncated_normal(own, low, high))
         return params
 
-    return compose("galaxy", parts, sky=sky, prior=prior)
+    return compose("galaxy", parts, sky=sky, prior=prior, normal=[*normal, ("q", 1.0, _ELLIPTICITY)])
 
 
 def _shape(key: Array) -> Array:

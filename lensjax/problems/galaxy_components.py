@@ -102,7 +102,8 @@ def multi_gaussian(
 ) -> Component:
     """`count` concentric Gaussians of fixed widths: x, y, q, phi, and as linear amplitudes their fluxes <prefix>flux1, ….
 
-    The first is the narrowest. Widths are evenly spaced in the logarithm between the ends of `sigma`, geometric means of the axes; round where `q` is None.
+    The first is the narrowest. Widths, geometric means of the axes, are evenly spaced in the logarithm between the ends of `sigma`. Round
+    where `q` is None.
     """
     sizes = widths(*sigma, count)
 

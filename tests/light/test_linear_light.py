@@ -11,11 +11,12 @@ from lensjax.light.pixels import regularisation
 from lensjax.light.shapelets import orders
 
 RNG = np.random.default_rng(0)
+WIDTHS, FLUXES = jnp.asarray(widths(1.5, 6.0, 3), jnp.float32), jnp.asarray([1.0, 2.0, 3.0])
 LIGHTS: dict[str, LinearSource] = {
-    "multi-Gaussian": MultiGaussian(*map(jnp.float32, (1.25, 0.0, 0.8)), jnp.asarray(widths(1.5, 6.0, 3), jnp.float32), jnp.asarray([1.0, 2.0, 3.0])),
+    "multi-Gaussian": MultiGaussian(*map(jnp.float32, (1.25, 0.0, 0.8)), WIDTHS, FLUXES),
     "shapelets": Shapelets(jnp.float32(3.0), jnp.asarray(RNG.normal(size=15), jnp.float32), 4),
     "pixels": Pixels(jnp.asarray(RNG.random(49), jnp.float32), jnp.float32(2.0)),
-}  # fmt: skip
+}
 LINE = jnp.linspace(-40.0, 40.0, 321)
 
 

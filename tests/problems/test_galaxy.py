@@ -86,6 +86,20 @@ def test_draws_of_the_galaxy_problem_follow_its_prior() -> None:
     assert gamma1.std() == pytest.approx(0.07, abs=0.005) and x.std() == pytest.approx(0.05, abs=0.004)
 
 
+def test_normal_priors_in_a_fit_are_those_of_the_numbers() -> None:
+    """One standard deviation from the middle costs 1, by the number as by the parameter."""
+    problem = problems.composed("galaxy", mass="epl", multipoles=(4,))
+    mean, weight = (np.asarray(part, float) for part in problem.normal_prior(jnp.float32))
+    middle = np.asarray(problem.draw(jax.random.key(0)), float)
+    for name, centre, deviation in problem.normal:
+        k = problem.names.index(name)
+        moved = middle.copy()
+        moved[k], moved[problem.names.index("phi")] = ((1 - deviation) / (1 + deviation), 0.0) if name == "q" else (centre + deviation, 0.0)
+        number = np.asarray(problem.encode(jnp.asarray(moved, jnp.float32)), float)[k]
+        assert weight[k] * (number - mean[k]) ** 2 == pytest.approx(1.0, rel=0.15 if name == "q" else 1e-3), name
+    assert (weight > 0).sum() == len(problem.normal) + 1  # two of the ellipse
+
+
 def test_wrong_flags_are_refused() -> None:
     with pytest.raises(BadInput, match="epl"):
         problems.composed("galaxy", mass="eppl")
