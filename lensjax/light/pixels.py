@@ -7,7 +7,6 @@ differences must choose among the sources that explain an image alike (Warren & 
 import math
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -50,10 +49,12 @@ def regularisation(size: int, penalty: str) -> np.ndarray:
     """
     if penalty not in PENALTIES:
         raise ValueError(f"penalty is {penalty!r}; known: {', '.join(PENALTIES)}")
-    with jax.enable_x64(True):
-        points = jnp.eye(size**2).reshape(-1, size, size)
-        rows = jax.vmap(lambda point: jnp.concatenate([part.ravel() for part in differences(point, jnp.ones_like(point), penalty)]))(points)
-        return np.asarray(rows @ rows.T)
+    coefficients = PENALTIES[penalty]
+    count = size - len(coefficients) + 1
+    along = sum((c * np.eye(count, size, k) for k, c in enumerate(coefficients)), start=np.zeros((count, size)))
+    square, every = along.T @ along, np.eye(size)
+    rows = np.kron(square, every)
+    return rows if len(coefficients) == 1 else rows + np.kron(every, square)
 
 
 @register

@@ -7,7 +7,7 @@ import pytest
 
 from lensjax.light import Gaussian, LinearSource, MultiGaussian, Pixels, Shapelets
 from lensjax.light.multi_gaussian import widths
-from lensjax.light.pixels import regularisation
+from lensjax.light.pixels import regularisation, roughness
 from lensjax.light.shapelets import orders
 
 RNG = np.random.default_rng(0)
@@ -58,6 +58,9 @@ def test_a_penalty_says_nothing_of_constant_or_linear_light(penalty: str, nothin
     assert np.linalg.matrix_rank(matrix) == 25 - nothing
     ramp = np.add.outer(np.arange(5.0), 2.0 * np.arange(5.0)).ravel()
     assert (abs(ramp @ matrix @ ramp) < 1e-9) == (penalty == "curvature")
+    light = np.float32(RNG.random((5, 5)))
+    rough = roughness(jnp.asarray(light), jnp.ones((5, 5)), penalty)
+    assert light.ravel() @ matrix @ light.ravel() == pytest.approx(float(rough), rel=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [lambda: widths(2.0, 1.0, 3), lambda: widths(1.0, 2.0, 0), lambda: regularisation(4, "cubic")])
