@@ -172,7 +172,7 @@ def critical_radius(e1: Array, e2: Array, gamma: Array) -> Array:
     ax, ay = _away(x, y, one, e1, e2, t)
     kappa = (1.0 - 0.5 * t) * _power_and_omega(x, y, one, e1, e2, t)[0]
     first, second = (1.0 - t) * ax - kappa * x, (1.0 - t) * ay - kappa * y
-    reach = kappa + jnp.sqrt(first * first + second * second)
+    reach = kappa + jnp.sqrt(first * first + second * second + 1e-20)
     return jnp.sqrt((reach ** (2.0 / t)).mean())
 
 
