@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax.infer.objective import Normal
@@ -53,7 +54,7 @@ def amplitudes_of(gram: Array, right: Array, nonnegative: Array) -> Array:
     if count == 1:
         free = target / scaled[0, 0]
         return jnp.where(nonnegative, jnp.maximum(free, 0.0), free) / scale
-    rounding = _ROUNDING * jnp.finfo(gram.dtype).eps * jnp.abs(target).max()
+    rounding = _ROUNDING * float(np.finfo(gram.dtype).eps) * jnp.abs(target).max()
     index = jnp.arange(count, dtype=jnp.int32)
 
     def solved(free: Array) -> Array:
@@ -112,19 +113,18 @@ def joint(
         penalty: R (K, K), positive semidefinite: aᵀ R a is added to the cost.
     """
     count = q.shape[0]
-    if model is None:
-        images, push = jax.linearize(layers, q)
-    else:
-        images = layers(q)
+    images, push = jax.linearize(layers, q) if model is None else (layers(q), None)
     basis = (images * weight).reshape(images.shape[0], -1)
     target = (data * weight).reshape(-1)
     gram = basis @ basis.T
     a = amplitudes_of(gram if penalty is None else gram + penalty, basis @ target, jnp.asarray(nonnegative))
-    if model is None:
-        change = lambda unit: jnp.tensordot(a, push(unit), axes=1)  # noqa: E731
-    else:
-        _, change = jax.linearize(lambda q: model(q, a), q)
-    columns = jax.vmap(lambda unit: (change(unit) * weight).reshape(-1))(jnp.eye(count, dtype=q.dtype))
+    change = None if model is None else jax.linearize(lambda q: model(q, a), q)[1]
+
+    def column(unit: Array) -> Array:
+        moved: Array = jnp.tensordot(a, push(unit), axes=1) if change is None else change(unit)
+        return (moved * weight).reshape(-1)
+
+    columns = jax.vmap(column)(jnp.eye(count, dtype=q.dtype))
     residual = a @ basis - target
     cross, chi2 = columns @ basis.T, residual @ residual
     pull, cost = basis @ residual, chi2

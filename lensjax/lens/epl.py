@@ -147,7 +147,7 @@ def _deflection_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> 
         value, parts = _deflection(x, y, theta_e, e1, e2, t), jnp.zeros(0)
     first, second = jnp.zeros_like(value[0]), jnp.zeros_like(value[1])
     if not (_unchanged(dx) and _unchanged(dy)):
-        dx, dy = (0.0 if _unchanged(d) else jnp.where(away, d, 0.0) for d in (dx, dy))
+        dx, dy = (jnp.zeros_like(x) if _unchanged(d) else jnp.where(away, d, 0.0) for d in (dx, dy))
         kappa = (1.0 - 0.5 * t) * _power_and_omega(x, y, theta_e, e1, e2, t)[0]
         bent = _over(((1.0 - t) * value[0] - kappa * x, (1.0 - t) * value[1] - kappa * y), (x, -y))
         moved = _times(bent, (dx, -dy))

@@ -282,9 +282,8 @@ class Composition:
 
 def _brightened(light: Any, amplitudes: Array) -> Source:
     """A light profile of flux 1, or of several amplitudes 1, with its amplitudes."""
-    bright: Source = (
-        replace(light, amplitudes=amplitudes) if isinstance(light, LinearSource) else replace(light, peak=light.peak * amplitudes[0])
-    )
+    several = isinstance(light, LinearSource)
+    bright: Source = replace(light, amplitudes=amplitudes) if several else replace(light, peak=light.peak * amplitudes[0])
     return bright
 
 

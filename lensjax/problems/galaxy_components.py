@@ -154,14 +154,13 @@ def shapelets(
         order = jnp.asarray([i + j for i, j in pairs], jnp.float32)
         return jnp.where(order == 0, 1.0, 0.4 / (1.0 + order) * jax.random.normal(key, order.shape))
 
-    amplitude = lambda i, j: Parameter(f"{prefix}a{i}_{j}", f"light {unit}²", -_WIDEST, _WIDEST)  # noqa: E731
     return component(
         role,
         (*placed(prefix, unit, reach), Number(Parameter(f"{prefix}beta", unit, *beta), "log")),
         build,
         names=("x", "y", "size"),
         flux=Parameter(f"{prefix}flux", f"light {unit}²", *flux),
-        several=tuple(amplitude(i, j) for i, j in pairs),
+        several=tuple(Parameter(f"{prefix}a{i}_{j}", f"light {unit}²", -_WIDEST, _WIDEST) for i, j in pairs),
         signed=True,
         mixture=mixture,
         penalty=lambda: ridge * np.eye(len(pairs)),
