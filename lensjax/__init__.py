@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from lensjax.errors import BadInput
     from lensjax.estimate import Estimator, Observation
     from lensjax.infer import Solution
-    from lensjax.lens import SIE, SIS, Cluster, PointMass, Sampled, Shear, Sheet, cluster, sampled
+    from lensjax.lens import EPL, NFW, SIE, SIS, Cluster, Multipole, PointMass, Sampled, Shear, Sheet, cluster, epl, sampled
     from lensjax.lens.curves import caustics, critical_curves
-    from lensjax.light import Constellation, Gaussian, Picture, Sersic, Triangle, constellation, sersic
+    from lensjax.light import Constellation, Gaussian, MultiGaussian, Picture, Pixels, Sersic, Shapelets, Triangle, constellation, sersic
     from lensjax.light.gaussian import elliptical, spherical
     from lensjax.observation.instrument import CentreOfLight, Instrument, instrument
     from lensjax.problems import Problem
@@ -29,14 +29,39 @@ _MODULES = ("conventions", "estimate", "lens", "light", "metrics", "models", "pr
 _PLACES = {
     "lensjax.errors": ("BadInput",),
     "lensjax.estimate": ("Estimator", "Observation"),
-    "lensjax.lens": ("SIE", "SIS", "Cluster", "PointMass", "Sampled", "Shear", "Sheet", "cluster", "sampled"),
+    "lensjax.lens": (
+        "EPL",
+        "NFW",
+        "SIE",
+        "SIS",
+        "Cluster",
+        "Multipole",
+        "PointMass",
+        "Sampled",
+        "Shear",
+        "Sheet",
+        "cluster",
+        "epl",
+        "sampled",
+    ),
     "lensjax.lens.curves": ("caustics", "critical_curves"),
     "lensjax.problems": ("Problem",),
     "lensjax.infer": ("Solution",),
     "lensjax.observation.instrument": ("CentreOfLight", "Instrument", "instrument"),
     "lensjax.roulette": ("amplitudes", "expansion"),
     "lensjax.simulate": ("System", "Trace"),
-    "lensjax.light": ("Constellation", "Gaussian", "Picture", "Sersic", "Triangle", "constellation", "sersic"),
+    "lensjax.light": (
+        "Constellation",
+        "Gaussian",
+        "MultiGaussian",
+        "Picture",
+        "Pixels",
+        "Sersic",
+        "Shapelets",
+        "Triangle",
+        "constellation",
+        "sersic",
+    ),
     "lensjax.light.gaussian": ("elliptical", "spherical"),
     "lensjax.train": ("TrainConfig",),
 }
@@ -44,11 +69,11 @@ _PLACES = {
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
-    "SIE", "SIS", "BadInput", "CentreOfLight", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument", "Observation", "Picture",
-    "PointMass", "Problem", "Sampled", "Sersic", "Shear", "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle",
-    "__version__", "amplitudes", "caustics", "cluster", "constellation", "conventions", "critical_curves", "elliptical", "estimate",
-    "expansion", "instrument", "lens", "light", "metrics", "models", "problems", "roulette", "sampled", "sersic", "simulate",
-    "spherical", "train",
+    "EPL", "NFW", "SIE", "SIS", "BadInput", "CentreOfLight", "Cluster", "Constellation", "Estimator", "Gaussian", "Instrument",
+    "MultiGaussian", "Multipole", "Observation", "Picture", "Pixels", "PointMass", "Problem", "Sampled", "Sersic", "Shapelets", "Shear",
+    "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__", "amplitudes", "caustics", "cluster", "constellation",
+    "conventions", "critical_curves", "elliptical", "epl", "estimate", "expansion", "instrument", "lens", "light", "metrics", "models",
+    "problems", "roulette", "sampled", "sersic", "simulate", "spherical", "train",
 ]  # fmt: skip
 
 

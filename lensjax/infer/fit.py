@@ -62,12 +62,43 @@ def descent(observed: Observed, light: Array, start: Array, *, problem: Composit
     """The descent from a start (E,), with the noise of the light (H, W)."""
     bound = jnp.full(start.shape, _REACH, start.dtype)
     weight = _weight(observed, light)
-    layers = partial(problem.layers, instrument=observed.instrument)
+    at = partial(equations_at, problem, observed)
 
     def evaluate(q: Array) -> Normal:
-        return projected(joint(layers, q, observed.data, weight, problem.nonnegative), start.shape[0])
+        return projected(at(q, weight), start.shape[0])
 
     return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance)
+
+
+def equations_at(problem: Composition, observed: Observed, q: Array, weight: Array) -> Joint:
+    """Joint normal equations at numbers (E,), with the normal priors of amplitudes and numbers in all but chi²."""
+    taken = observed.instrument
+    found = joint(
+        partial(problem.layers, instrument=taken),
+        q,
+        observed.data,
+        weight,
+        problem.nonnegative,
+        model=partial(problem.model, instrument=taken) if problem.has_sets else None,
+        penalty=problem.penalty(total_flux(observed)),
+    )
+    prior = problem.normal_prior(q.dtype)
+    if prior is None:
+        return found
+    mean, weight = prior
+    count, off = q.shape[0], q - mean
+    return found._replace(
+        matrix=found.matrix.at[:count, :count].add(jnp.diag(weight)),
+        gradient=found.gradient.at[:count].add(weight * off),
+        cost=found.cost + weight @ (off * off),
+    )
+
+
+def total_flux(observed: Observed) -> Array:
+    """The total flux of the pixels that are brighter than three times the noise, or else of all."""
+    light = jnp.where(observed.mask, jnp.abs(observed.data), 0.0)
+    bright = jnp.where(light > 3.0 * observed.noise.sigma(observed.data), light, 0.0).sum()
+    return jnp.where(bright > 0, bright, jnp.maximum(light.sum(), 1e-30)) * observed.instrument.pixel_scale**2
 
 
 class _End(NamedTuple):
@@ -84,13 +115,13 @@ class _End(NamedTuple):
 def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End:
     """Gauss–Newton steps from numbers (E,), with the noise of the model itself."""
     count = start.shape[0]
-    layers = partial(problem.layers, instrument=observed.instrument)
+    at = partial(equations_at, problem, observed)
 
-    def at(q: Array, weight: Array) -> Joint:
-        return joint(layers, q, observed.data, weight, problem.nonnegative)
+    def light(q: Array, amplitudes: Array) -> Array:
+        return jnp.tensordot(amplitudes, problem.layers(q, observed.instrument), axes=1)
 
     first = at(start, _weight(observed, observed.data))
-    weight = _weight(observed, jnp.tensordot(first.amplitudes, layers(start), axes=1))
+    weight = _weight(observed, light(start, first.amplitudes))
 
     def move_of(equations: Joint) -> tuple[Array, Array]:
         """The Gauss–Newton step, and how much it promises to lower chi²."""
@@ -111,7 +142,7 @@ def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End
 
     begin = (start, first._replace(cost=jnp.full_like(first.cost, jnp.inf)), jnp.int32(0), jnp.bool_(True))
     q, equations, _, _ = jax.lax.while_loop(lambda state: state[3] & (state[2] <= _EXACT_STEPS), step, begin)
-    model = jnp.tensordot(equations.amplitudes, layers(q), axes=1)
+    model = light(q, equations.amplitudes)
     return _End(q, equations, model, (observed.data - model) * weight, move_of(equations)[1] < _PROMISE)
 
 
@@ -237,7 +268,7 @@ def _optimum(problem: Composition, end: _End, pixels: int, code: int) -> Optimum
         numbers=np.asarray(end.numbers),
         amplitudes=amplitudes,
         covariance=_covariance(np.asarray(end.equations.matrix), amplitudes, problem.nonnegative, len(end.numbers)),
-        chi2=float(end.equations.cost),
+        chi2=float(end.equations.chi2),
         pixels=pixels,
         code=CONVERGED if end.converged else code,
         model=np.asarray(end.model),

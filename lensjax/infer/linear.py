@@ -9,53 +9,98 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax.infer.objective import Normal
 
-_SWEEPS = 60
-_RIDGE = 1e-7  # of the diagonal, so that a layer without light has a solution
+_RIDGE = {"float32": 1e-7, "float64": 1e-12}  # of the diagonal, so that a layer without light has a solution
+_ROUNDING = 30.0  # units in the last place, below which an amplitude at zero does not lower the cost
 
 
 class Joint(NamedTuple):
-    """Normal equations in q (F,) and amplitudes (K,): JᵀJ (F + K, F + K), Jᵀr (F + K,), cost, and the amplitudes."""
+    """Normal equations in q (F,) and amplitudes (K,): JᵀJ (F + K, F + K), Jᵀr (F + K,), cost, and the amplitudes; all with the penalty,
+    where there is one. `chi2` is the cost without it."""
 
     matrix: Array
     gradient: Array
     cost: Array
     amplitudes: Array
+    chi2: Array
+
+
+class _Search(NamedTuple):
+    """A step of the search for the amplitudes above zero: which are free (K,), their values (K,), which were tried in vain (K,), the last
+    one freed (-1: none), steps taken, and whether it is over."""
+
+    free: Array
+    values: Array
+    vain: Array
+    last: Array
+    step: Array
+    over: Array
 
 
 def amplitudes_of(gram: Array, right: Array, nonnegative: Array) -> Array:
     """The minimum of ½ aᵀ G a − bᵀ a, with a_k ≥ 0 where `nonnegative` (K,).
 
-    Coordinate descent finds which amplitudes are zero, a direct solution the others.
+    The active-set method of Lawson & Hanson (1974, ch. 23) in normal equations (Bro & de Jong 1997). It frees one amplitude after another,
+    so that it never solves for all of many profiles that are nearly alike, and lowers the cost at each step.
     """
     count = gram.shape[0]
     scale = jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 1e-30))
-    scaled = gram / (scale[:, None] * scale[None, :]) + _RIDGE * jnp.eye(count, dtype=gram.dtype)
+    scaled = gram / (scale[:, None] * scale[None, :]) + _RIDGE[str(gram.dtype)] * jnp.eye(count, dtype=gram.dtype)
     target = right / scale
-    free = jnp.linalg.solve(scaled, target)
     if count == 1:
+        free = target / scaled[0, 0]
         return jnp.where(nonnegative, jnp.maximum(free, 0.0), free) / scale
+    rounding = _ROUNDING * float(np.finfo(gram.dtype).eps) * jnp.abs(target).max()
+    index = jnp.arange(count, dtype=jnp.int32)
 
-    def sweep(_: int, a: Array) -> Array:
-        def one(k: int, a: Array) -> Array:
-            value = a[k] + (target[k] - scaled[k] @ a) / scaled[k, k]
-            return a.at[k].set(jnp.where(nonnegative[k], jnp.maximum(value, 0.0), value))
+    def solved(free: Array) -> Array:
+        kept = jnp.where(free[:, None] & free[None, :], scaled, 0.0) + jnp.diag(jnp.where(free, 0.0, 1.0).astype(gram.dtype))
+        return jnp.where(free, jnp.linalg.solve(kept, jnp.where(free, target, 0.0)), 0.0)
 
-        result: Array = jax.lax.fori_loop(0, count, one, a)
-        return result
+    def advance(state: _Search) -> _Search:
+        best = solved(state.free)
+        negative = nonnegative & state.free & ~(best > 0)
+        feasible = ~negative.any()
+        # All free amplitudes have their best values, none negative: free the one that lowers the cost most.
+        vain = jnp.where(feasible & (state.last >= 0), False, state.vain)
+        pull = jnp.where(nonnegative & ~state.free & ~vain, target - scaled @ best, -jnp.inf)
+        chosen = jnp.argmax(pull).astype(jnp.int32)
+        over = feasible & ~(pull[chosen] > rounding)
+        # Or else go towards them, until one becomes zero; the one just freed may be it at once, by rounding.
+        stuck = negative & (index == state.last)
+        lengths = jnp.where(negative, state.values / jnp.maximum(state.values - best, 1e-30), 1.0)
+        length = lengths.min()
+        nearer = jnp.where(stuck.any(), state.values, state.values + length * (best - state.values))
+        reached = jnp.where(stuck.any(), stuck, negative & ((lengths <= length) | ~(nearer > 0.0)))
+        return _Search(
+            free=jnp.where(feasible, state.free | ((index == chosen) & ~over), state.free & ~reached),
+            values=jnp.where(feasible, best, jnp.where(reached, 0.0, nearer)),
+            vain=vain | stuck,
+            last=jnp.where(feasible & ~over, chosen, -1),
+            step=state.step + 1,
+            over=over,
+        )
 
-    swept = jax.lax.fori_loop(0, _SWEEPS, sweep, jnp.where(nonnegative, jnp.maximum(free, 0.0), free))
-    active = ~nonnegative | (swept > 0)
-    kept = jnp.where(active[:, None] & active[None, :], scaled, 0.0) + jnp.diag(jnp.where(active, 0.0, 1.0).astype(gram.dtype))
-    solved = jnp.linalg.solve(kept, jnp.where(active, target, 0.0))
-    good = jnp.isfinite(solved).all() & jnp.all(jnp.where(nonnegative, solved >= 0, True))
-    return jnp.where(good, solved, swept) / scale
+    nothing = jnp.zeros(count, bool)
+    begin = _Search(~nonnegative, jnp.zeros_like(target), nothing, jnp.int32(-1), jnp.int32(0), jnp.bool_(False))
+    end = jax.lax.while_loop(lambda state: ~state.over & (state.step < 3 * count + 10), advance, begin)
+    return jnp.where(nonnegative, jnp.maximum(end.values, 0.0), end.values) / scale
 
 
-def joint(layers: Callable[[Array], Array], q: Array, data: Array, weight: Array, nonnegative: tuple[bool, ...]) -> Joint:
+def joint(
+    layers: Callable[[Array], Array],
+    q: Array,
+    data: Array,
+    weight: Array,
+    nonnegative: tuple[bool, ...],
+    *,
+    model: Callable[[Array, Array], Array] | None = None,
+    penalty: Array | None = None,
+) -> Joint:
     """Normal equations of (Σ a_k B_k(q) − data) weight, in q and in the amplitudes that solve it.
 
     Args:
@@ -64,15 +109,30 @@ def joint(layers: Callable[[Array], Array], q: Array, data: Array, weight: Array
         data: (H, W).
         weight: (H, W), 1/σ; 0 where a pixel is masked.
         nonnegative: which amplitudes cannot be negative.
+        model: (q, a) → Σ a_k B_k(q) (H, W), where that takes less work than the layers one by one.
+        penalty: R (K, K), positive semidefinite: aᵀ R a is added to the cost.
     """
-    images, push = jax.linearize(layers, q)
+    count = q.shape[0]
+    images, each = jax.linearize(layers, q) if model is None else (layers(q), None)
     basis = (images * weight).reshape(images.shape[0], -1)
     target = (data * weight).reshape(-1)
-    a = amplitudes_of(basis @ basis.T, basis @ target, jnp.asarray(nonnegative))
-    columns = jax.vmap(lambda unit: (jnp.tensordot(a, push(unit), axes=1) * weight).reshape(-1))(jnp.eye(q.shape[0], dtype=q.dtype))
+    gram = basis @ basis.T
+    a = amplitudes_of(gram if penalty is None else gram + penalty, basis @ target, jnp.asarray(nonnegative))
+    if model is not None:
+        together = jax.linearize(lambda q: model(q, a), q)[1]
+
+    def column(unit: Array) -> Array:
+        moved: Array = together(unit) if each is None else jnp.tensordot(a, each(unit), axes=1)
+        return (moved * weight).reshape(-1)
+
+    columns = jax.vmap(column)(jnp.eye(count, dtype=q.dtype))
     residual = a @ basis - target
-    rows = jnp.concatenate([columns, basis])
-    return Joint(rows @ rows.T, rows @ residual, residual @ residual, a)
+    cross, chi2 = columns @ basis.T, residual @ residual
+    pull, cost = basis @ residual, chi2
+    if penalty is not None:
+        gram, pull, cost = gram + penalty, pull + penalty @ a, chi2 + a @ penalty @ a
+    matrix = jnp.block([[columns @ columns.T, cross], [cross.T, gram]])
+    return Joint(matrix, jnp.concatenate([columns @ residual, pull]), cost, a, chi2)
 
 
 def projected(equations: Joint, fitted: int) -> Normal:
@@ -82,7 +142,7 @@ def projected(equations: Joint, fitted: int) -> Normal:
     cross = equations.matrix[:fitted, fitted:] * active
     inner = equations.matrix[fitted:, fitted:] * (active[:, None] * active[None, :])
     scale = jnp.sqrt(jnp.maximum(jnp.diagonal(inner), 1e-30))
-    inner = inner / (scale[:, None] * scale[None, :]) + jnp.diag(_RIDGE + (1.0 - active))
+    inner = inner / (scale[:, None] * scale[None, :]) + jnp.diag(_RIDGE[str(inner.dtype)] + (1.0 - active))
     followed = cross / scale
     matrix = equations.matrix[:fitted, :fitted] - followed @ jnp.linalg.solve(inner, followed.T)
     return Normal(equations.cost, 0.5 * (matrix + matrix.T), equations.gradient[:fitted])

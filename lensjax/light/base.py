@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,20 @@ class Source(Protocol):
 
     def extent(self, cos: Array, sin: Array) -> Array:
         """Half the width [px] of the light in the direction (cos, sin), without its outermost traces."""
+        ...
+
+
+@runtime_checkable
+class LinearSource(Source, Protocol):
+    """A source that is a weighted sum of given light profiles."""
+
+    @property
+    def amplitudes(self) -> Array:
+        """(K,) the weights."""
+        ...
+
+    def basis(self, x: Array, y: Array) -> Array:
+        """(K, ...) light of each profile, with weight 1."""
         ...
 
 

@@ -10,9 +10,11 @@ from lensjax.errors import BadInput
 if TYPE_CHECKING:
     from lensjax.problems.axisymmetric import AxisymmetricProblem
     from lensjax.problems.base import Parameter, Problem
+    from lensjax.problems.compose import Composition
 
 __all__ = [
-    "Parameter", "Problem", "command_names", "composed_names", "cosmosim_names", "get", "lens_kind", "names", "thesis"
+    "Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "lens_kind", "names", "telescope_names",
+    "thesis",
 ]  # fmt: skip
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
@@ -21,7 +23,10 @@ _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 
 _COSMOSIM = ("cluster2sie2026", "cluster4sis2026", "sie2026")
 _COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
-"""Modules of the problems that are composed of components."""
+"""Modules of the problems that are composed of components and have images of their own, on which networks train."""
+
+_TELESCOPE = {"galaxy": "galaxy"}
+"""Modules of the composed problems whose images telescopes take."""
 
 
 def cosmosim_names() -> list[str]:
@@ -35,8 +40,27 @@ def command_names() -> list[str]:
 
 
 def composed_names() -> list[str]:
-    """Names of the problems that are composed of components."""
+    """Names of the problems that are composed of components and have images of their own."""
     return sorted(_COMPOSED)
+
+
+def telescope_names() -> list[str]:
+    """Names of the composed problems whose images telescopes take: field, pixels and noise are those of the observation."""
+    return sorted(_TELESCOPE)
+
+
+def composed(name: str, **options: Any) -> "Composition":
+    """What is fitted to images of a composed problem; options as in the problem's file, such as those of `galaxy.galaxy`.
+
+    Raises:
+        BadInput: no such problem, or an option that cannot be used.
+    """
+    modules = _COMPOSED | _TELESCOPE
+    if name not in modules:
+        known = sorted(modules)
+        raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
+    problem: Composition = getattr(import_module(f"lensjax.problems.{modules[name]}"), name)(**options)
+    return problem
 
 
 def names() -> list[str]:

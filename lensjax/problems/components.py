@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax.lens import SIE, SIS, PointMass, Shear
@@ -56,17 +57,23 @@ class Component:
 
     Attributes:
         role: what it is.
-        parameters: its parameters with units and bounds of the prior, in file order, without the flux.
-        flux: the flux of a light profile, a linear amplitude that a fit solves for; None for a lens.
+        parameters: its parameters with units and bounds of the prior, in file order, without the linear amplitudes.
+        flux: the flux of a light profile, which is drawn from the prior; None for a lens. It is the linear amplitude that a fit solves
+            for, unless there are several.
         draw: key → parameters (P,), one draw from the prior.
         encode: parameters (P,) → numbers (E,).
         decode: numbers (E,) → parameters (P,).
-        build: numbers (E,) → (lens, or light of flux 1; x; y).
+        build: numbers (E,) → (lens, or light of flux 1; x; y). Where there are several amplitudes, a light of all amplitudes 1 that is a
+            `LinearSource`.
         start: a rough system → parameters (P,), without the prior's bounds.
         ellipses: index of q and of φ in the parameters, and the index of the first of the two numbers they become.
         place: indices of x and y in the parameters; None without.
         theta_e: index of the Einstein radius in the parameters; None without.
         limited: indices of the parameters with ends that a fit cannot pass.
+        several: the linear amplitudes, where a light profile has others than its flux.
+        signed: whether these may be negative.
+        mixture: key → amplitudes (K,) of one draw from the prior, for flux 1; needed where there are several.
+        penalty: () → R (K, K), where aᵀ R a is minus twice the logarithm of the prior of amplitudes a for a total flux of 1.
     """
 
     role: Role
@@ -81,10 +88,19 @@ class Component:
     place: tuple[int, int] | None = None
     theta_e: int | None = None
     limited: tuple[int, ...] = ()
+    several: tuple[Parameter, ...] = ()
+    signed: bool = False
+    mixture: Callable[[Array], Array] | None = None
+    penalty: Callable[[], np.ndarray] | None = None
+
+    @property
+    def amplitudes(self) -> tuple[Parameter, ...]:
+        """The linear amplitudes; none for a lens."""
+        return self.several or (() if self.flux is None else (self.flux,))
 
 
 @dataclass(frozen=True)
-class _Number:
+class Number:
     """One parameter and how it becomes one number: "plain" (x/scale), "log", or "between" its bounds (logit)."""
 
     parameter: Parameter
@@ -134,21 +150,22 @@ def decode_ellipse(z1: Array, z2: Array) -> tuple[Array, Array]:
     return (1.0 - e) / (1.0 + e), jnp.where(phi < 180.0, phi, 0.0)
 
 
-def _form(radius: Array, e1: Array, e2: Array) -> tuple[Array, Array, Array]:
+def form_of(radius: Array, e1: Array, e2: Array) -> tuple[Array, Array, Array]:
     """(xx, xy, yy) of the ellipse of area π radius² and ellipticity (e1, e2): smooth through round."""
     square = e1 * e1 + e2 * e2
     over = 1.0 / ((1.0 - square) * radius**2)
     return over * (1.0 + square - 2.0 * e1), -2.0 * over * e2, over * (1.0 + square + 2.0 * e1)
 
 
-def _component(
+def component(
     role: Role,
-    numbers: tuple[_Number, ...],
+    numbers: tuple[Number, ...],
     build: Callable[[dict[str, Array]], tuple[Any, Array, Array]],
     *,
     names: tuple[str, ...],
     ellipse: tuple[Parameter, Parameter] | None = None,
     flux: Parameter | None = None,
+    **linear: Any,
 ) -> Component:
     """A component of numbers that each stand for one parameter, then of an ellipse.
 
@@ -159,6 +176,7 @@ def _component(
         names: short keys of `numbers`.
         ellipse: q and φ.
         flux: of a light profile.
+        linear: several, signed, mixture and penalty of a `Component`.
     """
     count = len(numbers)
     table = tuple(number.parameter for number in numbers) + (ellipse or ())
@@ -183,8 +201,8 @@ def _component(
 
     def start(guess: Guess) -> list[float]:
         x, y = {"lens": guess.lens, "source": guess.source, "lens light": guess.middle}[role]
-        known = {"x": x, "y": y, "theta_e": guess.theta_e, "size": guess.size, "g1": 0.0, "g2": 0.0, "n": 1.5}
-        params = [known[name] for name in names]
+        known = {"x": x, "y": y, "theta_e": guess.theta_e, "size": guess.size, "n": 1.5, "gamma": 2.0, "r_s": 10.0 * guess.theta_e}
+        params = [known.get(name, 0.0) for name in names]
         if ellipse:
             e1, e2 = {"lens": guess.lens_shape, "source": guess.source_shape}.get(role, (0.0, 0.0))
             e = min(max(math.hypot(e1, e2), _NEARLY_ROUND), 0.6)
@@ -205,15 +223,16 @@ def _component(
         place=(names.index("x"), names.index("y")) if "x" in names else None,
         theta_e=names.index("theta_e") if "theta_e" in names else None,
         limited=tuple(k for k, number in enumerate(numbers) if number.map == "between"),
+        **linear,
     )
 
 
-def _place(prefix: str, unit: str, reach: float) -> tuple[_Number, _Number]:
+def placed(prefix: str, unit: str, reach: float) -> tuple[Number, Number]:
     scale = max(reach / 4.0, 1e-3)
-    return tuple(_Number(Parameter(f"{prefix}{axis}", unit, -reach, reach), "plain", scale) for axis in "xy")  # type: ignore[return-value]
+    return tuple(Number(Parameter(f"{prefix}{axis}", unit, -reach, reach), "plain", scale) for axis in "xy")  # type: ignore[return-value]
 
 
-def _ellipse(prefix: str, least: float) -> tuple[Parameter, Parameter]:
+def ellipse_of(prefix: str, least: float) -> tuple[Parameter, Parameter]:
     return Parameter(f"{prefix}q", "", least, 1.0), Parameter(f"{prefix}phi", "deg", 0.0, 180.0, period=180.0)
 
 
@@ -229,27 +248,27 @@ def sie(
         angle = 0.5 * jnp.arctan2(jnp.where(away, v["e2"], 0.0), jnp.where(away, v["e1"], 1.0))
         return SIE(v["theta_e"], (1.0 - e) / (1.0 + e), angle - 0.5 * jnp.pi), v["x"], v["y"]
 
-    numbers = (*_place(prefix, unit, reach), _Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
-    return _component("lens", numbers, build, names=("x", "y", "theta_e"), ellipse=_ellipse(prefix, q))
+    numbers = (*placed(prefix, unit, reach), Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
+    return component("lens", numbers, build, names=("x", "y", "theta_e"), ellipse=ellipse_of(prefix, q))
 
 
 def sis(*, prefix: str = "", unit: str = "px", theta_e: tuple[float, float] = (5.0, 75.0), reach: float = 20.0) -> Component:
     """Singular isothermal sphere: x, y, theta_E."""
-    numbers = (*_place(prefix, unit, reach), _Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
-    return _component("lens", numbers, lambda v: (SIS(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
+    numbers = (*placed(prefix, unit, reach), Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
+    return component("lens", numbers, lambda v: (SIS(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
 
 
 def point_mass(*, prefix: str = "", unit: str = "px", theta_e: tuple[float, float] = (5.0, 75.0), reach: float = 20.0) -> Component:
     """Point mass: x, y, theta_E."""
-    numbers = (*_place(prefix, unit, reach), _Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
-    return _component("lens", numbers, lambda v: (PointMass(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
+    numbers = (*placed(prefix, unit, reach), Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))
+    return component("lens", numbers, lambda v: (PointMass(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
 
 
 def shear(*, prefix: str = "", most: float = 0.1) -> Component:
     """External shear about the image's origin: gamma1, gamma2."""
-    numbers = tuple(_Number(Parameter(f"{prefix}gamma{k}", "", -most, most), "plain", most) for k in (1, 2))
+    numbers = tuple(Number(Parameter(f"{prefix}gamma{k}", "", -most, most), "plain", most) for k in (1, 2))
     origin = lambda v: (Shear(v["g1"], v["g2"]), jnp.zeros_like(v["g1"]), jnp.zeros_like(v["g1"]))  # noqa: E731
-    return _component("lens", numbers, origin, names=("g1", "g2"))
+    return component("lens", numbers, origin, names=("g1", "g2"))
 
 
 def gaussian(
@@ -266,12 +285,12 @@ def gaussian(
 
     def build(v: dict[str, Array]) -> tuple[Gaussian, Array, Array]:
         zero = jnp.zeros_like(v["size"])
-        xx, xy, yy = _form(v["size"], v.get("e1", zero), v.get("e2", zero))
+        xx, xy, yy = form_of(v["size"], v.get("e1", zero), v.get("e2", zero))
         return Gaussian(xx, xy, yy, 0.5 / (jnp.pi * v["size"] ** 2)), v["x"], v["y"]
 
-    numbers = (*_place(prefix, unit, reach), _Number(Parameter(f"{prefix}sigma", unit, *sigma), "log"))
-    return _component(
-        role, numbers, build, names=("x", "y", "size"), ellipse=None if q is None else _ellipse(prefix, q),
+    numbers = (*placed(prefix, unit, reach), Number(Parameter(f"{prefix}sigma", unit, *sigma), "log"))
+    return component(
+        role, numbers, build, names=("x", "y", "size"), ellipse=None if q is None else ellipse_of(prefix, q),
         flux=Parameter(f"{prefix}flux", f"light {unit}²", *flux),
     )  # fmt: skip
 
@@ -294,14 +313,14 @@ def sersic(
         b = half_light(n)
         logarithm = 2.0 * n * jnp.log(b) - b - jax.scipy.special.gammaln(2.0 * n)
         peak = jnp.exp(logarithm) / (2.0 * jnp.pi * v["size"] ** 2 * n)
-        return Sersic(*_form(v["size"], v.get("e1", zero), v.get("e2", zero)), n=n, b=b, peak=peak), v["x"], v["y"]
+        return Sersic(*form_of(v["size"], v.get("e1", zero), v.get("e2", zero)), n=n, b=b, peak=peak), v["x"], v["y"]
 
     numbers = (
-        *_place(prefix, unit, reach),
-        _Number(Parameter(f"{prefix}R", unit, *radius), "log"),
-        _Number(Parameter(f"{prefix}n", "", *index), "between"),
+        *placed(prefix, unit, reach),
+        Number(Parameter(f"{prefix}R", unit, *radius), "log"),
+        Number(Parameter(f"{prefix}n", "", *index), "between"),
     )
-    return _component(
-        role, numbers, build, names=("x", "y", "size", "n"), ellipse=None if q is None else _ellipse(prefix, q),
+    return component(
+        role, numbers, build, names=("x", "y", "size", "n"), ellipse=None if q is None else ellipse_of(prefix, q),
         flux=Parameter(f"{prefix}flux", f"light {unit}²", *flux),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from jax import Array
 
 from lensjax.errors import BadInput
 from lensjax.lens import Lens, Shear, cluster
-from lensjax.light.base import Source, constellation
+from lensjax.light.base import LinearSource, Source, constellation
 from lensjax.observation.instrument import Instrument
 from lensjax.problems.base import Parameter
 from lensjax.problems.components import E_MAX, Component, Guess, Role, ellipticity
@@ -23,8 +23,8 @@ from lensjax.simulate.system import System
 class Composition:
     """A sum of lenses and light profiles; hashable, so static under jit. Build it by `compose`.
 
-    Its parameters (P,) are those of the components in order, and then the fluxes of its light profiles. The numbers of a fit (E,) are
-    those of the components alone: an image is linear in the fluxes, which a fit solves for.
+    Its parameters (P,) are those of the components in order, and then the linear amplitudes of its light profiles, mostly their fluxes.
+    The numbers of a fit (E,) are those of the components alone: an image is linear in the amplitudes, which a fit solves for.
 
     Attributes:
         name: its name.
@@ -32,6 +32,7 @@ class Composition:
         sky: whether a constant sky is fitted too.
         exchangeable: groups of components, by index, whose order has no meaning, such as a cluster's members of one kind.
         prior: key → parameters (P,), where the prior is more than one range for each parameter.
+        normal: parameters with a normal prior in a fit: name, mean and standard deviation; for an axis ratio 1 and that of e1 and of e2.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Composition:
     sky: bool = False
     exchangeable: tuple[tuple[int, ...], ...] = ()
     prior: Callable[[Array], Array] | None = None
+    normal: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def lights(self) -> tuple[int, ...]:
@@ -47,10 +49,10 @@ class Composition:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, fluxes last, and the sky where there is one."""
+        """All parameters, amplitudes last, and the sky where there is one."""
         own = [parameter for part in self.components for parameter in part.parameters]
-        fluxes = [part.flux for part in self.components if part.flux is not None]
-        return (*own, *fluxes, *((Parameter("sky", "light", -1e6, 1e6),) if self.sky else ()))
+        amplitudes = [parameter for part in self.components for parameter in part.amplitudes]
+        return (*own, *amplitudes, *((Parameter("sky", "light", -1e6, 1e6),) if self.sky else ()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,12 +62,17 @@ class Composition:
     @property
     def linear(self) -> int:
         """How many of the parameters are linear amplitudes: the last ones."""
-        return len(self.lights) + self.sky
+        return sum(len(part.amplitudes) for part in self.components) + self.sky
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a light profile has several amplitudes."""
+        return any(part.several for part in self.components)
 
     @property
     def nonnegative(self) -> tuple[bool, ...]:
-        """Which amplitudes cannot be negative: all but the sky."""
-        return (True,) * len(self.lights) + (False,) * self.sky
+        """Which amplitudes cannot be negative: not the sky, nor those of a profile that has them of any sign."""
+        return (*(not part.signed for part in self.components for _ in part.amplitudes), *(False,) * self.sky)
 
     @property
     def size(self) -> int:
@@ -94,7 +101,11 @@ class Composition:
         fluxes = [self.components[k].flux for k in self.lights]
         ends = jnp.log(jnp.asarray([(flux.low, flux.high) for flux in fluxes if flux is not None])).reshape(-1, 2)
         drawn = jnp.exp(jax.random.uniform(keys[-1], (len(fluxes),), minval=ends[:, 0], maxval=ends[:, 1]))
-        return jnp.concatenate([*own, drawn, *([jnp.zeros(1)] if self.sky else [])])
+        parts = []
+        for i, k in enumerate(self.lights):
+            mixture = self.components[k].mixture
+            parts.append(drawn[i : i + 1] if mixture is None else drawn[i] * mixture(jax.random.fold_in(keys[-1], k)))
+        return jnp.concatenate([*own, *parts, *([jnp.zeros(1)] if self.sky else [])])
 
     def within(self, params: np.ndarray) -> np.ndarray:
         """Parameters (..., P), such as a network's, moved within the prior's bounds; those that are no numbers to the middle."""
@@ -113,6 +124,21 @@ class Composition:
         """Numbers (E,) and amplitudes (K,) → parameters (P,)."""
         return jnp.concatenate([part.decode(own) for part, own in self._split(numbers)] + [amplitudes])
 
+    def normal_prior(self, dtype: jnp.dtype) -> tuple[Array, Array] | None:
+        """Mean (E,) and inverse variance (E,) of the numbers' normal prior, 0 where there is none; None where no parameter has one."""
+        if not self.normal:
+            return None
+        own = self.parameters[: self.size]
+        middle, step = np.array([0.5 * (parameter.low + parameter.high) for parameter in own]), np.zeros(self.size)
+        for name, mean, deviation in self.normal:
+            k = self.names.index(name)
+            middle[k], step[k] = mean, deviation
+        at = self.encode(jnp.asarray(middle, dtype))
+        width = self.encode(jnp.asarray(middle + step, dtype)) - at
+        for q, _, first in self.round_shapes():
+            width = width.at[first : first + 2].set(step[q] / E_MAX)
+        return at, jnp.where(width != 0, 1.0 / jnp.where(width != 0, width * width, 1.0), 0.0)
+
     def start(self, guess: Guess) -> Array:
         """The numbers (E,) of a rough system."""
         parts = [part.encode(jnp.asarray(part.start(guess), jnp.result_type(float))) for part in self.components]
@@ -121,7 +147,7 @@ class Composition:
     def unlensed(self) -> "Composition":
         """The same light without any lens."""
         bare = [replace(part, role="lens light") if part.role == "source" else part for part in self.components if part.role != "lens"]
-        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=(), prior=None)
+        return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=(), prior=None, normal=())
 
     @property
     def lens_range(self) -> tuple[tuple[float, float], float]:
@@ -164,7 +190,7 @@ class Composition:
         return params[len(self.parameters) - self.linear :]
 
     def _profiles(self, numbers: Array) -> list[tuple[bool, Any, Array, Array]]:
-        """Each light profile, of flux 1: whether it lies behind the lens, the light, x and y."""
+        """Each light profile, of amplitudes 1: whether it lies behind the lens, the light, x and y."""
         shining = [(part, own) for part, own in self._split(numbers) if part.flux is not None]
         return [(part.role == "source", *part.build(own)) for part, own in shining]
 
@@ -199,16 +225,48 @@ class Composition:
         return cluster(members) if members else None
 
     def layers(self, numbers: Array, instrument: Instrument, *, shift: tuple[float, float] = (0.0, 0.0)) -> Array:
-        """Images (K, H, W) of flux 1 of each light profile, then of the sky; with all sources moved by `shift` (x, y)."""
+        """Images (K, H, W) of amplitude 1 of each light profile, then of the sky; with all sources moved by `shift` (x, y)."""
         lens = self.lens(numbers)
         images = []
         for behind, light, x, y in self._profiles(numbers):
             if behind:
                 x, y = x + shift[0], y + shift[1]
-            images.append(exposure(_seen(light, x, y, lens if behind else None), instrument, dtype=numbers.dtype))
+            shine = light.basis if isinstance(light, LinearSource) else light.light
+            image = exposure(_seen(shine, x, y, lens if behind else None), instrument, dtype=numbers.dtype)
+            images.append(image.reshape(-1, *instrument.shape))
         if self.sky:
-            images.append(jnp.ones(instrument.shape, numbers.dtype))
-        return jnp.stack(images)
+            images.append(jnp.ones((1, *instrument.shape), numbers.dtype))
+        return jnp.concatenate(images)
+
+    def model(self, numbers: Array, amplitudes: Array, instrument: Instrument) -> Array:
+        """The image (H, W) of numbers (E,) and amplitudes (K,): the sum of the layers, with one convolution for each light profile."""
+        lens = self.lens(numbers)
+        total = jnp.full(instrument.shape, amplitudes[-1]) if self.sky else jnp.zeros(instrument.shape, numbers.dtype)
+        for (behind, light, x, y), own in zip(self._profiles(numbers), self._shares(amplitudes), strict=True):
+            bright = _brightened(light, own)
+            total = total + exposure(_seen(bright.light, x, y, lens if behind else None), instrument, dtype=numbers.dtype)
+        return total
+
+    def _shares(self, amplitudes: Array) -> list[Array]:
+        """The amplitudes (K,) of each light profile."""
+        shares, first = [], 0
+        for k in self.lights:
+            count = len(self.components[k].amplitudes)
+            shares.append(amplitudes[first : first + count])
+            first += count
+        return shares
+
+    def penalty(self, flux: Array) -> Array | None:
+        """R (K, K) for an image of this total flux, see `Component.penalty`; None where no amplitude has a prior."""
+        if not any(part.penalty for part in self.components):
+            return None
+        matrix, first = np.zeros((self.linear, self.linear)), 0
+        for part in self.components:
+            count = len(part.amplitudes)
+            if part.penalty is not None:
+                matrix[first : first + count, first : first + count] = part.penalty()
+            first += count
+        return jnp.asarray(matrix, flux.dtype) / (flux * flux)
 
     def system(self, params: Array) -> System:
         """The system of parameters (P,), without the sky: what `simulate.image` renders.
@@ -216,10 +274,10 @@ class Composition:
         Raises:
             ValueError: no source.
         """
-        numbers, fluxes = self.encode(params), self.amplitudes(params)
+        numbers, shares = self.encode(params), self._shares(self.amplitudes(params))
         placed: dict[bool, list[tuple[Source, Array, Array]]] = {True: [], False: []}
-        for k, (behind, light, x, y) in enumerate(self._profiles(numbers)):
-            placed[behind].append((replace(light, peak=light.peak * fluxes[k]), x, y))
+        for (behind, light, x, y), own in zip(self._profiles(numbers), shares, strict=True):
+            placed[behind].append((_brightened(light, own), x, y))
         sources, front = placed[True], placed[False]
         if not sources:
             raise ValueError(f"problem {self.name} has no source")
@@ -230,15 +288,24 @@ class Composition:
 
     def image(self, params: Array, instrument: Instrument) -> Array:
         """The image (H, W) of parameters (P,)."""
+        if self.has_sets:
+            return self.model(self.encode(params), self.amplitudes(params), instrument)
         return jnp.tensordot(self.amplitudes(params), self.layers(self.encode(params), instrument), axes=1)
 
 
-def _seen(light: Source, x: Array, y: Array, lens: Lens | None) -> Callable[[Array, Array], Array]:
+def _brightened(light: Any, amplitudes: Array) -> Source:
+    """A light profile of flux 1, or of several amplitudes 1, with its amplitudes."""
+    several = isinstance(light, LinearSource)
+    bright: Source = replace(light, amplitudes=amplitudes) if several else replace(light, peak=light.peak * amplitudes[0])
+    return bright
+
+
+def _seen(shine: Callable[[Array, Array], Array], x: Array, y: Array, lens: Lens | None) -> Callable[[Array, Array], Array]:
     def brightness(px: Array, py: Array) -> Array:
         if lens is None:
-            return light.light(px - x, py - y)
+            return shine(px - x, py - y)
         ax, ay = lens.deflection(px, py)
-        return light.light(px - ax - x, py - ay - y)
+        return shine(px - ax - x, py - ay - y)
 
     return brightness
 
@@ -254,15 +321,19 @@ def compose(
     sky: bool = False,
     exchangeable: Sequence[Sequence[int]] = (),
     prior: Callable[[Array], Array] | None = None,
+    normal: Sequence[tuple[str, float, float]] = (),
 ) -> Composition:
     """A problem of these components; the other arguments are as in `Composition`.
 
     Raises:
-        BadInput: no light, or two parameters of one name.
+        BadInput: no light, two parameters of one name, or a normal prior of a parameter that there is not.
     """
-    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable), prior)
+    problem = Composition(name, tuple(components), sky, tuple(tuple(group) for group in exchangeable), prior, tuple(normal))
     if not problem.lights:
         raise BadInput(column="problem", value=name, expected="one light profile or more")
+    unknown = [name for name, *_ in normal if name not in problem.names[: problem.size]]
+    if unknown:
+        raise BadInput(column="normal", value=unknown[0], expected=f"one of {', '.join(problem.names[: problem.size])}")
     twice = [other for k, other in enumerate(problem.names) if other in problem.names[:k]]
     if twice:
         raise BadInput(f"two parameters {twice[0]}", column="problem", value=name, hint="give one of the components another prefix")

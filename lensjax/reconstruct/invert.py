@@ -24,8 +24,9 @@ from jax import Array
 
 from lensjax.conventions import ROUNDING_VARIANCE
 from lensjax.errors import BadInput
+from lensjax.light.pixels import PENALTIES, differences, roughness
 from lensjax.reconstruct.grid import Reconstruction
-from lensjax.reconstruct.normal import PENALTIES, differences, normal_of, roughness, solve
+from lensjax.reconstruct.normal import normal_of, solve
 from lensjax.reconstruct.operator import Lensing, forward, transpose
 
 _SETTLED = 0.03

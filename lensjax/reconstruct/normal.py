@@ -9,32 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from lensjax._internal.tree import register
+from lensjax.light.pixels import PENALTIES, differences, weighted_differences
 from lensjax.reconstruct.operator import Lensing, forward, transpose
-
-PENALTIES: dict[str, tuple[float, ...]] = {"identity": (1.0,), "gradient": (-1.0, 1.0), "curvature": (1.0, -2.0, 1.0)}
-"""Coefficients of B on neighbouring points, along rows and columns."""
-
-
-def differences(source: Array, active: Array, penalty: str) -> tuple[Array, ...]:
-    """B s along rows and columns, where all its points are active; one array where B has a single coefficient."""
-    return _differences(source, active, PENALTIES[penalty])
-
-
-def _differences(source: Array, active: Array, coefficients: tuple[float, ...]) -> tuple[Array, ...]:
-    reach = len(coefficients)
-
-    def along(s: Array, a: Array) -> Array:
-        length = s.shape[0] - reach + 1
-        kept = jnp.stack([a[k : k + length] for k in range(reach)]).min(0)
-        return kept * sum(c * s[k : k + length] for k, c in enumerate(coefficients))
-
-    rows = along(source, active)
-    return (rows,) if reach == 1 else (rows, along(source.T, active.T))
-
-
-def roughness(source: Array, active: Array, penalty: str) -> Array:
-    """|B s|²."""
-    return sum(((part * part).sum() for part in differences(source, active, penalty)), start=jnp.zeros((), source.dtype))
 
 
 @register
@@ -163,6 +139,6 @@ def solve(
         return squared + mu * rough
 
     squares = tuple(c * c for c in PENALTIES[penalty])
-    counted, back = jax.vjp(lambda s: _differences(s, operator.active, squares), operator.active)
+    counted, back = jax.vjp(lambda s: weighted_differences(s, operator.active, squares), operator.active)
     diagonal = _diagonal(operator) + mu * back(tuple(map(jnp.ones_like, counted)))[0]
     return conjugate_gradients(apply, right, start, diagonal * operator.active, tolerance=tolerance, most=most)

@@ -17,11 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.experimental.jet import jet
+from jax.experimental.jet import def_deriv, jet
 
-from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, Sampled, Shear, Sheet
+from lensjax.lens import EPL, SIE, SIS, Cluster, Lens, Multipole, PointMass, Sampled, Shear, Sheet
 from lensjax.lens.cluster import total
 from lensjax.lens.sie import rotated
+
+def_deriv(jax.lax.atan_p, lambda x: 1.0 / (1.0 + x * x))  # `jet` comes without it
 
 
 def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: int) -> Array:
@@ -44,7 +46,10 @@ def along_line(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, *, order: i
         return _stacked(coefficients, order)
     if isinstance(lens, Sampled):
         return _of_sampled(lens, x, y, nx, ny, order)
-    return _by_jet(lens, x, y, nx, ny, order)
+    if isinstance(lens, EPL):
+        return _of_power_law(lens, x, y, nx, ny, order)
+    potential = lens.smooth_potential if isinstance(lens, Multipole) else lens.potential
+    return _by_jet(potential, x, y, nx, ny, order)
 
 
 def _stacked(coefficients: list[Array], order: int) -> Array:
@@ -130,10 +135,34 @@ def _of_sampled(lens: Sampled, x: Array, y: Array, nx: Array, ny: Array, order: 
     return _stacked(whole, order)
 
 
-def _by_jet(lens: Lens, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
+def _of_power_law(lens: EPL, x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
+    """By recurrences in powers of t, with complex z = x + i y and τ = γ − 1.
+
+    κ is a power of |ω|², which is quadratic along a line: |ω|² κ' = −τ/2 (|ω|²)' κ. The deflection is homogeneous of degree 1 − τ, hence
+    z̄ α' = (1 − τ) n̄ α + (n z̄ − n̄ z) κ; and ψ = Re(z̄ α)/(2 − τ).
+    """
+    tau = lens.gamma - 1.0
+    z, n = jax.lax.complex(x, y), jax.lax.complex(nx, ny)
+    ellipticity = jax.lax.complex(lens.e1, lens.e2)
+    omega, along = z - ellipticity * jnp.conj(z), n - ellipticity * jnp.conj(n)
+    square, cross, end = (part.real for part in (omega * jnp.conj(omega), omega * jnp.conj(along), along * jnp.conj(along)))
+    level, before = lens.convergence(x, y), jnp.zeros_like(x)
+    alpha = jax.lax.complex(*lens.deflection(x, y))
+    last = jnp.zeros_like(alpha)
+    turn = n * jnp.conj(z) - jnp.conj(n) * z
+    coefficients = []
+    for k in range(order + 1):
+        coefficients.append((jnp.conj(z) * alpha + jnp.conj(n) * last).real / (2.0 - tau))
+        moved = (1.0 - tau - k).astype(z.dtype) * jnp.conj(n) * alpha + turn * level.astype(z.dtype)
+        last, alpha = alpha, moved / ((k + 1.0) * jnp.conj(z))
+        level, before = -((tau + 2.0 * k) * cross * level + (tau + k - 1.0) * end * before) / ((k + 1.0) * square), level
+    return jnp.stack(coefficients, axis=-1)
+
+
+def _by_jet(potential: Callable[[Array, Array], Array], x: Array, y: Array, nx: Array, ny: Array, order: int) -> Array:
     def line(x: Array, y: Array, nx: Array, ny: Array) -> Array:
         value, derivatives = jet(
-            lambda t: lens.potential(x + t * nx, y + t * ny),
+            lambda t: potential(x + t * nx, y + t * ny),
             (jnp.zeros_like(x),),
             ([jnp.ones_like(x)] + [jnp.zeros_like(x)] * (order - 1),),
         )

@@ -142,13 +142,13 @@ def image(system: System, instrument: Instrument, *, trace: Trace = _EXACT, whol
         Row 0 is the top.
 
     Raises:
-        ValueError: a batch of systems instead of one, or an instrument that refines before a coloured source.
+        ValueError: a batch of systems instead of one.
     """
     if instrument.centring is not None:
         centre = image_centre(system, instrument, trace=trace, whole=whole)
         return image_about(system, instrument, centre, trace=trace, whole=whole)
     _check_single(system)
-    return exposure(_seen(system, trace, whole, _constant_points(system, instrument, trace)), instrument, dtype=jnp.result_type(system.x))
+    return _exposed(system, _seen(system, trace, whole, _constant_points(system, instrument, trace)), instrument)
 
 
 def image_centre(system: System, instrument: Instrument, *, trace: Trace = _EXACT, whole: Array | bool = False) -> Array:
@@ -164,7 +164,15 @@ def image_about(system: System, instrument: Instrument, centre: Array, *, trace:
     # The barrier keeps XLA from moving the computation of the centre and the system into the image's own loop.
     system, centre = jax.lax.optimization_barrier((system, centre))
     seen = _seen(system, trace, whole)
-    return exposure(lambda x, y: seen(x + centre[0], y + centre[1]), instrument, dtype=jnp.result_type(system.x))
+    return _exposed(system, lambda x, y: seen(x + centre[0], y + centre[1]), instrument)
+
+
+def _exposed(system: System, seen: Brightness, instrument: Instrument) -> Array:
+    """The image (H, W[, 3]) of a system's light."""
+    dtype = jnp.result_type(system.x)
+    if not any(is_coloured(light) for light in (system.source, system.lens_light) if light is not None):
+        return exposure(seen, instrument, dtype=dtype)
+    return jnp.moveaxis(exposure(lambda x, y: jnp.moveaxis(seen(x, y), -1, 0), instrument, dtype=dtype), 0, -1)
 
 
 def _constant_points(system: System, instrument: Instrument, trace: Trace) -> tuple[Array, Array] | None:

@@ -13,11 +13,11 @@ from lensjax.errors import BadInput
 from lensjax.lens import SIE, SIS, cluster
 from lensjax.light import constellation
 from lensjax.light.gaussian import elliptical, spherical
+from lensjax.light.pixels import PENALTIES, roughness
 from lensjax.observation.grid import pixel_points
 from lensjax.observation.instrument import instrument, of_field
 from lensjax.reconstruct.grid import Grid
 from lensjax.reconstruct.invert import invert
-from lensjax.reconstruct.normal import PENALTIES, roughness
 from lensjax.reconstruct.operator import forward, lensing, transpose
 from lensjax.simulate import System, Trace
 

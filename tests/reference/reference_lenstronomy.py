@@ -30,6 +30,19 @@ MODELS: dict[str, list[tuple[str, list[float], float, float]]] = {
     "SIE f=0.6": [("SIE", [50.0, 0.6, 115.0], 0.0, 0.0)],
     "SIE f=0.9": [("SIE", [25.0, 0.9, 0.0], 0.0, 0.0)],
     "SIE f=0.99": [("SIE", [37.0, 0.99, 73.0], 0.0, 0.0)],
+    "EPL q=0.2 γ=1.5": [("EPL", [37.0, 0.2, 20.0, 1.5], 0.0, 0.0)],
+    "EPL q=0.2 γ=2.5": [("EPL", [37.0, 0.2, 130.0, 2.5], 0.0, 0.0)],
+    "EPL q=0.4 γ=1.8": [("EPL", [30.0, 0.4, 77.0, 1.8], 0.0, 0.0)],
+    "EPL q=0.7 γ=2": [("EPL", [50.0, 0.7, 115.0, 2.0], 0.0, 0.0)],
+    "EPL q=0.7 γ=2.2": [("EPL", [50.0, 0.7, 165.0, 2.2], 0.0, 0.0)],
+    "EPL q=0.95 γ=2.5": [("EPL", [25.0, 0.95, 0.0, 2.5], 0.0, 0.0)],
+    "EPL q=0.999 γ=1.5": [("EPL", [37.0, 0.999, 73.0, 1.5], 0.0, 0.0)],
+    "NFW": [("NFW", [40.0, 12.0, 1.0, 0.0], 0.0, 0.0)],
+    "NFW, large": [("NFW", [300.0, 90.0, 1.0, 0.0], 0.0, 0.0)],
+    "NFW q=0.7": [("NFW", [40.0, 12.0, 0.7, 25.0], 0.0, 0.0)],
+    "NFW, large, q=0.9": [("NFW", [250.0, 60.0, 0.9, 140.0], 0.0, 0.0)],
+    "multipole of 3": [("MULTIPOLE", [1.7, 25.0, 3], 0.0, 0.0)],
+    "multipole of 4": [("MULTIPOLE", [-2.1, 10.0, 4], 0.0, 0.0)],
     "shear": [("SHEAR", [0.11, -0.07], 0.0, 0.0)],
     "sheet": [("CONVERGENCE", [0.23], 0.0, 0.0)],
     "sum": [
@@ -38,6 +51,12 @@ MODELS: dict[str, list[tuple[str, list[float], float, float]]] = {
         ("PM", [9.0], -5.0, -33.0),
         ("SHEAR", [0.05, 0.08], 0.0, 0.0),
         ("CONVERGENCE", [0.1], 0.0, 0.0),
+    ],
+    "galaxy": [
+        ("EPL", [30.0, 0.7, 40.0, 2.15], -3.0, 2.0),
+        ("MULTIPOLE", [0.8, 40.0, 4], -3.0, 2.0),
+        ("NFW", [60.0, 9.0, 0.8, 60.0], 31.0, -23.0),
+        ("SHEAR", [0.05, -0.03], 0.0, 0.0),
     ],
 }
 
@@ -55,6 +74,17 @@ def theirs(kind: str, numbers: list[float], x: float, y: float) -> tuple[str, di
         return "SHEAR", {"gamma1": numbers[0], "gamma2": numbers[1], "ra_0": x, "dec_0": y}
     if kind == "CONVERGENCE":
         return "CONVERGENCE", {"kappa": numbers[0], "ra_0": x, "dec_0": y}
+    if kind == "MULTIPOLE":
+        strength, direction, order = numbers
+        return kind, {"m": int(order), "a_m": strength, "phi_m": np.deg2rad(direction), "center_x": x, "center_y": y}
+    if kind in ("EPL", "NFW"):
+        first, second, q, phi = numbers if kind == "NFW" else (numbers[0], numbers[3], *numbers[1:3])
+        angle, size = np.deg2rad(2.0 * phi), (1.0 - q) / (1.0 + q)
+        names = ("Rs", "alpha_Rs") if kind == "NFW" else ("theta_E", "gamma")
+        shape = {names[0]: first, names[1]: second, "center_x": x, "center_y": y}
+        if kind == "NFW" and q == 1.0:
+            return "NFW", shape
+        return {"EPL": "EPL", "NFW": "NFW_ELLIPSE_POTENTIAL"}[kind], {**shape, "e1": size * np.cos(angle), "e2": size * np.sin(angle)}
     if kind == "SIE":
         theta_e, q, orientation = numbers
         phi = np.deg2rad(orientation + 90.0)
@@ -62,6 +92,30 @@ def theirs(kind: str, numbers: list[float], x: float, y: float) -> tuple[str, di
         e = {"e1": size * np.cos(2.0 * phi), "e2": size * np.sin(2.0 * phi)}
         return "SIE", {"theta_E": theta_e, **e, "center_x": x, "center_y": y}
     return {"PM": "POINT_MASS", "SIS": "SIS"}[kind], {"theta_E": numbers[0], "center_x": x, "center_y": y}
+
+
+def stretched_hessian(x: np.ndarray, y: np.ndarray, arguments: dict[str, float]) -> np.ndarray:
+    """(4, N) ψ_xx, ψ_xy, ψ_yx, ψ_yy of NFW_ELLIPSE_POTENTIAL: that of the round NFW at stretched places; its own is by differences."""
+    from lenstronomy.LensModel.Profiles.nfw import NFW
+    from lenstronomy.Util.param_util import transform_e1e2_square_average
+
+    centre = (arguments["center_x"], arguments["center_y"])
+    u, v = transform_e1e2_square_average(x, y, arguments["e1"], arguments["e2"], *centre)
+    corners = [np.array(transform_e1e2_square_average(*at, arguments["e1"], arguments["e2"], 0.0, 0.0)) for at in ((1.0, 0.0), (0.0, 1.0))]
+    stretch = np.stack(corners, axis=-1)
+    second = np.array(NFW().hessian(u, v, arguments["Rs"], arguments["alpha_Rs"])).reshape(2, 2, -1)
+    return np.einsum("ai,abn,bj->ijn", stretch, second, stretch).reshape(4, -1)
+
+
+def second(x: np.ndarray, y: np.ndarray, kind: str, arguments: dict[str, float]) -> np.ndarray:
+    """(4, N) ψ_xx, ψ_xy, ψ_yx, ψ_yy of a part, exact."""
+    from lenstronomy.LensModel.lens_model import LensModel
+
+    if kind == "NFW_ELLIPSE_POTENTIAL":
+        return stretched_hessian(x, y, arguments)
+    # The Hessian of its SIE is computed by differences, accurate to 1e-4; that of the power law of the same slope is exact.
+    same = {**arguments, "gamma": 2.0} if kind == "SIE" else arguments
+    return np.array([np.broadcast_to(part, x.shape) for part in LensModel(["EPL" if kind == "SIE" else kind]).hessian(x, y, [same])])
 
 
 def main() -> None:
@@ -79,9 +133,7 @@ def main() -> None:
         kinds, arguments = zip(*(theirs(*part) for part in parts), strict=True)
         lens = LensModel(list(kinds))
         ax, ay = lens.alpha(x, y, list(arguments))
-        # The Hessian of its SIE is computed by differences, accurate to 1e-4; that of the power law of the same slope is exact.
-        same = [{**a, "gamma": 2.0} if k == "SIE" else a for k, a in zip(kinds, arguments, strict=True)]
-        xx, xy, _, yy = LensModel(["EPL" if k == "SIE" else k for k in kinds]).hessian(x, y, same)
+        xx, xy, _, yy = sum(second(x, y, kind, own) for kind, own in zip(kinds, arguments, strict=True))
         values = {"psi": lens.potential(x, y, list(arguments)), "ax": ax, "ay": ay, "xx": xx, "xy": xy, "yy": yy}
         rounded = {key: [float(f"{v:.{DIGITS}g}") for v in np.broadcast_to(value, x.shape)] for key, value in values.items()}
         models[name] = {"parts": parts, **rounded}

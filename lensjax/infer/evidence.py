@@ -1,0 +1,98 @@
+"""The strength of a penalty on linear amplitudes that is the most probable one (MacKay 1992; Suyu et al. 2006, MNRAS 371, 983).
+
+With the whitened data d and layers B, G = B Bᵀ and b = B d, the amplitudes a of strength λ minimise |Bᵀa − d|² + λ aᵀ R a, and
+
+    2 ln E(λ) = −min(|Bᵀa − d|² + λ aᵀ R a) + rank(R) ln λ − ln det(G + λ R) + const.
+
+One decomposition of G and R together gives this for all λ. For sources of thousands of points `reconstruct.invert` estimates the same by
+random probes.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import minimize_scalar
+
+from lensjax.errors import BadInput
+from lensjax.infer.fit import total_flux
+from lensjax.infer.linear import amplitudes_of
+from lensjax.observation.observed import Observed
+from lensjax.problems.compose import Composition
+
+_RANGE = 25.0  # of ln λ to each side of the λ that balances the data and the penalty
+_GRID = 101
+_NOTHING = 1e-10  # of an eigenvalue of the penalty, relative: it says nothing there
+
+
+class Evidence(NamedTuple):
+    """The most probable strength λ of a penalty.
+
+    Attributes:
+        strength: λ.
+        logarithm: ln E there, but for a constant that depends on neither λ nor the amplitudes.
+        freedom: how many amplitudes the data determine.
+    """
+
+    strength: float
+    logarithm: float
+    freedom: float
+
+
+def most_probable(gram: np.ndarray, right: np.ndarray, penalty: np.ndarray, *, square: float) -> Evidence:
+    """The most probable strength.
+
+    Args:
+        gram: G (K, K).
+        right: b (K,).
+        penalty: R (K, K).
+        square: |d|².
+
+    Raises:
+        ValueError: a penalty without effect.
+    """
+    if not np.trace(penalty) > 0:
+        raise ValueError("the penalty is zero")
+    size = np.sqrt(np.maximum(np.diag(gram), 1e-12 * np.diag(gram).max()))
+    g, r, b = gram / np.outer(size, size), penalty / np.outer(size, size), right / size
+    balance = np.trace(g) / np.trace(r)
+    whole = g + balance * r
+    mu, axes = eigh(balance * r, whole + 1e-12 * np.trace(whole) / len(b) * np.eye(len(b)))
+    mu = np.clip(mu, 0.0, 1.0)
+    rank, squares = int((mu > _NOTHING).sum()), (axes.T @ b) ** 2
+    constant = -np.linalg.slogdet(axes)[1]  # half of ln det(G + balance R)
+
+    def minus(log: float) -> float:
+        inner = (1.0 - mu) + np.exp(log) * mu
+        return float(0.5 * (square - (squares / inner).sum() - rank * log + np.log(inner).sum()) + constant)
+
+    grid = np.linspace(-_RANGE, _RANGE, _GRID)
+    best = grid[np.argmin([minus(log) for log in grid])]
+    step = grid[1] - grid[0]
+    log = float(minimize_scalar(minus, bounds=(best - step, best + step), method="bounded").x)
+    inner = (1.0 - mu) + np.exp(log) * mu
+    return Evidence(float(np.exp(log) * balance), -minus(log), float(((1.0 - mu) / inner).sum()))
+
+
+def strength_of(problem: Composition, observed: Observed, numbers: np.ndarray) -> Evidence:
+    """The factor by which the penalties of a problem should be stronger, for an observation and numbers (E,).
+
+    Amplitudes that must not be negative, and would be, count as zero.
+
+    Raises:
+        BadInput: no amplitude of the problem has a penalty.
+    """
+    with jax.enable_x64(True):
+        wide: Observed = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
+        penalty = problem.penalty(total_flux(wide))
+        if penalty is None:
+            raise BadInput("no amplitude has a penalty", column="problem", value=problem.name)
+        layers = problem.layers(jnp.asarray(numbers, jnp.float64), wide.instrument)
+        weight = jnp.where(wide.mask, 1.0 / wide.noise.sigma(wide.data), 0.0)
+        basis, data = (layers * weight).reshape(problem.linear, -1), (wide.data * weight).reshape(-1)
+        gram, right = basis @ basis.T, basis @ data
+        kept = np.asarray(amplitudes_of(gram + penalty, right, jnp.asarray(problem.nonnegative))) != 0
+        inside = np.ix_(kept, kept)
+        return most_probable(np.asarray(gram)[inside], np.asarray(right)[kept], np.asarray(penalty)[inside], square=float(data @ data))
