@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from lensjax.problems.compose import Composition
     from lensjax.problems.images import Imaged
 
-__all__ = ["Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names"]
+__all__ = [
+    "Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "imaged", "lens_kind", "names",
+    "telescope_names",
+]  # fmt: skip
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 """Modules of the problems, and the name of each lens in files."""
@@ -21,6 +24,9 @@ _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 _COSMOSIM = ("cluster2sie2026", "cluster4sis2026", "sie2026")
 _COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
 """Modules of the problems that are composed of components."""
+
+_TELESCOPE = {"galaxy": "galaxy"}
+"""Modules of the composed problems whose images telescopes take."""
 
 
 def cosmosim_names() -> list[str]:
@@ -33,8 +39,13 @@ def command_names() -> list[str]:
     return [*names(), *cosmosim_names()]
 
 
+def telescope_names() -> list[str]:
+    """Names of the composed problems whose images telescopes take; lengths are arcseconds."""
+    return sorted(_TELESCOPE)
+
+
 def composed_names() -> list[str]:
-    """Names of the composed problems, which `composed` gives."""
+    """Names of the composed problems that networks train on."""
     return sorted(_COMPOSED)
 
 
@@ -44,10 +55,11 @@ def composed(name: str) -> "Composition":
     Raises:
         BadInput: no such problem.
     """
-    if name not in _COMPOSED:
-        known = composed_names()
+    modules = _COMPOSED | _TELESCOPE
+    if name not in modules:
+        known = sorted(modules)
         raise BadInput(column="problem", value=name, expected=f"one of {listed(known)}", hint=did_you_mean(name, known))
-    problem: Composition = getattr(import_module(f"lensjax.problems.{_COMPOSED[name]}"), name)()
+    problem: Composition = getattr(import_module(f"lensjax.problems.{modules[name]}"), name)()
     return problem
 
 
