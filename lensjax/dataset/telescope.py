@@ -176,8 +176,8 @@ def _noise(
     if given is None:
         sky = sky_noise.measured(data, used)
         level, part = float(np.median(sky.level[used])), f"{100.0 * sky.part:.0f} % of the pixels"
-        remarks.append(f"noise measured from the sky: {float(np.median(sky.rms[used])):.4g} (rms, {part}); sky of {level:.4g} subtracted")
-        return data - sky.level, sky.rms, exposure
+        remarks.append(f"noise measured from the sky: {sky.rms:.4g} (rms, {part}); sky of {level:.4g} subtracted")
+        return data - sky.level, np.asarray(sky.rms), exposure
     level_map = _level(path, image, given, flag)
     level_map = sky_noise.as_rms(level_map, taken.noise_is)
     good = used & usable(level_map)

@@ -152,7 +152,7 @@ def template(problem: Composition, solution: Solution, image: SkyImage, *, name:
     """
     taken = image.observed.instrument
     found, errors = _values(problem, solution, taken.pixel_scale)
-    entities = []
+    entities: list[dict[str, Any]] = []
     masses = [k for k, profile in enumerate(found) if profile.kind == "SIE"]
     fields = [k for k, profile in enumerate(found) if profile.kind == "ExternalShear"]
     if masses or any(profile.role == "lens light" for profile in found):
@@ -171,12 +171,9 @@ def template(problem: Composition, solution: Solution, image: SkyImage, *, name:
     psf: dict[str, Any] = {"type": None, "description": None}
     if taken.psf is not None:
         rows, columns = taken.psf.shape
-        half = [0.5 * n * taken.pixel_scale for n in (columns, rows)]
-        psf = {
-            "type": "PixelatedPSF",
-            "description": None,
-            "pixels": _pixels(f"{name}_psf.fits", (-half[0], half[0]), (-half[1], half[1]), (rows, columns)),
-        }
+        across, up = (0.5 * n * taken.pixel_scale for n in (columns, rows))
+        pixels = _pixels(f"{name}_psf.fits", (-across, across), (-up, up), (rows, columns))
+        psf = {"type": "PixelatedPSF", "description": None, "pixels": pixels}
     return {
         "standard": "COOLEST",
         "mode": "MAP",

@@ -16,8 +16,9 @@ _MASKED = 70.0  # percent of a box's pixels that may be masked
 _DETECTED = 2.0  # times the scatter of the smoothed image, from which light is a source
 _SMOOTH, _GROWN = 1.5, 7  # px: width of the smoothing, and side of the square by which sources grow
 _ROUNDS = 3
-_NEAR, _FAR = 3.0, 5.0  # ratios of a noise map to the sky's scatter: it goes with it, and it does not
+_NEAR, _FAR = 3.0, 5.0  # ratios of a noise map to the pixels' scatter: it goes with it, and it does not
 _FEWEST = 64  # px of sky
+_APART = 3  # px, beyond which the noise of resampled images is not correlated
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,26 @@ class Sky:
     """The sky of an image.
 
     Attributes:
-        level, rms: (H, W) its brightness and standard deviation.
+        level: (H, W) its brightness.
+        rms: standard deviation of its noise.
         part: the part of the valid pixels on which it was measured.
     """
 
     level: np.ndarray
-    rms: np.ndarray
+    rms: float
     part: float
 
 
 def measured(data: np.ndarray, used: np.ndarray) -> Sky:
-    """The sky of an image (H, W), as sigma-clipped maps outside its sources; `used` (H, W) is its mask.
+    """The sky of an image (H, W) outside its sources, its level as a sigma-clipped map; `used` (H, W) is its mask.
+
+    A galaxy may fill an image to its edges: the level is then its faint light too, while its smooth light is no part of the scatter.
 
     Raises:
         BadInput: photutils is not installed, or there is too little sky.
     """
     try:
-        from photutils.background import Background2D, MADStdBackgroundRMS, MedianBackground
+        from photutils.background import Background2D, MedianBackground
         from photutils.segmentation import detect_sources
     except ImportError:
         problem = "no noise is given, and what measures the sky's, photutils, is not installed"
@@ -65,25 +69,32 @@ def measured(data: np.ndarray, used: np.ndarray) -> Sky:
     if sky.sum() < _FEWEST:
         raise BadInput(f"only {int(sky.sum())} pixels show the sky", column="--noise", expected="a noise map", hint="give --noise")
     box = tuple(max(_BOX, -(-side // _BOXES)) for side in values.shape)
+    rms = scatter_of(values, sky) or _robust(values[sky])[1]
+    if not rms > 0:
+        raise BadInput("the sky has no noise: its pixels are equal", column="--noise", hint="give --noise")
     try:
-        found_sky = Background2D(
-            values, box, mask=~sky, exclude_percentile=_MASKED, bkg_estimator=MedianBackground(), bkg_rms_estimator=MADStdBackgroundRMS()
-        )  # fmt: skip
-        level, rms = np.asarray(found_sky.background), np.asarray(found_sky.background_rms)
+        level = np.asarray(Background2D(values, box, mask=~sky, exclude_percentile=_MASKED, bkg_estimator=MedianBackground()).background)
     except ValueError:  # every box is full of sources
-        middle, scatter = _robust(values[sky])
-        level, rms = np.full(values.shape, middle), np.full(values.shape, scatter)
-    if not (np.isfinite(rms).all() and rms.min() > 0):
-        middle, scatter = _robust(values[sky])
-        if scatter == 0:
-            raise BadInput("the sky has no noise: its pixels are equal", column="--noise", hint="give --noise")
-        level, rms = np.full(values.shape, middle), np.full(values.shape, scatter)
+        level = np.full(values.shape, _robust(values[sky])[0])
     return Sky(level, rms, float(sky.sum() / used.sum()))
 
 
 def scatter_of(data: np.ndarray, used: np.ndarray) -> float:
-    """Robust standard deviation of the fainter pixels of an image (H, W)."""
-    return _robust(data[used])[1]
+    """Standard deviation of the noise of an image (H, W), as its pixels show it; 0 where they show none.
+
+    It is that of second differences, in which smooth light cancels, between pixels so far apart that their noise is not correlated.
+    """
+    from scipy.stats import median_abs_deviation
+
+    values = np.where(used, data, np.nan)
+    parts = [
+        (part[2 * _APART :] - 2.0 * part[_APART:-_APART] + part[: -2 * _APART]).ravel() / 6.0**0.5
+        for part in (values, values.T)
+        if part.shape[0] > 2 * _APART
+    ]
+    differences = np.concatenate(parts) if parts else np.zeros(0)
+    differences = differences[np.isfinite(differences)]
+    return float(median_abs_deviation(differences, scale="normal")) if len(differences) >= _FEWEST else 0.0
 
 
 def as_rms(level: np.ndarray, kind: Kind) -> np.ndarray:
@@ -114,10 +125,10 @@ def check_map(level: np.ndarray, data: np.ndarray, used: np.ndarray) -> str:
     if np.ndim(level) == 2 and 1.0 / _NEAR < others[kind] < _NEAR:
         what = "variances" if kind == "variance" else "weights (1/variance)"
         raise BadInput(
-            f"the noise map's median is {typical:.3g}, and the sky's scatter {scatter:.3g}: this looks like {what}",
+            f"the noise map's median is {typical:.3g}, and the scatter of the pixels {scatter:.3g}: this looks like {what}",
             expected="standard deviations", hint=f"give --noise-is {kind}",
         )  # fmt: skip
-    return f"the noise of {typical:.3g} is {ratio:.2g} times the scatter of {scatter:.3g} of the fainter pixels"
+    return f"the noise of {typical:.3g} is {ratio:.2g} times the scatter of {scatter:.3g} that the pixels show"
 
 
 def _robust(values: np.ndarray) -> tuple[float, float]:
