@@ -1,6 +1,7 @@
 """Lens models as COOLEST files (Galan et al. 2023, JOSS 8, 5567), written by us: a JSON file, and FITS files beside it.
 
-COOLEST's conventions: arcseconds; x to the right and y up, along the image's axes, about the origin; angles counter-clockwise from +y,
+COOLEST's conventions: arcseconds; x to the right and y up, along the image's axes, about the image's middle, since its readers take it
+for the origin; angles counter-clockwise from +y,
 in (−90°, 90°], so φ_C = φ − 90°; radii of ellipses are √(a b), those of the intermediate axis. θ_E of an SIE is then that of its
 convergence κ = θ_E/(2 √(q x² + y²/q)), x along the mass's long axis: the radius of the circle with the area inside the critical curve,
 ours. An SIS is an SIE of q = 1. Shear about the origin has strength γ and the direction ½ atan2(γ₂, γ₁) from +x.
@@ -26,8 +27,9 @@ from lensjax.infer.solution import Solution
 from lensjax.lens import SIE, SIS, Shear
 from lensjax.light.gaussian import Gaussian
 from lensjax.light.sersic import Sersic
+from lensjax.observation.instrument import Instrument
 from lensjax.observation.noise import GaussianNoise
-from lensjax.observation.sky import SkyImage, header_about, origin, position_angle
+from lensjax.observation.sky import SkyImage, header_about, position_angle
 from lensjax.problems.compose import Composition
 
 _INDEX = (0.5, 10.0)  # of COOLEST's Sérsic
@@ -52,14 +54,26 @@ class Profile:
     fixed: tuple[str, ...] = ()
 
 
-def profiles(problem: Composition, params: Array, *, pixel_scale: float) -> list[Profile]:
+def profiles(problem: Composition, params: Array, *, pixel_scale: float, middle: tuple[float, float] = (0.0, 0.0)) -> list[Profile]:
     """The components of parameters (P,), fluxes in the data's unit, as COOLEST's profiles; smooth in the parameters.
+
+    Args:
+        problem: the problem.
+        params: its parameters.
+        pixel_scale: side of a pixel [arcsec].
+        middle: place (x, y) of COOLEST's origin. Shear Γ about it deflects by a constant less, so that sources are at s − (1 − Γ) middle.
 
     Raises:
         BadInput: a component that COOLEST, or this table, does not have.
     """
     found = []
-    for role, thing, x, y in problem.parts(params):
+    parts = problem.parts(params)
+    shears = [thing for _, thing, _, _ in parts if isinstance(thing, Shear)]
+    pull = [sum(along) for along in zip(*(shear.deflection(*middle) for shear in shears), strict=True)] or [0.0, 0.0]
+    for role, thing, x, y in parts:
+        x, y = x - middle[0], y - middle[1]
+        if role == "source":
+            x, y = x + pull[0], y + pull[1]
         place = {"center_x": x, "center_y": y}
         match thing:
             case SIE():
@@ -151,7 +165,7 @@ def template(problem: Composition, solution: Solution, image: SkyImage, *, name:
         BadInput: COOLEST has no such component, or no Sérsic of this index.
     """
     taken = image.observed.instrument
-    found, errors = _values(problem, solution, taken.pixel_scale)
+    found, errors = _values(problem, solution, image)
     entities: list[dict[str, Any]] = []
     masses = [k for k, profile in enumerate(found) if profile.kind == "SIE"]
     fields = [k for k, profile in enumerate(found) if profile.kind == "ExternalShear"]
@@ -190,14 +204,16 @@ def template(problem: Composition, solution: Solution, image: SkyImage, *, name:
     }  # fmt: skip
 
 
-def _values(problem: Composition, solution: Solution, pixel_scale: float) -> tuple[list[Profile], list[dict[str, float]]]:
+def _values(problem: Composition, solution: Solution, image: SkyImage) -> tuple[list[Profile], list[dict[str, float]]]:
     """The profiles, and the error of each of their values by derivatives; NaN where it is unknown."""
+    taken = image.observed.instrument
+    options: dict[str, Any] = {"pixel_scale": taken.pixel_scale, "middle": _middle(taken)}
     with jax.enable_x64(True):
         at = jnp.asarray(solution.params[0], jnp.float64)
-        found = profiles(problem, at, pixel_scale=pixel_scale)
+        found = profiles(problem, at, **options)
 
         def flat(params: Array) -> Array:
-            return jnp.stack([value for profile in profiles(problem, params, pixel_scale=pixel_scale) for value in profile.values.values()])
+            return jnp.stack([value for profile in profiles(problem, params, **options) for value in profile.values.values()])
 
         jacobian = np.asarray(jax.jacfwd(flat)(at))
     for profile in found:
@@ -259,12 +275,16 @@ def _uniform(image: SkyImage) -> float | None:
     return float(noise.level) * image.scale if isinstance(noise, GaussianNoise) and np.ndim(noise.level) == 0 else None
 
 
+def _middle(taken: Instrument) -> tuple[float, float]:
+    """Place (x, y) of the image's middle about the system's origin."""
+    rows, columns = taken.shape
+    return (((columns - 1) / 2 - taken.middle[1]) * taken.pixel_scale, (taken.middle[0] - (rows - 1) / 2) * taken.pixel_scale)
+
+
 def _grid(file: str, image: SkyImage) -> dict[str, Any]:
     taken = image.observed.instrument
-    (rows, columns), (row, column), scale = taken.shape, taken.middle, taken.pixel_scale
-    across = ((-0.5 - column) * scale, (columns - 0.5 - column) * scale)
-    up = ((row - rows + 0.5) * scale, (row + 0.5) * scale)
-    return _pixels(file, across, up, (rows, columns))
+    up, across = (0.5 * n * taken.pixel_scale for n in taken.shape)
+    return _pixels(file, (-across, across), (-up, up), taken.shape)
 
 
 def _pixels(file: str, across: tuple[float, float], up: tuple[float, float], shape: tuple[int, int]) -> dict[str, Any]:
@@ -274,14 +294,13 @@ def _pixels(file: str, across: tuple[float, float], up: tuple[float, float], sha
 
 
 def _hours(image: SkyImage) -> tuple[str, str]:
-    """Right ascension and declination of the origin, as text; zeros without a WCS."""
+    """Right ascension and declination of the image's middle, as text; zeros without a WCS."""
     if image.wcs is None:
         return "0h0m0.0s", "0d0m0.0s"
     from astropy.coordinates import Angle
 
-    right_ascension, declination = origin(image)
-    along = str(Angle(right_ascension, "deg").to_string(unit="hourangle", sep="hms", precision=5, pad=True))
-    return along, str(Angle(declination, "deg").to_string(unit="deg", sep="dms", precision=4, pad=True, alwayssign=True))
+    along = str(Angle(image.wcs.right_ascension, "deg").to_string(unit="hourangle", sep="hms", precision=5, pad=True))
+    return along, str(Angle(image.wcs.declination, "deg").to_string(unit="deg", sep="dms", precision=4, pad=True, alwayssign=True))
 
 
 def _meta(found: list[Profile], solution: Solution, image: SkyImage) -> dict[str, Any]:
@@ -298,7 +317,7 @@ def _meta(found: list[Profile], solution: Solution, image: SkyImage) -> dict[str
         "image": image.name,
         "unit": image.unit or "unknown",
         "light": "in the data's unit per square arcsecond",
-        "axes": "x and y are the image's axes; angles are counter-clockwise from its y axis",
+        "axes": "x and y are the image's axes, about its middle; angles are counter-clockwise from its y axis",
         "mirrored": None if image.wcs is None else image.wcs.mirrored,
         "position angles east of north": angles,
         "redshifts": "hypothetical: they order the planes",

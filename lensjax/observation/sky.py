@@ -171,13 +171,13 @@ def header_about(image: SkyImage, *, shape: tuple[int, int], pixel_scale: float,
     if image.wcs is None:
         unit = {"CTYPE1": "LINEAR", "CTYPE2": "LINEAR", "CUNIT1": "arcsec", "CUNIT2": "arcsec"}
         return cards | unit | {"CRVAL1": 0.0, "CRVAL2": 0.0, "CDELT1": pixel_scale, "CDELT2": pixel_scale}
-    ra, dec = origin(image)
+    ra, dec = _origin(image)
     matrix = np.array(image.wcs.matrix) / image.wcs.pixel_scale * pixel_scale / 3600.0
     cards |= {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "CRVAL1": ra, "CRVAL2": dec, "RADESYS": "ICRS"}
     return cards | {f"CD{i + 1}_{j + 1}": float(matrix[i, j]) for i in range(2) for j in range(2)}
 
 
-def origin(image: SkyImage) -> tuple[float, float]:
+def _origin(image: SkyImage) -> tuple[float, float]:
     """ICRS right ascension and declination [deg] of the system's origin in an image with a WCS.
 
     Raises:

@@ -1,5 +1,6 @@
 """The sky of an image: its level and its scatter, and whether a noise map goes with it."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,7 +61,9 @@ def measured(data: np.ndarray, used: np.ndarray) -> Sky:
         if open_sky.sum() < _FEWEST:
             break
         middle, scatter = _robust(smooth[open_sky])
-        found = detect_sources(smooth - middle, _DETECTED * scatter, n_pixels=5, mask=~used)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no source
+            found = detect_sources(smooth - middle, _DETECTED * scatter, n_pixels=5, mask=~used)
         grown = np.zeros_like(bright) if found is None else found.make_source_mask(size=_GROWN)
         if (used & ~grown).sum() < _FEWEST:
             break
