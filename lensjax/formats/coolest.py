@@ -11,7 +11,7 @@ light is the same, θ_eff = R (b_C/b)ⁿ and I_eff = I_e e^{b − b_C}. A Gaussi
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.tree import register
 from lensjax.errors import BadInput
 from lensjax.files import fits
 from lensjax.files.whole import write_text
@@ -34,12 +35,14 @@ from lensjax.problems.compose import Composition
 
 _INDEX = (0.5, 10.0)  # of COOLEST's Sérsic
 _ORDER = {"lens": 0.5, "lens light": 0.5, "source": 1.0}  # hypothetical redshifts, which order the planes
+_ROUNDING = 1e-9  # part of a row of a Jacobian that is nothing but rounding
 _TINY = 1e-24  # of the square of an ellipticity, below which a form is round
 
 
+@register
 @dataclass(frozen=True)
 class Profile:
-    """A COOLEST profile.
+    """A COOLEST profile; a tree of its values.
 
     Attributes:
         role: "lens", "lens light" or "source".
@@ -48,10 +51,10 @@ class Profile:
         fixed: names of those that the problem does not have.
     """
 
-    role: str
-    kind: str
+    role: str = field(metadata={"static": True})
+    kind: str = field(metadata={"static": True})
     values: dict[str, Array]
-    fixed: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = field(default=(), metadata={"static": True})
 
 
 def profiles(problem: Composition, params: Array, *, pixel_scale: float, middle: tuple[float, float] = (0.0, 0.0)) -> list[Profile]:
@@ -69,7 +72,8 @@ def profiles(problem: Composition, params: Array, *, pixel_scale: float, middle:
     found = []
     parts = problem.parts(params)
     shears = [thing for _, thing, _, _ in parts if isinstance(thing, Shear)]
-    pull = [sum(along) for along in zip(*(shear.deflection(*middle) for shear in shears), strict=True)] or [0.0, 0.0]
+    pulls = [shear.deflection(*(jnp.asarray(along, params.dtype) for along in middle)) for shear in shears]
+    pull = [sum(along) for along in zip(*pulls, strict=True)] or [0.0, 0.0]
     for role, thing, x, y in parts:
         x, y = x - middle[0], y - middle[1]
         if role == "source":
@@ -207,15 +211,13 @@ def template(problem: Composition, solution: Solution, image: SkyImage, *, name:
 def _values(problem: Composition, solution: Solution, image: SkyImage) -> tuple[list[Profile], list[dict[str, float]]]:
     """The profiles, and the error of each of their values by derivatives; NaN where it is unknown."""
     taken = image.observed.instrument
-    options: dict[str, Any] = {"pixel_scale": taken.pixel_scale, "middle": _middle(taken)}
+
+    def of(params: Array) -> list[Profile]:
+        return profiles(problem, params, pixel_scale=taken.pixel_scale, middle=_middle(taken))
+
     with jax.enable_x64(True):
-        at = jnp.asarray(solution.params[0], jnp.float64)
-        found = profiles(problem, at, **options)
-
-        def flat(params: Array) -> Array:
-            return jnp.stack([value for profile in profiles(problem, params, **options) for value in profile.values.values()])
-
-        jacobian = np.asarray(jax.jacfwd(flat)(at))
+        found, derivatives = jax.jit(lambda params: (of(params), jax.jacfwd(of)(params)))(jnp.asarray(solution.params[0], jnp.float64))
+    jacobian = np.stack([np.asarray(profile.values[name]) for profile in derivatives for name in profile.values])
     for profile in found:
         if profile.kind == "Sersic" and not _INDEX[0] <= float(profile.values["n"]) <= _INDEX[1]:
             index = float(profile.values["n"])
@@ -223,7 +225,8 @@ def _values(problem: Composition, solution: Solution, image: SkyImage) -> tuple[
     known = np.isfinite(solution.errors[0])
     spread = np.where(np.isfinite(solution.covariance[0]), solution.covariance[0], 0.0)
     variance = np.einsum("ij,jk,ik->i", jacobian, spread, jacobian)
-    unknown = (np.abs(jacobian[:, ~known]) > 0).any(axis=1) | ~np.isfinite(variance)
+    steepest = np.abs(jacobian).max(axis=1, keepdims=True)
+    unknown = (np.abs(jacobian[:, ~known]) > _ROUNDING * steepest).any(axis=1) | ~np.isfinite(variance)
     sigma = iter(np.where(unknown, np.nan, np.sqrt(np.maximum(variance, 0.0))).tolist())
     return found, [{name: next(sigma) for name in profile.values} for profile in found]
 
