@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lensjax import problems
 from lensjax.cli import arguments, values
 from lensjax.errors import BadInput
-from lensjax.files import fits
+from lensjax.files.place import is_fits
 
 if TYPE_CHECKING:
     from lensjax.dataset.telescope import Taken
@@ -94,7 +94,7 @@ def problem_of(named: str | None, images: Sequence[Path]) -> str:
     """
     if named is not None:
         return named
-    telescopes = [fits.is_fits(path) for path in images]
+    telescopes = [is_fits(path) for path in images]
     if any(telescopes) and not all(telescopes):
         raise BadInput("FITS files and other images together", column="--problem", expected="a problem, or images of one kind")
     return "galaxy" if any(telescopes) else "sis2023"

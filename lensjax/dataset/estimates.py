@@ -19,8 +19,9 @@ from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
 from lensjax.estimate import Estimate, Estimator, Observation
-from lensjax.files import fits, images
+from lensjax.files import images
 from lensjax.files import whole as files
+from lensjax.files.place import place_of
 from lensjax.formats import results
 from lensjax.formats.cosmosim import parameters, table
 from lensjax.infer import Solution, lattice
@@ -302,7 +303,7 @@ def _identity(estimator: Estimator | None) -> str:
 def _stamp(path: Path) -> tuple[int, int]:
     """Size and time of a file, which change when the file does."""
     try:
-        state = fits.place_of(path).file.stat()
+        state = place_of(path).file.stat()
     except OSError:
         return 0, 0
     return state.st_size, state.st_mtime_ns

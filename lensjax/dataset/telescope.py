@@ -10,8 +10,9 @@ import numpy as np
 from lensjax._internal.numbers import finite
 from lensjax._internal.words import counted
 from lensjax.errors import BadInput, at
-from lensjax.files import fits, images, regions
+from lensjax.files import images, regions
 from lensjax.files.images import LoadedImage
+from lensjax.files.place import place_of
 from lensjax.observation import sky_noise
 from lensjax.observation.instrument import Instrument, instrument
 from lensjax.observation.noise import Noise, PoissonNoise, usable
@@ -49,7 +50,7 @@ class Taken:
     def files(self) -> tuple[Path, ...]:
         """Files that are the same for all images."""
         maps = (self.noise, self.psf, self.mask, self.exposure, self.background)
-        return tuple(fits.place_of(text).file for text in maps if text and not text.startswith("[") and np.isnan(finite(text)))
+        return tuple(place_of(text).file for text in maps if text and not text.startswith("[") and np.isnan(finite(text)))
 
 
 def read(path: Path, taken: Taken) -> SkyImage:
@@ -128,7 +129,7 @@ def _map(path: Path, image: LoadedImage, text: str) -> np.ndarray:
 
     FITS images and pictures lie as in a viewer. Arrays of NumPy have no such order: they lie as the array of the image does.
     """
-    name = f"{fits.place_of(path).file}{text}" if text.startswith("[") else text
+    name = f"{place_of(path).file}{text}" if text.startswith("[") else text
     loaded = images.read(name)
     if loaded.values.ndim != 2:
         raise BadInput("the map is in colour", path=name, expected="an array of two dimensions")
@@ -161,7 +162,7 @@ def _mask(path: Path, image: LoadedImage, text: str, wcs: Wcs | None) -> np.ndar
         return regions.mask(text, shape, None if wcs is None else image.header)[::-1]
     values = _map(path, image, text)
     _check_shape(values, image, text, "--mask")
-    place = fits.place_of(text if not text.startswith("[") else f"file{text}")
+    place = place_of(text if not text.startswith("[") else f"file{text}")
     flags = place.extension.partition(",")[0].strip().upper() == _FLAGS
     with np.errstate(invalid="ignore"):
         return np.asarray(values == 0) if flags else np.asarray(np.isfinite(values) & (values != 0))

@@ -4,7 +4,6 @@ Arrays are in FITS's own order, the first row at the bottom.
 """
 
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,26 +16,7 @@ from lensjax._internal.numbers import whole
 from lensjax.errors import BadInput
 from lensjax.files.whole import write_bytes
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".fits.gz", ".fit.gz", ".fts.gz")
-"""Endings of FITS files."""
-
-
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Place:
-    """FILE, FILE[EXT] or FILE[EXT][PLANE].
-
-    Attributes:
-        file: the file.
-        extension: name, or name and version, or number of an extension; in an .npz file the name of an array. Empty without one.
-        plane: plane of a cube, counted from 1; 0 without one.
-    """
-
-    file: Path
-    extension: str = ""
-    plane: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,23 +32,6 @@ class Part:
     name: str
     values: np.ndarray
     header: Mapping[str, Any] = field(default_factory=dict)
-
-
-def place_of(path: str | Path) -> Place:
-    """The parts of a name such as FILE[EXT]; a file that has brackets in its own name is itself."""
-    path = Path(path)
-    match = re.fullmatch(r"(.+?)\[([^\[\]]+)\](?:\[\s*([0-9]{1,6})\s*\])?", path.name)
-    try:
-        if match is None or path.exists():
-            return Place(path)
-    except (OSError, ValueError):
-        return Place(path)
-    return Place(path.with_name(match[1]), match[2].strip(), int(match[3] or 0))
-
-
-def is_fits(path: str | Path) -> bool:
-    """Whether a name is that of a FITS file, or of an extension of one."""
-    return place_of(path).file.name.lower().endswith(SUFFIXES)
 
 
 def image(path: str | Path, content: bytes, extension: str, plane: int) -> tuple[np.ndarray, Any]:

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from lensjax._internal.words import listed
 from lensjax.errors import BadInput
 from lensjax.files import fits
+from lensjax.files.place import Place, place_of
 from lensjax.files.read import read_bytes
 from lensjax.files.whole import write_bytes
 
@@ -90,20 +91,20 @@ def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Loa
     Raises:
         BadInput: it cannot be read, is no image, or has another size.
     """
-    place = fits.place_of(path)
+    place = place_of(path)
     content = read_bytes(place.file, KINDS)
     if not content:
         raise BadInput("the file is empty (0 bytes)", path=path, expected=KINDS)
     if content[:2] == b"\x1f\x8b":
         content = _unzipped(content, path)
-    is_fits, is_npz = content[:9] == b"SIMPLE  =", content[:4] == b"PK\x03\x04"
-    if place.extension and not (is_fits or is_npz):
+    fits_file, npz_file = content[:9] == b"SIMPLE  =", content[:4] == b"PK\x03\x04"
+    if place.extension and not (fits_file or npz_file):
         problem = f"[{place.extension}] names an extension, and this is no FITS file"
         raise BadInput(problem, path=path, value=place.extension, expected="the name of the file alone")
     with _decoding(path):
-        if is_fits:
+        if fits_file:
             return _fits(path, content, place, size, smallest)
-        if is_npz:
+        if npz_file:
             return _of_npz(path, content, place.extension, size, smallest)
         if content[:6] == b"\x93NUMPY":
             return _of_array(path, np.load(io.BytesIO(content), allow_pickle=False), "NPY", size, smallest)
@@ -253,7 +254,7 @@ def _unzipped(content: bytes, path: str | Path) -> bytes:
     return unzipped
 
 
-def _fits(path: str | Path, content: bytes, place: fits.Place, size: int | None, smallest: int) -> LoadedImage:
+def _fits(path: str | Path, content: bytes, place: Place, size: int | None, smallest: int) -> LoadedImage:
     array, header = fits.image(path, content, place.extension, place.plane)
     loaded = _of_array(path, array[::-1], "FITS", size, smallest)
     return replace(loaded, header=header, unit=" ".join(str(header.get("BUNIT", "")).split()), extension=str(header.get("EXTNAME", "")))
