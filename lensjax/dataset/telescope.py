@@ -78,14 +78,16 @@ def _read(path: Path, image: LoadedImage, taken: Taken) -> SkyImage:
     wcs, scale = _placed(image, taken, remarks)
     if taken.mask is not None:
         used &= _mask(path, image, taken.mask, wcs)
-    _check_any(used, taken)
+        if not used.any():
+            raise BadInput("the mask leaves no pixel", column="--mask", expected="one pixel or more that is used")
     data, level, exposure = _noise(path, image, taken, data, used, remarks)
     good = usable(level) & (usable(exposure) if exposure is not None else True)
     bad = int((used & ~good).sum())
     if bad:
         remarks.append(f"{counted(bad, 'pixel')} without a usable noise, masked")
     used &= good
-    _check_any(used, taken)
+    if not used.any():
+        raise BadInput("no pixel that is used has a noise", column="--noise", expected="finite numbers above 0")
     by = _instrument(path, image, taken, scale, remarks)
     unit = float(2.0 ** np.round(np.log2(np.median(np.broadcast_to(level, data.shape)[used]))))
     noise: Noise | np.ndarray = level / unit
@@ -95,12 +97,6 @@ def _read(path: Path, image: LoadedImage, taken: Taken) -> SkyImage:
         noise = PoissonNoise(jnp.asarray(background, dtype), jnp.asarray(counts, dtype))
     observed = observe(data / unit, noise, mask=used, taken_by=by)
     return SkyImage(path.name, observed, wcs, unit, image.unit, tuple(remarks))
-
-
-def _check_any(used: np.ndarray, taken: Taken) -> None:
-    if not used.any():
-        reason = "the mask leaves no pixel" if taken.mask is not None else "no pixel has a usable noise"
-        raise BadInput(reason, column="--noise" if taken.mask is None else "--mask", expected="one pixel or more that is used")
 
 
 def _placed(image: LoadedImage, taken: Taken, remarks: list[str]) -> tuple[Wcs | None, float]:

@@ -142,6 +142,7 @@ def test_masks(tmp_path) -> None:
         image = read(path, Taken(noise="[ERR]", mask=text))
         np.testing.assert_array_equal(np.asarray(image.observed.mask)[::-1], expected)
     refused(path, Taken(noise="[ERR]", mask="[NONE]"), "--mask: the mask leaves no pixel")
+    refused(path, Taken(noise="[NONE]", mask="[MASK]"), "no pixel that is used has a noise")
     pytest.importorskip("regions")
     (tmp_path / "a.reg").write_text("image\n-circle(21,7,3.1)\n")
     mask = np.asarray(read(path, Taken(noise="[ERR]", mask=str(tmp_path / "a.reg"))).observed.mask)[::-1]

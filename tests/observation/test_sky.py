@@ -66,6 +66,35 @@ def test_other_ways_to_write_the_same(way: str) -> None:
     np.testing.assert_allclose(wcs.matrix, SCALE * np.array([[-cos, -sin], [-sin, cos]]), atol=1e-5 * SCALE)
 
 
+@pytest.mark.parametrize("kind", ["galactic", "SIP", "cube", "DEC first"])
+def test_wcs_of_other_kinds(kind: str) -> None:
+    """Axes that are not RA and DEC, distortion, a third axis: angles from north of ICRS, and the same sky when it is written."""
+    from astropy.wcs import WCS
+
+    cards = header(turned=30.0)
+    if kind == "galactic":
+        cards.update({"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"})
+    elif kind == "SIP":
+        sip = {"A_ORDER": 2, "A_2_0": 1e-5, "B_ORDER": 2, "B_0_2": -1e-5}
+        cards.update({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"} | sip)
+    elif kind == "cube":
+        cards.update({"WCSAXES": 3, "CTYPE3": "WAVE", "CUNIT3": "m", "CRPIX3": 1.0, "CRVAL3": 5e-7, "CD3_3": 1e-9})
+    else:
+        rows = [[cards[f"CD{i}_{j}"] for j in (1, 2)] for i in (2, 1)]
+        cards.update({"CTYPE1": "DEC--TAN", "CTYPE2": "RA---TAN", "CRVAL1": 40.0, "CRVAL2": 150.0})
+        cards.update({f"CD{i + 1}_{j + 1}": rows[i][j] for i in range(2) for j in range(2)})
+    wcs = wcs_of(cards, SHAPE)
+    assert wcs is not None and not wcs.mirrored
+    flat = WCS(cards).celestial
+    x, y = (SHAPE[1] - 1) / 2, (SHAPE[0] - 1) / 2
+    here, there = flat.pixel_to_world(x, y).icrs, flat.pixel_to_world(x + 0.6, y + 0.8).icrs
+    off = position_angle(np.degrees(np.arctan2(0.8, 0.6)), wcs) - here.position_angle(there).deg
+    assert abs(off - 180.0 * round(off / 180.0)) < 0.02
+    assert (wcs.right_ascension, wcs.declination) == pytest.approx((here.ra.deg, here.dec.deg))
+    again = WCS(fits.Header(wcs.header)).pixel_to_world(3.0, 35.0).icrs
+    assert again.separation(flat.pixel_to_world(3.0, 35.0).icrs).arcsec < 1e-6
+
+
 def test_pixels_that_are_not_square() -> None:
     with pytest.raises(BadInput, match=r"pixels of 0\.05×0\.06 arcsec; expected square pixels"):
         wcs_of(header(scale=(0.05, 0.06)), SHAPE)
