@@ -63,11 +63,13 @@ class Estimate:
         network: (P,) the network's prediction in file units; None without a network.
         solution: the refined parameters, one image; None without refinement.
         error: why the image cannot be used; network and solution are None then.
+        angles: position angles on the sky [deg, from north through east] of the solution's directions, of telescopes' images alone.
     """
 
     network: np.ndarray | None
     solution: Solution | None
     error: str | None
+    angles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

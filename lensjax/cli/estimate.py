@@ -2,13 +2,12 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from lensjax import problems
-from lensjax.cli import arguments, values
+from lensjax.cli import arguments, telescope_flags, values
+from lensjax.cli.estimate_options import Options, check
 from lensjax.conventions import METHODS
-from lensjax.errors import BadInput
 
 _EPILOG = """examples:
   lensjax estimate image-000001.png image-000002.png --out results.csv
@@ -30,36 +29,16 @@ network; with --weights DIR they start from its estimate too. --amplitudes M wri
 OUT-amplitudes.csv with errors, and OUT-predictions.csv as droulette lays out its predictions."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """The command's flags."""
-
-    image: list[Path]
-    csv: Path | None
-    images: Path | None
-    out: Path
-    problem: str
-    weights: Path | None
-    no_refine: bool
-    no_network: bool
-    method: str
-    shift: bool
-    noise: float | str | None
-    report: Path | None
-    seed: int
-    amplitudes: int | None
-    shard: tuple[int, int] | None
-
-
 def add(parser: arguments.Parser) -> None:
     """Adds the command."""
     line = "Estimate the parameters of images, with errors."
-    command = parser.command("estimate", line, _EPILOG, lambda flags: run(arguments.options_of(Options, flags)))
+    command = parser.command("estimate", line, f"{_EPILOG}\n\n{telescope_flags.EPILOG}", lambda flags: run(_options(flags)))
     command.add_argument("image", nargs="*", type=Path, metavar="IMAGE", help="grey images of any size from 16×16")
     command.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
-    command.choice("--problem", arguments.ALL_PROBLEMS, default="sis2023", help="kind of system (sis2023)")
+    known = (*arguments.ALL_PROBLEMS, *problems.telescope_names())
+    command.choice("--problem", known, help="kind of system (sis2023; of FITS files galaxy)")
     command.add_argument("--weights", type=Path, metavar="DIR", help="network to start from (sis2023: the one that ships; others: none)")
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image alone, without a network")
@@ -67,17 +46,24 @@ def add(parser: arguments.Parser) -> None:
     command.choice("--method", ("auto", *METHODS), default="auto", help=method)
     shift = "fit the position of the image in its frame too (default), or keep it where the problem puts it"
     command.add_argument("--shift", action=argparse.BooleanOptionalAction, default=True, help=shift)
-    noise = "noise of a pixel [grey levels], instead of rounding; or the word cosmosim, for images that CosmoSim drew"
-    command.add_argument("--noise", type=values.noise, metavar="SIGMA", help=noise)
+    noise = "noise of a pixel [grey levels], instead of rounding; cosmosim, for images that CosmoSim drew; or a telescope's noise map"
+    command.add_argument("--noise", type=values.noise, metavar="SIGMA|MAP", help=noise)
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
     command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
     command.add_argument("--amplitudes", type=values.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
     command.add_argument("--shard", type=values.shard, metavar="K/N", help="every N-th image from the K-th alone")
+    telescope_flags.add(command)
+
+
+def _options(flags: argparse.Namespace) -> Options:
+    flags.telescope = telescope_flags.flags_of(flags)
+    return arguments.options_of(Options, flags)
 
 
 def run(options: Options) -> None:
     """The command."""
-    _check(options)
+    name = telescope_flags.problem_of(options.problem, options.image)
+    check(options, name)
     from lensjax.dataset import estimates
     from lensjax.files import whole as files
 
@@ -88,30 +74,33 @@ def run(options: Options) -> None:
 
         keep = report.SHOWN
         files.check_file(options.report / "report.html")
-    composed = options.problem in problems.cosmosim_names()
-    problem = problems.get(options.problem)
+    telescope = name in problems.telescope_names()
+    composed = telescope or name in problems.cosmosim_names()
+    problem = problems.composed(name, sky=True) if telescope else problems.get(name)
     if options.csv is not None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
         inputs = estimates.of_paths(options.image)
     inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
     # Fits of composed problems start from the bright pixels unless a network is named.
-    needs_none = composed or not estimates.ships(options.problem)
+    needs_none = composed or not estimates.ships(name)
     unaided = options.no_network or (needs_none and options.weights is None and not options.no_refine)
     rows = estimates.run(
         problem,
         inputs,
         options.out,
-        estimator=None if unaided else estimates.network(options.weights, options.problem),
+        estimator=None if unaided else estimates.network(options.weights, name),
         refined=not options.no_refine,
         methods=None if options.method == "auto" else (options.method,),
         free_shift=options.shift,
-        noise=estimates.COSMOSIM if composed else options.noise,
+        noise=None if telescope else estimates.COSMOSIM if composed else options.noise,
         seed=options.seed,
         keep=keep,
+        taken=telescope_flags.taken_of(options.telescope, options.noise) if telescope else None,
+        leaves=None if isinstance(problem, problems.Problem) else telescope_flags.files_of(options.telescope, problem, inputs.filenames),
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
-    if options.report is not None:
+    if options.report is not None and isinstance(problem, problems.Problem):
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
         report.write_report(options.report, problem, records[:keep], total=len(rows), results=options.out)
     print(f"{estimates.summary(rows, refined=not options.no_refine)}; {options.out}")
@@ -119,31 +108,11 @@ def run(options: Options) -> None:
         from lensjax.dataset import fit_amplitudes
 
         fitted = [row.estimate.solution for row in rows]
-        for path in fit_amplitudes.write(options.out, problem.composition, inputs.filenames, fitted, order=options.amplitudes):
+        fitting = problem.composition if isinstance(problem, problems.Problem) else problem
+        for path in fit_amplitudes.write(options.out, fitting, inputs.filenames, fitted, order=options.amplitudes):
             print(path)
-    if inputs.truth is not None:
+    if inputs.truth is not None and isinstance(problem, problems.Problem):
         from lensjax.report import estimate_report as report
 
         network, refined = estimates.parameters_of(rows, problem)
         print(report.errors_table(problem, inputs.truth, network=network, refined=refined))
-
-
-def _check(options: Options) -> None:
-    """Refuses flags that contradict each other."""
-    composed = options.problem in problems.cosmosim_names()
-    if options.amplitudes is not None and not composed:
-        raise BadInput(column="--amplitudes", value=options.problem, expected=f"--problem {', '.join(problems.cosmosim_names())}")
-    if composed:
-        other = {"--method": options.method != "auto", "--no-shift": not options.shift}
-        given = {"--no-refine": options.no_refine, "--noise": options.noise, "--report": options.report}
-        for flag, value in (given | other).items():
-            if value:
-                raise BadInput(f"does not go with --problem {options.problem}", column=flag, expected="--problem sis2023 or pm2022")
-    if options.no_refine and options.no_network:
-        raise BadInput("--no-refine and --no-network contradict each other", expected="one of the two")
-    if options.weights is not None and options.no_network:
-        raise BadInput("--weights and --no-network contradict each other", expected="one of the two")
-    if options.csv is not None and options.image:
-        raise BadInput(f"{options.image[0]} and --csv contradict each other", expected="images one by one or a table, not both")
-    if options.csv is None and options.images is not None:
-        raise BadInput("goes with --csv FILE, which names the images", column="--images")

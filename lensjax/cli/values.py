@@ -1,6 +1,7 @@
 """The values of flags: what each takes, checked as it is read."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterable
 
@@ -54,12 +55,17 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
 
 
 positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
-_noise = number(sys.float_info.min, sys.float_info.max, "a positive number, or cosmosim")
 
 
 def noise(text: str) -> float | str:
-    """A noise: a positive number, or the word cosmosim."""
-    return text if text == "cosmosim" else _noise(text)
+    """A noise: a positive number; or other words, such as cosmosim or the name of a file."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if not 0 < value < math.inf:
+        raise Unfit(text, "a positive number, cosmosim, or a file")
+    return value
 
 
 def shard(text: str) -> tuple[int, int]:

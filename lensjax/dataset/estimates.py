@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -13,15 +13,22 @@ import numpy as np
 from lensjax import estimate
 from lensjax._internal.progress import Progress
 from lensjax._internal.words import counted
+from lensjax.dataset import telescope_fits
 from lensjax.dataset.journal import Journal, fingerprint
+from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
 from lensjax.estimate import Estimate, Estimator, Observation
 from lensjax.files import images
 from lensjax.files import whole as files
+from lensjax.files.place import place_of
 from lensjax.formats import results
 from lensjax.formats.cosmosim import parameters, table
 from lensjax.infer import Solution
+from lensjax.observation.sky import SkyImage
 from lensjax.problems.base import Problem
+from lensjax.problems.compose import Composition
+
+T = TypeVar("T")
 
 COSMOSIM = "cosmosim"
 """Noise of images that CosmoSim drew, with a source on whole pixels."""
@@ -57,7 +64,7 @@ class Estimated:
     image: np.ndarray | None = None
 
 
-def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
+def of_table(path: Path, folder: Path | None, problem: Problem | Composition) -> ImageFiles:
     """The images that a table names, with its parameters as the truth where it has them all.
 
     Args:
@@ -72,7 +79,8 @@ def of_table(path: Path, folder: Path | None, problem: Problem) -> ImageFiles:
     if not folder.is_dir():
         raise BadInput("no such folder", path=folder, column="--images")
     rows = table.read(path)
-    complete = problem.exact is not None and not parameters.missing_columns(rows)
+    known = isinstance(problem, Problem) and problem.exact is not None
+    complete = known and not parameters.missing_columns(rows)
     truth = parameters.params(rows, problem=problem.name, names=problem.names) if complete else None
     return ImageFiles(rows.filenames, tuple(folder / name for name in rows.filenames), truth)
 
@@ -124,7 +132,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
 
 
 def run(
-    problem: Problem,
+    problem: Problem | Composition,
     inputs: ImageFiles,
     out: Path,
     *,
@@ -135,6 +143,8 @@ def run(
     noise: float | str | None = None,
     seed: int = 0,
     keep: int = 0,
+    taken: Taken | None = None,
+    leaves: telescope_fits.Files | None = None,
     on_error: Callable[[str], None] = lambda message: None,
 ) -> list[Estimated]:
     """Estimates images and writes results.csv, row by row.
@@ -142,12 +152,14 @@ def run(
     An interrupted run resumes where the images and all options are the same; otherwise it starts anew.
 
     Args:
-        problem: at native resolution.
+        problem: at native resolution; or a composition, whose images a telescope took.
         inputs: the images.
         out: the table of results.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
         noise: noise of a pixel [grey levels] in place of rounding, or `COSMOSIM`.
         keep: how many of the first images to return too.
+        taken: how a telescope took the images; None for all others.
+        leaves: the files that each fit of a telescope's image leaves.
         on_error: called with the reason where an image cannot be used.
 
     Returns:
@@ -161,16 +173,18 @@ def run(
     files.check_file(out)
     kept: dict[int, np.ndarray] = {}
     options = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator))
-    task = fingerprint([options, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
+    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(problem)
+    others = () if taken is None else (taken, leaves, *map(_stamp, taken.files))
+    task = fingerprint([options, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
     path = out.with_name(f".{out.name}.lensjax-journal")
 
-    def observation(i: int) -> Observation | BadInput:
-        observed = _observation(inputs.paths[i], noise)
+    def observation(i: int) -> Observation | SkyImage | BadInput:
+        observed = _observation(inputs.paths[i], noise) if taken is None else telescope_fits.read(inputs.paths[i], taken)
         if i < keep and isinstance(observed, Observation):
             kept[i] = observed.data
         return observed
 
-    def observations(first: int) -> Iterator[Observation | BadInput]:
+    def observations(first: int) -> Iterator[Any]:
         return map(observation, range(first, len(inputs.paths)))
 
     resumed = path.is_file()
@@ -182,22 +196,25 @@ def run(
         for i in range(min(keep, len(done))):
             observation(i)
         if done:
-            _write_rows(out, inputs.filenames, done, problem)
+            _write_rows(out, inputs.filenames, done, problem, angles)
             progress.resume(len(done))
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
-        outcomes = estimate.solve_each(
-            problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
-        )
+        if isinstance(problem, Composition):
+            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves)
+        else:
+            outcomes = estimate.solve_each(
+                problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
+            )
         first = len(done)
         for k, outcome in outcomes:
             if outcome.error is not None:
                 on_error(outcome.error)
             done.append(outcome)
             if first + k == 0:
-                _write_rows(out, inputs.filenames, done, problem)
+                _write_rows(out, inputs.filenames, done, problem, angles)
             else:
-                results.append(out, _row(inputs.filenames[first + k], outcome, problem), names=problem.names)
+                results.append(out, _row(inputs.filenames[first + k], outcome, problem), names=problem.names, angles=angles)
             journal.add(_to_entry(outcome))
             progress.update()
         journal.finished = True
@@ -212,7 +229,7 @@ def summary(rows: Sequence[Estimated], *, refined: bool) -> str:
     return f"{counted(len(rows), 'image')}{how}" + (f"; {unusable} could not be used" if unusable else "")
 
 
-def parameters_of(rows: Sequence[Estimated], problem: Problem) -> tuple[np.ndarray | None, np.ndarray | None]:
+def parameters_of(rows: Sequence[Estimated], problem: Problem | Composition) -> tuple[np.ndarray | None, np.ndarray | None]:
     """(the network's, the refined) parameters (N, P), NaN for images without; None where no image has any."""
     missing = np.full(len(problem.names), np.nan)
     networks = [row.estimate.network for row in rows]
@@ -234,12 +251,12 @@ def _observation(path: Path, noise: float | str | None) -> Observation | BadInpu
     )
 
 
-def _with_any_readable(observations: Iterator[Observation | BadInput]) -> Iterator[Observation | BadInput]:
+def _with_any_readable(observations: Iterator[T | BadInput]) -> Iterator[T | BadInput]:
     """The same observations; refuses them where no image can be read."""
-    first: list[Observation | BadInput] = []
+    first: list[T | BadInput] = []
     for observation in observations:
         first.append(observation)
-        if isinstance(observation, Observation):
+        if not isinstance(observation, BadInput):
             return chain(first, observations)
     error = first[0]
     assert isinstance(error, BadInput)
@@ -260,22 +277,25 @@ def _identity(estimator: Estimator | None) -> str:
 def _stamp(path: Path) -> tuple[int, int]:
     """Size and time of a file, which change when the file does."""
     try:
-        state = path.stat()
+        state = place_of(path).file.stat()
     except OSError:
         return 0, 0
     return state.st_size, state.st_mtime_ns
 
 
-def _row(filename: str, outcome: Estimate, problem: Problem) -> results.Result:
+def _row(filename: str, outcome: Estimate, problem: Problem | Composition) -> results.Result:
     if outcome.solution is not None:
-        return results.of_fit(filename, outcome.solution, network=outcome.network)
+        return results.of_fit(filename, outcome.solution, network=outcome.network, angles=outcome.angles)
     if outcome.error is None and outcome.network is not None:
         return results.of_network(filename, outcome.network)
     return results.failed(filename, f"failed: {outcome.error}", names=problem.names)
 
 
-def _write_rows(out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem) -> None:
-    results.write(out, [_row(name, outcome, problem) for name, outcome in zip(filenames, outcomes, strict=False)], names=problem.names)
+def _write_rows(
+    out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem | Composition, angles: Sequence[str]
+) -> None:
+    rows = [_row(name, outcome, problem) for name, outcome in zip(filenames, outcomes, strict=False)]
+    results.write(out, rows, names=problem.names, angles=angles)
 
 
 def _to_entry(outcome: Estimate) -> dict[str, object]:
@@ -284,13 +304,14 @@ def _to_entry(outcome: Estimate) -> dict[str, object]:
     if outcome.solution is not None:
         values = {field.name: getattr(outcome.solution, field.name) for field in fields(Solution)}
         solution = {name: value.tolist() if isinstance(value, np.ndarray) else list(value) for name, value in values.items()}
-    return {"network": None if outcome.network is None else outcome.network.tolist(), "solution": solution, "error": outcome.error}
+    network = None if outcome.network is None else outcome.network.tolist()
+    return {"network": network, "solution": solution, "error": outcome.error, "angles": outcome.angles}
 
 
-def _from_entry(entry: object, problem: Problem) -> Estimate | None:
+def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | None:
     """The estimate of an entry; None where the entry is something else."""
     match entry:
-        case {"network": network, "solution": solution, "error": error}:
+        case {"network": network, "solution": solution, "error": error, "angles": angles}:
             example = Solution.failed(problem.names, "", coordinates=0)
             restored = None
             if isinstance(solution, dict):
@@ -300,5 +321,5 @@ def _from_entry(entry: object, problem: Problem) -> Estimate | None:
                     for name, kind in kinds.items()
                 }
                 restored = replace(example, **values)
-            return Estimate(None if network is None else np.array(network), restored, error)
+            return Estimate(None if network is None else np.array(network), restored, error, tuple(angles))
     return None

@@ -1,12 +1,11 @@
-"""Image files: the one reader of PNG, TIFF, JPEG, BMP, GIF, FITS and NPY, and the writers.
+"""Image files: the one reader of PNG, TIFF, JPEG, BMP, GIF, FITS, NPY and NPZ, and the writers.
 
 Row 0 of an array is the top of the image, and y points up. FITS counts rows from the bottom: its rows are reversed when they are
-read, so that an image looks as in any viewer of FITS files. A FITS extension is named as FILE[EXT], by number or name; otherwise the
-first image with two axes is read. Values are those of the file: FITS and float files are not scaled.
+read, so that an image looks as in any viewer of FITS files. A FITS extension is named as FILE[EXT], by number or name, and an array of an
+.npz file by its name; otherwise the first image with two axes is read. Values are those of the file: FITS and float files are not scaled.
 """
 
 import io
-import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -18,8 +17,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from lensjax._internal.numbers import whole
+from lensjax._internal.words import listed
 from lensjax.errors import BadInput
+from lensjax.files import fits
+from lensjax.files.place import Place, place_of
 from lensjax.files.read import read_bytes
 from lensjax.files.whole import write_bytes
 
@@ -50,6 +51,9 @@ class LoadedImage:
         lossy: whether the format changes values, as JPEG does.
         transparent: whether any pixel is partly transparent.
         frames: images in the file; the first was read.
+        header: header of a FITS image (astropy's); None in other formats.
+        unit: BUNIT of a FITS image; empty where it is unknown.
+        extension: name of the extension or array that was read; empty without one.
     """
 
     path: str
@@ -61,6 +65,9 @@ class LoadedImage:
     lossy: bool = False
     transparent: bool = False
     frames: int = 1
+    header: Any = None
+    unit: str = ""
+    extension: str = ""
 
     @property
     def rounded(self) -> bool:
@@ -77,26 +84,28 @@ def read(path: str | Path, *, size: int | None = None, smallest: int = 1) -> Loa
     """An image file of any of the formats.
 
     Args:
-        path: the file; FILE[EXT] names an extension of a FITS file.
+        path: the file; FILE[EXT] names an extension of a FITS file or an array of an .npz file, FILE[EXT][K] plane K of a cube.
         size: pixels on a side that it must have; None takes any up to 8192.
         smallest: least pixels on a side.
 
     Raises:
         BadInput: it cannot be read, is no image, or has another size.
     """
-    file, extension = _extension(Path(path))
-    content = read_bytes(file, KINDS)
+    place = place_of(path)
+    content = read_bytes(place.file, KINDS)
     if not content:
         raise BadInput("the file is empty (0 bytes)", path=path, expected=KINDS)
     if content[:2] == b"\x1f\x8b":
         content = _unzipped(content, path)
-    fits = content[:9] == b"SIMPLE  ="
-    if extension and not fits:
-        problem = f"[{extension}] names an extension, and this is no FITS file"
-        raise BadInput(problem, path=path, value=extension, expected="the name of the file alone")
+    fits_file, npz_file = content[:9] == b"SIMPLE  =", content[:4] == b"PK\x03\x04"
+    if place.extension and not (fits_file or npz_file):
+        problem = f"[{place.extension}] names an extension, and this is no FITS file"
+        raise BadInput(problem, path=path, value=place.extension, expected="the name of the file alone")
     with _decoding(path):
-        if fits:
-            return _fits(path, content, extension, size, smallest)
+        if fits_file:
+            return _fits(path, content, place, size, smallest)
+        if npz_file:
+            return _of_npz(path, content, place.extension, size, smallest)
         if content[:6] == b"\x93NUMPY":
             return _of_array(path, np.load(io.BytesIO(content), allow_pickle=False), "NPY", size, smallest)
         return _by_pillow(path, content, size, smallest)
@@ -234,17 +243,6 @@ def _of_array(path: str | Path, array: np.ndarray, kind: str, size: int | None, 
     return LoadedImage(str(path), values, kind, array.dtype.name, 8 if eight else max(16, 8 * array.dtype.itemsize), floating)
 
 
-def _extension(path: Path) -> tuple[Path, str]:
-    """FILE[EXT] as the file and the name or number of an extension; "" without one."""
-    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path.name)
-    try:
-        if match is None or path.exists():
-            return path, ""
-    except (OSError, ValueError):
-        return path, ""
-    return path.with_name(match[1]), match[2].strip()
-
-
 def _unzipped(content: bytes, path: str | Path) -> bytes:
     try:
         unzipper = zlib.decompressobj(wbits=31)
@@ -256,39 +254,24 @@ def _unzipped(content: bytes, path: str | Path) -> bytes:
     return unzipped
 
 
-def _fits(path: str | Path, content: bytes, extension: str, size: int | None, smallest: int) -> LoadedImage:
-    try:
-        from astropy.io import fits
-    except ImportError:
-        raise BadInput("FITS files are read by astropy, which is not installed", path=path, hint="pip install 'lensjax[fits]'") from None
-    with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False) as file:
-        chosen = _chosen(path, file, extension)
-        if not chosen.is_image or not (2 <= len(chosen.shape) <= 4) or max(chosen.shape[:-2], default=1) > 1:
-            raise BadInput(f"[{extension}] is no image with two axes", path=path, value=extension, expected="an image with two axes")
-        height, width = chosen.shape[-2:]
-        _check_size(path, width, height, size, smallest)
-        if chosen.data is None:
-            raise BadInput("the image has no data", path=path)
-        return _of_array(path, np.asarray(chosen.data).reshape(height, width)[::-1], "FITS", size, smallest)
+def _fits(path: str | Path, content: bytes, place: Place, size: int | None, smallest: int) -> LoadedImage:
+    array, header = fits.image(path, content, place.extension, place.plane)
+    loaded = _of_array(path, array[::-1], "FITS", size, smallest)
+    return replace(loaded, header=header, unit=" ".join(str(header.get("BUNIT", "")).split()), extension=str(header.get("EXTNAME", "")))
 
 
-def _chosen(path: str | Path, file: Any, extension: str) -> Any:
-    """The named part of a FITS file; without a name, the first with an image of two axes."""
-    if not extension:
-        for part in file:
-            if part.is_image and len(part.shape) >= 2 and max(part.shape[:-2], default=1) == 1:
-                return part
-        raise BadInput("no image with two axes in this file", path=path, expected="a FITS file with an image")
-    number = whole(extension, 0, len(file) - 1)
-    if number is not None:
-        return file[number]
-    name, _, version = extension.partition(",")
-    known = [(part.name.upper(), str(part.ver)) for part in file]
-    for part, (own, ver) in zip(file, known, strict=True):
-        if own and own == name.strip().upper() and version.strip() in ("", ver):
-            return part
-    names = [f"{k}" + (f" ({own})" if own else "") for k, (own, _) in enumerate(known)]
-    raise BadInput(f"no extension [{extension}] in this file", path=path, value=extension, expected=f"one of {', '.join(names[:20])}")
+def _of_npz(path: str | Path, content: bytes, name: str, size: int | None, smallest: int) -> LoadedImage:
+    """An array of an .npz file: that of a name, else the first with two axes."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        if sum(entry.file_size for entry in file.zip.infolist()) > _LARGEST:
+            raise BadInput("the zipped file is too large", path=path)
+        if name and name not in file.files:
+            raise BadInput(f"no array [{name}] in this file", path=path, value=name, expected=f"one of {listed(file.files)}")
+        arrays = {key: file[key] for key in ([name] if name else file.files)}
+    flat = [key for key, array in arrays.items() if name or (array.ndim == 2 and array.dtype.kind in "biuf")]
+    if not flat:
+        raise BadInput("no array with two axes in this file", path=path, expected=f"an image, such as FILE[{listed(list(arrays)[:1])}]")
+    return replace(_of_array(path, arrays[flat[0]], "NPY", size, smallest), extension=flat[0])
 
 
 def write_png(path: str | Path, grey: np.ndarray, *, mask: np.ndarray | None = None) -> None:

@@ -1,8 +1,9 @@
 """Tables of estimates, one row an image, written and read.
 
 For each parameter <name>, <name>_err (1σ; inf where the image does not identify it) and <name>_network; then chi2, success, status;
-then for each parameter <name>_low and <name>_high (certified bounds), and method, fit, violated, shift_x, shift_y. Cells of unknown values
-are empty. Units are those of CosmoSim's columns: pixels, degrees, chi in percent.
+then for each parameter <name>_low and <name>_high (certified bounds), and method, fit, violated, shift_x, shift_y. Tables of telescopes'
+images have <name>_east_of_north too, the position angle on the sky of a direction. Cells of unknown values are empty. Units are those of
+CosmoSim's columns: pixels, degrees, chi in percent; arcseconds in place of pixels for telescopes' images.
 """
 
 import csv
@@ -72,6 +73,7 @@ class Result:
         fit: "interval" or "least squares".
         violated: pixels that do not round to the observed value.
         shift: (2,) point at the image's centre, relative to the lens [px].
+        angles: position angles on the sky [deg, from north through east].
     """
 
     filename: str
@@ -87,6 +89,7 @@ class Result:
     fit: str = ""
     violated: float = math.nan
     shift: tuple[float, float] = (math.nan, math.nan)
+    angles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,11 @@ class Results:
         return iter(self.rows)
 
 
-def columns(names: Sequence[str]) -> list[str]:
-    """Headings for parameters of these names."""
+def columns(names: Sequence[str], angles: Sequence[str] = ()) -> list[str]:
+    """Headings for parameters of these names, of which `angles` have a position angle on the sky."""
     own = [name + suffix for name in names for suffix in ("", "_err", "_network")]
     bounds = [name + suffix for name in names for suffix in ("_low", "_high")]
-    return ["filename", *own, *_AFTER, *bounds, *_LAST]
+    return ["filename", *own, *_AFTER, *bounds, *_LAST, *(f"{name}_east_of_north" for name in angles)]
 
 
 def of_network(filename: str, network: np.ndarray) -> Result:
@@ -121,7 +124,7 @@ def of_network(filename: str, network: np.ndarray) -> Result:
     return Result(filename, network, unknown, network, unknown, unknown, status="network")
 
 
-def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | None = None) -> Result:
+def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | None = None, angles: Sequence[float] = ()) -> Result:
     """The row of an image that was fitted.
 
     Args:
@@ -129,6 +132,7 @@ def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | Non
         fit: the fit of one image or several.
         index: index of the image.
         network: (P,) the network's estimate, or None.
+        angles: position angles on the sky [deg].
     """
     return Result(
         filename=filename,
@@ -144,6 +148,7 @@ def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | Non
         fit=fit.kind[index],
         violated=float(fit.violated[index]),
         shift=(float(fit.shift[index][0]), float(fit.shift[index][1])),
+        angles=tuple(angles),
     )
 
 
@@ -153,23 +158,23 @@ def failed(filename: str, reason: str, *, names: Sequence[str], network: np.ndar
     return Result(filename, unknown, unknown, unknown if network is None else network, unknown, unknown, success=False, status=reason)
 
 
-def write(path: str | Path, rows: Sequence[Result], *, names: Sequence[str]) -> None:
-    """Writes the table; the file is there whole or not at all.
+def write(path: str | Path, rows: Sequence[Result], *, names: Sequence[str], angles: Sequence[str] = ()) -> None:
+    """Writes the table, with position angles on the sky of the parameters `angles`; the file is there whole or not at all.
 
     Raises:
         BadInput: it cannot be written there.
     """
-    write_text(Path(path), _line(columns(names)) + "".join(_line(_cells(row, names)) for row in rows))
+    write_text(Path(path), _line(columns(names, angles)) + "".join(_line(_cells(row, names, angles)) for row in rows))
 
 
-def append(path: str | Path, row: Result, *, names: Sequence[str]) -> None:
+def append(path: str | Path, row: Result, *, names: Sequence[str], angles: Sequence[str] = ()) -> None:
     """One more row at the end of a table that `write` began; it is in the file when this returns.
 
     Raises:
         BadInput: it cannot be written there.
     """
     with writable(Path(path)), Path(path).open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(_line(_cells(row, names)))
+        file.write(_line(_cells(row, names, angles)))
 
 
 def read(path: str | Path) -> Results:
@@ -226,7 +231,7 @@ def _of_cells(cells: dict[str, str], names: Sequence[str]) -> Result:
     )
 
 
-def _cells(row: Result, names: Sequence[str]) -> list[str]:
+def _cells(row: Result, names: Sequence[str], angles: Sequence[str]) -> list[str]:
     cells = {
         "filename": row.filename,
         "chi2": _text(row.chi2, "{:.6g}"),
@@ -241,7 +246,9 @@ def _cells(row: Result, names: Sequence[str]) -> list[str]:
     for suffix, values in zip(_SUFFIXES, (row.params, row.errors, row.network, row.low, row.high), strict=True):
         for name, value in zip(names, values, strict=True):
             cells[name + suffix] = _text(float(value) * (100.0 if name in PERCENT else 1.0), "{:.10g}")
-    return [cells[column] for column in columns(names)]
+    known = row.angles or (math.nan,) * len(angles)
+    cells |= {f"{name}_east_of_north": _text(value, "{:.8g}") for name, value in zip(angles, known, strict=True)}
+    return [cells[column] for column in columns(names, angles)]
 
 
 def _line(cells: Sequence[str]) -> str:

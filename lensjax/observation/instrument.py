@@ -108,7 +108,8 @@ def instrument(
     spread = None if psf is None else psfs.checked(psf)
     if spread is not None and (spread.shape[0] > rows or spread.shape[1] > columns):
         raise BadInput(
-            column="psf", value=f"{spread.shape[0]}×{spread.shape[1]} px", expected=f"at most the image's {rows}×{columns} px"
+            f"the PSF has {spread.shape[0]}×{spread.shape[1]} px", column="psf", value=spread.shape,
+            expected=f"at most the image's {rows}×{columns} px",
         )  # fmt: skip
     count = -(-rows * columns // 25) if refined is None else refined
     return Instrument(

@@ -25,7 +25,8 @@ def checked(psf: np.ndarray) -> np.ndarray:
     if psf.ndim != 2:
         raise BadInput(column="psf", value=f"an array of shape {psf.shape}", expected="an array of two dimensions")
     if psf.shape[0] % 2 == 0 or psf.shape[1] % 2 == 0:
-        raise BadInput(column="psf", value=f"{psf.shape[0]}×{psf.shape[1]} px", expected="odd sides, so that one pixel is the middle")
+        problem = f"the PSF has {psf.shape[0]}×{psf.shape[1]} px"
+        raise BadInput(problem, column="psf", value=psf.shape, expected="odd sides, so that one pixel is the middle")
     if not np.isfinite(psf).all():
         raise BadInput(f"{int((~np.isfinite(psf)).sum())} of its pixels are not finite", column="psf", expected="finite numbers")
     total = psf.sum()

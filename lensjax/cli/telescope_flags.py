@@ -1,0 +1,135 @@
+"""The flags of `lensjax estimate` for images of telescopes."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lensjax import problems
+from lensjax.cli import arguments, values
+from lensjax.errors import BadInput
+from lensjax.files.place import is_fits
+
+if TYPE_CHECKING:
+    from lensjax.dataset.telescope import Taken
+    from lensjax.dataset.telescope_fits import Files
+    from lensjax.problems.compose import Composition
+
+EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear, a Sérsic source and a constant sky; lengths
+are arcseconds, and phi_east_of_north is the position angle on the sky. The lens's own light must be subtracted or masked.
+  lensjax estimate 'lens.fits[SCI]' --noise '[ERR]' --psf psf.fits --mask stars.reg --model-images models --coolest models --out results.csv
+A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without noise, that of the sky is measured; status says so.
+Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags' values."""
+
+    psf: str | None
+    mask: str | None
+    pixel_scale: float | None
+    noise_is: Literal["rms", "variance", "weight"] | None
+    exposure: str | None
+    background: str | None
+    model_images: Path | None
+    coolest: Path | None
+
+
+def add(command: arguments.Parser) -> None:
+    """Adds the flags."""
+    group = command.add_argument_group("images of telescopes", "for --problem galaxy")
+    group.add_argument("--psf", metavar="FILE", help="point spread function, of odd sides")
+    group.add_argument("--mask", metavar="FILE", help="pixels to use: a map, or a DS9 region file (.reg), where - excludes a region")
+    group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
+    kind = values.one_of(("rms", "variance", "weight"))
+    group.add_argument("--noise-is", type=kind, metavar="{rms,variance,weight}", help="what the noise map holds (rms)")
+    group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
+    group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
+    group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
+    group.add_argument("--coolest", type=Path, metavar="DIR", help="write DIR/NAME.json, a COOLEST file, and its FITS files")
+
+
+def taken_of(flags: Flags, noise: float | str | None) -> "Taken":
+    """What the flags say of how images were taken."""
+    from lensjax.dataset.telescope import Taken
+
+    return Taken(
+        noise=None if noise is None else str(noise),
+        noise_is=flags.noise_is or "rms",
+        psf=flags.psf,
+        mask=flags.mask,
+        pixel_scale=flags.pixel_scale,
+        exposure=flags.exposure,
+        background=flags.background,
+    )
+
+
+def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> "Files":
+    """The files that fits leave.
+
+    Raises:
+        BadInput: they cannot be written there.
+    """
+    from lensjax.dataset.telescope_fits import Files, stems
+    from lensjax.files.whole import check_folder
+
+    for folder in (flags.model_images, flags.coolest):
+        if folder is not None:
+            check_folder(folder)
+    return Files(problem, stems(filenames), flags.model_images, flags.coolest)
+
+
+def flags_of(namespace: argparse.Namespace) -> Flags:
+    """The flags' values."""
+    return arguments.options_of(Flags, namespace)
+
+
+def problem_of(named: str | None, images: Sequence[Path]) -> str:
+    """The problem that is named, or else that of the images' files.
+
+    Raises:
+        BadInput: FITS files and others together.
+    """
+    if named is not None:
+        return named
+    telescopes = [is_fits(path) for path in images]
+    if any(telescopes) and not all(telescopes):
+        raise BadInput("FITS files and other images together", column="--problem", expected="a problem, or images of one kind")
+    return "galaxy" if any(telescopes) else "sis2023"
+
+
+def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapping[str, object]) -> None:
+    """Refuses flags that do not go together.
+
+    Args:
+        flags: the flags.
+        problem: the problem.
+        noise: the value of --noise.
+        others: flags that do not go with images of telescopes, with their values.
+
+    Raises:
+        BadInput: one of them does not go with the problem, or with another.
+    """
+    names = problems.telescope_names()
+    if problem not in names:
+        for name, value in vars(flags).items():
+            if value is not None:
+                raise BadInput(
+                    f"does not go with --problem {problem}", column=f"--{name.replace('_', '-')}", expected=f"--problem {names[0]}"
+                )
+        if isinstance(noise, str) and noise != "cosmosim":
+            raise BadInput(column="--noise", value=noise, expected="a positive number, or cosmosim")
+        return
+    for flag, value in others.items():
+        if value:
+            raise BadInput(f"does not go with --problem {problem}", column=flag, expected="another problem, or none")
+    if noise == "cosmosim":
+        raise BadInput(column="--noise", value=noise, expected="a positive number or a file")
+    if noise is not None and flags.exposure is not None:
+        raise BadInput("--noise and --exposure contradict each other", expected="one of the two")
+    if flags.background is not None and flags.exposure is None:
+        raise BadInput("goes with --exposure", column="--background")
+    if flags.noise_is is not None and noise is None and flags.background is None:
+        raise BadInput("goes with --noise or --background", column="--noise-is")

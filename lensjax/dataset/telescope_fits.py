@@ -1,0 +1,135 @@
+"""Fits of telescopes' images: in the units of their files, with angles on the sky, and the files that a fit leaves."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from lensjax.dataset import telescope
+from lensjax.dataset.telescope import Taken
+from lensjax.errors import BadInput
+from lensjax.estimate import Estimate
+from lensjax.formats import coolest, model_images
+from lensjax.infer import estimation
+from lensjax.infer.estimation import Fitted
+from lensjax.infer.solution import Solution
+from lensjax.observation.sky import SkyImage, position_angle
+from lensjax.problems.compose import Composition
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that a fit leaves.
+
+    Attributes:
+        problem: the problem.
+        stems: names of an image's files without endings, by the name of the image.
+        models: folder of FITS files with model, arcs, residual and source; None for none.
+        coolest: folder of COOLEST files; None for none.
+    """
+
+    problem: Composition = field(repr=False)  # its repr has addresses of functions, and so no use in a task's name
+    stems: dict[str, str]
+    models: Path | None
+    coolest: Path | None
+
+    def write(self, filename: str, image: SkyImage, solution: Solution) -> None:
+        """Writes the files of one fit.
+
+        Raises:
+            BadInput: one cannot be written, or COOLEST has no such component.
+        """
+        stem = self.stems[filename]
+        if self.models is not None:
+            path = self.models / f"{stem}.fits"
+            model_images.write(path, self.problem, solution.params[0], image, words=solution.status[0])
+        if self.coolest is not None:
+            coolest.write(self.coolest, stem, self.problem, solution, image)
+
+
+def stems(filenames: Sequence[str]) -> dict[str, str]:
+    """For each image a name for files about it, such as lens_SCI for lens.fits[SCI]; no two are the same."""
+    short = [_plain(Path(name).name) for name in filenames]
+    chosen = short if len(set(short)) == len(short) else [_plain(name) for name in filenames]
+    made: dict[str, str] = {}
+    for name, stem in zip(filenames, chosen, strict=True):
+        number = 2
+        own = stem
+        while own in made.values():
+            own, number = f"{stem}_{number}", number + 1
+        made[name] = own
+    return made
+
+
+def _plain(name: str) -> str:
+    bare = re.sub(r"\.(fits|fit|fts|fz|gz|npy|npz|png|tiff?)(?=$|\[|\.)", "", name, flags=re.IGNORECASE)
+    return re.sub(r"[^\w.+-]+", "_", bare).strip("._") or "image"
+
+
+def read(path: Path, taken: Taken) -> SkyImage | BadInput:
+    """A telescope's image, or the error of reading it."""
+    try:
+        return telescope.read(path, taken)
+    except BadInput as error:
+        return error
+
+
+def each(
+    problem: Composition, images: Iterator[SkyImage | BadInput], filenames: Sequence[str], leaves: Files | None
+) -> Iterator[tuple[int, Estimate]]:
+    """Each image's fit. The failure of one image is its own row.
+
+    Raises:
+        BadInput: a file about a fit cannot be written.
+    """
+    for k, image in enumerate(images):
+        if isinstance(image, BadInput):
+            yield k, Estimate(None, None, str(image))
+            continue
+        try:
+            solution = fitted(problem, image).solution
+        except Exception as error:  # the failure of one image must not cost the others their solutions
+            _log.debug("an image failed", exc_info=True)
+            solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
+        if leaves is not None and np.isfinite(solution.params).all():
+            leaves.write(filenames[k], image, solution)
+        yield k, Estimate(None, solution, None, sky_angles(problem, solution, image))
+
+
+def fitted(problem: Composition, image: SkyImage) -> Fitted:
+    """The fit of an image, from its bright pixels; fluxes are in the file's unit, and the status has the image's remarks."""
+    found = estimation.estimate(problem, image.observed)
+    solution = in_file_unit(problem, found.solution, image.scale)
+    return replace(found, solution=replace(solution, status=tuple("; ".join((words, *image.remarks)) for words in solution.status)))
+
+
+def in_file_unit(problem: Composition, solution: Solution, scale: float) -> Solution:
+    """A solution with its linear amplitudes multiplied by `scale`."""
+    factor = np.ones(len(problem.names))
+    factor[len(factor) - problem.linear :] = scale
+    return replace(
+        solution,
+        params=solution.params * factor,
+        errors=solution.errors * factor,
+        bound=solution.bound * factor,
+        covariance=solution.covariance * np.outer(factor, factor),
+    )
+
+
+def angle_names(problem: Composition) -> tuple[str, ...]:
+    """Names of the parameters that are directions of a line."""
+    return tuple(parameter.name for parameter in problem.parameters if parameter.unit == "deg" and parameter.period == 180.0)
+
+
+def sky_angles(problem: Composition, solution: Solution, image: SkyImage) -> tuple[float, ...]:
+    """Position angles [deg, from north through east] of a solution's directions; NaN without a WCS, or a fit."""
+    values = dict(zip(problem.names, solution.params[0], strict=True))
+    wcs = image.wcs
+    if wcs is None:
+        return (np.nan,) * len(angle_names(problem))
+    return tuple(np.nan if np.isnan(values[name]) else position_angle(values[name], wcs) for name in angle_names(problem))
