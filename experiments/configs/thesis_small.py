@@ -6,23 +6,19 @@ python -m experiments.sweep --config thesis.py
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import thesis
 
 
 def get_config() -> ConfigDict:
     """The run."""
-    config = base.get_config()
+    config = thesis.get_config()
     config.model = "compact"
     config.image_size = 50
     config.method = "ring"
     config.native = True
-    config.integer = True
-    config.targets = "raw"
-    config.loss = "l1"
-    config.optimizer = "adam"
+    config.dtype = "float32"
     config.batch_size = 32
     config.learning_rate = 1e-3
-    config.schedule = "thesis"
     config.ema = 0.98
     config.steps = 1000
     config.eval_every = 250
