@@ -7,8 +7,8 @@ runs differ, the steps, and errors of the test set: MAE, MSE and R² raw, as in 
 parameters of 1 − MSE/variance, with the variance of the prior. images/s and hours are those of training without evaluations and
 checkpoints, from log.csv. Numbers that an earlier version did not write are missing. Best MAE* first.
 
---effects: a second table, of what each field does: MAE* of runs that differ in it alone, seeds included, which shows what chance does; and a
-figure of these pairs of runs.
+--effects: a second table, of what each field does: MAE* of runs that differ in it alone, seeds included, which shows what chance does; and
+a figure of these pairs of runs.
 
 --figures: the curves of MAE and MSE (the test set's, and dashed the training set's) and of the loss, each linear and logarithmic, and
 histograms of the deviation of each parameter, all and within ±5, raw and up to symmetry. Deviations are those of a run's predictions.csv

@@ -26,12 +26,14 @@ class AlexNet(nn.Module):
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
         dropout: fraction of the hidden layers' inputs set to zero in training (dropout key: "dropout").
+        hidden: width of the two fully connected layers; torchvision's is 4096.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
     num_outputs: int
     extra_layers: bool | tuple[int, ...] = False
     dropout: float = 0.5
+    hidden: int = 4096
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -48,7 +50,7 @@ class AlexNet(nn.Module):
         x = adaptive_average_pool(x, (6, 6))
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
         for name in ("classifier.1", "classifier.4"):
-            x = nn.relu(dense(drop(x), 4096, name=name, dtype=self.dtype))
+            x = nn.relu(dense(drop(x), self.hidden, name=name, dtype=self.dtype))
         return output_layer(x, self.num_outputs, name="classifier.6", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 
