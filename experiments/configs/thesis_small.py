@@ -13,16 +13,16 @@ def get_config() -> ConfigDict:
     """The run."""
     config = thesis.get_config()
     config.model = "compact"
-    config.image_size = 50
+    config.image_size = 40
     config.method = "ring"
     config.native = True
     config.dtype = "float32"
     config.batch_size = 32
-    config.learning_rate = 1e-3
+    config.learning_rate = 3e-3
     config.ema = 0.98
-    config.steps = 1000
-    config.eval_every = 250
-    config.eval_size = 1024
-    config.checkpoint_every = 250
+    config.steps = 300
+    config.eval_every = 150
+    config.eval_size = 512
+    config.checkpoint_every = 300
     config.log_every = 50
     return config
