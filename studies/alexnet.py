@@ -69,6 +69,8 @@ class Setting:
     Attributes:
         warmup: share of the steps over which the rate grows.
         at_mean: whether the outputs begin near the targets' mean.
+        he: whether weights begin √6 times as large, as He et al. (2015) draw them, and biases at zero; torchvision's shrink the signal in
+            every layer.
     """
 
     batch: int
@@ -79,6 +81,7 @@ class Setting:
     dropout: float = 0.5
     warmup: float = 0.0
     at_mean: bool = False
+    he: bool = False
 
 
 AS_IT_IS = "as it is"
@@ -88,6 +91,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "outputs begin at the mean": {"at_mean": True},
     "encoded targets, of order one": {"targets": "encoded"},
     "warm-up over half the steps": {"warmup": 0.5},
+    "He's initial weights": {"he": True},
 }
 """What the second table changes."""
 
@@ -117,10 +121,12 @@ def programs(setting: Setting) -> tuple[Callable[..., TrainState], Callable[...,
 
     def start(key: Array) -> TrainState:
         state = init_state(model, adam(0.0), key, image_size=setting.image_size, ema=0.0)
-        if not setting.at_mean:
-            return state
-        last = state.params[OUTPUT]
-        return replace(state, params={**state.params, OUTPUT: {**last, "bias": last["bias"] + mean}})
+        params = dict(state.params)
+        if setting.he:
+            params = {name: {"kernel": 6**0.5 * layer["kernel"], "bias": 0 * layer["bias"]} for name, layer in params.items()}
+        if setting.at_mean:
+            params[OUTPUT] = {**params[OUTPUT], "bias": params[OUTPUT]["bias"] + mean}
+        return replace(state, params=params)
 
     def step(state: TrainState, random: Any, rate: Array) -> tuple[TrainState, Array]:
         state, loss = make_train_step(config, problem, model, adam(rate), mesh)(state, random)

@@ -57,8 +57,10 @@ def figure(ellipticity: np.ndarray, fair: np.ndarray, known: np.ndarray) -> Figu
     scatter.plot(ellipticity[~round_ones], fair[~round_ones], ".", ms=3, alpha=0.5, color=BLUE, label="elliptical sources")
     at = EDGES[1] / 4
     jitter = at * np.random.default_rng(0).uniform(0.8, 1.2, round_ones.sum())
-    scatter.plot(jitter, fair[round_ones], ".", ms=3, alpha=0.5, color=ORANGE, label="round sources (ellipticity 0)")
-    scatter.set(xscale="log", yscale="log", ylim=(1e-3, 90), xlabel="ellipticity", ylabel="|error| of theta to the nearest set [°]")
+    scatter.plot(jitter, fair[round_ones], ".", ms=3, alpha=0.5, color=ORANGE, label="round sources")
+    scatter.set(xscale="log", yscale="log", xlim=(0.5 * at, 1), ylim=(1e-3, 90))
+    scatter.set(xlabel="ellipticity", ylabel="|error| of theta to the nearest set [°]")
+    scatter.set_xticks([at, 0.01, 0.1, 1.0], ["0", "0.01", "0.1", "1"])
     scatter.legend(fontsize=9, loc="lower left")
     order = np.argsort(ellipticity, kind="stable")
     for error, colour, label in ((fair, BLUE, "to the nearest set"), (known, ORANGE, "to the label, axis known")):
