@@ -1,6 +1,6 @@
 """Why AlexNet stuck at the mean: many seeds at once at each batch size and learning rate, and what has become of their units.
 
-    python studies/alexnet.py [--rates 1e-4,1e-3] [--seeds 4] [--images 2000] [--width 0.25] [--out docs/study_alexnet.png]
+    python studies/alexnet.py [--rates 1e-4,1e-3] [--seeds 4] [--images 2000] [--width 0.125] [--out docs/study_alexnet.png]
     python studies/alexnet.py --full --out results/alexnet.png       # the thesis's size: 400×400 pixels, full width; wants a GPU
 
 The 2023 thesis found AlexNet at a rate of 1e-3 still at the mean after ten epochs, in 20 % of runs at batch 10 and in 72 % at batch 100,
@@ -57,7 +57,7 @@ TEST = 128
 EVALUATIONS = 5
 LAYERS = ("features.0", "features.3", "features.6", "features.8", "features.10", "classifier.1", "classifier.4")
 OUTPUT = "classifier.6"
-SMALL = {"seeds": 4, "images": 2000, "image_size": 64, "width": 0.25}
+SMALL = {"seeds": 4, "images": 2000, "image_size": 64, "width": 0.125}
 FULL = {"seeds": 10, "images": 1_000_000, "image_size": 400, "width": 1.0}
 COLUMNS = ("stuck", "dead", "where", "off", "loss", "spread", "peak")
 
@@ -245,7 +245,7 @@ def arguments() -> argparse.Namespace:
     ):
         name = flag[2:].replace("-", "_")
         parser.add_argument(flag, type=at_least(least), metavar="N", help=f"{meaning} ({SMALL[name]}; with --full {FULL[name]})")
-    parser.add_argument("--width", type=positive, metavar="X", help="factor on channels and hidden units (0.25; with --full 1)")
+    parser.add_argument("--width", type=positive, metavar="X", help="factor on channels and hidden units (0.125; with --full 1)")
     parser.add_argument("--probe", type=several(positive), default=(10, 3e-3), metavar="BATCH,RATE", help="of the second table (10,3e-3)")
     parser.add_argument("--full", action="store_true", help="the thesis's size")
     parser.add_argument("--out", type=Path, default=Path("docs/study_alexnet.png"), metavar="FILE", help="the figure")

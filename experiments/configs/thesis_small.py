@@ -1,4 +1,4 @@
-"""The thesis's settings on a small network and small images, for sweeps of its choices on two cores.
+"""The thesis's settings on the network that reads shapelets, which learns within seconds: for sweeps of its choices on two cores.
 
 python -m experiments.train --config thesis_small.py
 python -m experiments.sweep --config thesis.py
@@ -12,8 +12,9 @@ from experiments.configs import thesis
 def get_config() -> ConfigDict:
     """The run."""
     config = thesis.get_config()
-    config.model = "compact"
-    config.image_size = 40
+    config.model = "shapelets"
+    config.frame = "canonical"
+    config.image_size = 50
     config.method = "ring"
     config.native = True
     config.dtype = "float32"

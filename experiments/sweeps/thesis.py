@@ -1,4 +1,4 @@
-"""The choices of the 2023 thesis on a small network: loss, optimizer, coordinates, schedule and extra layers, each with two seeds.
+"""The choices of the 2023 thesis on a quick network: loss, optimizer, coordinates, schedule and extra layers, each with two seeds.
 
     python -m experiments.sweep --config thesis.py
     python -m experiments.compare runs/thesis --effects effects.png
