@@ -246,12 +246,12 @@ def arguments() -> argparse.Namespace:
         name = flag[2:].replace("-", "_")
         parser.add_argument(flag, type=at_least(least), metavar="N", help=f"{meaning} ({SMALL[name]}; with --full {FULL[name]})")
     parser.add_argument("--width", type=positive, metavar="X", help="factor on channels and hidden units (0.125; with --full 1)")
-    parser.add_argument("--probe", type=several(positive), default=(10, 3e-3), metavar="BATCH,RATE", help="of the second table (10,3e-3)")
+    parser.add_argument("--probe", type=several(positive), default=(10, 1e-2), metavar="BATCH,RATE", help="of the second table (10,1e-2)")
     parser.add_argument("--full", action="store_true", help="the thesis's size")
     parser.add_argument("--out", type=Path, default=Path("docs/study_alexnet.png"), metavar="FILE", help="the figure")
     options = parser.parse_args()
     if len(options.probe) != 2 or options.probe[0] != int(options.probe[0]):
-        parser.error("--probe: expected a batch size and a rate, such as 10,3e-3")
+        parser.error("--probe: expected a batch size and a rate, such as 10,1e-2")
     for name, value in (FULL if options.full else SMALL).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
