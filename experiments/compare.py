@@ -1,11 +1,14 @@
 """Compares training runs: their last evaluations and their speed in a table, and the thesis's figures of all of them.
 
-    python -m experiments.compare RUN... [--csv FILE] [--figure FILE] [--figures DIR] [--n 1000]
+    python -m experiments.compare RUN... [--csv FILE] [--figure FILE] [--effects FILE] [--figures DIR] [--n 1000]
 
 A RUN is the folder of a run of experiments.train, or a folder of such folders, as a sweep makes it. The table has the fields in which the
 runs differ, the steps, and errors of the test set: MAE, MSE and R² raw, as in the thesis; with * up to symmetry. R² is the mean over the
 parameters of 1 − MSE/variance, with the variance of the prior. images/s and hours are those of training without evaluations and
 checkpoints, from log.csv. Numbers that an earlier version did not write are missing. Best MAE* first.
+
+--effects: a second table, of what each field does: MAE* of runs that differ in it alone, seeds included, which shows what chance does; and
+a figure of these pairs of runs.
 
 --figures: the curves of MAE and MSE (the test set's, and dashed the training set's) and of the loss, each linear and logarithmic, and
 histograms of the deviation of each parameter, all and within ±5, raw and up to symmetry. Deviations are those of a run's predictions.csv
@@ -28,7 +31,7 @@ import pandas as pd
 from absl import flags, logging
 from numpy.typing import NDArray
 
-from experiments import commandline
+from experiments import commandline, effects
 from experiments.deviations import deviations_of, draw_deviations
 from lensjax.errors import BadInput
 from lensjax.files import whole
@@ -81,6 +84,7 @@ def define_flags() -> None:
     """The program's flags."""
     flags.DEFINE_string("csv", None, "Write the table to this file too.")
     flags.DEFINE_string("figure", None, "Write the curves of MAE* of all runs to this file, PNG.")
+    flags.DEFINE_string("effects", None, "Print what each field does, and draw it into this file, PNG.")
     flags.DEFINE_string("figures", None, "Write the thesis's figures, of all runs, into this folder.")
     flags.DEFINE_integer("n", 1000, "Fresh images for the deviations of a run without predictions.csv.")
 
@@ -89,7 +93,7 @@ def main() -> None:
     """The program."""
     logging.set_verbosity(logging.ERROR)  # Orbax warns of a read-only folder, which is intended
     options = flags.FLAGS
-    for path in (options.csv, options.figure):
+    for path in (options.csv, options.figure, options.effects):
         if path is not None:
             whole.check_file(Path(path))
     if options.figures is not None:
@@ -102,6 +106,13 @@ def main() -> None:
         whole.write_text(Path(options.csv), frame.to_csv(index=False))
     if options.figure is not None:
         draw(runs, Path(options.figure))
+    if options.effects is not None:
+        pairs = effects.paired(frame, varied_fields(runs), error="MAE*")
+        if not pairs:
+            raise BadInput("no two runs differ in one field alone", column="--effects", expected="runs of a sweep")
+        print()
+        print(text_table(effects.table(pairs, error="MAE*")))
+        figures.save(effects.figure(pairs, error="MAE*"), Path(options.effects))
     if options.figures is not None:
         draw_all(runs, Path(options.figures), n=options.n)
 

@@ -33,3 +33,10 @@ class Member:
 def of_grid(grid: Mapping[str, Sequence[Any]]) -> list[Member]:
     """All combinations of the values, the last field varying fastest."""
     return [Member(dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
+
+
+def one_at_a_time(vary: Mapping[str, Sequence[Any]], grid: Mapping[str, Sequence[Any]]) -> list[Member]:
+    """The first value of each field of `vary`, and each other value of one field alone; each with all combinations of the grid."""
+    first = {name: values[0] for name, values in vary.items()}
+    settings = [first, *({**first, name: value} for name, values in vary.items() for value in values[1:])]
+    return [Member({**setting, **combination.varied}) for setting in settings for combination in of_grid(grid)]

@@ -3,7 +3,8 @@
     python -m experiments.sweep --config rates.py|FILE.toml [--base NAME.py] [--workdir DIR] [--count | --member K]
 
 A bare config name is looked up in experiments/sweeps/. It has `config`, the name of a training config, and `grid`, for each field to vary
-the values that it takes; the members are all combinations. A TOML file may hold the same, or be droulette's experimentbatch.toml, ml.toml
+the values that it takes; the members are all combinations. With `vary`, a second such table, only one of its fields at a time differs from
+its first value, in all combinations of the grid. A TOML file may hold the same, or be droulette's experimentbatch.toml, ml.toml
 or problem.toml (experiments/droulette.py says what each key becomes): the members then begin with the training config --base, by default
 base.py, and every key that has no effect here is named on stderr.
 
@@ -19,7 +20,7 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from experiments import commandline, droulette
-from experiments.members import Member, of_grid
+from experiments.members import Member, of_grid, one_at_a_time
 from lensjax._internal.words import did_you_mean, shown
 from lensjax.errors import BadInput, at
 from lensjax.files.read import read_toml
 from lensjax.train.config import check_field
 
 SWEEPS = Path(__file__).parent / "sweeps"
+KEYS = ("config", "vary", "grid")
 
 
 def define_flags() -> None:
@@ -75,13 +77,11 @@ def load(path: Path, *, base: str = "base.py") -> tuple[str, list[Member]]:
             raise BadInput(
                 "no function get_config", path=path, expected="one that returns config and grid, as that of experiments/sweeps/rates.py"
             )
-        of_base, grid = parts(ConfigDict(get_config()))
-        return of_base, of_grid(grid)
+        return of_parts(ConfigDict(get_config()))
     loaded = read_toml(path)
-    if {"config", "grid"} & set(loaded):
+    if {*KEYS} & set(loaded):
         with at(path=path):
-            of_base, grid = parts(ConfigDict(loaded))
-        return of_base, of_grid(grid)
+            return of_parts(ConfigDict(loaded))
     of_base = commandline.find_config(base)
     found, notices = droulette.members(path, commandline.train_config(runpy.run_path(of_base)["get_config"]()))
     for notice in notices:
@@ -89,28 +89,46 @@ def load(path: Path, *, base: str = "base.py") -> tuple[str, list[Member]]:
     return of_base, found
 
 
-def parts(config: ConfigDict) -> tuple[str, dict[str, tuple[Any, ...]]]:
-    """The name of the training config, and the values of each field.
+def of_parts(config: ConfigDict) -> tuple[str, list[Member]]:
+    """The path of the training config, and the members, of a sweep's config; the errors of `parts`."""
+    of_base, vary, grid = parts(config)
+    return of_base, one_at_a_time(vary, grid) if vary else of_grid(grid)
+
+
+Values = dict[str, tuple[Any, ...]]
+
+
+def parts(config: ConfigDict) -> tuple[str, Values, Values]:
+    """The path of the training config, and the values of each field of `vary`, empty without one, and of the grid.
 
     Raises:
         BadInput: one is missing, a field is unknown, or has no values.
     """
-    unknown = [key for key in config if key not in ("config", "grid")]
+    unknown = [key for key in config if key not in KEYS]
     if unknown:
-        raise BadInput(
-            f"unknown key {unknown[0]!r}", column="--config", expected="config and grid", hint=did_you_mean(unknown[0], ("config", "grid"))
-        )
-    for key, kind, expected in (("config", str, "the name of a training config"), ("grid", ConfigDict, "values for each field to vary")):
-        if key not in config:
+        raise BadInput(f"unknown key {unknown[0]!r}", column="--config", expected="config and grid", hint=did_you_mean(unknown[0], KEYS))
+    for key, kind, expected in (
+        ("config", str, "the name of a training config"),
+        ("grid", ConfigDict, "values for each field to vary"),
+        ("vary", ConfigDict, "values for each field to vary, one field at a time"),
+    ):
+        if key not in config and key != "vary":
             raise BadInput("missing", column=key, expected=expected)
-        if not isinstance(config[key], kind):
+        if key in config and not isinstance(config[key], kind):
             raise BadInput(column=key, value=shown(config[key]), expected=expected)
-    grid = dict(config.grid.items())
-    for field, values in grid.items():
-        check_field(field)
-        if not isinstance(values, tuple | list) or not len(values):
-            raise BadInput(column=f"grid.{field}", value=shown(values), expected="a tuple of values")
-    return commandline.find_config(config.config), {field: tuple(values) for field, values in grid.items()}
+    vary, grid = (dict(config[key].items()) if key in config else {} for key in ("vary", "grid"))
+    for key, fields in (("vary", vary), ("grid", grid)):
+        for field, values in fields.items():
+            check_field(field)
+            if not isinstance(values, tuple | list) or not len(values):
+                raise BadInput(column=f"{key}.{field}", value=shown(values), expected="a tuple of values")
+            if key == "grid" and field in vary:
+                raise BadInput(column=f"vary.{field}", expected="a field that the grid does not vary")
+    return commandline.find_config(config.config), _tuples(vary), _tuples(grid)
+
+
+def _tuples(fields: Mapping[str, Sequence[Any]]) -> Values:
+    return {field: tuple(values) for field, values in fields.items()}
 
 
 def command(base: str, member: Member, workdir: Path) -> list[str]:

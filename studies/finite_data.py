@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import commandline
 import jax
 import jax.numpy as jnp
 import matplotlib
@@ -89,17 +90,14 @@ def losses(run: Run, test: TrainConfig) -> tuple[float, float]:
 
 def main() -> None:
     """The program."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2000, help="steps of each run (2000)")
+    parser = commandline.of_runs(
+        __doc__, steps=2000, image_size=32, batch=32, rate=2e-3, out="results/finite_data", writes="PATH.csv, PATH.png, PATH/"
+    )
     parser.add_argument("--sizes", default="300,1000,10000", metavar="N,...", help="images of the finite sets (300,1000,10000)")
-    parser.add_argument("--image-size", type=int, default=32, metavar="N", help="pixels on a side (32)")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="images in a step (32)")
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak of the learning rate (2e-3)")
-    parser.add_argument("--out", type=Path, default=Path("results/finite_data"), metavar="PATH", help="PATH.csv, PATH.png, PATH/")
     options = parser.parse_args()
     sizes = sorted({int(size) for size in options.sizes.split(",") if size.strip().isdigit()})
-    if not sizes or sizes[0] < options.batch or options.steps < 10:
-        parser.error("expected sizes such as 1000,10000, none below --batch, and 10 or more for --steps")
+    if not sizes or sizes[0] < options.batch:
+        parser.error("expected sizes such as 1000,10000, none below --batch")
     endless = TrainConfig(
         model="compact", image_size=options.image_size, method="ring", integer=False, batch_size=options.batch, steps=options.steps,
         optimizer="adamw", weight_decay=1e-4, learning_rate=options.rate, schedule="cosine", warmup_steps=options.steps // 20,

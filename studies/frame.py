@@ -1,6 +1,6 @@
 """What the frame of an image's own light buys a network: the same network in both frames, at equal steps.
 
-    python studies/frame.py [NAME ...] [--steps 400] [--image-size 64] [--batch 32] [--out results/frame]
+    python studies/frame.py [NAME ...] [--steps 400] [--image-size 50] [--batch 32] [--out results/frame]
 
 The problem is sis2023 with encoded targets, on 8-bit images averaged to --image-size. "image" shows the network the image as it is;
 "canonical" shows its picture in the frame of its own light (lensjax/observation/frame.py), and learns the answer there. The error is the
@@ -12,6 +12,7 @@ keeps the runs in OUT/: a run that is there already is not trained again.
 import argparse
 from pathlib import Path
 
+import commandline
 import jax
 import jax.numpy as jnp
 import matplotlib
@@ -54,29 +55,22 @@ def errors_of(run: Run) -> tuple[np.ndarray, float]:
 
 def main() -> None:
     """The program."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = commandline.of_runs(
+        __doc__, steps=400, image_size=50, batch=32, rate=1e-3, out="results/frame", writes="PATH.csv, PATH.png, PATH/"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"networks ({', '.join(NAMES)})")
-    parser.add_argument("--steps", type=int, default=400, help="steps of each run (400)")
-    parser.add_argument("--image-size", type=int, default=50, metavar="N", help="pixels on a side, a divisor of 400 (50)")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="images in a step (32)")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak of the learning rate (1e-3)")
-    parser.add_argument("--out", type=Path, default=Path("results/frame"), metavar="PATH", help="PATH.csv, PATH.png, PATH/")
     options = parser.parse_args()
-    if options.steps < 20 or 400 % options.image_size:
-        parser.error("expected 20 or more for --steps, and a divisor of 400 for --image-size")
+    if 400 % options.image_size:
+        parser.error(f"--image-size: the value is {options.image_size}; expected a divisor of 400")
     rows = []
     columns = ("x", "y", "einsteinR", "sigma", "sigma2", "theta", "mean", "wrong way")
-    print(
-        f"{'network':16}{'frame':>11}"
-        + "".join(f"{name:>11}" for name in ("x", "y", "einsteinR", "sigma", "sigma2", "theta", "mean", "wrong way"))
-    )
+    print(f"{'network':16}{'frame':>11}" + "".join(f"{name:>11}" for name in columns))
     for name in options.names or NAMES:
         for frame in ("canonical",) if models.reads(name) == "shapelets" else ("image", "canonical"):
             folder = options.out / f"{name}-{frame}-{options.steps}x{options.batch}-{options.image_size}"
             error, opposite = errors_of(train(config_of(name, frame, options), folder))
             rows.append({"network": name, "frame": frame, "steps": options.steps, "batch": options.batch, "size": options.image_size}
-                        | dict(zip(columns, error, strict=False))
-                        | {"mean": error.mean(), "wrong way": opposite})  # fmt: skip
+                        | dict(zip(columns, (*error, error.mean(), opposite), strict=True)))  # fmt: skip
             print(f"{name:16}{frame:>11}" + "".join(f"{value:11.3f}" for value in (*error, error.mean(), opposite)), flush=True)
             files.write_text(options.out.with_suffix(".csv"), pd.DataFrame(rows).to_csv(index=False))
             jax.clear_caches()

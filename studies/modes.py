@@ -9,12 +9,11 @@ evaluation mode with a BatchNorm that averages over 10 steps, as in the other ne
 targets, as in networks.py; prints the mean loss of every tenth of the steps and saves the curves. About 20 minutes on two cores.
 """
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import commandline
 import jax
 import matplotlib
 import numpy as np
@@ -40,15 +39,11 @@ def trained(model: Any, config: TrainConfig, state: TrainState, label: str, *, t
 
 def main() -> None:
     """The program."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = commandline.of_runs(__doc__, steps=1000, image_size=64, batch=16, out="docs/study_modes.png")
     parser.add_argument("--model", default="mnasnet1_0", metavar="NAME", help="MnasNet of any width (mnasnet1_0)")
-    parser.add_argument("--steps", type=int, default=1000, help="steps before the change, and after it (1000)")
-    parser.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels on a side (64)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="images in a step (16)")
-    parser.add_argument("--out", type=Path, default=Path("docs/study_modes.png"), metavar="FILE", help="the figure")
     options = parser.parse_args()
-    if not options.model.startswith("mnasnet") or options.steps < 10:
-        parser.error("expected a MnasNet for --model, such as mnasnet1_0, and 10 or more for --steps")
+    if not options.model.startswith("mnasnet"):
+        parser.error(f"--model: the value is {options.model}; expected a MnasNet, such as mnasnet1_0")
     config = run_of(options.model, steps=options.steps, size=options.image_size, batch=options.batch, rate=3e-4)
     config = replace(config, schedule="constant", warmup_steps=0, head_scale=0.02)
     model: Any = configs.make_model(config, configs.make_problem(config))

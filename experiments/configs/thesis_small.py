@@ -1,4 +1,4 @@
-"""The thesis's settings on a small network and small images, for sweeps of its choices on two cores.
+"""The thesis's settings on the network that reads shapelets, which learns within seconds: for sweeps of its choices on two cores.
 
 python -m experiments.train --config thesis_small.py
 python -m experiments.sweep --config thesis.py
@@ -6,27 +6,24 @@ python -m experiments.sweep --config thesis.py
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import thesis
 
 
 def get_config() -> ConfigDict:
     """The run."""
-    config = base.get_config()
-    config.model = "compact"
+    config = thesis.get_config()
+    config.model = "shapelets"
+    config.frame = "canonical"
     config.image_size = 50
     config.method = "ring"
     config.native = True
-    config.integer = True
-    config.targets = "raw"
-    config.loss = "l1"
-    config.optimizer = "adam"
+    config.dtype = "float32"
     config.batch_size = 32
-    config.learning_rate = 1e-3
-    config.schedule = "thesis"
+    config.learning_rate = 3e-3
     config.ema = 0.98
-    config.steps = 1000
-    config.eval_every = 250
-    config.eval_size = 1024
-    config.checkpoint_every = 250
+    config.steps = 300
+    config.eval_every = 150
+    config.eval_size = 512
+    config.checkpoint_every = 300
     config.log_every = 50
     return config

@@ -1,10 +1,9 @@
-"""The choices of the 2023 thesis, on a small network: loss, optimizer, coordinates of the source and frame, each run with two seeds.
+"""The choices of the 2023 thesis on a quick network: loss, optimizer, coordinates, schedule and extra layers, each with two seeds.
 
     python -m experiments.sweep --config thesis.py
-    python -m experiments.compare runs/thesis --figures figures
+    python -m experiments.compare runs/thesis --effects effects.png
 
-All combinations: 32 runs of the network `compact` at 50×50. The learning rate falls to a tenth in the second half, as the thesis trained
-first at 1e-4 and then at 1e-5.
+12 runs, each choice changed alone. The schedule "thesis" trains as it did, first at a rate and then at a tenth of it.
 """
 
 from ml_collections import ConfigDict
@@ -14,13 +13,14 @@ def get_config() -> ConfigDict:
     """The sweep: the config of its members, and the values that they take."""
     config = ConfigDict()
     config.config = "thesis_small.py"
-    config.grid = ConfigDict(
+    config.vary = ConfigDict(
         {
             "loss": ("l1", "l2"),
             "optimizer": ("adam", "rmsprop"),
             "targets": ("raw", "polar"),
-            "frame": ("image", "canonical"),
-            "seed": (0, 1),
+            "schedule": ("thesis", "constant"),
+            "extra_layers": (False, True),
         }
     )
+    config.grid = ConfigDict({"seed": (0, 1)})
     return config

@@ -26,12 +26,14 @@ class AlexNet(nn.Module):
         num_outputs: numbers to regress.
         extra_layers: two more fully connected layers, 4096 → 1024 → 512, before the output.
         dropout: fraction of the hidden layers' inputs set to zero in training (dropout key: "dropout").
+        width: factor on the channels of the convolutions and on the units of the hidden layers; torchvision's network has 1.
         dtype: type of the arithmetic; parameters and outputs stay float32.
     """
 
     num_outputs: int
     extra_layers: bool | tuple[int, ...] = False
     dropout: float = 0.5
+    width: float = 1.0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -41,14 +43,14 @@ class AlexNet(nn.Module):
         x = image.astype(self.dtype)
         for number, channels, side, stride, padding, pooled in _CONVS:
             conv = partial(nn.Conv, kernel_init=uniform_kernel, bias_init=uniform_bias(side**2 * x.shape[-1]), dtype=self.dtype)
-            x = conv(channels, (side, side), strides=stride, padding=padding, name=f"features.{number}")(x)
+            x = conv(round(self.width * channels), (side, side), strides=stride, padding=padding, name=f"features.{number}")(x)
             x = nn.relu(x)
             if pooled:
                 x = nn.max_pool(x, (3, 3), strides=(2, 2))
         x = adaptive_average_pool(x, (6, 6))
         x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
         for name in ("classifier.1", "classifier.4"):
-            x = nn.relu(dense(drop(x), 4096, name=name, dtype=self.dtype))
+            x = nn.relu(dense(drop(x), round(self.width * 4096), name=name, dtype=self.dtype))
         return output_layer(x, self.num_outputs, name="classifier.6", hidden=extra_widths(self.extra_layers, _EXTRA), dtype=self.dtype)
 
 

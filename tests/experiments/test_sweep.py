@@ -13,7 +13,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import commandline, compare, deviations, evaluate, sweep
-from experiments.members import Member, of_grid
+from experiments.members import Member
 from lensjax import problems
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, evaluation, logs
@@ -24,13 +24,19 @@ ROOT = Path(__file__).parents[2]
 
 def test_members_are_all_combinations() -> None:
     config = ConfigDict({"config": "smoke.py", "grid": {"seed": (0, 1), "learning_rate": (1e-3, 2e-3, 3e-3)}})
-    base, grid = sweep.parts(config)
-    found = of_grid(grid)
+    base, found = sweep.of_parts(config)
     assert Path(base).name == "smoke.py" and len(found) == 6
     assert found[0].settings == {"learning_rate": 1e-3, "seed": 0} and len({member.folder for member in found}) == 6
     words = sweep.command(base, found[-1], Path("runs"))
     assert "--workdir=runs/learning_rate=0.003,seed=1" in words and "--config.seed=1" in words
     assert Member({"hidden": "64,32", "init": "../up/here"}, {"steps": 5}).folder == "hidden=64,32,init=.._up_here"
+
+
+def test_fields_vary_one_at_a_time_for_each_seed() -> None:
+    config = ConfigDict({"config": "smoke.py", "vary": {"loss": ("l1", "l2"), "ema": (0.0, 0.9, 0.99)}, "grid": {"seed": (0, 1)}})
+    found = [tuple(member.settings[name] for name in ("loss", "ema", "seed")) for member in sweep.of_parts(config)[1]]
+    settings = [("l1", 0.0), ("l1", 0.9), ("l1", 0.99), ("l2", 0.0)]
+    assert found == [(*setting, seed) for setting in settings for seed in (0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,8 @@ def test_members_are_all_combinations() -> None:
         ({"config": "smoke.py"}, "grid: missing; expected values for each field"),
         ({"config": "smoke.py", "grid": {"sed": (0,)}}, "did you mean seed"),
         ({"config": "smoke.py", "grid": {"seed": ()}}, "grid.seed"),
+        ({"config": "smoke.py", "grid": {}, "vary": {"loss": "l1"}}, "vary.loss"),
+        ({"config": "smoke.py", "grid": {"seed": (0,)}, "vary": {"seed": (0, 1)}}, "vary.seed: expected a field that the grid does not"),
         ({"config": "smok.py", "grid": {"seed": (0,)}}, "did you mean smoke.py"),
         ({"config": "smoke.py", "grid": {"seed": (0,)}, "batch_size": 1}, "unknown key 'batch_size'"),
     ],

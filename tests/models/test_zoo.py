@@ -256,6 +256,14 @@ def test_smallest_images_are_torchvisions(name, side):
         models.create(name, num_outputs=6, image_size=side - 1)
 
 
+def test_a_narrow_alexnet_has_a_share_of_all_widths():
+    net = models.create("alexnet", num_outputs=6).clone(width=0.125)
+    image = jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32)
+    found = jax.eval_shape(lambda key, x: net.init({"params": key}, x, train=False), jax.random.key(0), image)["params"]
+    assert sorted(layer["bias"].size for layer in found.values()) == [6, 8, 24, 32, 32, 48, 512, 512]
+    assert found["classifier.1"]["kernel"].shape == (32 * 36, 512)
+
+
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_transformed_input(name):
     """Black and white, normalised as for ImageNet, are −1 and 1 to the first layer."""
