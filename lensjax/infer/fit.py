@@ -27,6 +27,7 @@ _REACH = 12.0  # of every number, either way: far beyond any prior
 _COARSE_SIDE = 96  # px from which the coarse copy is binned
 _COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 12
 _COARSE_TOLERANCE, _FINE_TOLERANCE, _EXACT_TOLERANCE = 0.3, 1e-2, 1e-3  # in chi²
+_DAMPED = 1e-3  # of the diagonal: the damping of a step after one that failed
 _PROMISE = 0.1  # of chi², below which a fit has converged
 _KEPT = 3  # distinct coarse optima that descend on the observation itself
 _WORSE = 3.0  # times the best coarse chi², beyond which an optimum is no candidate
@@ -123,27 +124,34 @@ def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End
     first = at(start, _weight(observed, observed.data))
     weight = _weight(observed, light(start, first.amplitudes))
 
-    def move_of(equations: Joint) -> tuple[Array, Array]:
-        """The Gauss–Newton step, and how much it promises to lower chi²."""
+    def move_of(equations: Joint, damping: Array) -> tuple[Array, Array]:
+        """The Gauss–Newton step, damped, and how much it promises to lower the cost."""
         normal = projected(equations, count)
         scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
-        scaled = normal.matrix / jnp.outer(scale, scale) + 1e-9 * jnp.eye(count, dtype=start.dtype)
+        scaled = normal.matrix / jnp.outer(scale, scale) + (1e-9 + damping) * jnp.eye(count, dtype=start.dtype)
         move = -jnp.linalg.solve(scaled, normal.gradient / scale) / scale
         return move, -(move @ normal.gradient)
 
-    def step(state: tuple[Array, Joint, Array, Array]) -> tuple[Array, Joint, Array, Array]:
-        q, equations, taken, _ = state
-        trial = jnp.where(taken == 0, q, q + move_of(equations)[0])
+    def step(state: tuple[Array, Joint, Array, Array, Array]) -> tuple[Array, Joint, Array, Array, Array]:
+        q, equations, taken, damping, _ = state
+        first = taken == 0
+        move, promise = move_of(equations, damping)
+        trial = jnp.where(first, q, q + move)
         there = at(trial, weight)
         gain = equations.cost - there.cost
-        better = (taken == 0) | (gain > 0)
+        better = first | (gain > 0)
         q, equations = jax.tree.map(partial(jnp.where, better), (trial, there), (q, equations))
-        return q, equations, taken + 1, better & ((taken == 0) | (gain > _EXACT_TOLERANCE))
+        # A step that fails is damped and tried again, in a valley that is curved; but not where it would gain nothing.
+        left = first | jnp.where(better, (gain > _EXACT_TOLERANCE) | (damping > _DAMPED), promise > _EXACT_TOLERANCE)
+        eased = jnp.where(damping > _DAMPED, 0.1 * damping, 0.0)
+        return q, equations, taken + 1, jnp.where(better, eased, jnp.maximum(10.0 * damping, _DAMPED)), left
 
-    begin = (start, first._replace(cost=jnp.full_like(first.cost, jnp.inf)), jnp.int32(0), jnp.bool_(True))
-    q, equations, _, _ = jax.lax.while_loop(lambda state: state[3] & (state[2] <= _EXACT_STEPS), step, begin)
+    none = jnp.zeros((), start.dtype)
+    begin = (start, first._replace(cost=jnp.full_like(first.cost, jnp.inf)), jnp.int32(0), none, jnp.bool_(True))
+    most = _FINE_STEPS if problem.has_sets else _EXACT_STEPS
+    q, equations, *_ = jax.lax.while_loop(lambda state: state[-1] & (state[2] <= most), step, begin)
     model = light(q, equations.amplitudes)
-    return _End(q, equations, model, (observed.data - model) * weight, move_of(equations)[1] < _PROMISE)
+    return _End(q, equations, model, (observed.data - model) * weight, move_of(equations, none)[1] < _PROMISE)
 
 
 def fine(problem: Composition) -> dict[str, Any]:

@@ -113,19 +113,20 @@ def joint(
         penalty: R (K, K), positive semidefinite: aᵀ R a is added to the cost.
     """
     count = q.shape[0]
-    images, each = jax.linearize(layers, q) if model is None else (layers(q), None)
+    if model is None:
+        images, push = jax.linearize(layers, q)
+    else:
+        images = layers(q)
     basis = (images * weight).reshape(images.shape[0], -1)
     target = (data * weight).reshape(-1)
     gram = basis @ basis.T
     a = amplitudes_of(gram if penalty is None else gram + penalty, basis @ target, jnp.asarray(nonnegative))
-    if model is not None:
-        together = jax.linearize(lambda q: model(q, a), q)[1]
-
-    def column(unit: Array) -> Array:
-        moved: Array = together(unit) if each is None else jnp.tensordot(a, each(unit), axes=1)
-        return (moved * weight).reshape(-1)
-
-    columns = jax.vmap(column)(jnp.eye(count, dtype=q.dtype))
+    units = jnp.eye(count, dtype=q.dtype)
+    if model is None:
+        moved = jax.vmap(lambda unit: jnp.tensordot(a, push(unit), axes=1))(units)
+    else:
+        moved = jax.vmap(jax.linearize(lambda q: model(q, a), q)[1])(units)
+    columns = (moved * weight).reshape(count, -1)
     residual = a @ basis - target
     cross, chi2 = columns @ basis.T, residual @ residual
     pull, cost = basis @ residual, chi2

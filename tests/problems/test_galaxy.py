@@ -8,6 +8,7 @@ import pytest
 from lensjax import problems, simulate
 from lensjax.errors import BadInput
 from lensjax.infer import fit
+from lensjax.infer.levenberg_marquardt import CONVERGED
 from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import observe
@@ -110,8 +111,11 @@ def test_wrong_flags_are_refused() -> None:
     assert "galaxy" in problems.telescope_names() and "galaxy" not in problems.composed_names()
 
 
-def fitted(problem: Composition, key: int, *, pixel_scale: float = 1.0) -> tuple[fit.Optimum, np.ndarray, np.ndarray]:
-    """A mock of a signal-to-noise ratio of 200 at its peak, fitted from near the truth: the fit, its errors' units off, and parameters."""
+def fitted(problem: Composition, key: int, *, pixel_scale: float = 1.0) -> tuple[fit.Optimum, np.ndarray]:
+    """A mock of a signal-to-noise ratio of 200 at its peak, fitted from near the truth: the fit, and the parameters.
+
+    Its chi² is noise, and so is its distance from the truth in units of its covariance: both are distributed as χ².
+    """
     taken = instrument((40, 40), supersampling=2, psf=psf.gaussian(2.0), pixel_scale=pixel_scale, middle=(19.5, 19.5))
     params = jax.jit(problem.draw)(jax.random.key(key))
     image = np.asarray(jax.jit(lambda params: problem.image(params, taken))(params), np.float64)
@@ -120,7 +124,10 @@ def fitted(problem: Composition, key: int, *, pixel_scale: float = 1.0) -> tuple
     seen = observe(image + sigma * rng.normal(size=image.shape), sigma, taken_by=taken)
     truth = np.asarray(problem.encode(params), np.float64)
     best = fit.descend_from(problem, [seen], [[truth + 0.03 * rng.normal(size=truth.shape)]])[0][0]
-    return best, (best.numbers - truth) / np.sqrt(np.diag(best.covariance)[: problem.size]), np.asarray(params)
+    assert best.code == CONVERGED and abs(best.chi2 - best.pixels) < 4 * np.sqrt(2 * best.pixels)
+    off, count = best.numbers - truth, problem.size
+    assert off @ np.linalg.solve(best.covariance[:count, :count], off) < count + 4 * np.sqrt(2 * count)
+    return best, np.asarray(params)
 
 
 @pytest.mark.slow
@@ -129,9 +136,7 @@ def test_a_power_law_with_shapelets_and_lens_light_is_recovered_within_its_error
     source = galaxy_components.shapelets(3, beta=(1.5, 2.5), reach=2.0, flux=(1e3, 2e3))
     light = galaxy_components.multi_gaussian(5, sigma=(0.7, 12.0), reach=1.0, flux=(1e3, 2e3))
     problem = compose("mock", [lens, components.shear(), source, light])
-    best, z, params = fitted(problem, 3)
-    assert abs(best.chi2 - best.pixels) < 4 * np.sqrt(2 * best.pixels)
-    assert np.abs(z).max() < 4.0 and 0.2 < np.sqrt((z**2).mean()) < 2.0
+    best, params = fitted(problem, 3)
     assert best.amplitudes[-5:].sum() == pytest.approx(params[-5:].sum(), rel=0.05)
 
 
@@ -140,6 +145,5 @@ def test_a_power_law_with_shapelets_and_lens_light_is_recovered_within_its_error
     "flags", [{"source": "sersic"}, {"source": "multi_gaussian", "lens_light": "sersic"}], ids=["sersic", "lens light"]
 )
 def test_a_mock_of_the_galaxy_problem_is_recovered(flags: dict[str, str]) -> None:
-    best, z, _ = fitted(problems.composed("galaxy", **flags), 5, pixel_scale=0.1)
-    assert abs(best.chi2 - best.pixels) < 4 * np.sqrt(2 * best.pixels)
-    assert np.abs(z).max() < 4.0
+    best, params = fitted(problems.composed("galaxy", **flags), 5, pixel_scale=0.1)
+    assert best.amplitudes.sum() == pytest.approx(params[-len(best.amplitudes) :].sum(), rel=0.1)
