@@ -1,6 +1,7 @@
 """Trees of different classes have different structures, whatever else they share."""
 
 import importlib
+import inspect
 import pkgutil
 from dataclasses import fields, is_dataclass
 from itertools import combinations
@@ -19,6 +20,8 @@ def trees() -> list[type]:
     found: dict[type, None] = {}
     for module in pkgutil.walk_packages(lensjax.__path__, "lensjax."):
         for value in vars(importlib.import_module(module.name)).values():
+            if inspect.isabstract(value):
+                continue
             if isinstance(value, type) and is_dataclass(value) and value.__module__.startswith("lensjax."):
                 made = object.__new__(value)
                 for field in fields(value):
