@@ -381,14 +381,12 @@ def _named(scenes: Sequence[Scene], suffix: str) -> tuple[Scene, ...]:
         if name in taken:
             other = taken[name]
             at = "" if other.origin is None else f" of line {other.origin.line}"
-            problem = f"{scene.filename!r} and {other.filename!r}{at} would both be written to {name}"
-            raise scene.error(problem, column="filename")
+            raise scene.error(f"{scene.filename!r} and {other.filename!r}{at} would both be written to {name}", column="filename")
         taken[name] = scene
     for name, scene in taken.items():
         above = next((str(folder) for folder in PurePosixPath(name).parents if str(folder) in taken), None) if "/" in name else None
         if above is not None:
-            problem = f"{scene.filename!r} would be written in {above}, which is an image's name too"
-            raise scene.error(problem, column="filename")
+            raise scene.error(f"{scene.filename!r} would be written in {above}, which is an image's name too", column="filename")
     return tuple(scene if scene.filename == name else replace(scene, filename=name) for name, scene in taken.items())
 
 

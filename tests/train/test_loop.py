@@ -236,7 +236,7 @@ def test_row_is_of_the_averaged_weights_on_images_never_trained_on(unbroken):
 
 
 def test_rows_of_amplitudes_are_named_after_them(tmp_path):
-    config = dataclasses.replace(CONFIG, steps=4, targets="amplitudes", order=1, point="centre")
+    config = dataclasses.replace(CONFIG, steps=4, targets="amplitudes", order=1)
     train(config, tmp_path)
     (row,) = evaluation.read_rows(tmp_path / "evaluation.csv")
     assert {f"{name} (AbsError Mean - Test Set)" for name in ("alpha[0][1]", "beta[1][2]")} <= row.keys()
