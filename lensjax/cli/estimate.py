@@ -104,12 +104,11 @@ def run(options: Options) -> None:
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
         report.write_report(options.report, problem, records[:keep], total=len(rows), results=options.out)
     print(f"{estimates.summary(rows, refined=not options.no_refine)}; {options.out}")
-    if options.amplitudes is not None:
+    if options.amplitudes is not None and isinstance(problem, problems.Problem):
         from lensjax.dataset import fit_amplitudes
 
         fitted = [row.estimate.solution for row in rows]
-        fitting = problem.composition if isinstance(problem, problems.Problem) else problem
-        for path in fit_amplitudes.write(options.out, fitting, inputs.filenames, fitted, order=options.amplitudes):
+        for path in fit_amplitudes.write(options.out, problem.composition, inputs.filenames, fitted, order=options.amplitudes):
             print(path)
     if inputs.truth is not None and isinstance(problem, problems.Problem):
         from lensjax.report import estimate_report as report
