@@ -30,7 +30,6 @@ from lensjax.problems.amplitudes import Amplitudes
 from lensjax.problems.tables import params_of
 
 ORDER = 4
-NAMES = ("sie2026", "cluster2sie2026", "cluster4sis2026")
 DRAWS = 2000
 """From the prior, for the spread of its parameters."""
 
@@ -59,7 +58,7 @@ def main() -> None:
     """The program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--problem", choices=NAMES, default="sie2026")
+    parser.add_argument("--problem", choices=problems.cosmosim_names(), default="sie2026")
     parser.add_argument("--n", type=int, default=200, help="images, the first ones (default 200)")
     flags = parser.parse_args()
     problem = problems.get(flags.problem)
@@ -67,7 +66,7 @@ def main() -> None:
     truth = params_of(problem, tables[0], amplitudes=tables[1])[: flags.n]
     answers = Amplitudes(problem, ORDER, "xi", "raw", source=True)
     shape = (problem.field, problem.field)
-    taken, number = instrument(shape, supersampling=2), problem.composition.size
+    taken, number = instrument(shape, supersampling=2), len(problem.names) - problem.composition.linear
     spread = np.asarray(problem.sample(jax.random.key(0), DRAWS), np.float64).std(axis=0)
     values, errors = [], []
     for row in tqdm(truth, unit="image"):
