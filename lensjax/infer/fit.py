@@ -235,7 +235,7 @@ def _binned_psf(psf: np.ndarray, factor: int) -> Array | None:
     """The PSF in pixels `factor` times as large; None where it is narrower than one of them."""
     if factor % 2 == 0:  # its middle lies between two pixels then
         padded = np.pad(psf, ((0, 1), (0, 1)))
-        psf = 0.25 * sum(np.roll(padded, (i, j), axis=(0, 1)) for i in (0, 1) for j in (0, 1))
+        psf = np.mean([np.roll(padded, (i, j), axis=(0, 1)) for i in (0, 1) for j in (0, 1)], axis=0)
     half = [max(0, -(-(n - factor) // (2 * factor))) for n in psf.shape]
     if max(half) == 0:
         return None

@@ -5,8 +5,8 @@ import numpy as np
 
 from lensjax.infer.fit import Belief
 from lensjax.pipeline.lens_light import LensLight
-from lensjax.problems.compose import Composition
 from lensjax.problems.components import E_MAX
+from lensjax.problems.compose import Composition
 
 PLACE, ELLIPTICITY, SHEAR, SLOPE = 0.05, 0.1, 0.03, 0.1
 """Standard deviations: of the mass's place about that of the light [arcsec], of its (e1, e2) about `FOLLOWS` times the light's, of the

@@ -5,7 +5,7 @@ with a normal prior of a few per cent of the light, stand for twists, boxes and 
 lens galaxies Bolton et al. (2006).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, optimize
@@ -21,6 +21,7 @@ _MULTIPOLE = 0.08  # standard deviation of a multipole's amplitude, over the lig
 _FLUX = 0.05  # the same of a Gaussian's own flux, about its best value, in what `layers` leaves open
 _SMOOTH = 1.0  # px
 _ROUNDS = 4
+_SHAPE_STEPS = 8
 _ARC = (3.0, 1.5)  # times the noise of the smoothed residual: where an arc begins, and as far as it reaches
 _GROWN = 2  # px
 
@@ -115,7 +116,13 @@ def _fluxes(basis: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def fit(
-    data: np.ndarray, sigma: np.ndarray, used: np.ndarray, taken: Instrument, *, reach: float, start: np.ndarray, others: np.ndarray | None = None
+    data: np.ndarray,
+    sigma: np.ndarray,
+    used: np.ndarray,
+    taken: Instrument,
+    *,
+    reach: float,
+    start: np.ndarray,
 ) -> LensLight:
     """The lens's light in an image (H, W).
 
@@ -126,21 +133,18 @@ def fit(
         taken: the instrument.
         reach: radius of the largest Gaussian, in the unit of the pixel scale.
         start: x, y, e1, e2 to begin with.
-        others: (H, W) True where other light is known to be, left out in the beginning.
     """
-    sky = _Sky(taken)
+    sky, rough = _Sky(taken), _Sky(replace(taken, supersampling=1))
     sizes = widths(_NARROWEST * taken.pixel_scale, reach, _GAUSSIANS)
     wide = sizes[sizes > 1.5 * taken.pixel_scale]
     shape = np.array(start, np.float64)
-    arcs = np.zeros(data.shape, bool) if others is None else others.copy()
-    first = _unlike_turned(data, sigma, used, taken, shape)
-    arcs |= first
+    arcs = _unlike_turned(data, sigma, used, taken, shape)
     image, amplitudes = np.zeros_like(data), np.zeros(len(sizes))
     for k in range(_ROUNDS):
         count = used & ~arcs
         weight = np.where(count, 1.0 / np.hypot(sigma, 0.01 * np.maximum(image, 0.0)), 0.0)
-        if k < 3:
-            shape = _shaped(sky, data, weight, shape, sizes)
+        if k < _ROUNDS - 1:
+            shape = _shaped(rough, data, weight, shape, sizes)
         layers = _gaussians(sky, shape, sizes)
         amplitudes = _fluxes((layers * weight).reshape(len(sizes), -1), (data * weight).ravel())
         smooth = np.tensordot(amplitudes, layers, axes=1)
@@ -154,8 +158,6 @@ def fit(
         residual = np.where(used, data - image, 0.0)
         if k < _ROUNDS - 1:
             arcs = _bright(residual, np.hypot(sigma, 0.01 * np.maximum(image, 0.0)), used, taken, shape)
-            if others is not None:
-                arcs |= others
     return LensLight(image, (float(shape[0]), float(shape[1])), (float(shape[2]), float(shape[3])), basis, arcs)
 
 
@@ -172,13 +174,15 @@ def _shaped(sky: _Sky, data: np.ndarray, weight: np.ndarray, start: np.ndarray, 
     scale = np.array([step, step, 0.1, 0.1])
 
     def residual(p: np.ndarray) -> np.ndarray:
+        # In its inverse hyperbolic sine: a pixel far off pulls hardly harder than one near.
         shape = p * scale
         e = np.hypot(shape[2], shape[3])
         shape[2:] *= min(1.0, _FLATTEST / max(e, 1e-9))
         basis = (_gaussians(sky, shape, sizes) * weight).reshape(len(sizes), -1)
-        return np.asarray(np.arcsinh(_fluxes(basis, target) @ basis - target))  # far pixels pull no harder than near ones
+        return np.asarray(np.arcsinh(_fluxes(basis, target) @ basis - target))
 
-    found = optimize.least_squares(residual, start / scale, method="trf", diff_step=1e-3, x_scale=1.0, ftol=1e-4, xtol=1e-3, max_nfev=8).x * scale
+    options = {"diff_step": 1e-3, "ftol": 1e-4, "xtol": 1e-3, "max_nfev": _SHAPE_STEPS}
+    found = np.asarray(optimize.least_squares(residual, start / scale, **options).x * scale)
     e = np.hypot(found[2], found[3])
     found[2:] *= min(1.0, _FLATTEST / max(e, 1e-9))
     return np.asarray(found)

@@ -40,7 +40,7 @@ def centre_of_lens(data: np.ndarray, used: np.ndarray, taken: Instrument) -> tup
     rows, columns = np.indices(data.shape)
     far = np.hypot(rows - taken.middle[0], columns - taken.middle[1])
     near = far <= max(_NEAR * min(data.shape), _NEAREST / taken.pixel_scale)
-    row, column = np.unravel_index(int(np.argmax(np.where(near, smooth, -np.inf))), data.shape)
+    row, column = divmod(int(np.argmax(np.where(near, smooth, -np.inf))), data.shape[1])
     part = (slice(max(row - 2, 0), row + 3), slice(max(column - 2, 0), column + 3))
     weight = np.maximum(smooth[part] - smooth[part].min(), 0.0)
     if not weight.sum() > 0:
