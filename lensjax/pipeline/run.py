@@ -226,7 +226,8 @@ def _judged(
     against = flags.words(found)
     plain = estimation.solution_of(problem, best, [])
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
-    solution = _moved(problem, _with_errors(problem, plain, excess, floor=0.0 if explained else _FLOOR), own.offset)
+    solution = _with_errors(problem, plain, excess, floor=0.0 if explained else _FLOOR)
+    solution = replace(solution, params=moved(problem, solution.params, own.offset))
     solution = estimation.in_unit(problem, solution, image.scale)
     solution = replace(
         solution,
@@ -289,9 +290,9 @@ def _with_errors(problem: Composition, solution: Solution, excess: float, *, flo
     return replace(solution, errors=errors, covariance=covariance)
 
 
-def _moved(problem: Composition, solution: Solution, offset: tuple[float, float]) -> Solution:
-    """A solution about the image's origin, of one about a place (x, y) in it. Shear about the origin moves the source as well."""
-    params = solution.params.copy()
+def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float]) -> np.ndarray:
+    """Parameters (N, P) about the image's origin, of those about a place (x, y) in it. Shear about the origin moves the source as well."""
+    params = params.copy()
     at = {name: k for k, name in enumerate(problem.names)}
     x, y = offset
     gamma1, gamma2 = (params[:, at[name]].copy() for name in ("gamma1", "gamma2"))
@@ -299,7 +300,7 @@ def _moved(problem: Composition, solution: Solution, offset: tuple[float, float]
     params[:, at["y"]] += y
     params[:, at["source_x"]] += x - (gamma1 * x + gamma2 * y)
     params[:, at["source_y"]] += y - (gamma2 * x - gamma1 * y)
-    return replace(solution, params=params)
+    return params
 
 
 def _without_light(image: SkyImage, own: Window, light: np.ndarray, mask: np.ndarray, seen: Observed) -> SkyImage:

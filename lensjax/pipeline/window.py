@@ -37,7 +37,7 @@ class Window:
 def centre_of_lens(data: np.ndarray, used: np.ndarray, taken: Instrument) -> tuple[float, float]:
     """Row and column of the brightest light near the middle of an image (H, W)."""
     smooth = ndimage.gaussian_filter(np.where(used, data, 0.0), _SMOOTH)
-    rows, columns = np.indices(data.shape)
+    rows, columns = (np.asarray(part) for part in np.indices(data.shape))
     far = np.hypot(rows - taken.middle[0], columns - taken.middle[1])
     near = far <= max(_NEAR * min(data.shape), _NEAREST / taken.pixel_scale)
     row, column = divmod(int(np.argmax(np.where(near, smooth, -np.inf))), data.shape[1])
