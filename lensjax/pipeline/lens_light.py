@@ -151,7 +151,7 @@ def fit(
         waves = _multipoles(sky, shape, wide)
         prior = _MULTIPOLE * _levels(amplitudes, sizes, wide)
         waves = waves * np.repeat(prior, 2 * len(_ORDERS))[:, None, None]
-        basis = np.concatenate([waves, layers[amplitudes > 0] * (_FLUX * amplitudes[amplitudes > 0])[:, None, None]])
+        basis = np.concatenate([waves, layers * (_FLUX * amplitudes)[:, None, None]])  # as many for every image: one program
         own = basis.reshape(len(basis), -1) * weight.ravel()
         moved = np.linalg.solve(own @ own.T + np.eye(len(own)), own @ ((data - smooth) * weight).ravel())
         image = smooth + np.tensordot(moved, basis, axes=1)
