@@ -166,12 +166,14 @@ class Mock:
         truth: theta_E, q, phi [deg], gamma1, gamma2.
         observed: the observation.
         arcs, lens_light: (H, W) without noise.
+        field: how it was taken.
     """
 
     truth: dict[str, float]
     observed: Observed
     arcs: np.ndarray
     lens_light: np.ndarray
+    field: Field
 
 
 def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
@@ -205,7 +207,7 @@ def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
     front = field.exposed(light.light(px, py))
     front *= _amplitude(front.max(), rng.uniform(50.0, 300.0), field.exposure)
     arcs *= _amplitude_of_arcs(arcs, front, sn, field.exposure)
-    return Mock(true.truth(), observed(rng, arcs + front, field), arcs, front)
+    return Mock(true.truth(), observed(rng, arcs + front, field), arcs, front, field)
 
 
 def _shape(e: np.ndarray) -> tuple[float, float]:

@@ -180,7 +180,11 @@ def run(
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observation(i: int) -> Observation | SkyImage | BadInput:
-        observed = _observation(inputs.paths[i], noise) if taken is None else telescope_fits.read(inputs.paths[i], taken)
+        observed: Observation | SkyImage | BadInput
+        if taken is not None and isinstance(problem, Composition):
+            observed = telescope_fits.read(inputs.paths[i], taken, problem)
+        else:
+            observed = _observation(inputs.paths[i], noise)
         if i < keep and isinstance(observed, Observation):
             kept[i] = observed.data
         return observed

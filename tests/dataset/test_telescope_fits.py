@@ -136,6 +136,6 @@ def test_a_failed_fit_leaves_no_files(tmp_path, monkeypatch) -> None:
 def test_the_status_says_what_was_assumed(tmp_path, known) -> None:
     pytest.importorskip("photutils")
     path = files.write(tmp_path / "a.fits", files.sky((64, 64)))
-    image = telescope_fits.read(path, Taken())
+    image = telescope_fits.read(path, Taken(), PROBLEM)
     assert not isinstance(image, BadInput)
     assert "; noise measured from the sky: 0.0" in telescope_fits.fitted(PROBLEM, image).solution.status[0]
