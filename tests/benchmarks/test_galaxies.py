@@ -141,7 +141,7 @@ def test_fits_have_names() -> None:
 def test_what_the_table_of_mocks_says() -> None:
     """Four mocks: right, right by the other way round, wrong with success, and without a fit."""
     rows = []
-    for theta_e, phi, error in ((1.01, 179.0, 0.01), (0.98, 1.5, 0.01), (1.5, 0.0, 0.01), (np.nan, np.nan, np.nan)):
+    for theta_e, phi, error in ((1.01, 179.0, 0.01), (0.985, 1.5, 0.01), (1.5, 0.0, 0.01), (np.nan, np.nan, np.nan)):
         row = {"sn": 100.0, "fit": "estimate", "success": np.isfinite(theta_e), "seconds": 2.0}
         for name, true, found in (("theta_E", 1.0, theta_e), ("q", 0.8, 0.8), ("phi", 1.0, phi), ("gamma1", 0, 0), ("gamma2", 0, 0)):
             row |= {f"{name} true": true, name: found, f"{name} error": error if name != "phi" else np.inf}
