@@ -111,7 +111,8 @@ def plot(table: pd.DataFrame, path: Path, *, seed: int, sn: float, mass: str) ->
     first.legend(frameon=False)
     errors = np.stack([table[f"{name} error"] for name in COMPARED], axis=-1)
     z = (offsets(table) / np.where(np.isfinite(errors) & (errors > 0), errors, np.nan))[success].ravel()
-    second.hist(np.clip(z[np.isfinite(z)], -5, 5), np.linspace(-5, 5, 41), density=True, label="with success")
+    if np.isfinite(z).any():
+        second.hist(np.clip(z[np.isfinite(z)], -5, 5), np.linspace(-5, 5, 41), density=True, label="with success")
     at = np.linspace(-5, 5, 200)
     second.plot(at, np.exp(-0.5 * at**2) / np.sqrt(2 * np.pi), label="normal")
     second.set(xlabel="(fit − truth) / stated error", ylabel="density")

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lensjax import problems
 from lensjax.infer import estimation
 from lensjax.lens import Shear, cluster, epl
 from lensjax.light import sersic
+from lensjax.observation.instrument import instrument
 
 FOLDER = str(Path(__file__).parents[2] / "benchmarks")
 sys.path.insert(0, FOLDER)
@@ -75,6 +77,21 @@ def test_pixels_lie_as_those_of_an_instrument() -> None:
     psf = FIELD.psf()
     assert psf.sum() == pytest.approx(1.0) and psf.shape == (25, 25)
     assert np.interp(1.25, np.arange(13), psf[12, 12:] / psf.max()) == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_lensed_source_is_that_of_the_problem() -> None:
+    """The same parameters, in the problem's names, give the same image."""
+    source = images.Sersic(0.15, -0.1, 0.2, 1.2, 0.6, 2.0)
+    x, y = FIELD.points()
+    ax, ay = MASS.deflection(x, y)
+    drawn = source.light(x - ax, y - ay).reshape(40, 2, 40, 2).mean(axis=(1, 3))
+    truth = MASS.truth() | {"x": MASS.x, "y": MASS.y, "gamma": MASS.gamma, "source_x": 0.15, "source_y": -0.1, "source_R": 0.2}
+    truth |= {"source_n": 1.2, "source_q": 0.6, "source_phi": np.degrees(2.0), "source_flux": 1.0}
+    problem = problems.composed("galaxy", mass="epl")
+    with jax.enable_x64(True):
+        taken = instrument((40, 40), pixel_scale=images.SCALE, supersampling=2)
+        image = np.asarray(jax.jit(lambda params: problem.image(params, taken))(jnp.asarray([truth[name] for name in problem.names])))
+    np.testing.assert_allclose(drawn, image, rtol=1e-5, atol=1e-6 * image.max())
 
 
 @pytest.mark.parametrize("mass", ["sie", "epl"])
