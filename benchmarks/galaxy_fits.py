@@ -14,6 +14,8 @@ from lensjax.files.whole import write_text
 from lensjax.infer import estimation
 from lensjax.infer.solution import Solution
 from lensjax.observation.observed import Observed
+from lensjax.observation.sky import SkyImage
+from lensjax.pipeline.run import fit_galaxy
 
 Fit = Callable[[Observed], Any]
 """An observation → what has a `solution`."""
@@ -24,19 +26,24 @@ def estimate(observed: Observed) -> Any:
     return estimation.estimate(problems.composed("galaxy", lens_light="sersic", sky=True), observed)
 
 
+def pipeline(observed: Observed) -> Any:
+    """As `lensjax estimate` fits a telescope's image."""
+    return fit_galaxy(SkyImage("mock", observed))
+
+
 def fit_of(name: str) -> Fit:
-    """The fit that is called `estimate`, or MODULE:FUNCTION.
+    """The fit that is called `pipeline` or `estimate`, or MODULE:FUNCTION.
 
     Raises:
         SystemExit: there is none.
     """
-    if name == "estimate":
-        return estimate
+    if name in ("pipeline", "estimate"):
+        return pipeline if name == "pipeline" else estimate
     module, _, function = name.partition(":")
     try:
         found: Fit = getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise SystemExit(f"--fit {name}: {error}; expected estimate, or MODULE:FUNCTION") from None
+        raise SystemExit(f"--fit {name}: {error}; expected pipeline, estimate, or MODULE:FUNCTION") from None
     return found
 
 

@@ -1,6 +1,6 @@
 """Fits of mock lenses as real ones look, with truth: lens light, clumps, PSF, photons, from the image alone.
 
-    python benchmarks/galaxy_mocks.py [--n 100] [--sn 100] [--mass sie] [--seed 1] [--fit estimate] [--out results/galaxy_mocks] [--plot]
+    python benchmarks/galaxy_mocks.py [--n 100] [--sn 100] [--mass sie] [--seed 1] [--fit pipeline] [--out results/galaxy_mocks] [--plot]
 
 galaxy_images.py says how they are drawn, without LensJAX's renderer. --sn is the arcs' total signal to noise: 300, 100, 30 and 10 make a
 ladder. --fit MODULE:FUNCTION takes another fit: a function of an observation whose result has a `solution`.
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--sn", type=float, default=100.0, help="total signal to noise of the arcs (100)")
     parser.add_argument("--mass", choices=("sie", "epl"), default="sie", help="of the mocks; the fit's is its own")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fit", default="estimate", metavar="estimate|MODULE:FUNCTION")
+    parser.add_argument("--fit", default="pipeline", metavar="pipeline|estimate|MODULE:FUNCTION")
     parser.add_argument("--out", type=Path, default=Path("results/galaxy_mocks"), help="OUT-SN.csv and OUT-SN.png")
     parser.add_argument("--plot", action="store_true", help="write a figure too")
     flags = parser.parse_args()
