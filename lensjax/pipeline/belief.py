@@ -22,6 +22,8 @@ def of(problem: Composition, light: LensLight | None) -> Belief:
     """The belief about the numbers of a problem `galaxy`; without the lens's light its mass is believed to be nearly round."""
     known = {"x": (0.0, PLACE), "y": (0.0, PLACE), "gamma1": (0.0, SHEAR), "gamma2": (0.0, SHEAR), "gamma": (2.0, SLOPE)}
     known["source_beta"] = (_SIZE[0], _SIZE[0] * _SIZE[1])
+    if light is not None:
+        known |= {"x": (light.place[0], PLACE), "y": (light.place[1], PLACE)}
     own = problem.parameters[: problem.size]
     middle, step = np.array([0.5 * (parameter.low + parameter.high) for parameter in own]), np.zeros(problem.size)
     for k, parameter in enumerate(own):

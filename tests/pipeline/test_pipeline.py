@@ -62,7 +62,7 @@ def test_the_lens_is_the_brightest_light_near_the_middle() -> None:
     assert own.data.shape == (60, 79)  # as far as the image reaches
     row, column = own.taken.middle
     assert own.data[round(row), round(column)] == data[33, 38]
-    np.testing.assert_allclose(own.offset, ((centre[1] - 40.0) * 0.05, (30.0 - centre[0]) * 0.05))
+    np.testing.assert_allclose(own.offset, ((38.0 - 40.0) * 0.05, (30.0 - 33.0) * 0.05))
 
 
 @pytest.mark.parametrize("factor", [2, 3])
