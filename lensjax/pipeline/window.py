@@ -21,7 +21,8 @@ class Window:
     Attributes:
         rows, columns: the part.
         data, sigma, used: (h, w) of it, float64 and bool.
-        taken: its instrument, with the pixel at the lens's centre of light as the origin: the same for many images, which then share programs.
+        taken: its instrument, with the pixel at the lens's centre of light as the origin; it is the same for many images, which then share
+            programs.
         offset: x and y of that pixel in the whole image.
     """
 
