@@ -81,7 +81,7 @@ def base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
 
 
 def png(figure: Figure, *, dpi: int = 100, colours: int | None = 256) -> bytes:
-    """The figure as a PNG file with a palette, a third of the size, which looks the same but for fine scales of colour; None for no palette."""
+    """The figure as a PNG file; with a palette it has a third of the size, and looks the same but for fine scales of colour."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=dpi)
     if colours is None:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -44,10 +45,10 @@ class Panel:
 
 def panels_of(view: View) -> list[Panel]:
     """The panels of a fit: data, lens light and arcs where the problem has lens light, model, residual, source and profile."""
-    where = ("masked pixels hatched; " if not view.mask.all() else "") + "asinh scale"
+    where = "asinh scale" if view.mask.all() else "asinh scale; masked pixels hatched"
 
     def data(axes: Axes) -> None:
-        scale = panels.light_scale(view, view.data, None if view.made is None else view.made.model)
+        scale = panels.light_scale(view, view.data, *([] if view.made is None else [view.made.model]))
         panels.show_light(axes, view, view.data, scale, "data", critical=True)
         panels.show_compass(axes, view)
 
@@ -57,30 +58,29 @@ def panels_of(view: View) -> list[Panel]:
     if made is None:
         return found
 
-    def light(pixels: object, title: str, *beside: object, critical: bool = False) -> Callable[[Axes], None]:
-        return lambda axes: panels.show_light(axes, view, pixels, panels.light_scale(view, *beside), title, critical=critical)  # type: ignore[arg-type]
+    def light(pixels: np.ndarray, title: str, *, beside: Sequence[np.ndarray], critical: bool = False) -> Callable[[Axes], None]:
+        return lambda axes: panels.show_light(axes, view, pixels, panels.light_scale(view, *beside), title, critical=critical)
 
-    if made.lens_light is not None:
+    whole = (view.data, made.model)
+    if made.lens_light is not None and view.arcs is not None:
+        arcs, words = "arcs: data − lens light", f"data − lens light − sky; {where}"
         found += [
+            Panel("light", "lens light", "its model, on the scale of the data", light(made.lens_light, "lens light", beside=whole)),
+            Panel("arcs", "arcs", words, light(view.arcs, arcs, beside=(made.arcs,), critical=True)),
             Panel(
-                "light", "lens light", "its model, on the scale of the data", light(made.lens_light, "lens light", view.data, made.model)
+                "arcs-model", "model of the arcs", "on the scale of the arcs", light(made.arcs, "model of the arcs", beside=(made.arcs,))
             ),
-            Panel(
-                "arcs", "arcs", f"data − lens light − sky; {where}", light(view.arcs, "arcs: data − lens light", made.arcs, critical=True)
-            ),
-            Panel("arcs-model", "model of the arcs", "on the scale of the arcs", light(made.arcs, "model of the arcs", made.arcs)),
         ]
+    hidden = "" if view.mask.all() else "; masked pixels hatched"
+    residual = f"in units of the noise, ±{panels.LIMIT:g}σ{hidden}"
     found += [
-        Panel("model", "model", "on the scale of the data", light(made.model, "model", view.data, made.model)),
-        Panel(
-            "residual", "residual", f"in units of the noise, ±{panels.LIMIT:g}σ; masked pixels hatched",
-            lambda axes: panels.show_residual(axes, view),
-        ),
-    ]  # fmt: skip
+        Panel("model", "model", "on the scale of the data", light(made.model, "model", beside=whole)),
+        Panel("residual", "residual", residual, lambda axes: panels.show_residual(axes, view)),
+    ]
     if made.source is not None:
-        found.append(
-            Panel("source", "source plane", "model without lens and PSF; caustic, cut dashed", lambda axes: panels.show_source(axes, view))
-        )
+        lines = "; caustic" * bool(view.lines.caustics) + "; cut dashed" * bool(view.lines.cuts)
+        words = f"model without lens and PSF{lines}"
+        found.append(Panel("source", "source plane", words, lambda axes: panels.show_source(axes, view)))
     words = "means over circular annuli about the lens; below: residual over its noise"
     found.append(Panel("profile", "radial profile", words, lambda axes, below: panels.show_profile(axes, below, view), double=True))
     return found

@@ -29,11 +29,12 @@ _BARS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # arcsec
 _EDGE = [Stroke(linewidth=2.6, foreground=(0.0, 0.0, 0.0, 0.55)), Normal()]
 _TEXT_EDGE = [Stroke(linewidth=2.0, foreground=(0.0, 0.0, 0.0, 0.7)), Normal()]
 _SMALL = 7.5  # points
+_WIDER = 3.0  # times the field of the source, which is enlarged to show caustics
 
 
-def light_scale(view: View, *parts: np.ndarray | None) -> AsinhNorm:
+def light_scale(view: View, *parts: np.ndarray) -> AsinhNorm:
     """The scale on which these images (H, W) of surface brightness are shown."""
-    top = max(float(np.nanmax(part)) for part in parts if part is not None)
+    top = max(float(np.nanmax(part)) for part in parts)
     return AsinhNorm(linear_width=_LINEAR * view.level, vmin=-_FAINTEST * view.level, vmax=max(top, 3.0 * view.level))
 
 
@@ -74,17 +75,15 @@ def _source_field(view: View, half: float) -> tuple[tuple[float, float], float]:
     """Middle and half the side of a square that holds the source's image, and the caustics where they are not much larger."""
     assert view.made is not None and view.made.taken is not None
     left, right, lower, upper = extent_of(view.made.taken)
+    low, high = np.array([left, lower]), np.array([right, upper])
     lines = [line for line in view.lines.caustics if np.isfinite(line).all()]
     if lines:
         points = np.concatenate(lines)
-        span = 1.1 * max(
-            np.ptp(points[:, 0].clip(left - 2 * half, right + 2 * half)), np.ptp(points[:, 1].clip(lower - half, upper + half))
-        )
-        low = np.minimum(points.min(axis=0), [left, lower])
-        high = np.maximum(points.max(axis=0), [right, upper])
-        if 0.5 * (high - low).max() <= 3.0 * half and span > 0:
-            return tuple((0.5 * (low + high)).tolist()), float(0.53 * (high - low).max())  # type: ignore[return-value]
-    return (0.5 * (left + right), 0.5 * (lower + upper)), half
+        wider = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
+        if (wider[1] - wider[0]).max() <= 2.0 * _WIDER * half:
+            low, high = wider
+    x, y = (0.5 * (low + high)).tolist()
+    return (x, y), 0.52 * float((high - low).max())
 
 
 def show_profile(axes: Axes, below: Axes, view: View, title: str = "radial profile") -> None:
@@ -142,8 +141,10 @@ def show_compass(axes: Axes, view: View) -> None:
     """Arrows to north and east in the upper right corner; nothing without a WCS."""
     if view.image.wcs is None:
         return
+    left, right, lower, upper = view.extent
+    sides = np.array([right - left, upper - lower])
     ways = np.linalg.inv(np.array(view.image.wcs.matrix))  # columns: one arcsec to the east, and to the north, in pixels (x, y)
-    ways = 0.13 * ways / np.linalg.norm(ways, axis=0)
+    ways = 0.13 * sides.min() * ways / np.linalg.norm(ways, axis=0) / sides[:, None]  # in fractions of the sides
     reach = 1.55 * np.concatenate([np.zeros((2, 1)), ways], axis=1)
     base = np.array([0.97, 0.97]) - reach.max(axis=1) - 0.02
     for name, way in zip("EN", ways.T, strict=True):
@@ -151,9 +152,9 @@ def show_compass(axes: Axes, view: View) -> None:
         arrow = axes.annotate("", base + way, base, xycoords="axes fraction", textcoords="axes fraction", arrowprops=options)
         assert arrow.arrow_patch is not None
         arrow.arrow_patch.set_path_effects(_EDGE)
-        place: Any = base + 1.4 * way
+        x, y = (base + 1.4 * way).tolist()
         axes.text(
-            *place, name, transform=axes.transAxes, color="white", fontsize=8, ha="center", va="center", path_effects=_TEXT_EDGE
+            x, y, name, transform=axes.transAxes, color="white", fontsize=8, ha="center", va="center", path_effects=_TEXT_EDGE
         )  # fmt: skip
 
 
@@ -178,9 +179,8 @@ def bare(axes: Axes) -> None:
 
 def _image(axes: Axes, view: View, pixels: np.ndarray, title: str, *, cmap: str, norm: Normalize) -> None:
     """Pixels (H, W) in arcseconds about the system's origin."""
-    axes.imshow(
-        np.ma.masked_invalid(pixels), extent=view.extent, cmap=colormaps[cmap].with_extremes(bad=_MASKED), norm=norm, interpolation="nearest"
-    )  # fmt: skip
+    shown, colours = np.ma.masked_invalid(pixels), colormaps[cmap].with_extremes(bad=_MASKED)
+    axes.imshow(shown, extent=view.extent, cmap=colours, norm=norm, interpolation="nearest")
     hidden = ~np.isfinite(pixels)
     if hidden.any() and not hidden.all():
         left, right, lower, upper = view.extent

@@ -37,7 +37,7 @@ PER_SHEET = 12
 """Lenses on a contact sheet."""
 
 _FOLDER = "lenses"
-_NAME, _LINE, _LINES = 26, 36, 8  # letters of the name and of a line beside a row of a contact sheet, and lines
+_NAME, _LINE, _LINES = 26, 36, 9  # letters of the name and of a line beside a row of a contact sheet, and lines
 _log = logging.getLogger(__name__)
 
 
@@ -180,7 +180,7 @@ def _lines(lens: Lens) -> list[str]:
     lines = [_short(lens.name), "success" if lens.success else "no success"]
     lines += [f"θ$_E$ = {lens.radius[0]}″ ± {lens.radius[1]}″"] if lens.radius else []
     lines += [f"χ²/ν = {lens.chi2[0]}"] if lens.chi2 else []
-    said = [] if lens.success else [line for flag in lens.flags for line in textwrap.wrap(flag, _LINE)]
+    said = [] if lens.success else [line for flag in lens.flags if flag != "converged" for line in textwrap.wrap(flag, _LINE)]
     left = _LINES - len(lines)
     return [*lines, *(said if len(said) <= left else [*said[: left - 1], "…"])]
 
