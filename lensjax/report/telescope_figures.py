@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lensjax.report import telescope_panels as panels
 from lensjax.report.telescope_view import View
@@ -101,7 +102,7 @@ def overview(view: View, title: str) -> Figure:
     shown = panels_of(view)
     columns = 4 if len(shown) > 6 else 3
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(3.5 * columns, 3.0 * rows + 0.3), layout="constrained")
+    figure = Figure(figsize=(3.6 * columns, 3.0 * rows + 0.3), layout=ConstrainedLayoutEngine(wspace=0.04))
     figure.suptitle(title, fontsize=10)
     grid = figure.add_gridspec(rows, columns)
     for k, panel in enumerate(shown):

@@ -1,5 +1,6 @@
 """The report of fits of telescopes' images: what it shows are the solution's own numbers, and nothing that is masked."""
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -7,12 +8,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lensjax import problems
+from lensjax.cli import main as cli
 from lensjax.dataset import estimates, telescope_fits
 from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
@@ -121,7 +125,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Page]:
     status = "; ".join(("not converged", "the residuals are no noise", *remarks))
     image = seen(unit=1e-3, remarks=remarks)
     doubtful = solved(unit=1e-3, status=status, success=False)
-    report.draw(names[0], PROBLEM, image, Estimate(None, doubtful, None, (115.0, 10.0)))
+    with jax.numpy_dtype_promotion("strict"):  # as in tests, which then need not compile again
+        report.draw(names[0], PROBLEM, image, Estimate(None, doubtful, None, (115.0, 10.0)))
     failed = Solution.failed(PROBLEM.names, "no light stands out of the noise", coordinates=PROBLEM.size)
     report.draw(names[1], PROBLEM, image, Estimate(None, failed, None, (np.nan, np.nan)))
     error = BadInput("no such file", path="c.fits")
@@ -345,6 +350,42 @@ def test_an_interrupted_run_has_all_lenses_in_the_end(tmp_path, monkeypatch) -> 
     # Another solution is another drawing.
     assert report.drawn("0.fits", Estimate(None, solved(), None, (np.nan,) * 2)) is False
     assert json.loads((tmp_path / "r/lenses/0.json").read_text())["flags"] == ["failed: no light"]
+
+
+@pytest.mark.slow
+def test_a_survey_in_two_parts(tmp_path, monkeypatch, capsys) -> None:
+    """Two files of one name, one with a lens and one of noise, each with a page of its own in one folder."""
+    monkeypatch.chdir(tmp_path)
+    problem = problems.composed("galaxy", sky=True)
+    truth = {
+        "x": 0.03, "y": -0.02, "theta_E": 1.2, "q": 0.75, "phi": 30.0, "gamma1": 0.03, "gamma2": -0.02, "source_x": 0.1, "source_y": 0.05,
+        "source_R": 0.15, "source_n": 1.2, "source_q": 0.7, "source_phi": 100.0, "source_flux": 1.0, "sky": 0.0,
+    }  # fmt: skip
+    taken = instrument((61, 61), pixel_scale=0.07, supersampling=4)
+    light = np.asarray(problem.image(jnp.asarray([truth[name] for name in problem.names], jnp.float32), taken), np.float64)
+    noise = np.random.default_rng(0).normal(scale=0.03, size=(2, *light.shape))
+    header = files.sky_header(light.shape)
+    header.update({"CD1_1": -0.07 / 3600, "CD2_2": 0.07 / 3600})
+    for name, image in (("one", light / light.max() + noise[0]), ("two", noise[1])):
+        Path(name).mkdir()
+        files.write(Path(name, "a.fits"), image[::-1], header=header, ERR=np.full(light.shape, 0.03))
+    words = ["estimate", "one/a.fits", "two/a.fits", "--noise", "[ERR]", "--report", "r"]
+    for part in ("1", "2"):
+        assert cli.main([*words, "--shard", f"{part}/2", "--out", f"part-{part}.csv"]) == 0
+        assert f"r/report-{part}-of-2.html" in capsys.readouterr().out
+    assert sorted(path.name for path in Path("r").glob("*.html")) == ["report-1-of-2.html", "report-2-of-2.html"]
+    assert sorted(path.name for path in Path("r/lenses").glob("*.json")) == ["one_a.json", "two_a.json"]
+    first, second = Page(Path("r/report-1-of-2.html")), Page(Path("r/report-2-of-2.html"))
+    with Path("part-1.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    shown = {cells[0]: cells[1:] for cells in first.rows}
+    for name in problem.names:
+        assert shown[name][:2] == list(with_error(float(row[name]), float(row[f"{name}_err"]))), name
+    assert shown["phi_east_of_north"][0] == with_error(float(row["phi_east_of_north"]), float(row["phi_err"]))[0]
+    assert abs(float(row["theta_E"]) - 1.2) < 5.0 * float(row["theta_E_err"])
+    assert 'class="badge good"' in first.text and "--shard 1/2 --out part-1.csv" in first.text
+    assert 'class="badge bad"' in second.text and "failed: no light stands out of the noise" in second.items
+    assert list(second.images) == ["lenses/two_a-data.png"]
 
 
 @pytest.mark.parametrize(
