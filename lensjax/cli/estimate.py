@@ -77,7 +77,7 @@ def run(options: Options) -> None:
         keep = report.SHOWN
         files.check_file(options.report / "report.html")
     composed = telescope or name in problems.cosmosim_names()
-    problem = problems.composed(name, sky=True) if telescope else problems.get(name)
+    problem, pipeline = telescope_flags.fitting_of(options.telescope) if telescope else (problems.get(name), None)
     if options.csv is not None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
@@ -106,6 +106,7 @@ def run(options: Options) -> None:
         taken=telescope_flags.taken_of(options.telescope, options.noise) if telescope else None,
         leaves=None if isinstance(problem, problems.Problem) else telescope_flags.files_of(options.telescope, problem, every),
         report=pages,
+        options=pipeline,
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
     if options.report is not None and isinstance(problem, problems.Problem):

@@ -14,15 +14,24 @@ from lensjax.files.place import is_fits
 if TYPE_CHECKING:
     from lensjax.dataset.telescope import Taken
     from lensjax.dataset.telescope_fits import Files
+    from lensjax.pipeline.run import Options as PipelineOptions
+    from lensjax.pipeline.run import SourceModel
     from lensjax.problems.compose import Composition
+    from lensjax.problems.galaxy import Mass
 
-EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear, a Sérsic source and a constant sky; lengths
-are arcseconds, and phi_east_of_north is the position angle on the sky. The lens's own light must be subtracted or masked.
+EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear and a source of shapelets. Lengths are
+arcseconds, and phi_east_of_north is the position angle on the sky. The lens galaxy's own light is fitted and taken off first;
+--lens-light none says that it is off already. With --source sersic too, light, mass and a constant sky are fitted at once, and
+success means that the residuals are noise.
   lensjax estimate 'lens.fits[SCI]' --noise '[ERR]' --psf psf.fits --mask stars.reg --model-images models --coolest models --out results.csv
   lensjax estimate survey/*.fits --noise '[ERR]' --psf '[PSF]' --report report --out results.csv
 --report DIR draws each fit as it ends and writes DIR/report.html; parts of --shard K/N may share DIR, and write DIR/report-K-of-N.html.
 A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without noise, that of the sky is measured; status says so.
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
+
+
+SOURCES: "dict[str, SourceModel]" = {"shapelets": "shapelets", "sersic": "sersic", "multi-gaussian": "multi_gaussian"}
+"""Values of --source, and the pipeline's names of them."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,9 @@ class Flags:
     background: str | None
     model_images: Path | None
     coolest: Path | None
+    lens: str | None
+    source: str | None
+    lens_light: str | None
 
 
 def add(command: arguments.Parser) -> None:
@@ -45,6 +57,12 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--psf", metavar="FILE", help="point spread function, of odd sides")
     group.add_argument("--mask", metavar="FILE", help="pixels to use: a map, or a DS9 region file (.reg), where - excludes a region")
     group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
+    for flag, kinds, words in (
+        ("--lens", ("sie", "epl"), "mass (sie)"),
+        ("--source", SOURCES, "light behind it (shapelets)"),
+        ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
+    ):
+        group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
     kind = values.one_of(("rms", "variance", "weight"))
     group.add_argument("--noise-is", type=kind, metavar="{rms,variance,weight}", help="what the noise map holds (rms)")
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
@@ -66,6 +84,21 @@ def taken_of(flags: Flags, noise: float | str | None) -> "Taken":
         exposure=flags.exposure,
         background=flags.background,
     )
+
+
+def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
+    """What is fitted, and how the pipeline does it. A Sérsic source without lens light is fitted at once: None.
+
+    Raises:
+        BadInput: flags that do not go together.
+    """
+    from lensjax.pipeline.run import Options, problem_of
+
+    mass: Mass = "epl" if flags.lens == "epl" else "sie"
+    if flags.source == "sersic" and flags.lens_light == "none":
+        return problems.composed("galaxy", mass=mass, sky=True), None
+    options = Options(mass=mass, source=SOURCES[flags.source or "shapelets"], lens_light=flags.lens_light != "none")
+    return problem_of(options), options
 
 
 def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> "Files":

@@ -31,6 +31,18 @@ class EstimateTable:
     _rows: list[results.Result] = field(default_factory=list)
     _written: float = -_EVERY
 
+    @property
+    def _kept(self) -> list[int]:
+        """Indices of the parameters that have columns: all but the amplitudes of light profiles with several."""
+        if not isinstance(self.problem, Composition):
+            return list(range(len(self.problem.names)))
+        several = {parameter.name for part in self.problem.components for parameter in part.several}
+        return [k for k, name in enumerate(self.problem.names) if name not in several]
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.problem.names[k] for k in self._kept)
+
     def begin(self, filenames: Sequence[str], outcomes: Sequence[Estimate]) -> None:
         """A new file with these estimates, of the first images alone.
 
@@ -49,7 +61,7 @@ class EstimateTable:
         row = self._row(filename, outcome)
         self._rows.append(row)
         if not self._is_json:
-            results.append(self.path, row, names=self.problem.names, angles=self.angles)
+            results.append(self.path, row, names=self._names, angles=self.angles)
         elif time.monotonic() - self._written >= _EVERY:
             self._write()
 
@@ -68,16 +80,17 @@ class EstimateTable:
 
     def _write(self) -> None:
         if self._is_json:
-            parameters = self.problem.parameters
+            parameters = tuple(self.problem.parameters[k] for k in self._kept)
             results_json.write(self.path, self._rows, problem=self.problem.name, parameters=parameters, angles=self.angles)
             self._written = time.monotonic()
         else:
-            results.write(self.path, self._rows, names=self.problem.names, angles=self.angles)
+            results.write(self.path, self._rows, names=self._names, angles=self.angles)
 
     def _row(self, filename: str, outcome: Estimate) -> results.Result:
         if outcome.solution is not None:
-            row = results.of_fit(filename, outcome.solution, network=outcome.network, angles=outcome.angles)
-            return replace(row, covariance=outcome.solution.covariance[0])
+            solution = outcome.solution.only(self._kept)
+            row = results.of_fit(filename, solution, network=outcome.network, angles=outcome.angles)
+            return replace(row, covariance=solution.covariance[0])
         if outcome.error is None and outcome.network is not None:
             return results.of_network(filename, outcome.network)
-        return results.failed(filename, f"failed: {outcome.error}", names=self.problem.names)
+        return results.failed(filename, f"failed: {outcome.error}", names=self._names)

@@ -25,6 +25,7 @@ from lensjax.files.place import place_of
 from lensjax.formats.cosmosim import parameters, table
 from lensjax.infer import Solution
 from lensjax.observation.sky import SkyImage
+from lensjax.pipeline import run as pipeline
 from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
 
@@ -146,6 +147,7 @@ def run(
     taken: Taken | None = None,
     leaves: telescope_fits.Files | None = None,
     report: telescope_fits.Report | None = None,
+    options: pipeline.Options | None = None,
     on_error: Callable[[str], None] = lambda message: None,
 ) -> list[Estimated]:
     """Estimates images and writes results.csv row by row, or results.json.
@@ -162,6 +164,7 @@ def run(
         taken: how a telescope took the images; None for all others.
         leaves: the files that each fit of a telescope's image leaves.
         report: what draws each fit of a telescope's image; of a run that resumes, earlier ones too.
+        options: of the pipeline that fits a telescope's images; None fits everything at once.
         on_error: called with the reason where an image cannot be used.
 
     Returns:
@@ -174,10 +177,10 @@ def run(
         raise BadInput("no images", hint="give IMAGE..., or --csv FILE with --images DIR")
     files.check_file(out)
     kept: dict[int, np.ndarray] = {}
-    options = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator))
+    settings = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator), options)
     angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(problem)
     others = () if taken is None else (taken, leaves, *map(_stamp, taken.files))
-    task = fingerprint([options, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
+    task = fingerprint([settings, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
     written = EstimateTable(out, problem, angles)
     path = out.with_name(f".{out.name}.lensjax-journal")
 
@@ -206,11 +209,11 @@ def run(
             written.begin(inputs.filenames, done)
             progress.resume(len(done))
         if report is not None and taken is not None and isinstance(problem, Composition):
-            telescope_fits.draw_missing(problem, inputs.paths, inputs.filenames, taken, report, done)
+            telescope_fits.draw_missing(problem, inputs.paths, inputs.filenames, taken, report, done, options)
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
         if isinstance(problem, Composition):
-            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves, report)
+            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves, report, options)
         else:
             outcomes = estimate.solve_each(
                 problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed

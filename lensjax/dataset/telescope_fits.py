@@ -19,6 +19,7 @@ from lensjax.infer import estimation
 from lensjax.infer.estimation import Fitted
 from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
+from lensjax.pipeline import run as pipeline
 from lensjax.problems.compose import Composition
 
 _log = logging.getLogger(__name__)
@@ -106,23 +107,38 @@ def each(
     filenames: Sequence[str],
     leaves: Files | None,
     report: Report | None = None,
+    options: pipeline.Options | None = None,
 ) -> Iterator[tuple[int, Estimate]]:
     """Each image's fit, when its files are written and its figures are drawn. The failure of one image is its own row.
+
+    Args:
+        problem: what is fitted.
+        images: the images, or why one cannot be read.
+        filenames: their names.
+        leaves: the files that a fit leaves.
+        report: what draws it.
+        options: of the pipeline; None fits everything at once, from the bright pixels.
 
     Raises:
         BadInput: a file about a fit cannot be written.
     """
     for k, image in enumerate(images):
-        estimate = _estimate(problem, image, filenames[k], leaves)
+        estimate, shown = _estimate(problem, image, filenames[k], leaves, options)
         if report is not None:
-            report.draw(filenames[k], problem, image, estimate)
+            report.draw(filenames[k], problem, shown, estimate)
         yield k, estimate
 
 
 def draw_missing(
-    problem: Composition, paths: Sequence[Path], filenames: Sequence[str], taken: Taken, report: Report, estimates: Sequence[Estimate]
+    problem: Composition,
+    paths: Sequence[Path],
+    filenames: Sequence[str],
+    taken: Taken,
+    report: Report,
+    estimates: Sequence[Estimate],
+    options: pipeline.Options | None = None,
 ) -> None:
-    """Draws those of the first images whose estimates are known but not drawn.
+    """Draws those of the first images whose estimates are known but not drawn. Fits of the pipeline are done again for that.
 
     Raises:
         BadInput: a file cannot be written.
@@ -132,41 +148,38 @@ def draw_missing(
         return
     with Progress(len(missing), "earlier fit", doing="drawn") as progress:
         for k in missing:
-            report.draw(filenames[k], problem, read(paths[k], taken, problem), estimates[k])
+            image = read(paths[k], taken, problem)
+            if options is not None:
+                _, image = _estimate(problem, image, filenames[k], None, options)
+            report.draw(filenames[k], problem, image, estimates[k])
             progress.update()
 
 
-def _estimate(problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None) -> Estimate:
+def _estimate(
+    problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None, options: pipeline.Options | None
+) -> tuple[Estimate, SkyImage | BadInput]:
+    """An image's estimate, and the image as it was fitted."""
     if isinstance(image, BadInput):
-        return Estimate(None, None, str(image))
+        return Estimate(None, None, str(image)), image
     try:
-        solution = fitted(problem, image).solution
+        if options is None:
+            solution = fitted(problem, image).solution
+        else:
+            found = pipeline.fit_galaxy(image, options)
+            solution, image = telescope_field.judged(found.solution, image), found.image
     except Exception as error:  # the failure of one image must not cost the others their solutions
         _log.debug("an image failed", exc_info=True)
         solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
     if leaves is not None and np.isfinite(solution.params).all():
         leaves.write(filename, image, solution)
-    return Estimate(None, solution, None, sky_angles(problem, solution, image))
+    return Estimate(None, solution, None, sky_angles(problem, solution, image)), image
 
 
 def fitted(problem: Composition, image: SkyImage) -> Fitted:
     """The fit of an image, from its bright pixels; fluxes are in the file's unit, and the status has the image's remarks."""
     found = estimation.estimate(problem, image.observed)
-    solution = telescope_field.judged(in_file_unit(problem, found.solution, image.scale), image)
+    solution = telescope_field.judged(estimation.in_unit(problem, found.solution, image.scale), image)
     return replace(found, solution=replace(solution, status=tuple("; ".join((words, *image.remarks)) for words in solution.status)))
-
-
-def in_file_unit(problem: Composition, solution: Solution, scale: float) -> Solution:
-    """A solution with its linear amplitudes multiplied by `scale`."""
-    factor = np.ones(len(problem.names))
-    factor[len(factor) - problem.linear :] = scale
-    return replace(
-        solution,
-        params=solution.params * factor,
-        errors=solution.errors * factor,
-        bound=solution.bound * factor,
-        covariance=solution.covariance * np.outer(factor, factor),
-    )
 
 
 def angle_names(problem: Composition) -> tuple[str, ...]:

@@ -72,11 +72,15 @@ def images_of(problem: Composition, params: np.ndarray, image: SkyImage) -> Imag
             taken = instrument((_SIDE, _SIDE), pixel_scale=step, middle=((_SIDE - 1) / 2 + y / step, (_SIDE - 1) / 2 - x / step))
             source = np.asarray(exposure(light, taken, dtype=jnp.float64))
     data = np.asarray(seen.data, np.float64) * image.scale
+    residual = np.where(np.asarray(seen.mask), data - model, np.nan)
+    if image.lens_light is not None:  # taken off the data before
+        model = model + image.lens_light
+        front = image.lens_light if front is None else front + image.lens_light
     return Images(
         model=model,
         lens_light=front,
         arcs=arcs,
-        residual=np.where(np.asarray(seen.mask), data - model, np.nan),
+        residual=residual,
         source=source,
         taken=taken,
     )

@@ -107,6 +107,13 @@ class Solution:
             raise ValueError(f"a choice of shape {take.shape} between {len(first)} and {len(second)} images; expected one per image")
         return Solution.concatenate([first, second])[np.where(take, 0, len(take)) + np.arange(len(take))]
 
+    def only(self, parameters: Sequence[int]) -> "Solution":
+        """The same with these parameters alone."""
+        kept = np.asarray(parameters, int)
+        columns = {name: getattr(self, name)[:, kept] for name in ("params", "errors", "lowest", "highest", "bound")}
+        names = tuple(self.names[k] for k in kept)
+        return replace(self, names=names, covariance=self.covariance[:, kept[:, None], kept], **columns)
+
     def __len__(self) -> int:
         """N."""
         return len(self.params)

@@ -76,6 +76,11 @@ class Options:
                 raise BadInput(column=column, value=value, expected=f"one of {listed(get_args(kinds))}", hint=hint)
 
 
+def problem_of(options: Options) -> Composition:
+    """What is fitted: the problem `galaxy` with these options."""
+    return galaxy(mass=options.mass, source=options.source, n_max=_ORDER)
+
+
 @dataclass(frozen=True)
 class GalaxyFit:
     """A fit of a galaxy's image.
@@ -151,7 +156,7 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
     own = _window(image)
-    problem = galaxy(mass=options.mass, source=options.source, n_max=_ORDER)
+    problem = problem_of(options)
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
     rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII))

@@ -101,7 +101,8 @@ def view_of(problem: Composition, params: np.ndarray, image: SkyImage) -> View:
     """
     seen = image.observed
     mask = np.asarray(seen.mask)
-    data = np.where(mask, np.asarray(seen.data, np.float64) * image.scale, np.nan)
+    front = 0.0 if image.lens_light is None else image.lens_light
+    data = np.where(mask, np.asarray(seen.data, np.float64) * image.scale + front, np.nan)
     if not np.isfinite(params).all():
         return View(image, data, mask, float(np.median(_sigma(image, data)[mask])))
     made = model_images.images_of(problem, params, image)

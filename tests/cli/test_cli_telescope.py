@@ -78,7 +78,7 @@ def test_a_lens_is_found_again(tmp_path, monkeypatch, capsys) -> None:
     header.update({"CD1_1": 0.06 / 3600, "CD2_2": 0.06 / 3600})
     noise = np.full(data.shape, 0.02 * unit)
     files.write(Path("a.fits"), data[::-1] * unit, header=header, ERR=noise, PSF=np.asarray(taken.psf))
-    words = "a.fits --noise [ERR] --psf [PSF] --model-images models --coolest coolest --out r.csv"
+    words = "a.fits --lens-light none --source sersic --noise [ERR] --psf [PSF] --model-images models --coolest coolest --out r.csv"
     assert cli.main(["estimate", *words.split()]) == 0
     assert "1 image, 1 refined with success" in capsys.readouterr().out
     with Path("r.csv").open() as file:

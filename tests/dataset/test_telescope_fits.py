@@ -50,7 +50,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_fluxes_are_in_the_file_s_unit() -> None:
-    solution = telescope_fits.in_file_unit(PROBLEM, found(), 0.25)
+    solution = estimation.in_unit(PROBLEM, found(), 0.25)
     linear = np.isin(PROBLEM.names, ("source_flux", "sky"))
     factor = np.where(linear, 0.25, 1.0)
     np.testing.assert_array_equal(solution.params[0], PARAMS * factor)

@@ -369,7 +369,7 @@ def test_a_survey_in_two_parts(tmp_path, monkeypatch, capsys) -> None:
     for name, image in (("one", light / light.max() + noise[0]), ("two", noise[1])):
         Path(name).mkdir()
         files.write(Path(name, "a.fits"), image[::-1], header=header, ERR=np.full(light.shape, 0.03))
-    words = ["estimate", "one/a.fits", "two/a.fits", "--noise", "[ERR]", "--report", "r"]
+    words = ["estimate", "one/a.fits", "two/a.fits", "--lens-light", "none", "--source", "sersic", "--noise", "[ERR]", "--report", "r"]
     for part in ("1", "2"):
         assert cli.main([*words, "--shard", f"{part}/2", "--out", f"part-{part}.csv"]) == 0
         assert f"r/report-{part}-of-2.html" in capsys.readouterr().out
