@@ -8,7 +8,7 @@ from lensjax.pipeline.lens_light import LensLight
 from lensjax.problems.components import E_MAX
 from lensjax.problems.compose import Composition
 
-PLACE, ELLIPTICITY, SHEAR, SLOPE = 0.05, 0.1, 0.03, 0.1
+PLACE, ELLIPTICITY, SHEAR, SLOPE = 0.04, 0.1, 0.03, 0.1
 """Standard deviations: of the mass's place about that of the light [arcsec], of its (e1, e2) about `FOLLOWS` times the light's, of the
 shear's components, and of the slope about 2 (Bolton et al. 2008, ApJ 682, 964; Koopmans et al. 2006)."""
 
@@ -19,8 +19,15 @@ _SIZE = (0.12, 0.5)  # of a source [arcsec], and standard deviation of its logar
 _RADIUS = (1.1, 0.7)  # the same of Einstein radii: wide, but no lens vanishes
 
 
-def of(problem: Composition, light: LensLight | None) -> Belief:
-    """The belief about the numbers of a problem `galaxy`; without the lens's light its mass is believed to be nearly round."""
+def of(problem: Composition, light: LensLight | None, *, firm: float = 1.0) -> Belief:
+    """The belief about the numbers of a problem `galaxy`; without the lens's light its mass is believed to be nearly round.
+
+    Args:
+        problem: the problem.
+        light: the lens galaxy's light.
+        firm: factor on its precision. A search needs a firmer belief than an answer: of many ways to trace arcs back, most are of lenses
+            that hardly exist.
+    """
     known = {"x": (0.0, PLACE), "y": (0.0, PLACE), "gamma1": (0.0, SHEAR), "gamma2": (0.0, SHEAR), "gamma": (2.0, SLOPE)}
     for name, (size, spread) in (("source_beta", _SIZE), ("theta_E", _RADIUS)):
         known[name] = (size, size * (np.exp(spread) - 1.0))
@@ -40,4 +47,4 @@ def of(problem: Composition, light: LensLight | None) -> Belief:
             if light is not None:
                 e = FOLLOWS * np.array(light.ellipticity) / E_MAX
                 mean[first : first + 2] = e / np.sqrt(1.0 - e @ e)
-    return Belief(jnp.asarray(mean), jnp.asarray(np.where(width > 0, 1.0 / np.where(width > 0, width, 1.0) ** 2, 0.0)))
+    return Belief(jnp.asarray(mean), jnp.asarray(np.where(width > 0, firm / np.where(width > 0, width, 1.0) ** 2, 0.0)))

@@ -48,6 +48,7 @@ _RADII = 14
 _SIDE = 70  # px of the coarse copy
 _SOFT = (0.15, 0.1)  # part of the arcs' light that is an error of the model: with Gaussians, and after them
 _KEPT = (4, 3, 2)
+_FIRM = 4.0  # factor on the belief's precision while modes are searched
 _SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
 _ORDER, _OTHER_ORDERS = 8, (4, 12)  # of shapelets
 _FLOOR = 0.01  # of theta_E: its error where the arcs are not explained to the noise
@@ -124,11 +125,12 @@ class _Search:
     def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float) -> Descent:
         """Descents (S,) on a coarse copy."""
         small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
-        return fit.descents([small], [begin], static=fit.rough(problem), beliefs=[belief.of(problem, self.light)])[0]
+        known = belief.of(problem, self.light, firm=_FIRM)
+        return fit.descents([small], [begin], static=fit.rough(problem), beliefs=[known])[0]
 
     def plain(self, problem: Composition, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (E,) and model (h, w) of a descent on the arcs."""
-        soft, known = arcs.softened(self.seen, _SOFT[1]), belief.of(problem, self.light)
+        soft, known = arcs.softened(self.seen, _SOFT[1]), belief.of(problem, self.light, firm=_FIRM)
         numbers = fit.descents([soft], [begin[None]], static=fit.rough(problem), beliefs=[known])[0].fit[0]
         at = jnp.asarray(numbers, soft.data.dtype)
         found = _equations(problem, soft, at, known)
