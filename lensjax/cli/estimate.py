@@ -85,7 +85,9 @@ def run(options: Options) -> None:
     inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
     pages = None
     if options.report is not None and telescope:
-        pages = telescope_flags.report_of(options.report, every, shard=options.shard, words=options.words, results=options.out)
+        from lensjax.report import telescope_report
+
+        pages = telescope_report.report_of(options.report, every, shard=options.shard, words=options.words, results=options.out)
     # Fits of composed problems start from the bright pixels unless a network is named.
     needs_none = composed or not estimates.ships(name)
     unaided = options.no_network or (needs_none and options.weights is None and not options.no_refine)

@@ -1,7 +1,6 @@
 """The flags of `lensjax estimate` for images of telescopes."""
 
 import argparse
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from lensjax.dataset.telescope import Taken
     from lensjax.dataset.telescope_fits import Files
     from lensjax.problems.compose import Composition
-    from lensjax.report.telescope_report import TelescopeReport
 
 EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear, a Sérsic source and a constant sky; lengths
 are arcseconds, and phi_east_of_north is the position angle on the sky. The lens's own light must be subtracted or masked.
@@ -83,23 +81,6 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> 
         if folder is not None:
             check_folder(folder)
     return Files(problem, stems(filenames), flags.model_images, flags.coolest)
-
-
-def report_of(
-    folder: Path, filenames: Sequence[str], *, shard: tuple[int, int] | None, words: Sequence[str], results: Path
-) -> "TelescopeReport":
-    """The report of fits of these images; of a part of them, with a page of its own.
-
-    Raises:
-        BadInput: it cannot be written there.
-    """
-    from lensjax.dataset.telescope_fits import stems
-    from lensjax.report.telescope_report import TelescopeReport
-
-    name = "report" if shard is None else "report-{}-of-{}".format(*shard)
-    report = TelescopeReport(folder, stems(filenames), shlex.join(["lensjax", *words]), results, name)
-    report.check()
-    return report
 
 
 def flags_of(namespace: argparse.Namespace) -> Flags:

@@ -27,7 +27,7 @@ _LIGHT, _SOURCE, _RESIDUAL = "inferno", "gray", "RdBu_r"
 _LINEAR, _FAINTEST = 3.0, 2.0  # times the noise: how far the scale is about linear, and its lower end below 0
 _BARS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # arcsec
 _EDGE = [Stroke(linewidth=2.6, foreground=(0.0, 0.0, 0.0, 0.55)), Normal()]
-_TEXT_EDGE = [Stroke(linewidth=2.0, foreground=(0.0, 0.0, 0.0, 0.7)), Normal()]
+_PATCH: dict[str, Any] = {"facecolor": (0.0, 0.0, 0.0, 0.5), "edgecolor": "none", "pad": 1.0}  # behind text on an image
 _SMALL = 7.5  # points
 _WIDER = 3.0  # times the field of the source, which is enlarged to show caustics
 
@@ -154,7 +154,7 @@ def show_compass(axes: Axes, view: View) -> None:
         arrow.arrow_patch.set_path_effects(_EDGE)
         x, y = (base + 1.4 * way).tolist()
         axes.text(
-            x, y, name, transform=axes.transAxes, color="white", fontsize=8, ha="center", va="center", path_effects=_TEXT_EDGE
+            x, y, name, transform=axes.transAxes, color="white", fontsize=8, ha="center", va="center", bbox=_PATCH
         )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def show_bar(axes: Axes, view: View) -> None:
     x, y = left + 0.06 * (right - left), lower + 0.06 * (upper - lower)
     axes.plot([x, x + length], [y, y], color="white", linewidth=1.8, path_effects=_EDGE, solid_capstyle="butt")
     axes.text(
-        x + 0.5 * length, y + 0.02 * side, f"{length:g}″", color="white", fontsize=8, ha="center", va="bottom", path_effects=_TEXT_EDGE
+        x + 0.5 * length, y + 0.03 * side, f"{length:g}″", color="white", fontsize=8, ha="center", va="bottom", bbox=_PATCH
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import shlex
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from PIL import Image
 
 from lensjax import __version__
 from lensjax.dataset.journal import fingerprint
+from lensjax.dataset.telescope_fits import stems
 from lensjax.errors import BadInput
 from lensjax.estimate import Estimate
 from lensjax.files.whole import check_file, write_bytes
@@ -37,7 +39,7 @@ PER_SHEET = 12
 """Lenses on a contact sheet."""
 
 _FOLDER = "lenses"
-_NAME, _LINE, _LINES = 26, 36, 9  # letters of the name and of a line beside a row of a contact sheet, and lines
+_NAME, _LINE, _LINES = 22, 34, 9  # letters of the name and of a line beside a row of a contact sheet, and lines
 _log = logging.getLogger(__name__)
 
 
@@ -166,6 +168,27 @@ class TelescopeReport:
 
     def _save(self, name: str, content: bytes) -> None:
         write_bytes(self.folder / _FOLDER / name, content)
+
+
+def report_of(
+    folder: Path, filenames: Sequence[str], *, shard: tuple[int, int] | None, words: Sequence[str], results: Path
+) -> TelescopeReport:
+    """The report of a run of `lensjax estimate`.
+
+    Args:
+        folder: where.
+        filenames: names of all images.
+        shard: which part of how many these are: it has a page of its own, and figures beside those of the others; None for all.
+        words: the command line after `lensjax`.
+        results: the table of all results.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    name = "report" if shard is None else "report-{}-of-{}".format(*shard)
+    report = TelescopeReport(folder, stems(filenames), shlex.join(["lensjax", *words]), results, name)
+    report.check()
+    return report
 
 
 def _key(estimate: Estimate) -> str:
