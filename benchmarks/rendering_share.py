@@ -2,7 +2,7 @@
 
     python benchmarks/rendering_share.py [NAME.py ...] [--compiled] [--batch N]
 
-NAME.py: configs of experiments/configs/ (default: vgg19bn.py, the thesis's best network at 400×400). Two programs are counted with the
+NAME.py: configs of lensjax/experiments/configs/ (default: vgg19bn.py, the thesis's best network at 400×400). Two programs are counted with the
 config's batch, in shapes alone, so that no weights are made: the step of a run (draw, render, forward, backward, optimizer), and its draw
 and rendering. Without --compiled the programs are counted as they are lowered, which takes seconds; with it after XLA's optimizations, for
 this machine's device. Functions such as exp and log count as one operation.
@@ -21,7 +21,7 @@ from unittest.mock import patch
 import jax
 import jax.numpy as jnp
 
-from experiments import commandline
+from lensjax.experiments import commandline
 from lensjax.errors import BadInput
 from lensjax.report.tables import Table, text_table
 from lensjax.simulate.chunks import IMAGES

@@ -1,1 +1,5 @@
-"""Programs that train and evaluate networks: `python -m experiments.train --help`."""
+"""`python -m experiments.train` from a checkout, the same as `lensjax train`: the programs and configs of lensjax/experiments, under a short name."""
+
+import lensjax.experiments
+
+__path__ = lensjax.experiments.__path__

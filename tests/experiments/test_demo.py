@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import demo
+from lensjax.experiments import demo
 from lensjax import problems
 from lensjax.infer import Solution
 

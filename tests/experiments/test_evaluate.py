@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from absl import logging
 
-from experiments import evaluate
+from lensjax.experiments import evaluate
 from lensjax import metrics, problems
 from lensjax.errors import BadInput
 from lensjax.files.images import write_png
