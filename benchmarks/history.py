@@ -33,7 +33,7 @@ Record = dict[str, Any]
 def main() -> None:
     """The program."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--history", type=Path, default=HISTORY, metavar="FILE", help="where the figures are kept (benchmarks/history.jsonl)")
+    parser.add_argument("--history", type=Path, default=HISTORY, metavar="FILE", help="the figures (benchmarks/history.jsonl)")
     commands = parser.add_subparsers(required=True)
     adds = commands.add_parser("add", help="append a benchmark's rows")
     adds.add_argument("benchmark", help="its name, such as render")

@@ -1,4 +1,4 @@
-"""`python -m experiments.train` from a checkout, the same as `lensjax train`: the programs and configs of lensjax/experiments, under a short name."""
+"""`python -m experiments.train` from a checkout is the same as `lensjax train`: the modules are those of lensjax/experiments."""
 
 import lensjax.experiments
 

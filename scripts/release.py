@@ -2,7 +2,7 @@
 
     python scripts/release.py [--out dist] [--python python3.12 ...] [--lowest] [--dirty] [--wheel-only]
 
-Checks first that the version of lensjax, of CITATION.cff and of recipe/meta.yaml is the same, that CHANGELOG.md has it, and that the checkout
+Checks first that the versions of lensjax, CITATION.cff, recipe/meta.yaml and the newest in CHANGELOG.md are the same, and that the checkout
 is clean (--dirty: builds all the same). Then for each Python, by default this one, a virtual environment with the wheel and nothing else:
 `lensjax --help`, `lensjax train --help`, and an estimate of a small image that it simulates. --lowest takes the lowest versions that
 pyproject.toml names. Prints the commands that publish it, which are a person's to run. `pip install build twine uv` brings what it needs.

@@ -34,7 +34,7 @@ def main() -> None:
         draw(axes)
         axes.set_aspect("equal")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.1)
     print(path)
 
 
@@ -48,11 +48,11 @@ def pixels(axes: Axes, n: int = 6) -> None:
     for (i, j), colour in (((0, 0), BLUE), ((1, 4), ORANGE), ((n // 2, n // 2), GREEN)):
         axes.plot(x[i, j], y[i, j], "o", color=colour)
         axes.annotate(
-            f"row {i}, column {j}\n({x[i, j]:g}, {y[i, j]:g})", (x[i, j], y[i, j]), xytext=(4, 5), textcoords="offset points",
+            f"row {i}, column {j}\n({x[i, j]:g}, {y[i, j] + 0.0:g})", (x[i, j], y[i, j]), xytext=(4, 5), textcoords="offset points",
             fontsize=8, color=colour, fontweight="bold", bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5},
         )  # fmt: skip
-    _axes_of(axes, 3.9, "x, columns", "y, against rows")
-    axes.set(title="pixels are points", xlim=(-4.2, 4.8), ylim=(-4.2, 4.8))
+    _axes_of(axes, 3.8, "x, columns", "y, against rows")
+    axes.set(title="pixels are points", xlim=(-3.9, 4.3), ylim=(-4.1, 4.1))
     axes.axis("off")
 
 
@@ -83,7 +83,10 @@ def lens(axes: Axes, theta_e: float = 46.0, f: float = 0.5, orientation: float =
     _show(axes, np.asarray(simulate.image(System(model, elliptical(5.0, 5.0, 0.0), 4.0, 3.0), instrument((160, 160), supersampling=2))))
     axes.plot(*critical_ellipse(model).T, color=BLUE, linewidth=1.5)
     axes.add_patch(Circle((0.0, 0.0), theta_e, fill=False, color=ORANGE, linewidth=1.3, linestyle="--"))
-    for length, direction, name in ((theta_e * np.sqrt(f), turn, r"$\theta_E\sqrt{f}$"), (theta_e / np.sqrt(f), turn + np.pi / 2, r"$\theta_E/\sqrt{f}$")):
+    for length, direction, name in (
+        (theta_e * np.sqrt(f), turn, r"$\theta_E\sqrt{f}$"),
+        (theta_e / np.sqrt(f), turn + np.pi / 2, r"$\theta_E/\sqrt{f}$"),
+    ):
         end = length * np.cos(direction), length * np.sin(direction)
         axes.annotate("", end, (0.0, 0.0), arrowprops={**ARROW, "color": BLUE})
         axes.annotate(name, end, xytext=(4, 4), textcoords="offset points", color=BLUE, fontweight="bold")

@@ -23,7 +23,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 LENS = SIE(theta_e=40.0, f=0.55, orientation=0.6)
-FIELD, SOURCE_FIELD = 210, 150
+FIELD, SOURCE_FIELD = 206, 136
 """Sides of what the two panels show [px]."""
 
 INK, CUT = "#58b7ff", "#ffb454"
@@ -45,7 +45,7 @@ def path(count: int) -> NDArray[np.float64]:
     """(count, 2) places of the source [px], a closed curve: in over the cut, twice through the caustic, and slower there."""
     even = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
     along = even + 0.35 * np.sin(2.0 * even)
-    x, y = 64.0 * np.cos(along), 7.0 * np.sin(along) + 5.0 * np.sin(2.0 * along)
+    x, y = 57.0 * np.cos(along), 7.0 * np.sin(along) + 5.0 * np.sin(2.0 * along)
     return np.stack([x * np.cos(0.3) - y * np.sin(0.3), x * np.sin(0.3) + y * np.cos(0.3)], axis=1)
 
 
@@ -80,7 +80,9 @@ def frame(x: float, y: float) -> Image.Image:
 def draw(axes: Axes, light: NDArray[np.float32], side: int, title: str) -> None:
     """The light of a panel."""
     half = side / 2
-    axes.imshow(light, cmap="inferno", vmin=0.0, vmax=1.0, extent=(-half - 0.5, half - 0.5, -half + 0.5, half + 0.5), interpolation="bilinear")
+    axes.imshow(
+        light, cmap="inferno", vmin=0.0, vmax=1.0, extent=(-half - 0.5, half - 0.5, -half + 0.5, half + 0.5), interpolation="bilinear"
+    )
     axes.set(xlim=(-half, half), ylim=(-half, half))
     axes.set_title(title, color="white", fontsize=11)
     axes.axis("off")

@@ -31,9 +31,9 @@ import pandas as pd
 from absl import flags, logging
 from numpy.typing import NDArray
 
+from lensjax.errors import BadInput
 from lensjax.experiments import commandline, effects
 from lensjax.experiments.deviations import deviations_of, draw_deviations
-from lensjax.errors import BadInput
 from lensjax.files import whole
 from lensjax.problems.amplitudes import Answered
 from lensjax.report import figures
@@ -200,7 +200,8 @@ def mean(values: NDArray[np.float64]) -> float:
 @cache
 def _variance(problem: Answered) -> NDArray[np.float64]:
     """The variance (P,) of each parameter over the prior; drawn once for all runs of a problem."""
-    return np.asarray(problem.sample(jax.random.key(0), _DRAWS), np.float64).var(axis=0)
+    drawn: NDArray[np.float64] = np.asarray(problem.sample(jax.random.key(0), _DRAWS), np.float64)
+    return np.asarray(drawn.var(axis=0))
 
 
 def draw(runs: Sequence[Evaluated], path: Path) -> None:

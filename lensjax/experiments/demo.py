@@ -10,18 +10,20 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lensjax.experiments import commandline
 from lensjax import estimate, metrics, problems
 from lensjax.conventions import GREY_LEVELS
+from lensjax.experiments import commandline
 from lensjax.infer import Solution, cramer_rao, model_image
 from lensjax.metrics import EXPECTED_ABSOLUTE, MEDIAN_ABSOLUTE
 from lensjax.observation.grid import pixel_points
 from lensjax.problems import Problem
+from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.report.figures import histograms, model_comparison, scatter
 from lensjax.report.page import Illustration, Section, write_page
 from lensjax.report.tables import Table, text_table
@@ -52,7 +54,7 @@ def define_flags() -> None:
 
 def demo(folder: Path, *, n: int, seed: int, network: estimate.Estimator) -> None:
     """Prints the table and writes folder/report.html."""
-    problem = problems.get("sis2023")
+    problem = problems.thesis("sis2023")
     print(f"{n} images: drawing, estimating, refining. A minute or two, most of it compilation.\n", flush=True)
     began = time.perf_counter()
     truth, images = stream.exact_images(problem, jax.random.key(seed), n)
@@ -148,18 +150,18 @@ def introduction(n: int, seed: int) -> str:
 
 def error_figures(problem: Problem, truth: NDArray[np.float64], predicted: NDArray[np.float32], solution: Solution) -> list[Illustration]:
     """Histograms and scatter of the network's and the refined parameters."""
-    named = {"names": problem.names, "units": [parameter.unit for parameter in problem.parameters]}
+    names, units = problem.names, [parameter.unit for parameter in problem.parameters]
     figures = []
     for params, who in ((predicted, "The network alone"), (solution.params, "Refined")):
         error = metrics.symmetric_error(params, truth, problem=problem)
         figures += [
             Illustration(
-                histograms(error, **named),
+                histograms(error, names=names, units=units),
                 f"{who}: deviation from the truth, up to symmetry.",
                 wide=True,
             ),
             Illustration(
-                scatter(params, params - error, **named),
+                scatter(params, params - error, names=names, units=units),
                 f"{who}: against the true value, that of the equivalent set nearest to it.",
                 wide=True,
             ),
@@ -168,7 +170,7 @@ def error_figures(problem: Problem, truth: NDArray[np.float64], predicted: NDArr
 
 
 def system_figures(
-    problem: Problem, truth: NDArray[np.float64], images: NDArray[np.float32], solution: Solution
+    problem: AxisymmetricProblem, truth: NDArray[np.float64], images: NDArray[np.float32], solution: Solution
 ) -> list[Illustration | Table]:
     """The first systems: image, model, image − model and the undistorted source, each with its parameters."""
     nearest = solution.params - metrics.symmetric_error(solution.params, truth, problem=problem)
@@ -194,8 +196,8 @@ def system_figures(
 def source_image(problem: Problem, params: NDArray[np.float64], *, field: int, size: int = 160) -> NDArray[np.float32]:
     """The undistorted source (size, size) in grey levels, over a square of `field` px about its centre."""
     x, y = pixel_points(size, field)
-    source = problem.system(np.asarray(params, np.float32)).source
-    return GREY_LEVELS * np.asarray(source.light(x, y))
+    source = problem.system(jnp.asarray(params, jnp.float32)).source
+    return np.asarray(GREY_LEVELS * source.light(x, y))
 
 
 def values(problem: Problem, true: NDArray[np.float64], solution: Solution, i: int) -> Table:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensjax.experiments import evaluate
 from lensjax import metrics
 from lensjax.errors import BadInput
+from lensjax.experiments import evaluate
 from lensjax.files.read import readable
 from lensjax.problems.amplitudes import Answered
 from lensjax.report import figures

@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lensjax.experiments.members import Member
 from lensjax._internal.words import name, shown
 from lensjax.doctor.droulette import PROBLEM_TABLES, RATES, TRAINING_TABLES
 from lensjax.doctor.keys import is_number, table_of, unknown_keys, unknown_tables, values_of
 from lensjax.errors import BadInput, at
+from lensjax.experiments.members import Member
 from lensjax.files.read import read_toml
 from lensjax.train import TrainConfig
 from lensjax.train import config as configs
@@ -129,8 +129,10 @@ def members(path: Path, base: TrainConfig) -> tuple[list[Member], list[str]]:
 
 def _read(path: Path) -> Files:
     loaded = read_toml(path)
+    notices: list[str] = []
+    of_problem: Path | None = path
     if isinstance(loaded.get("problem"), dict):
-        training, problem, of_problem, notices = {}, loaded, path, []
+        training, problem = {}, loaded
     else:
         training = loaded
         if not set(training) & set(TRAINING_TABLES):

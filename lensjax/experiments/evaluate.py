@@ -24,10 +24,10 @@ from absl import flags, logging
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lensjax.experiments import commandline
 from lensjax import estimate, metrics
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
+from lensjax.experiments import commandline
 from lensjax.files import whole as files
 from lensjax.infer import Solution
 from lensjax.infer.estimation import estimate_each, starts_from_image
@@ -168,7 +168,7 @@ def predict(run: Run, key: jax.Array, *, n: int) -> tuple[NDArray[np.float64], N
             predicted.append(batch[0])
             truth.append(batch[1])
             bar.update(min(BATCH, n - bar.n))
-    return tuple(np.concatenate(parts)[:n].astype(np.float64) for parts in (truth, predicted))
+    return np.concatenate(truth)[:n].astype(np.float64), np.concatenate(predicted)[:n].astype(np.float64)
 
 
 def predict_files(run: Run, workdir: Path, data: DataSet, *, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

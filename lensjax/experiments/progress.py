@@ -122,7 +122,9 @@ def _progress_table(progress: Progress, steps: int, left: str) -> str:
 
 def _error_table(row: Row) -> str:
     names = [key.removesuffix(" (AbsError Mean - Test Set)") for key in row if key.endswith(" (AbsError Mean - Test Set)")]
-    rows = [(name, float(row[mean]), *(float(row[one.format(parameter)]) for parameter in names)) for name, (mean, one) in _SETS.items()]
+    rows: list[tuple[str | float, ...]] = [
+        (name, float(row[mean]), *(float(row[one.format(parameter)]) for parameter in names)) for name, (mean, one) in _SETS.items()
+    ]
     return text_table(Table((f"mean |error| at step {row['Step']}", "all", *names), tuple(rows)))
 
 

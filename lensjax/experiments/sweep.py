@@ -2,11 +2,11 @@
 
     lensjax sweep --config rates.py|FILE.toml [--base NAME.py] [--workdir DIR] [--count | --member K]
 
-A bare config name is looked up in lensjax/experiments/sweeps/. It has `config`, the name of a training config, and `grid`, for each field to
-vary the values that it takes; the members are all combinations. With `vary`, a second such table, only one of its fields at a time differs from
-its first value, in all combinations of the grid. A TOML file may hold the same, or be droulette's experimentbatch.toml, ml.toml
-or problem.toml (droulette.py in this folder says what each key becomes): the members then begin with the training config --base, by default
-base.py, and every key that has no effect here is named on stderr.
+A bare config name is looked up in lensjax/experiments/sweeps/. It has `config`, the name of a training config, and `grid`, for each field
+to vary the values that it takes; the members are all combinations. With `vary`, a second such table, only one of its fields at a time
+differs from its first value, in all combinations of the grid. A TOML file may hold the same, or be droulette's experimentbatch.toml,
+ml.toml or problem.toml (droulette.py in this folder says what each key becomes): the members then begin with the training config --base,
+by default base.py, and every key that has no effect here is named on stderr.
 
 Without --member the members are trained one after another, and one that fails does not end the sweep; with it, only the member K, counted
 from 0, as a task of a SLURM array does (slurm/sweep.sbatch). --count prints how many members there are.
@@ -27,10 +27,10 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
-from lensjax.experiments import commandline, droulette
-from lensjax.experiments.members import Member, of_grid, one_at_a_time
 from lensjax._internal.words import did_you_mean, shown
 from lensjax.errors import BadInput, at
+from lensjax.experiments import commandline, droulette
+from lensjax.experiments.members import Member, of_grid, one_at_a_time
 from lensjax.files.read import read_toml
 from lensjax.train.config import check_field
 

@@ -62,7 +62,7 @@ def main() -> None:
     sharding.initialize()
     watch = Watch(config.steps, quiet=not sharding.is_first_process())
     events = [Events(workdir / "tensorboard")] if _TENSORBOARD.value and sharding.is_first_process() else []
-    listeners = [watch, *events]
+    listeners: list[Watch | Events] = [watch, *events]
     signals = Signals()
     try:
         run = train(
@@ -107,7 +107,7 @@ def _make_repeatable(compiled: Path) -> None:
     flags_of_xla = os.environ.get("XLA_FLAGS", "")
     if "--xla_gpu_deterministic_ops" not in flags_of_xla:
         os.environ["XLA_FLAGS"] = f"{flags_of_xla} --xla_gpu_deterministic_ops=true".strip()
-    if jax.config.jax_compilation_cache_dir is None:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         jax.config.update("jax_compilation_cache_dir", str(compiled))
 
 

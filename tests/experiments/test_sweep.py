@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from ml_collections import ConfigDict
 
-from lensjax.experiments import commandline, compare, deviations, evaluate, sweep
-from lensjax.experiments.members import Member
 from lensjax import problems
 from lensjax.errors import BadInput
+from lensjax.experiments import commandline, compare, deviations, evaluate, sweep
+from lensjax.experiments.members import Member
 from lensjax.train import TrainConfig, evaluation, logs
 from lensjax.train import config as configs
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lensjax.errors import BadInput
 from lensjax.experiments import commandline
 from lensjax.experiments.events import Events
 from lensjax.experiments.progress import Watch
-from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, evaluation, load_weights, restore_run
 from lensjax.train.config import from_mapping
 from lensjax.train.logs import Progress
