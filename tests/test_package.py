@@ -1,4 +1,4 @@
-"""The package: what it depends on is imported, what is imported it depends on, and every file that names the version or a dependency agrees."""
+"""The package: dependencies are imported, imports are dependencies, and all files that name a version agree."""
 
 import ast
 import re
