@@ -5,7 +5,7 @@
 # make lint       style, types and spelling alone: ruff, its format, mypy and codespell
 # make test-matrix  the quick tests on Python 3.11 to 3.14 (those that pyenv has), each in a virtual environment of its own
 # make test-lowest  the quick tests with the lowest versions of all dependencies that pyproject.toml names
-# make docs       the site, in site/; warnings and broken links are errors
+# make docs       the site, in site/html/; warnings and broken links are errors
 # make figures    docs/lens.gif and docs/conventions.png
 # make api        docs/api.md and tests/public_api.txt, from the code
 # make venv       .venv with the exact versions of requirements.lock (the other targets make it when it is missing)
@@ -70,8 +70,8 @@ api: venv
 	@$(PY) scripts/api_page.py
 
 docs: venv $(VENV)/docs.stamp
-	@JAX_PLATFORMS=cpu $(PY) -m sphinx --fail-on-warning --keep-going --quiet docs site
-	@echo "site/index.html"
+	@JAX_PLATFORMS=cpu $(PY) -m sphinx --fail-on-warning --keep-going --quiet docs site/html
+	@echo "site/html/index.html"
 
 figures: venv
 	@$(PY) docs/figures/lens.py

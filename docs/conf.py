@@ -1,4 +1,4 @@
-"""The site: `make docs` builds it into site/.
+"""The site: `make docs` builds it into site/html/.
 
 Sphinx with MyST-NB: pages are the Markdown files as they are, tutorials are text that each build executes, links are checked, and
 CosmoSim's site is MyST too. (mkdocs has had no release since 2024.)
