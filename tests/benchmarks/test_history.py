@@ -13,10 +13,6 @@ ROWS = [
     "\n",
     '{"name": "sie image", "batch": 16, "images_per_s": 50.0}\n',
 ]
-    '{"name": "sis image", "batch": 16, "images_per_s": 100.0, "gflop_per_s": null}\n',
-    "\n",
-    '{"name": "sie image", "batch": 16, "images_per_s": 50.0}\n',
-]
 
 
 @pytest.fixture(scope="module")
