@@ -54,7 +54,8 @@ test-lowest:
 	@$(PYTHON) -m venv --clear $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install --disable-pip-version-check -qq uv
 	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
-	@$(MAKE) --no-print-directory VENV=$(LOWEST) -o $(LOWEST)/lensjax.stamp -o $(LOWEST)/packages.stamp quick
+	@touch $(LOWEST)/packages.stamp && touch $(LOWEST)/lensjax.stamp
+	@$(MAKE) --no-print-directory VENV=$(LOWEST) quick
 
 quick: venv
 	@$(PY) -c 'import jax, sys; print("Python", sys.version.split()[0], "with jax", jax.__version__)'

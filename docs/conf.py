@@ -34,3 +34,4 @@ html_title = "LensJAX"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
+html_show_copyright = False

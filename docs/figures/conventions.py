@@ -29,12 +29,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs/conventions.png"), metavar="FILE", help="docs/conventions.png")
     path = parser.parse_args().out
-    figure, panels = plt.subplots(1, 3, figsize=(13.5, 4.7), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(10.8, 3.9), layout="constrained")
     for draw, axes in zip((pixels, source, lens), panels, strict=True):
         draw(axes)
         axes.set_aspect("equal")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.1)
+    figure.savefig(path, dpi=140, bbox_inches="tight", pad_inches=0.1)
     print(path)
 
 
@@ -62,10 +62,10 @@ def source(axes: Axes, theta: float = 35.0, sigma: float = 24.0, sigma2: float =
     system = System(SIE(theta_e=0.0, f=1.0, orientation=0.0), elliptical(sigma, sigma2, np.deg2rad(theta)), *at)
     _show(axes, np.asarray(simulate.image(system, instrument((160, 160)))))
     turn = np.deg2rad(theta)
-    for length, name, direction, colour in ((sigma, "sigma", turn, BLUE), (sigma2, "sigma2", turn + np.pi / 2, ORANGE)):
+    for length, name, direction, colour, aside in ((sigma, "sigma", turn, BLUE, 5), (sigma2, "sigma2", turn + np.pi / 2, ORANGE, -38)):
         end = at[0] + length * np.cos(direction), at[1] + length * np.sin(direction)
         axes.annotate("", end, at, arrowprops={**ARROW, "color": colour})
-        axes.annotate(name, end, xytext=(5, 3), textcoords="offset points", color=colour, fontweight="bold")
+        axes.annotate(name, end, xytext=(aside, 3), textcoords="offset points", color=colour, fontweight="bold")
     axes.plot([at[0], at[0] + 34.0], [at[1], at[1]], color="0.3", linewidth=0.8, linestyle="--")
     axes.add_patch(Arc(at, 48.0, 48.0, theta1=0.0, theta2=theta, color=GREEN, linewidth=1.4))
     axes.annotate(f"theta = {theta:g}°", (at[0] + 25.0, at[1] + 3.0), color=GREEN, fontweight="bold")
