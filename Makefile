@@ -53,7 +53,8 @@ LOWEST := .venv-lowest
 test-lowest:
 	@$(PYTHON) -m venv --clear $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install --disable-pip-version-check -qq uv
-	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -r pyproject.toml --extra dev
+	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --no-deps -e .
 	@touch $(LOWEST)/packages.stamp && touch $(LOWEST)/lensjax.stamp
 	@$(MAKE) --no-print-directory VENV=$(LOWEST) quick
 

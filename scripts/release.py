@@ -92,8 +92,10 @@ def try_out(wheel: Path, python: str, *, lowest: bool) -> None:
         place = Path(folder)
         run(python, "-m", "venv", str(place / "venv"))
         inside, lensjax = str(place / "venv/bin/python"), str(place / "venv/bin/lensjax")
-        resolution = "lowest-direct" if lowest else "highest"
-        run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", inside, "--resolution", resolution, str(wheel))
+        install = (sys.executable, "-m", "uv", "pip", "install", "-q", "--python", inside)
+        if lowest:  # a wheel's own dependencies are not direct ones
+            run(*install, "--resolution", "lowest-direct", "-r", str(ROOT / "pyproject.toml"))
+        run(*install, str(wheel))
         run(inside, "-c", PROGRAM, cwd=place)
         run(lensjax, "--help", cwd=place, quiet=True)
         run(lensjax, "train", "--help", cwd=place, quiet=True)
