@@ -4,6 +4,7 @@ python scripts/commands_page.py [FILE]
 """
 
 import ast
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ Each command's help, as `lensjax COMMAND --help` prints it. Exit codes: 0 done, 
 
 def page_text() -> str:
     """The page."""
+    os.environ["COLUMNS"] = "100"  # argparse's width, whatever the terminal
     commands = parser().commands
     rows = "".join(f"| [`lensjax {name}`](#lensjax-{name}) | {command.description} |\n" for name, command in commands.items())
     parts = [f"## `lensjax {name}`\n\n```text\n{help_of(name).strip()}\n```\n" for name in commands]
