@@ -42,7 +42,7 @@ def residuals(q: jax.Array, observed: Observed) -> jax.Array:
 @jax.jit
 def ours(observed: Observed, start: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """chi², whether it converged, evaluations."""
-    end = fit.descent(observed, observed.data, start, **fit.fine(PROBLEM))
+    end = fit.descent(observed, observed.data, None, start, **fit.fine(PROBLEM))
     return end.normal.cost, end.code == CONVERGED, end.steps
 
 

@@ -21,6 +21,7 @@ brightness are fitted by exact ray tracing, from their bright pixels.
 
 results.csv has for each parameter its value, <name>_err (1 sigma; inf where the image does not identify it) and
 <name>_network; then chi2, success, status; then certified bounds <name>_low, <name>_high, and how they were computed.
+--out results.json writes the same numbers as JSON, with units and covariances.
 Rows are written as they come. Started again after an interruption, the command resumes. An image that cannot be used
 is a row with success False and the reason in status; the exit code is 2 where no image can be read.
 
@@ -36,7 +37,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("image", nargs="*", type=Path, metavar="IMAGE", help="grey images of any size from 16×16")
     command.add_argument("--csv", type=Path, metavar="FILE", help="table with a column filename, instead of IMAGE...")
     command.add_argument("--images", type=Path, metavar="DIR", help="folder of the table's images (the table's own)")
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv, or results.json")
     known = (*arguments.ALL_PROBLEMS, *problems.telescope_names())
     command.choice("--problem", known, help="kind of system (sis2023; of FITS files galaxy)")
     command.add_argument("--weights", type=Path, metavar="DIR", help="network to start from (sis2023: the one that ships; others: none)")

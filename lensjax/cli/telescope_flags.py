@@ -70,7 +70,7 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> 
     """The files that fits leave.
 
     Raises:
-        BadInput: they cannot be written there.
+        BadInput: they cannot be written there, or COOLEST does not have the problem's components.
     """
     from lensjax.dataset.telescope_fits import Files, stems
     from lensjax.files.whole import check_folder
@@ -78,6 +78,10 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> 
     for folder in (flags.model_images, flags.coolest):
         if folder is not None:
             check_folder(folder)
+    if flags.coolest is not None:
+        from lensjax.formats import coolest
+
+        coolest.check(problem)
     return Files(problem, stems(filenames), flags.model_images, flags.coolest)
 
 

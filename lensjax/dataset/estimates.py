@@ -14,6 +14,7 @@ from lensjax import estimate
 from lensjax._internal.progress import Progress
 from lensjax._internal.words import counted
 from lensjax.dataset import telescope_fits
+from lensjax.dataset.estimate_table import EstimateTable
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
@@ -21,7 +22,6 @@ from lensjax.estimate import Estimate, Estimator, Observation
 from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.files.place import place_of
-from lensjax.formats import results
 from lensjax.formats.cosmosim import parameters, table
 from lensjax.infer import Solution
 from lensjax.observation.sky import SkyImage
@@ -147,14 +147,14 @@ def run(
     leaves: telescope_fits.Files | None = None,
     on_error: Callable[[str], None] = lambda message: None,
 ) -> list[Estimated]:
-    """Estimates images and writes results.csv, row by row.
+    """Estimates images and writes results.csv row by row, or results.json.
 
     An interrupted run resumes where the images and all options are the same; otherwise it starts anew.
 
     Args:
         problem: at native resolution; or a composition, whose images a telescope took.
         inputs: the images.
-        out: the table of results.
+        out: the table of results; JSON where its name ends in .json.
         estimator, refined, methods, free_shift, seed: as in `estimate.solve_each`.
         noise: noise of a pixel [grey levels] in place of rounding, or `COSMOSIM`.
         keep: how many of the first images to return too.
@@ -176,10 +176,15 @@ def run(
     angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(problem)
     others = () if taken is None else (taken, leaves, *map(_stamp, taken.files))
     task = fingerprint([options, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
+    written = EstimateTable(out, problem, angles)
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observation(i: int) -> Observation | SkyImage | BadInput:
-        observed = _observation(inputs.paths[i], noise) if taken is None else telescope_fits.read(inputs.paths[i], taken)
+        observed: Observation | SkyImage | BadInput
+        if taken is not None and isinstance(problem, Composition):
+            observed = telescope_fits.read(inputs.paths[i], taken, problem)
+        else:
+            observed = _observation(inputs.paths[i], noise)
         if i < keep and isinstance(observed, Observation):
             kept[i] = observed.data
         return observed
@@ -196,7 +201,7 @@ def run(
         for i in range(min(keep, len(done))):
             observation(i)
         if done:
-            _write_rows(out, inputs.filenames, done, problem, angles)
+            written.begin(inputs.filenames, done)
             progress.resume(len(done))
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
@@ -212,11 +217,12 @@ def run(
                 on_error(outcome.error)
             done.append(outcome)
             if first + k == 0:
-                _write_rows(out, inputs.filenames, done, problem, angles)
+                written.begin(inputs.filenames, done)
             else:
-                results.append(out, _row(inputs.filenames[first + k], outcome, problem), names=problem.names, angles=angles)
+                written.add(inputs.filenames[first + k], outcome)
             journal.add(_to_entry(outcome))
             progress.update()
+        written.end()
         journal.finished = True
     return [Estimated(name, outcome, kept.get(i)) for i, (name, outcome) in enumerate(zip(inputs.filenames, done, strict=True))]
 
@@ -281,21 +287,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return state.st_size, state.st_mtime_ns
-
-
-def _row(filename: str, outcome: Estimate, problem: Problem | Composition) -> results.Result:
-    if outcome.solution is not None:
-        return results.of_fit(filename, outcome.solution, network=outcome.network, angles=outcome.angles)
-    if outcome.error is None and outcome.network is not None:
-        return results.of_network(filename, outcome.network)
-    return results.failed(filename, f"failed: {outcome.error}", names=problem.names)
-
-
-def _write_rows(
-    out: Path, filenames: Sequence[str], outcomes: Sequence[Estimate], problem: Problem | Composition, angles: Sequence[str]
-) -> None:
-    rows = [_row(name, outcome, problem) for name, outcome in zip(filenames, outcomes, strict=False)]
-    results.write(out, rows, names=problem.names, angles=angles)
 
 
 def _to_entry(outcome: Estimate) -> dict[str, object]:

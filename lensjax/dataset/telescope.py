@@ -21,6 +21,7 @@ from lensjax.observation.sky import SkyImage, Wcs, differ, header_scale, wcs_of
 
 _SUPERSAMPLING = 2
 _SMALLEST = 16  # px on a side of an image
+_ASIDE = 2  # px, by which the brightest pixel of a PSF may lie beside its middle
 _FLAGS = "DQ"  # extension in which 0 is a good pixel
 
 
@@ -87,7 +88,8 @@ def _read(path: Path, image: LoadedImage, taken: Taken) -> SkyImage:
         remarks.append(f"{counted(bad, 'pixel')} without a usable noise, masked")
     used &= good
     if not used.any():
-        raise BadInput("no pixel that is used has a noise", column="--noise", expected="finite numbers above 0")
+        flag = "--noise" if exposure is None else "--exposure" if usable(level).any() else "--background"
+        raise BadInput("no pixel that is used has a noise", column=flag, expected="finite numbers above 0")
     by = _instrument(path, image, taken, scale, remarks)
     unit = float(2.0 ** np.round(np.log2(np.median(np.broadcast_to(level, data.shape)[used]))))
     noise: Noise | np.ndarray = level / unit
@@ -193,4 +195,9 @@ def _instrument(path: Path, image: LoadedImage, taken: Taken, scale: float, rema
         warnings.simplefilter("always")
         by = instrument(shape, pixel_scale=scale, supersampling=_SUPERSAMPLING, psf=psf)
     remarks += [str(warning.message) for warning in said]
+    if psf is not None:
+        brightest = np.unravel_index(int(np.argmax(psf)), psf.shape)
+        aside = max(abs(int(at) - side // 2) for at, side in zip(brightest, psf.shape, strict=True))
+        if aside > _ASIDE:
+            remarks.append(f"the PSF's brightest pixel lies {aside} px beside its middle")
     return by

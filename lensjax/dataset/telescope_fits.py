@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lensjax.dataset import telescope
+from lensjax.dataset import telescope, telescope_field
 from lensjax.dataset.telescope import Taken
-from lensjax.errors import BadInput
+from lensjax.errors import BadInput, at
 from lensjax.estimate import Estimate
 from lensjax.formats import coolest, model_images
 from lensjax.infer import estimation
@@ -71,10 +71,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", bare).strip("._") or "image"
 
 
-def read(path: Path, taken: Taken) -> SkyImage | BadInput:
-    """A telescope's image, or the error of reading it."""
+def read(path: Path, taken: Taken, problem: Composition) -> SkyImage | BadInput:
+    """A telescope's image, or the error of reading it, or why it cannot show a lens of the problem."""
     try:
-        return telescope.read(path, taken)
+        image = telescope.read(path, taken)
+        with at(path=path):
+            telescope_field.check(problem, image)
+        return image
     except BadInput as error:
         return error
 
@@ -104,7 +107,7 @@ def each(
 def fitted(problem: Composition, image: SkyImage) -> Fitted:
     """The fit of an image, from its bright pixels; fluxes are in the file's unit, and the status has the image's remarks."""
     found = estimation.estimate(problem, image.observed)
-    solution = in_file_unit(problem, found.solution, image.scale)
+    solution = telescope_field.judged(in_file_unit(problem, found.solution, image.scale), image)
     return replace(found, solution=replace(solution, status=tuple("; ".join((words, *image.remarks)) for words in solution.status)))
 
 

@@ -74,6 +74,7 @@ class Result:
         violated: pixels that do not round to the observed value.
         shift: (2,) point at the image's centre, relative to the lens [px].
         angles: position angles on the sky [deg, from north through east].
+        covariance: (P, P); NaN for parameters that the image does not identify. It is in no CSV file.
     """
 
     filename: str
@@ -90,6 +91,7 @@ class Result:
     violated: float = math.nan
     shift: tuple[float, float] = (math.nan, math.nan)
     angles: tuple[float, ...] = ()
+    covariance: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

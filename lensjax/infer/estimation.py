@@ -179,7 +179,7 @@ def solution_of(
         others: other optima.
         needless: whether the image is explained without a lens.
     """
-    values, jacobian = _parameters(problem, best)
+    values, jacobian = parameters_of(problem, best)
     count = len(best.numbers)
     spread = jacobian @ best.covariance @ jacobian.T
     variance = np.diag(spread).copy()
@@ -234,7 +234,7 @@ def _out_of_range(problem: Composition, best: Optimum, values: np.ndarray, error
     return list(dict.fromkeys((*problem.at_bounds(jnp.asarray(best.numbers)), *beyond)))
 
 
-def _parameters(problem: Composition, best: Optimum) -> tuple[np.ndarray, np.ndarray]:
+def parameters_of(problem: Composition, best: Optimum) -> tuple[np.ndarray, np.ndarray]:
     """Parameters (P,) in file units and their Jacobian (P, E + K)."""
     with jax.enable_x64(True):
         count = len(best.numbers)
@@ -248,6 +248,19 @@ def _parameters(problem: Composition, best: Optimum) -> tuple[np.ndarray, np.nda
 
 def _words(problem: Composition, other: Optimum) -> str:
     """The lens of another solution."""
-    values, _ = _parameters(problem, other)
+    values, _ = parameters_of(problem, other)
     parts = [f"{name} {value:.4g}" for name, value in zip(problem.names, values, strict=True) if name.endswith(("theta_E", "q", "phi"))]
     return ", ".join(parts[:3])
+
+
+def in_unit(problem: Composition, solution: Solution, scale: float) -> Solution:
+    """A solution with its linear amplitudes multiplied by `scale`."""
+    factor = np.ones(len(problem.names))
+    factor[len(factor) - problem.linear :] = scale
+    return replace(
+        solution,
+        params=solution.params * factor,
+        errors=solution.errors * factor,
+        bound=solution.bound * factor,
+        covariance=solution.covariance * np.outer(factor, factor),
+    )

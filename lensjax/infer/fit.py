@@ -17,14 +17,15 @@ from jax import Array
 
 from lensjax.infer import batches
 from lensjax.infer.levenberg_marquardt import CONVERGED, Descent, descend
-from lensjax.infer.linear import Joint, joint, projected
+from lensjax.infer.linear import Joint, joint, projected, whitened_nuisance
 from lensjax.infer.objective import Normal
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
 
 _REACH = 12.0  # of every number, either way: far beyond any prior
-_COARSE_SIDE = 96  # px from which the coarse copy is binned
+COARSE_SIDE = 96
+"""Pixels from which the coarse copy is binned."""
 _COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 12
 _COARSE_TOLERANCE, _FINE_TOLERANCE, _EXACT_TOLERANCE = 0.3, 1e-2, 1e-3  # in chi²
 _DAMPED = 1e-3  # of the diagonal: the damping of a step after one that failed
@@ -43,36 +44,63 @@ class Optimum:
         amplitudes: (K,) linear amplitudes.
         covariance: (E + K, E + K) of numbers and amplitudes, for the noise model; amplitudes at zero have none.
         chi2: sum of squared whitened residuals.
+        cost: the same, with the priors of numbers and amplitudes.
         pixels: how many pixels are used.
         code: of the descent, see `levenberg_marquardt.STATUS`.
         model: (H, W) the light.
-        residual: (H, W) whitened, (data − model)/σ; 0 where masked.
+        residual: (H, W) whitened, (data − model)/σ, without the nuisance of best amplitudes; 0 where masked.
     """
 
     numbers: np.ndarray
     amplitudes: np.ndarray
     covariance: np.ndarray
     chi2: float
+    cost: float
     pixels: int
     code: int
     model: np.ndarray
     residual: np.ndarray
 
 
-def descent(observed: Observed, light: Array, start: Array, *, problem: Composition, steps: int, tolerance: float) -> Descent:
+class Belief(NamedTuple):
+    """What is known of the numbers beforehand, in place of the problem's own prior: mean (E,) and inverse variance (E,), 0 for nothing."""
+
+    mean: Array
+    precision: Array
+
+
+def descent(
+    observed: Observed, light: Array, belief: Belief | None, start: Array, *, problem: Composition, steps: int, tolerance: float
+) -> Descent:
     """The descent from a start (E,), with the noise of the light (H, W)."""
     bound = jnp.full(start.shape, _REACH, start.dtype)
-    weight = _weight(observed, light)
-    at = partial(equations_at, problem, observed)
+    weight = weight_of(observed, light)
+    at = partial(equations_at, problem, observed, weight=weight, nuisance=nuisance_of(observed, weight), belief=belief)
 
     def evaluate(q: Array) -> Normal:
-        return projected(at(q, weight), start.shape[0])
+        return projected(at(q), start.shape[0])
 
     return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance)
 
 
-def equations_at(problem: Composition, observed: Observed, q: Array, weight: Array) -> Joint:
-    """Joint normal equations at numbers (E,), with the normal priors of amplitudes and numbers in all but chi²."""
+def nuisance_of(observed: Observed, weight: Array) -> Array | None:
+    """The nuisance of an observation, whitened, see `linear.whitened_nuisance`; None without."""
+    return None if observed.nuisance is None else whitened_nuisance(observed.nuisance, weight)
+
+
+def equations_at(
+    problem: Composition, observed: Observed, q: Array, weight: Array, nuisance: Array | None = None, belief: Belief | None = None
+) -> Joint:
+    """Joint normal equations at numbers (E,), with the normal priors of amplitudes and numbers in all but chi².
+
+    Args:
+        problem: the problem.
+        observed: the observation.
+        q: numbers (E,).
+        weight: (H, W), 1/σ; 0 where a pixel is masked.
+        nuisance: the observation's, of `linear.whitened_nuisance`.
+        belief: in place of the problem's normal prior.
+    """
     taken = observed.instrument
     found = joint(
         partial(problem.layers, instrument=taken),
@@ -82,16 +110,17 @@ def equations_at(problem: Composition, observed: Observed, q: Array, weight: Arr
         problem.nonnegative,
         model=partial(problem.model, instrument=taken) if problem.has_sets else None,
         penalty=problem.penalty(total_flux(observed)),
+        nuisance=nuisance,
     )
-    prior = problem.normal_prior(q.dtype)
+    prior = problem.normal_prior(q.dtype) if belief is None else belief
     if prior is None:
         return found
-    mean, weight = prior
+    mean, narrow = prior
     count, off = q.shape[0], q - mean
     return found._replace(
-        matrix=found.matrix.at[:count, :count].add(jnp.diag(weight)),
-        gradient=found.gradient.at[:count].add(weight * off),
-        cost=found.cost + weight @ (off * off),
+        matrix=found.matrix.at[:count, :count].add(jnp.diag(narrow)),
+        gradient=found.gradient.at[:count].add(narrow * off),
+        cost=found.cost + narrow @ (off * off),
     )
 
 
@@ -113,16 +142,17 @@ class _End(NamedTuple):
     converged: Array
 
 
-def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End:
+def _finished(observed: Observed, belief: Belief | None, start: Array, *, problem: Composition) -> _End:
     """Gauss–Newton steps from numbers (E,), with the noise of the model itself."""
     count = start.shape[0]
-    at = partial(equations_at, problem, observed)
+    at = partial(equations_at, problem, observed, belief=belief)
 
     def light(q: Array, amplitudes: Array) -> Array:
         return jnp.tensordot(amplitudes, problem.layers(q, observed.instrument), axes=1)
 
-    first = at(start, _weight(observed, observed.data))
-    weight = _weight(observed, light(start, first.amplitudes))
+    first = at(start, weight_of(observed, observed.data))
+    weight = weight_of(observed, light(start, first.amplitudes))
+    nuisance = nuisance_of(observed, weight)
 
     def move_of(equations: Joint, damping: Array) -> tuple[Array, Array]:
         """The Gauss–Newton step, damped, and how much it promises to lower the cost."""
@@ -137,7 +167,7 @@ def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End
         first = taken == 0
         move, promise = move_of(equations, damping)
         trial = jnp.where(first, q, q + move)
-        there = at(trial, weight)
+        there = at(trial, weight, nuisance)
         gain = equations.cost - there.cost
         better = first | (gain > 0)
         q, equations = jax.tree.map(partial(jnp.where, better), (trial, there), (q, equations))
@@ -151,7 +181,10 @@ def _finished(observed: Observed, start: Array, *, problem: Composition) -> _End
     most = _FINE_STEPS if problem.has_sets else _EXACT_STEPS
     q, equations, *_ = jax.lax.while_loop(lambda state: state[-1] & (state[2] <= most), step, begin)
     model = light(q, equations.amplitudes)
-    return _End(q, equations, model, (observed.data - model) * weight, move_of(equations, none)[1] < _PROMISE)
+    residual = (observed.data - model) * weight
+    if nuisance is not None:
+        residual -= ((nuisance @ residual.reshape(-1)) @ nuisance).reshape(residual.shape)
+    return _End(q, equations, model, residual, move_of(equations, none)[1] < _PROMISE)
 
 
 def fine(problem: Composition) -> dict[str, Any]:
@@ -159,10 +192,15 @@ def fine(problem: Composition) -> dict[str, Any]:
     return {"problem": problem, "steps": _FINE_STEPS, "tolerance": _FINE_TOLERANCE}
 
 
-def coarse(observed: Observed) -> Observed:
-    """A copy of at most about `_COARSE_SIDE` px on a side, one point a pixel; of small images the same pixels."""
+def rough(problem: Composition) -> dict[str, Any]:
+    """Options of `descent` on a coarse copy."""
+    return {"problem": problem, "steps": _COARSE_STEPS, "tolerance": _COARSE_TOLERANCE}
+
+
+def coarse(observed: Observed, *, side: int = COARSE_SIDE) -> Observed:
+    """A copy of at most about `side` px on a side, one point a pixel; of small images the same pixels."""
     plain = replace(observed.instrument, supersampling=1, refinement=0, refined=0)
-    factor = max(1, round(max(plain.shape) / _COARSE_SIDE))
+    factor = max(1, round(max(plain.shape) / side))
     if factor == 1:
         return replace(observed, instrument=plain)
     rows, columns = (n // factor * factor for n in plain.shape)
@@ -186,12 +224,19 @@ def coarse(observed: Observed) -> Observed:
     )
     dtype = observed.data.dtype
     sigma = 1.0 / np.sqrt(np.where(used, total, 1.0))
-    return Observed(jnp.asarray(mean, dtype), jnp.asarray(used), GaussianNoise(jnp.asarray(sigma, dtype)), taken)
+    layers = None
+    if observed.nuisance is not None:
+        binned = [blocks(np.asarray(layer, np.float64) * weight).sum(axis=(1, 3)) for layer in observed.nuisance]
+        layers = jnp.asarray(np.stack(binned) / np.where(used, total, 1.0), dtype)
+    return Observed(jnp.asarray(mean, dtype), jnp.asarray(used), GaussianNoise(jnp.asarray(sigma, dtype)), taken, layers)
 
 
 def _binned_psf(psf: np.ndarray, factor: int) -> Array | None:
     """The PSF in pixels `factor` times as large; None where it is narrower than one of them."""
-    half = [-(-(n // 2 - factor // 2) // factor) if n // 2 > factor // 2 else 0 for n in psf.shape]
+    if factor % 2 == 0:  # its middle lies between two pixels then
+        padded = np.pad(psf, ((0, 1), (0, 1)))
+        psf = np.mean([np.roll(padded, (i, j), axis=(0, 1)) for i in (0, 1) for j in (0, 1)], axis=0)
+    half = [max(0, -(-(n - factor) // (2 * factor))) for n in psf.shape]
     if max(half) == 0:
         return None
     size = [(2 * h + 1) * factor for h in half]
@@ -202,32 +247,50 @@ def _binned_psf(psf: np.ndarray, factor: int) -> Array | None:
     return jnp.asarray(small / small.sum(), psf.dtype)
 
 
-def _weight(observed: Observed, light: Array) -> Array:
+def weight_of(observed: Observed, light: Array) -> Array:
+    """1/σ (H, W) with the noise of a light (H, W); 0 where a pixel is masked."""
     return jnp.where(observed.mask, 1.0 / observed.noise.sigma(light), 0.0)
 
 
-def _descended(
-    observations: Sequence[Observed], starts: Sequence[np.ndarray], *, static: Mapping[str, Any], batch: int | None
+def descents(
+    observations: Sequence[Observed],
+    starts: Sequence[np.ndarray],
+    *,
+    static: Mapping[str, Any],
+    beliefs: Sequence[Belief | None] | None = None,
+    batch: int | None = None,
 ) -> list[Descent]:
-    """Each observation's descents (S,) from its starts (S, E), in float32 and as NumPy arrays."""
-    tasks: list[batches.Task] = [((seen, seen.data), np.asarray(part, np.float32)) for seen, part in zip(observations, starts, strict=True)]
+    """Each observation's descents (S,) from its starts (S, E), in float32 and as NumPy arrays; `static` is `fine` or `rough`."""
+    known = [None] * len(observations) if beliefs is None else beliefs
+    tasks: list[batches.Task] = [
+        ((seen, seen.data, None if own is None else _cast(own, jnp.float32)), np.asarray(part, np.float32))
+        for seen, own, part in zip(observations, known, starts, strict=True)
+    ]
     return batches.run(descent, tasks, static=static, batch=batch)
 
 
 def search(
-    problem: Composition, observations: Sequence[Observed], starts: Sequence[np.ndarray], *, batch: int | None = None
+    problem: Composition,
+    observations: Sequence[Observed],
+    starts: Sequence[np.ndarray],
+    *,
+    beliefs: Sequence[Belief | None] | None = None,
+    batch: int | None = None,
+    side: int = COARSE_SIDE,
+    kept: int = _KEPT,
 ) -> list[list[np.ndarray]]:
-    """Each observation's best distinct coarse optima, best first: numbers (E,) each; its starts are (S, E)."""
-    small = [coarse(observed) for observed in observations]
-    static = {"problem": problem, "steps": _COARSE_STEPS, "tolerance": _COARSE_TOLERANCE}
-    found = _descended(small, starts, static=static, batch=batch)
-    return [_distinct(np.asarray(part.normal.cost, np.float64), np.asarray(part.fit, np.float64)) for part in found]
+    """Each observation's best distinct coarse optima, best first and `kept` at most: numbers (E,) each; its starts are (S, E)."""
+    small = [coarse(observed, side=side) for observed in observations]
+    found = descents(small, starts, static=rough(problem), beliefs=beliefs, batch=batch)
+    return [distinct(part, kept) for part in found]
 
 
-def _distinct(costs: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
+def distinct(found: Descent, most: int) -> list[np.ndarray]:
+    """The best distinct ends (E,) of descents (S,), best first and `most` at most; none much worse than the best."""
+    costs, numbers = np.asarray(found.normal.cost, np.float64), np.asarray(found.fit, np.float64)
     kept: list[np.ndarray] = []
     for k in np.argsort(np.where(np.isfinite(costs), costs, np.inf)):
-        if not np.isfinite(costs[k]) or costs[k] > _WORSE * np.nanmin(costs) + 100.0 or len(kept) == _KEPT:
+        if not np.isfinite(costs[k]) or costs[k] > _WORSE * np.nanmin(costs) + 100.0 or len(kept) == most:
             break
         if all(np.abs(numbers[k] - other).max() > _SAME for other in kept):
             kept.append(numbers[k])
@@ -235,27 +298,33 @@ def _distinct(costs: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
 
 
 def descend_from(
-    problem: Composition, observations: Sequence[Observed], starts: Sequence[Sequence[np.ndarray]], *, batch: int | None = None
+    problem: Composition,
+    observations: Sequence[Observed],
+    starts: Sequence[Sequence[np.ndarray]],
+    *,
+    beliefs: Sequence[Belief | None] | None = None,
+    batch: int | None = None,
 ) -> list[list[Optimum]]:
     """Each observation's descents on the observation itself from starts (E,), finished in float64; best first."""
     rows = [np.reshape(part, (-1, problem.size)) for part in starts]
     if not sum(map(len, rows)):
         return [[] for _ in observations]
-    found = _descended(observations, rows, static=fine(problem), batch=batch)
+    found = descents(observations, rows, static=fine(problem), beliefs=beliefs, batch=batch)
     usable = [np.flatnonzero(np.isfinite(part.normal.cost)) for part in found]
     if not sum(map(len, usable)):
         return [[] for _ in observations]
     with jax.enable_x64(True):
+        known = [None] * len(observations) if beliefs is None else beliefs
         tasks: list[batches.Task] = [
-            ((_wide(observed),), np.asarray(part.fit, np.float64)[chosen])
-            for observed, part, chosen in zip(observations, found, usable, strict=True)
+            ((_wide(observed), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
+            for observed, own, part, chosen in zip(observations, known, found, usable, strict=True)
         ]
         ends = batches.run(_finished, tasks, static={"problem": problem}, batch=batch)
     optima = []
     for observed, part, chosen, end in zip(observations, found, usable, ends, strict=True):
         pixels = int(np.asarray(observed.mask).sum())
         own = [_optimum(problem, _row(end, k), pixels, int(part.code[row])) for k, row in enumerate(chosen)]
-        optima.append(sorted(own, key=lambda optimum: optimum.chi2))
+        optima.append(sorted(own, key=lambda optimum: optimum.cost))
     return optima
 
 
@@ -263,6 +332,10 @@ def _wide(observed: Observed) -> Observed:
     """The same in float64."""
     tree: Observed = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
     return tree
+
+
+def _cast(belief: Belief, dtype: Any) -> Belief:
+    return Belief(*(jnp.asarray(part, dtype) for part in belief))
 
 
 def _row(end: _End, k: int) -> _End:
@@ -277,6 +350,7 @@ def _optimum(problem: Composition, end: _End, pixels: int, code: int) -> Optimum
         amplitudes=amplitudes,
         covariance=_covariance(np.asarray(end.equations.matrix), amplitudes, problem.nonnegative, len(end.numbers)),
         chi2=float(end.equations.chi2),
+        cost=float(end.equations.cost),
         pixels=pixels,
         code=CONVERGED if end.converged else code,
         model=np.asarray(end.model),

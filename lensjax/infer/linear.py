@@ -100,6 +100,7 @@ def joint(
     *,
     model: Callable[[Array, Array], Array] | None = None,
     penalty: Array | None = None,
+    nuisance: Array | None = None,
 ) -> Joint:
     """Normal equations of (Σ a_k B_k(q) − data) weight, in q and in the amplitudes that solve it.
 
@@ -111,6 +112,7 @@ def joint(
         nonnegative: which amplitudes cannot be negative.
         model: (q, a) → Σ a_k B_k(q) (H, W), where that takes less work than the layers one by one.
         penalty: R (K, K), positive semidefinite: aᵀ R a is added to the cost.
+        nuisance: U (N, H W) of `whitened_nuisance`, over which the equations are marginalised.
     """
     count = q.shape[0]
     if model is None:
@@ -119,8 +121,11 @@ def joint(
         images = layers(q)
     basis = (images * weight).reshape(images.shape[0], -1)
     target = (data * weight).reshape(-1)
-    gram = basis @ basis.T
-    a = amplitudes_of(gram if penalty is None else gram + penalty, basis @ target, jnp.asarray(nonnegative))
+    shared = None if nuisance is None else basis @ nuisance.T
+    gram, right = basis @ basis.T, basis @ target
+    if nuisance is not None and shared is not None:
+        gram, right = gram - shared @ shared.T, right - shared @ (nuisance @ target)
+    a = amplitudes_of(gram if penalty is None else gram + penalty, right, jnp.asarray(nonnegative))
     units = jnp.eye(count, dtype=q.dtype)
     if model is None:
         moved = jax.vmap(lambda unit: jnp.tensordot(a, push(unit), axes=1))(units)
@@ -128,12 +133,25 @@ def joint(
         moved = jax.vmap(jax.linearize(lambda q: model(q, a), q)[1])(units)
     columns = (moved * weight).reshape(count, -1)
     residual = a @ basis - target
-    cross, chi2 = columns @ basis.T, residual @ residual
-    pull, cost = basis @ residual, chi2
+    square, cross, chi2 = columns @ columns.T, columns @ basis.T, residual @ residual
+    toward, pull = columns @ residual, basis @ residual
+    if nuisance is not None and shared is not None:
+        along, left = columns @ nuisance.T, nuisance @ residual
+        square, cross, chi2 = square - along @ along.T, cross - along @ shared.T, chi2 - left @ left
+        toward, pull = toward - along @ left, pull - shared @ left
+    cost = chi2
     if penalty is not None:
         gram, pull, cost = gram + penalty, pull + penalty @ a, chi2 + a @ penalty @ a
-    matrix = jnp.block([[columns @ columns.T, cross], [cross.T, gram]])
-    return Joint(matrix, jnp.concatenate([columns @ residual, pull]), cost, a, chi2)
+    matrix = jnp.block([[square, cross], [cross.T, gram]])
+    return Joint(matrix, jnp.concatenate([toward, pull]), cost, a, chi2)
+
+
+def whitened_nuisance(layers: Array, weight: Array) -> Array:
+    """U (N, H W) of layers (N, H, W) whose amplitudes have a normal prior of standard deviation 1: the inverse of the covariance of noise
+    and layers is 1 − UᵀU in units of the noise, 1/`weight` (H, W)."""
+    own = (layers * weight).reshape(layers.shape[0], -1)
+    factor = jnp.linalg.cholesky(own @ own.T + jnp.eye(layers.shape[0], dtype=own.dtype))
+    return jax.scipy.linalg.solve_triangular(factor, own, lower=True)
 
 
 def projected(equations: Joint, fitted: int) -> Normal:

@@ -22,12 +22,15 @@ class Observed:
         mask: (H, W) True where a pixel is used.
         noise: its noise model.
         instrument: how it was taken.
+        nuisance: (K, H, W) light by which the data may differ from any model, such as that of a lens galaxy about its best fit: each layer
+            with an amplitude whose prior is normal, of standard deviation 1. Fits marginalise over them. None for none.
     """
 
     data: Array
     mask: Array
     noise: Noise
     instrument: Instrument
+    nuisance: Array | None = None
 
 
 def observe(

@@ -59,6 +59,7 @@ class SkyImage:
         scale: what 1 in `observed` is in the file's unit: a power of two about the noise, so that single precision holds any unit.
         unit: the data's unit, as in the file; empty where it is unknown.
         remarks: what was assumed or measured, in words.
+        lens_light: (H, W) light of the lens galaxy that was taken off the data, in the file's unit; None where none was.
     """
 
     name: str
@@ -67,6 +68,7 @@ class SkyImage:
     scale: float = 1.0
     unit: str = ""
     remarks: tuple[str, ...] = ()
+    lens_light: np.ndarray | None = None
 
 
 def position_angle(phi: float, wcs: Wcs) -> float:

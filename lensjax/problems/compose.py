@@ -226,11 +226,9 @@ class Composition:
 
     def parts(self, params: Array) -> list[tuple[Role, Any, Array, Array]]:
         """Each component of parameters (P,), in order: its role, the lens or the light with its flux, and its place x, y."""
-        numbers, fluxes = self.encode(params), iter(self.amplitudes(params))
+        numbers, shares = self.encode(params), iter(self._shares(self.amplitudes(params)))
         built = [(part, *part.build(own)) for part, own in self._split(numbers)]
-        return [
-            (part.role, thing if part.flux is None else replace(thing, peak=thing.peak * next(fluxes)), x, y) for part, thing, x, y in built
-        ]
+        return [(part.role, thing if part.flux is None else _brightened(thing, next(shares)), x, y) for part, thing, x, y in built]
 
     def layers(self, numbers: Array, instrument: Instrument, *, shift: tuple[float, float] = (0.0, 0.0)) -> Array:
         """Images (K, H, W) of amplitude 1 of each light profile, then of the sky; with all sources moved by `shift` (x, y)."""

@@ -75,7 +75,7 @@ def train(
 
     On the same software and hardware a run that was killed and then resumed ends with the same parameters and
     the same evaluation.csv, bit for bit, as one without a break; log.csv holds times, which differ. Where the folder vanishes, or
-    config.json is changed, while the run goes on, they are written anew, the folder with a checkpoint.
+    config.json is changed, while the run continues, they are written anew, the folder with a checkpoint.
 
     Args:
         config: settings of the run.
@@ -164,7 +164,7 @@ def train(
                 checkpoints.reopen()
                 save = True
             elif first and not configs.is_written(config, workdir / "config.json"):
-                on_notice(f"{workdir / 'config.json'}: changed while the run goes on; it is written anew")
+                on_notice(f"{workdir / 'config.json'}: changed during the run; it is written anew")
                 configs.write(config, workdir / "config.json")
             if log:
                 progress = Progress(

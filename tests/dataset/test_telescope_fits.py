@@ -1,5 +1,6 @@
 """What a fit of a telescope's image leaves: units, angles, files and rows."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_a_table_with_angles_on_the_sky_files_and_a_bad_image(tmp_path, known) -
     assert sorted(path.name for path in (tmp_path / "c").glob("*.json")) == ["a.json", "c.json"]
 
 
-def test_an_interrupted_run_resumes_with_its_angles(tmp_path, known, monkeypatch) -> None:
+@pytest.mark.parametrize("out", ["r.csv", "r.json"])
+def test_an_interrupted_run_resumes_with_its_angles(tmp_path, known, monkeypatch, out) -> None:
     inputs = estimates.of_paths([files.write(tmp_path / f"{k}.fits") for k in range(3)])
     options = {"estimator": None, "taken": Taken(noise="[ERR]")}
 
@@ -97,11 +99,26 @@ def test_an_interrupted_run_resumes_with_its_angles(tmp_path, known, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(telescope_fits, "fitted", fitted)
         with pytest.raises(KeyboardInterrupt):
-            estimates.run(PROBLEM, inputs, tmp_path / "r.csv", **options)
-    rows = estimates.run(PROBLEM, inputs, tmp_path / "r.csv", **options)
+            estimates.run(PROBLEM, inputs, tmp_path / out, **options)
+    rows = estimates.run(PROBLEM, inputs, tmp_path / out, **options)
+    whole = (tmp_path / out).read_text()
+    assert all(f"{k}.fits" in whole for k in range(3)) and [path.name for path in tmp_path.glob(f".{out}*")] == []
     assert len(known) == 3 and [row.estimate.angles for row in rows] == [rows[0].estimate.angles] * 3
     files.write(tmp_path / "1.fits", files.sky(seed=9))
-    assert estimates.run(PROBLEM, inputs, tmp_path / "r.csv", **options) and len(known) == 6
+    assert estimates.run(PROBLEM, inputs, tmp_path / out, **options) and len(known) == 6
+
+
+def test_json_has_errors_and_covariances(tmp_path, known) -> None:
+    inputs = estimates.of_paths([files.write(tmp_path / "a.fits")])
+    (tmp_path / "b.fits").write_bytes(b"SIMPLE  =")
+    inputs = estimates.of_paths([*inputs.paths, tmp_path / "b.fits"])
+    estimates.run(PROBLEM, inputs, tmp_path / "r.json", estimator=None, taken=Taken(noise="[ERR]"))
+    first, second = json.loads((tmp_path / "r.json").read_text())
+    theta_e = first["parameters"]["theta_E"]
+    assert theta_e["unit"] == "arcsec" and theta_e["value"] == 0.4 and first["parameters"]["phi"]["east_of_north"] == pytest.approx(115.0)
+    k = first["covariance"]["names"].index("theta_E")
+    assert first["covariance"]["matrix"][k][k] ** 0.5 == pytest.approx(theta_e["error"])
+    assert second["success"] is False and "b.fits" in second["status"][0]
 
 
 def test_a_failed_fit_leaves_no_files(tmp_path, monkeypatch) -> None:
@@ -119,6 +136,6 @@ def test_a_failed_fit_leaves_no_files(tmp_path, monkeypatch) -> None:
 def test_the_status_says_what_was_assumed(tmp_path, known) -> None:
     pytest.importorskip("photutils")
     path = files.write(tmp_path / "a.fits", files.sky((64, 64)))
-    image = telescope_fits.read(path, Taken())
+    image = telescope_fits.read(path, Taken(), PROBLEM)
     assert not isinstance(image, BadInput)
     assert "; noise measured from the sky: 0.0" in telescope_fits.fitted(PROBLEM, image).solution.status[0]

@@ -16,7 +16,7 @@ from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage, wcs_of
-from lensjax.problems import components
+from lensjax.problems import components, galaxy_components
 from lensjax.problems.compose import Composition, compose
 from tests.dataset import telescope_files as files
 
@@ -196,10 +196,17 @@ def test_white_noise_and_no_wcs() -> None:
 
 
 def test_what_coolest_does_not_have(tmp_path) -> None:
-    point = compose("pm", [components.point_mass(unit=UNIT), components.gaussian(unit=UNIT)])
+    light = components.gaussian(unit=UNIT)
+    point = compose("pm", [components.point_mass(unit=UNIT), light])
     params = np.array([0.0, 0.0, 6.0, 0.1, 0.1, 2.0, 0.8, 10.0, 5.0])
-    with pytest.raises(BadInput, match="COOLEST files cannot hold a PointMass; expected SIE, SIS, shear"):
+    with pytest.raises(BadInput, match="COOLEST files cannot hold a PointMass; expected SIE, SIS, EPL, shear"):
         coolest.template(point, solution_of(point, params, np.eye(9)), image_of(), name="a")
+    for lens in (galaxy_components.epl(multipoles=(4,)), galaxy_components.multipole(3)):
+        with pytest.raises(BadInput, match="COOLEST files cannot hold multipoles"):
+            coolest.check(compose("m", [lens, light]))
+    with pytest.raises(BadInput, match="cannot hold a NFW"):
+        coolest.check(compose("m", [galaxy_components.nfw(), light]))
+    coolest.check(PROBLEM)
     failed = Solution.failed(PROBLEM.names, "no light", coordinates=PROBLEM.size)
     with pytest.raises(BadInput, match="there is no fit"):
         coolest.write(tmp_path, "a", PROBLEM, failed, image_of())

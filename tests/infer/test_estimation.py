@@ -24,7 +24,7 @@ def image(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return params, light / light.max() + np.random.default_rng(seed).normal(scale=SIGMA, size=light.shape)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_mocks_are_recovered_without_a_start(seed: int) -> None:
     params, data = image(seed)
     solution = estimate(PROBLEM, observe(data, SIGMA, taken_by=TAKEN)).solution
@@ -54,7 +54,7 @@ def star() -> np.ndarray:
     return frame
 
 
-@pytest.mark.parametrize("other", [spiral, blob, star])
+@pytest.mark.parametrize("other", [pytest.param(spiral, marks=pytest.mark.slow), blob, star])
 def test_images_of_another_kind_are_no_success(other) -> None:
     data = other() + np.random.default_rng(5).normal(scale=SIGMA, size=(60, 60))
     solution = estimate(PROBLEM, observe(data, SIGMA, taken_by=TAKEN)).solution

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from lensjax.infer.linear import amplitudes_of, joint, projected
+from lensjax.infer.linear import amplitudes_of, joint, projected, whitened_nuisance
 from lensjax.light.multi_gaussian import widths
 
 X = np.hypot(*np.meshgrid(np.arange(40) - 19.5, np.arange(40) - 19.5)).ravel()
@@ -81,3 +81,28 @@ def test_a_prior_enters_the_cost_its_gradient_and_its_matrix() -> None:
         for k in range(2):
             step = 1e-5 * jnp.eye(2)[k]
             assert float(gradient[k]) == pytest.approx(float(evaluate(q + step).cost - evaluate(q - step).cost) / 4e-5, rel=1e-4)
+
+
+def test_nuisance_layers_are_integrated_out() -> None:
+    """Layers over which the equations are marginalised, against the same as amplitudes with a prior of variance 1."""
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(7)
+        x = jnp.linspace(-3.0, 3.0, 48).reshape(6, 8)
+        data, weight = jnp.asarray(rng.normal(size=(6, 8))), jnp.asarray(rng.uniform(0.5, 2.0, size=(6, 8)))
+        extra = jnp.asarray(rng.normal(size=(3, 6, 8)))
+
+        def bumps(q: jax.Array) -> jax.Array:
+            return jnp.stack([jnp.exp(-0.5 * (x - q[0] - k * q[1]) ** 2) for k in range(2)])
+
+        def all_of(q: jax.Array) -> jax.Array:
+            return jnp.concatenate([bumps(q), extra])
+
+        q = jnp.array([0.2, 0.7])
+        ours = joint(bumps, q, data, weight, (False, False), nuisance=whitened_nuisance(extra, weight))
+        prior = jnp.diag(jnp.array([0.0, 0.0, 1.0, 1.0, 1.0]))
+        theirs = joint(all_of, q, data, weight, (False,) * 5, penalty=prior)
+        np.testing.assert_allclose(ours.amplitudes, theirs.amplitudes[:2], rtol=1e-8)
+        np.testing.assert_allclose(ours.chi2, theirs.cost, rtol=1e-9)
+        first, second = projected(ours, 2), projected(theirs, 2)
+        np.testing.assert_allclose(first.matrix, second.matrix, rtol=1e-7)
+        np.testing.assert_allclose(first.gradient, second.gradient, rtol=1e-7, atol=1e-9)

@@ -67,6 +67,7 @@ def test_other_lenses_and_a_blur_are_no_success(own: np.ndarray, image_from: Cal
     assert "the model does not explain" in solution.status[0] or "above the noise" in solution.status[0]
 
 
+@pytest.mark.slow
 def test_noise_that_is_given_decides(own: np.ndarray) -> None:
     noisy = own[:1] + np.random.default_rng(0).normal(scale=3.0, size=own[:1].shape)
     solution = solve(noisy, rounded=False, variance=9.0)

@@ -426,7 +426,7 @@ def test_settings_that_are_changed_under_a_run_are_written_anew(tmp_path, unbrok
     notices = []
     path = tmp_path / "config.json"
     train(CONFIG, tmp_path, on_start=lambda step: path.write_text(path.read_text().replace("0", "7")), on_notice=notices.append)
-    assert notices == [f"{path}: changed while the run goes on; it is written anew"]
+    assert notices == [f"{path}: changed during the run; it is written anew"]
     assert configs.read(path) == CONFIG and content(tmp_path) == content(unbroken[1])
 
 

@@ -90,7 +90,7 @@ SIE = problems.get("sie2026")
         (SIE, "canonical", {"targets": "polar"}),
         (PROBLEM, "image", {"order": 3, "point": "xi", "scale": "standardised"}),
         (PROBLEM, "canonical", {"order": 2, "point": "centre", "scale": "scaled"}),
-        (SIE, "image", {"order": 2, "point": "xi", "scale": "raw"}),
+        pytest.param(SIE, "image", {"order": 2, "point": "xi", "scale": "raw"}, marks=pytest.mark.slow),
         pytest.param(SIE, "canonical", {"order": 4, "point": "xi", "scale": "scaled"}, marks=pytest.mark.slow),
         (SIE, "canonical", {"order": 2, "point": "xi", "scale": "scaled", "source": True}),
     ],

@@ -1,0 +1,83 @@
+"""What the benchmarks of galaxies share: the fit by its name, and tables that resume."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from lensjax import problems
+from lensjax.files.whole import write_text
+from lensjax.infer import estimation
+from lensjax.infer.solution import Solution
+from lensjax.observation.observed import Observed
+from lensjax.observation.sky import SkyImage
+from lensjax.pipeline.run import fit_galaxy
+
+Fit = Callable[[Observed], Any]
+"""An observation → what has a `solution`."""
+
+
+def estimate(observed: Observed) -> Any:
+    """A fit of all the light at once, the lens galaxy's as a Sérsic, from the bright pixels."""
+    return estimation.estimate(problems.composed("galaxy", lens_light="sersic", sky=True), observed)
+
+
+def pipeline(observed: Observed) -> Any:
+    """As `lensjax estimate` fits a telescope's image."""
+    return fit_galaxy(SkyImage("mock", observed))
+
+
+def fit_of(name: str) -> Fit:
+    """The fit that is called `pipeline` or `estimate`, or MODULE:FUNCTION.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    if name in ("pipeline", "estimate"):
+        return pipeline if name == "pipeline" else estimate
+    module, _, function = name.partition(":")
+    try:
+        found: Fit = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SystemExit(f"--fit {name}: {error}; expected pipeline, estimate, or MODULE:FUNCTION") from None
+    return found
+
+
+def solved(fit: Fit, observed: Observed) -> tuple[Solution, float]:
+    """The solution of an observation, and the seconds that it took."""
+    began = time.perf_counter()
+    solution = fit(observed).solution
+    return solution, time.perf_counter() - began
+
+
+def rows(path: Path, settings: dict[str, object], numbers: Sequence[int], row_of: Callable[[int], dict[str, object]]) -> pd.DataFrame:
+    """A table with a row for each number, written after each; rows of the same settings that are there already are kept.
+
+    Args:
+        path: the table.
+        settings: columns that are the same in all its rows.
+        numbers: which rows.
+        row_of: the columns of one.
+
+    Raises:
+        SystemExit: the table there has other settings.
+    """
+    done: dict[int, dict[Any, Any]] = {}
+    if path.exists():
+        before = pd.read_csv(path)
+        words = {key: str(value) for key, value in settings.items()}
+        if any(key not in before or (before[key].astype(str) != value).any() for key, value in words.items()):
+            raise SystemExit(f"{path} has other settings; expected {words}, or another --out")
+        done = {int(row["number"]): row for row in before.to_dict("records")}
+    for number in _shown([k for k in numbers if k not in done], len(numbers)):
+        done[number] = {"number": number, **settings, **row_of(number)}
+        write_text(path, pd.DataFrame([done[k] for k in sorted(done)]).to_csv(index=False))
+    return pd.DataFrame([done[k] for k in sorted(done) if k in set(numbers)])
+
+
+def _shown(left: Sequence[int], total: int) -> Iterator[int]:
+    yield from tqdm(left, initial=total - len(left), total=total, unit="image")

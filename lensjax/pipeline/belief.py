@@ -1,0 +1,39 @@
+"""What is known of a lens before its arcs are looked at: its mass lies about its light, and external shear is small."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from lensjax.infer.fit import Belief
+from lensjax.pipeline.lens_light import LensLight
+from lensjax.problems.components import E_MAX
+from lensjax.problems.compose import Composition
+
+PLACE, ELLIPTICITY, SHEAR, SLOPE = 0.05, 0.1, 0.03, 0.1
+"""Standard deviations: of the mass's place about that of the light [arcsec], of its (e1, e2) about `FOLLOWS` times the light's, of the
+shear's components, and of the slope about 2 (Bolton et al. 2008, ApJ 682, 964; Koopmans et al. 2006)."""
+
+FOLLOWS = 0.8
+
+_SOURCE_ELLIPTICITY = 0.3
+_SIZE = (0.12, 0.5)  # of a source [arcsec], and standard deviation of its logarithm
+
+
+def of(problem: Composition, light: LensLight | None) -> Belief:
+    """The belief about the numbers of a problem `galaxy`; without the lens's light its mass is believed to be nearly round."""
+    known = {"x": (0.0, PLACE), "y": (0.0, PLACE), "gamma1": (0.0, SHEAR), "gamma2": (0.0, SHEAR), "gamma": (2.0, SLOPE)}
+    known["source_beta"] = (_SIZE[0], _SIZE[0] * _SIZE[1])
+    own = problem.parameters[: problem.size]
+    middle, step = np.array([0.5 * (parameter.low + parameter.high) for parameter in own]), np.zeros(problem.size)
+    for k, parameter in enumerate(own):
+        if parameter.name in known:
+            middle[k], step[k] = known[parameter.name]
+    mean = np.array(problem.encode(jnp.asarray(middle)), np.float64)
+    width = np.abs(np.array(problem.encode(jnp.asarray(middle + step)), np.float64) - mean)
+    for q, _, first in problem.round_shapes():
+        mean[first : first + 2], width[first : first + 2] = 0.0, _SOURCE_ELLIPTICITY / E_MAX
+        if own[q].name == "q":
+            width[first : first + 2] = (2.0 if light is None else 1.0) * ELLIPTICITY / E_MAX
+            if light is not None:
+                e = FOLLOWS * np.array(light.ellipticity) / E_MAX
+                mean[first : first + 2] = e / np.sqrt(1.0 - e @ e)
+    return Belief(jnp.asarray(mean), jnp.asarray(np.where(width > 0, 1.0 / np.where(width > 0, width, 1.0) ** 2, 0.0)))

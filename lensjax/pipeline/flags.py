@@ -1,0 +1,125 @@
+"""What stands against the fit of a galaxy's arcs, in words. A fit is a success where nothing does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from lensjax.observation.observed import Observed
+from lensjax.pipeline.arcs import significance
+
+FAINTEST = 5.0
+"""Signal to noise of the brightest arc, below which no lens is found."""
+
+_COUNTER = 4.0  # signal to noise of the light opposite the brightest arc
+_EXCESS = 2.5  # chi² of the arcs' pixels over that of the others
+_ROUND, _ASKEW = 0.8, 30.0  # axis ratio below which directions of mass and light are compared, and their largest difference [deg]
+_SHEAR = 0.2
+_EDGE = 1.03  # factor within which an Einstein radius is at the end of its range
+AS_GOOD = 10.0
+"""Difference in cost, within which another solution is as good."""
+
+_OTHER = 0.05  # relative difference of Einstein radii, from which it is another one
+_VARIES = 0.07  # relative difference of Einstein radii with a simpler or a richer source
+_BRIGHT = 2.0  # times the noise: pixels of arcs
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a fit of arcs was found to be.
+
+    Attributes:
+        signal: largest signal to noise of the arcs, smoothed.
+        counter: signal to noise of the modelled light on the side of the lens that faces away from the brightest arc.
+        excess: chi² of a pixel of the arcs over that of a pixel elsewhere.
+        theta_e: Einstein radius, and the range of those tried.
+        axis_ratio: of the mass.
+        askew: angle between the long axes of mass and light [deg]; NaN without lens light.
+        light_ratio: axis ratio of the light; NaN without.
+        shear: of both components.
+        rivals: Einstein radii of solutions that are as good.
+        varied: Einstein radii with other sources.
+        converged: whether the descent converged.
+    """
+
+    signal: float
+    counter: float
+    excess: float
+    theta_e: float
+    tried: tuple[float, float]
+    axis_ratio: float
+    askew: float
+    light_ratio: float
+    shear: float
+    rivals: tuple[float, ...]
+    varied: tuple[float, ...]
+    converged: bool
+
+
+def counter_signal(seen: Observed, model: np.ndarray) -> float:
+    """Signal to noise of a model (H, W) in the data, matched, on the side of the lens that faces away from the model's brightest pixel."""
+    mask = np.asarray(seen.mask)
+    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), mask.shape)
+    taken = seen.instrument
+    x = (np.arange(taken.shape[1]) - taken.middle[1])[None, :]
+    y = (taken.middle[0] - np.arange(taken.shape[0]))[:, None]
+    bright = ndimage.gaussian_filter(np.where(mask, model, 0.0), 1.0)
+    row, column = np.unravel_index(int(np.argmax(bright)), bright.shape)
+    away = mask & (x * x[0, column] + y * y[row, 0] < 0)
+    wave = np.where(away, np.maximum(model, 0.0) / sigma, 0.0)
+    norm = float(np.sqrt((wave * wave).sum()))
+    return float((wave * np.where(mask, np.asarray(seen.data, np.float64), 0.0) / sigma).sum()) / norm if norm > 0 else 0.0
+
+
+def excess_of(seen: Observed, model: np.ndarray, residual: np.ndarray) -> float:
+    """chi² of a pixel of the arcs over that of a pixel elsewhere, the latter from the middle half of their residuals.
+
+    Args:
+        seen: the arcs, with the noise as it is.
+        model: (H, W) of them.
+        residual: (H, W) in units of that noise.
+    """
+    mask = np.asarray(seen.mask)
+    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), mask.shape)
+    arcs = mask & (model > _BRIGHT * sigma)
+    rest = mask & ~ndimage.binary_dilation(arcs, iterations=2)
+    if arcs.sum() < 10 or rest.sum() < 100:
+        return 0.0
+    low, high = np.percentile(residual[rest], [25.0, 75.0])
+    scatter = max((high - low) / 1.349, 1e-9)
+    return float((residual[arcs] ** 2).mean() / scatter**2)
+
+
+def signal_of(seen: Observed) -> float:
+    """The largest significance of the smoothed light of two pixels' width."""
+    return float(significance(seen, smooth=2.0).max()) if np.asarray(seen.mask).any() else 0.0
+
+
+def words(found: Findings) -> list[str]:
+    """What stands against a fit."""
+    if found.signal < FAINTEST:
+        return [f"no lens found: no arc is brighter than {FAINTEST:.0f} times the noise"]
+    against = [] if found.converged else ["the descent did not converge"]
+    if found.counter < _COUNTER:
+        against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")
+    if found.excess > _EXCESS:
+        against.append(f"the source model leaves {found.excess:.1f} times the noise in the arcs")
+    low, high = found.tried
+    if not low * _EDGE < found.theta_e < high / _EDGE:
+        against.append("theta_E at the end of the range tried")
+    if found.axis_ratio < 0.3:
+        against.append(f"the mass is flatter than galaxies are: q {found.axis_ratio:.2f}")
+    if max(found.axis_ratio, found.light_ratio) < _ROUND and found.askew > _ASKEW:
+        against.append(f"mass and light point {found.askew:.0f} degrees apart")
+    if found.shear > _SHEAR:
+        against.append(f"large external shear: {found.shear:.2f}")
+    against += _others(found.theta_e, found.rivals, "another solution explains the arcs as well")
+    far = [radius for radius in found.varied if abs(radius / found.theta_e - 1.0) > _VARIES]
+    if far:
+        against.append(f"theta_E depends on the source model: {', '.join(f'{radius:.3g}' for radius in far)} with others")
+    return against
+
+
+def _others(theta_e: float, rivals: Sequence[float], what: str) -> list[str]:
+    return [f"{what}: theta_E {rival:.3g}" for rival in rivals if abs(rival / theta_e - 1.0) > _OTHER]

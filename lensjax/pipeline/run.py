@@ -1,0 +1,315 @@
+"""From the image of a galaxy to the lens, without a person.
+
+1. The lens's light is fitted and taken off, with what looks like arcs masked (`lens_light`).
+2. Round lenses of many Einstein radii are starts (`starts`); each descends on a coarse copy of the arcs, with a source of Gaussians.
+3. The best go on with a source of shapelets. Then the lens's light is fitted again without their arcs, and they once more.
+4. The best two descend on the arcs themselves. Details of the source that no model has must not decide on the lens, so a part of the
+   arcs' light counts as an error of the model. Where the arcs are explained to the noise without it, that is the answer.
+5. What stands against the answer is said in words (`flags`).
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax._internal.words import did_you_mean, listed
+from lensjax.errors import BadInput
+from lensjax.infer import estimation, fit, verdict
+from lensjax.infer.fit import Belief, Optimum
+from lensjax.infer.levenberg_marquardt import CONVERGED, Descent
+from lensjax.infer.linear import Joint
+from lensjax.infer.solution import Solution
+from lensjax.observation.noise import GaussianNoise
+from lensjax.observation.observed import Observed
+from lensjax.observation.sky import SkyImage
+from lensjax.pipeline import arcs, belief, flags, lens_light, starts, window
+from lensjax.pipeline.arcs import Ring
+from lensjax.pipeline.flags import Findings
+from lensjax.pipeline.lens_light import LensLight
+from lensjax.pipeline.window import Window
+from lensjax.problems.components import Guess
+from lensjax.problems.compose import Composition
+from lensjax.problems.galaxy import Mass, galaxy
+
+SourceModel = Literal["shapelets", "sersic", "multi_gaussian"]
+
+_REACH = 3.5  # arcsec about the lens that are looked at
+_RING = Ring(0.25, 3.2)
+_RING_ALONE = Ring(0.0, 3.2)  # where the lens's light is off already
+TRIED = (0.4, 2.6)
+"""Einstein radii that are tried [arcsec]."""
+
+_RADII = 14
+_SIDE = 70  # px of the coarse copy
+_SOFT = (0.15, 0.1)  # part of the arcs' light that is an error of the model: with Gaussians, and after them
+_KEPT = (4, 3, 2)
+_SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
+_ORDER, _OTHER_ORDERS = 8, (4, 12)  # of shapelets
+_FLOOR = 0.01  # of theta_E: its error where the arcs are not explained to the noise
+_NOT_FINITE = "no start leads to a finite residual"
+_NOISY = 1e3  # times the median: noise of pixels that others have masked
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an image is fitted.
+
+    Attributes:
+        mass: the mass's profile.
+        source: the source's.
+        lens_light: whether the lens galaxy's light is fitted; otherwise it is off already.
+    """
+
+    mass: Mass = "sie"
+    source: SourceModel = "shapelets"
+    lens_light: bool = True
+
+    def __post_init__(self) -> None:
+        for column, value, kinds in (("mass", self.mass, Mass), ("source", self.source, SourceModel)):
+            if value not in get_args(kinds):
+                hint = did_you_mean(value, get_args(kinds))
+                raise BadInput(column=column, value=value, expected=f"one of {listed(get_args(kinds))}", hint=hint)
+
+
+@dataclass(frozen=True)
+class GalaxyFit:
+    """A fit of a galaxy's image.
+
+    Attributes:
+        problem: mass, shear and source.
+        solution: of one image, in the units of its file; places are about the image's origin.
+        image: the image without the lens galaxy's light, with the pixels that were fitted and their noise.
+        findings: what the verdict rests on; None where nothing could be fitted.
+        best: the optimum, about the lens; None where nothing could be fitted.
+        light: the lens galaxy's light in the window; None without.
+        window: the part of the image that was fitted.
+    """
+
+    problem: Composition
+    solution: Solution
+    image: SkyImage
+    findings: Findings | None
+    best: Optimum | None
+    light: LensLight | None
+    window: Window
+
+
+class _Search:
+    """The arcs of one image, and descents on them."""
+
+    def __init__(self, window: Window, options: Options) -> None:
+        self.window, self.options = window, options
+        self.light: LensLight | None = None
+        self.ring = _RING if options.lens_light else _RING_ALONE
+        self.take_off(np.zeros_like(window.data))
+
+    def take_off(self, of_arcs: np.ndarray) -> None:
+        """Fits the lens's light in the window without arcs (h, w)."""
+        own = self.window
+        if self.options.lens_light:
+            start = np.array([0.0, 0.0, 0.01, 0.0]) if self.light is None else np.array([*self.light.place, *self.light.ellipticity])
+            self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=_REACH, start=start)
+        self.seen = arcs.observed_arcs(own, self.light, self.ring)
+
+    def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float) -> Descent:
+        """Descents (S,) on a coarse copy."""
+        small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
+        return fit.descents([small], [begin], static=fit.rough(problem), beliefs=[belief.of(problem, self.light)])[0]
+
+    def plain(self, problem: Composition, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers (E,) and model (h, w) of a descent on the arcs."""
+        soft, known = arcs.softened(self.seen, _SOFT[1]), belief.of(problem, self.light)
+        numbers = fit.descents([soft], [begin[None]], static=fit.rough(problem), beliefs=[known])[0].fit[0]
+        at = jnp.asarray(numbers, soft.data.dtype)
+        found = _equations(problem, soft, at, known)
+        return np.asarray(numbers, np.float64), np.asarray(problem.model(at, found.amplitudes, soft.instrument), np.float64)
+
+    def final(self, problem: Composition, begin: list[np.ndarray], *, soft: float) -> list[Optimum]:
+        """Optima on the arcs, best first."""
+        return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[belief.of(problem, self.light)])[0]
+
+
+@partial(jax.jit, static_argnames="problem")
+def _equations(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> Joint:
+    weight = fit.weight_of(seen, seen.data)
+    return fit.equations_at(problem, seen, numbers, weight, fit.nuisance_of(seen, weight), known)
+
+
+def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # noqa: B008
+    """Fits the image of a galaxy that may be a lens.
+
+    Args:
+        image: the image; lengths are arcseconds.
+        options: what is fitted.
+
+    Returns:
+        The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
+    """
+    own = _window(image)
+    problem = galaxy(mass=options.mass, source=options.source, n_max=_ORDER)
+    search = _Search(own, options)
+    first = galaxy(source="multi_gaussian")
+    rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII))
+    signal = flags.signal_of(search.seen)
+    if not rough or signal < flags.FAINTEST:
+        return _nothing(image, problem, own, search, f"no lens found: no arc is brighter than {flags.FAINTEST:.0f} times the noise")
+    begin = np.stack([np.asarray(first.start(guess), np.float64) for guess in rough])
+    shape = first.names.index("q")
+    begin[:, shape : shape + 2] = np.asarray(belief.of(first, search.light).mean)[shape : shape + 2]
+    gaussian = search.coarse(first, begin, soft=_SOFT[0])
+    begin = _carried(first, problem, fit.distinct(gaussian, _KEPT[0]))
+    if not len(begin):
+        return _nothing(image, problem, own, search, _NOT_FINITE)
+    kept = fit.distinct(search.coarse(problem, begin, soft=_SOFT[1]), _KEPT[1])
+    numbers, model = search.plain(problem, kept[0])
+    search.take_off(model)
+    kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
+    optima = search.final(problem, kept, soft=_SOFT[1])
+    if not optima:
+        return _nothing(image, problem, own, search, _NOT_FINITE)
+    exact = search.final(problem, [optima[0].numbers], soft=0.0)
+    explained = bool(exact) and _is_noise(exact[0], search.seen, problem)
+    best = exact[0] if explained else optima[0]
+    return _judged(image, problem, search, best, tuple(optima[1:]), explained=explained)
+
+
+def _window(image: SkyImage) -> Window:
+    seen = image.observed
+    data, used = np.asarray(seen.data, np.float64), np.asarray(seen.mask)
+    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), data.shape)
+    used = used & (sigma < _NOISY * np.median(sigma[used]))
+    return window.around(data, sigma, used, seen.instrument, window.centre_of_lens(data, used, seen.instrument), reach=_REACH)
+
+
+def _carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -> np.ndarray:
+    """Starts (S, E) of a problem with the mass, shear and place of the source of another's numbers, and sources of two sizes."""
+    rows = []
+    for size in _SIZES:
+        guess = Guess(theta_e=1.0, lens=(0.0, 0.0), source=(0.0, 0.0), size=size)
+        row = np.asarray(problem.start(guess), np.float64)
+        own = [k for k, name in enumerate(problem.names[: problem.size]) if name in first.names and name not in ("source_q", "source_phi")]
+        of_first = [first.names.index(problem.names[k]) for k in own]
+        for numbers in kept:
+            new = row.copy()
+            new[own] = numbers[of_first]
+            rows.append(new)
+    return np.array(rows).reshape(-1, problem.size)
+
+
+def _nothing(image: SkyImage, problem: Composition, own: Window, search: _Search, reason: str) -> GalaxyFit:
+    failed = Solution.failed(problem.names, reason, coordinates=problem.size)
+    remarks = "; ".join((reason, *image.remarks))
+    return GalaxyFit(problem, replace(failed, status=(remarks,)), image, None, None, search.light, own)
+
+
+def _is_noise(best: Optimum, seen: Observed, problem: Composition) -> bool:
+    degrees = estimation.degrees_of(problem, best)
+    return not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
+
+
+def _judged(
+    image: SkyImage, problem: Composition, search: _Search, best: Optimum, others: tuple[Optimum, ...], *, explained: bool
+) -> GalaxyFit:
+    """The fit with its errors and its verdict."""
+    own, seen = search.window, search.seen
+    soft = seen if explained else arcs.softened(seen, _SOFT[1])
+    mask = np.asarray(seen.mask)
+    over = np.where(mask, 1.0 / _sigma(soft), 0.0)
+    nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * _sigma(soft), 0.0)
+    residual = best.residual * _sigma(soft) / _sigma(seen)
+    found = _findings(problem, search, best, others, residual)
+    against = flags.words(found)
+    plain = estimation.solution_of(problem, best, [])
+    excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
+    solution = _with_errors(problem, plain, excess, floor=0.0 if explained else _FLOOR)
+    solution = replace(solution, params=moved(problem, solution.params, own.offset))
+    solution = estimation.in_unit(problem, solution, image.scale)
+    solution = replace(
+        solution,
+        success=np.array([bool(plain.success[0]) and not against]),
+        status=("; ".join((plain.status[0], *against, *image.remarks)),),
+    )
+    light = nuisance if search.light is None else search.light.image + nuisance
+    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own)
+
+
+def _sigma(seen: Observed) -> np.ndarray:
+    return np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), seen.data.shape)
+
+
+def _findings(problem: Composition, search: _Search, best: Optimum, others: tuple[Optimum, ...], residual: np.ndarray) -> Findings:
+    values, _ = estimation.parameters_of(problem, best)
+    at = dict(zip(problem.names, values.tolist(), strict=True))
+    light = search.light
+    askew = light_ratio = np.nan
+    if light is not None:
+        e1, e2 = light.ellipticity
+        askew = abs((at["phi"] - np.degrees(0.5 * np.arctan2(e2, e1)) + 90.0) % 180.0 - 90.0)
+        light_ratio = (1.0 - np.hypot(e1, e2)) / (1.0 + np.hypot(e1, e2))
+    radius = problem.names.index("theta_E")
+    rivals = [estimation.parameters_of(problem, other)[0][radius] for other in others if other.cost < best.cost + flags.AS_GOOD]
+    return Findings(
+        signal=flags.signal_of(search.seen),
+        counter=flags.counter_signal(search.seen, best.model),
+        excess=flags.excess_of(search.seen, best.model, residual),
+        theta_e=at["theta_E"],
+        tried=TRIED,
+        axis_ratio=at["q"],
+        askew=float(askew),
+        light_ratio=float(light_ratio),
+        shear=float(np.hypot(at["gamma1"], at["gamma2"])),
+        rivals=tuple(map(float, rivals)),
+        varied=_with_other_sources(problem, search, best),
+        converged=best.code == CONVERGED,
+    )
+
+
+def _with_other_sources(problem: Composition, search: _Search, best: Optimum) -> tuple[float, ...]:
+    """Einstein radii with simpler and richer sources, from the best."""
+    radii = []
+    for order in _OTHER_ORDERS:
+        other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
+        begin = _carried(problem, other, [best.numbers])[:1] if search.options.source != "shapelets" else best.numbers[None]
+        numbers = search.coarse(other, begin, soft=_SOFT[1]).fit[0]
+        radii.append(float(other.decode(jnp.asarray(numbers), jnp.ones(other.linear))[other.names.index("theta_E")]))
+    return tuple(radii)
+
+
+def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float) -> Solution:
+    """A solution with its variances times `excess`, and a relative error of theta_E of `floor` in quadrature."""
+    covariance, k = solution.covariance * excess, problem.names.index("theta_E")
+    least = (floor * solution.params[:, k]) ** 2
+    covariance[:, k, k] += least
+    errors = solution.errors * np.sqrt(excess)
+    errors[:, k] = np.hypot(errors[:, k], np.sqrt(least))
+    return replace(solution, errors=errors, covariance=covariance)
+
+
+def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float]) -> np.ndarray:
+    """Parameters (N, P) about the image's origin, of those about a place (x, y) in it. Shear about the origin moves the source as well."""
+    params = params.copy()
+    at = {name: k for k, name in enumerate(problem.names)}
+    x, y = offset
+    gamma1, gamma2 = (params[:, at[name]].copy() for name in ("gamma1", "gamma2"))
+    params[:, at["x"]] += x
+    params[:, at["y"]] += y
+    params[:, at["source_x"]] += x - (gamma1 * x + gamma2 * y)
+    params[:, at["source_y"]] += y - (gamma2 * x - gamma1 * y)
+    return params
+
+
+def _without_light(image: SkyImage, own: Window, light: np.ndarray, mask: np.ndarray, seen: Observed) -> SkyImage:
+    """The image without the lens's light (h, w) in the window, and with the pixels (h, w) that were fitted."""
+    whole = image.observed
+    part = (own.rows, own.columns)
+    front, used, noise = np.zeros(whole.data.shape), np.zeros(whole.data.shape, bool), np.ones(whole.data.shape)
+    front[part], used[part], noise[part] = light, mask, _sigma(seen)
+    dtype = whole.data.dtype
+    data = jnp.asarray(np.where(used, np.asarray(whole.data, np.float64) - front, 0.0), dtype)
+    observed = replace(whole, data=data, mask=jnp.asarray(used), noise=GaussianNoise(jnp.asarray(noise, dtype)))
+    return replace(image, observed=observed, lens_light=front * image.scale)

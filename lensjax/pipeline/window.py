@@ -1,0 +1,74 @@
+"""The part of an image about a lens that is fitted, with the lens at the origin."""
+
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import numpy as np
+from scipy import ndimage
+
+from lensjax.observation.instrument import Instrument, instrument
+
+_NEAR = 0.15  # of the image's side, or within this many arcseconds of the middle, whichever is more: where the lens is looked for
+_NEAREST = 1.0
+_SMOOTH = 1.5  # px
+_PSF = 21  # px on a side of the PSF at most
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of an image.
+
+    Attributes:
+        rows, columns: the part.
+        data, sigma, used: (h, w) of it, float64 and bool.
+        taken: its instrument, with the lens's centre of light as the origin.
+        offset: x and y of that centre in the whole image.
+    """
+
+    rows: slice
+    columns: slice
+    data: np.ndarray
+    sigma: np.ndarray
+    used: np.ndarray
+    taken: Instrument
+    offset: tuple[float, float]
+
+
+def centre_of_lens(data: np.ndarray, used: np.ndarray, taken: Instrument) -> tuple[float, float]:
+    """Row and column of the brightest light near the middle of an image (H, W)."""
+    smooth = ndimage.gaussian_filter(np.where(used, data, 0.0), _SMOOTH)
+    rows, columns = (np.asarray(part) for part in np.indices(data.shape))
+    far = np.hypot(rows - taken.middle[0], columns - taken.middle[1])
+    near = far <= max(_NEAR * min(data.shape), _NEAREST / taken.pixel_scale)
+    row, column = divmod(int(np.argmax(np.where(near, smooth, -np.inf))), data.shape[1])
+    part = (slice(max(row - 2, 0), row + 3), slice(max(column - 2, 0), column + 3))
+    weight = np.maximum(smooth[part] - smooth[part].min(), 0.0)
+    if not weight.sum() > 0:
+        return float(row), float(column)
+    return float((weight * rows[part]).sum() / weight.sum()), float((weight * columns[part]).sum() / weight.sum())
+
+
+def around(
+    data: np.ndarray, sigma: np.ndarray, used: np.ndarray, taken: Instrument, centre: tuple[float, float], *, reach: float
+) -> Window:
+    """The square about a centre (row, column) that reaches `reach` to each side, as far as the image does."""
+    half = round(reach / taken.pixel_scale)
+    middle = [round(c) for c in centre]
+    rows, columns = (slice(max(m - half, 0), min(m + half + 1, n)) for m, n in zip(middle, data.shape, strict=True))
+    part = (rows, columns)
+    own = instrument(
+        data[part].shape, pixel_scale=taken.pixel_scale, middle=(centre[0] - rows.start, centre[1] - columns.start),
+        supersampling=taken.supersampling, psf=None,
+    )  # fmt: skip
+    psf = None if taken.psf is None else small_psf(np.asarray(taken.psf, np.float64), min(_PSF, *own.shape))
+    own = replace(own, psf=None if psf is None else jnp.asarray(psf, jnp.result_type(float)))
+    offset = ((centre[1] - taken.middle[1]) * taken.pixel_scale, (taken.middle[0] - centre[0]) * taken.pixel_scale)
+    return Window(rows, columns, data[part], np.broadcast_to(sigma, data.shape)[part], used[part], own, offset)
+
+
+def small_psf(psf: np.ndarray, side: int) -> np.ndarray:
+    """The middle of a PSF, of an odd side of at most `side`, with sum 1."""
+    half = (side - 1) // 2
+    part = tuple(slice(max(n // 2 - half, 0), n // 2 + half + 1) for n in psf.shape)
+    cut = psf[part]
+    return np.asarray(cut / cut.sum())

@@ -1,0 +1,148 @@
+"""From a galaxy's image to its lens: window, starts, flags, and whole fits."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax.errors import BadInput
+from lensjax.infer import fit
+from lensjax.observation import psf
+from lensjax.observation.instrument import instrument
+from lensjax.observation.observed import observe
+from lensjax.observation.sky import SkyImage
+from lensjax.pipeline import belief, flags, run, starts, window
+from lensjax.pipeline.flags import Findings
+from lensjax.problems.galaxy import galaxy
+
+GOOD = Findings(
+    signal=40.0, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), axis_ratio=0.7, askew=5.0, light_ratio=0.75, shear=0.05,
+    rivals=(), varied=(1.21, 1.18), converged=True,
+)  # fmt: skip
+
+
+def test_nothing_stands_against_a_good_fit() -> None:
+    assert flags.words(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"signal": 3.0}, "no lens found"),
+        ({"converged": False}, "did not converge"),
+        ({"counter": 1.0}, "no counter-image"),
+        ({"excess": 6.0}, "the source model leaves 6.0 times the noise"),
+        ({"theta_e": 2.59, "varied": ()}, "end of the range"),
+        ({"axis_ratio": 0.2}, "flatter than galaxies"),
+        ({"askew": 60.0}, "mass and light point 60 degrees apart"),
+        ({"shear": 0.3}, "large external shear"),
+        ({"rivals": (0.8,)}, "another solution explains the arcs as well: theta_E 0.8"),
+        ({"varied": (1.2, 0.9)}, "theta_E depends on the source model: 0.9"),
+    ],
+)
+def test_what_stands_against_a_fit_is_said(change: dict[str, float], words: str) -> None:
+    assert any(words in said for said in flags.words(replace(GOOD, **change)))
+
+
+def test_a_round_mass_has_no_direction_to_compare() -> None:
+    assert flags.words(replace(GOOD, askew=80.0, axis_ratio=0.95, light_ratio=0.9)) == []
+
+
+def test_the_lens_is_the_brightest_light_near_the_middle() -> None:
+    taken = instrument((60, 80), pixel_scale=0.05)
+    rows, columns = np.indices((60, 80))
+    data = np.exp(-0.5 * ((rows - 33.0) ** 2 + (columns - 38.0) ** 2) / 9.0) + 5.0 * np.exp(
+        -0.5 * ((rows - 5) ** 2 + (columns - 70) ** 2) / 9.0
+    )
+    centre = window.centre_of_lens(data, np.ones((60, 80), bool), taken)
+    np.testing.assert_allclose(centre, (33.0, 38.0), atol=0.3)
+    own = window.around(data, np.ones((60, 80)), np.ones((60, 80), bool), taken, centre, reach=2.0)
+    assert own.data.shape == (60, 79)  # as far as the image reaches
+    row, column = own.taken.middle
+    assert own.data[round(row), round(column)] == data[33, 38]
+    np.testing.assert_allclose(own.offset, ((centre[1] - 40.0) * 0.05, (30.0 - centre[0]) * 0.05))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_psf_of_larger_pixels_keeps_its_sum_and_its_middle(factor: int) -> None:
+    side = 96 * factor
+    spread = psf.gaussian(5.0, size=15)
+    seen = observe(np.ones((side, side)), 1.0, taken_by=instrument((side, side), psf=spread))
+    small = np.asarray(fit.coarse(seen).instrument.psf, np.float64)
+    along = np.arange(small.shape[0]) - small.shape[0] // 2
+    assert small.sum() == pytest.approx(1.0, abs=1e-6) and abs(small.sum(axis=1) @ along) < 1e-6
+    variance = (5.0 / 2.3548) ** 2 / factor**2
+    assert small.sum(axis=1) @ along**2 == pytest.approx(variance, abs=0.15)
+
+
+def ring(theta_e: float) -> SkyImage:
+    """A lens with shear and a small source, without the galaxy's own light."""
+    problem = galaxy(source="sersic")
+    at = dict.fromkeys(problem.names, 0.0)
+    at |= {"theta_E": theta_e, "q": 0.8, "phi": 40.0, "gamma1": 0.02, "gamma2": -0.01, "source_x": 0.08, "source_y": 0.03}
+    at |= {"source_R": 0.12, "source_n": 1.0, "source_q": 0.8, "source_phi": 20.0, "source_flux": 2.0, "x": 0.02, "y": -0.01}
+    taken = instrument((101, 101), pixel_scale=0.05, supersampling=2, psf=psf.gaussian(2.2, size=9), middle=(50.0, 50.0))
+    image = np.asarray(problem.image(jnp.asarray([at[name] for name in problem.names]), taken), np.float64)
+    sigma = image.max() / 50.0
+    data = image + sigma * np.random.default_rng(0).normal(size=image.shape)
+    return SkyImage("ring", observe(data / sigma, 1.0, taken_by=taken), None, sigma)
+
+
+def test_round_lenses_trace_the_arcs_back() -> None:
+    rough = starts.round_lenses(ring(1.0).observed, np.array([0.5, 1.0, 2.0]))
+    assert [guess.theta_e for guess in rough] == [0.5, 1.0, 2.0]
+    assert np.hypot(rough[1].source[0] - 0.08, rough[1].source[1] - 0.03) < 0.12
+
+
+def test_without_light_there_are_no_starts() -> None:
+    assert starts.round_lenses(observe(np.zeros((40, 40)), 1.0), np.array([1.0])) == []
+
+
+def test_an_image_of_noise_holds_no_lens() -> None:
+    noise = np.random.default_rng(0).normal(size=(101, 101))
+    found = run.fit_galaxy(SkyImage("noise", observe(noise, 1.0, pixel_scale=0.05)), run.Options(lens_light=False))
+    assert not found.solution.success[0] and "no lens found" in found.solution.status[0]
+
+
+def test_an_unknown_source_names_the_nearest() -> None:
+    with pytest.raises(BadInput, match="shapelets"):
+        run.Options(source="shapelet")  # type: ignore[arg-type]
+
+
+def test_shear_about_the_origin_moves_the_source() -> None:
+    """A solution about a place in the image, and about its origin, have the same image."""
+    problem = galaxy(source="sersic")
+    params = np.array(problem.draw(jax.random.key(3)), np.float64)
+    at = {name: k for k, name in enumerate(problem.names)}
+    params[[at["gamma1"], at["gamma2"]]] = 0.1, -0.07
+    offset = (0.3, -0.2)
+    about = instrument((40, 40), pixel_scale=0.1, middle=(20.0 - offset[1] / 0.1, 20.0 + offset[0] / 0.1))
+    origin = instrument((40, 40), pixel_scale=0.1)
+    moved = run.moved(problem, params[None], offset)[0]
+    first, second = (np.asarray(problem.image(jnp.asarray(p), taken)) for p, taken in ((params, about), (moved, origin)))
+    np.testing.assert_allclose(first, second, atol=2e-4 * first.max())
+
+
+def test_beliefs_are_about_the_light() -> None:
+    problem = galaxy(source="shapelets", n_max=4)
+    alone = belief.of(problem, None)
+    names = problem.names[: problem.size]
+    free = [name for name, precision in zip(names, alone.precision, strict=True) if precision == 0]
+    assert free == ["theta_E", "source_x", "source_y"]
+    shear = 1.0 / np.sqrt(float(alone.precision[names.index("gamma1")]))
+    unit = float(
+        problem.decode(jnp.zeros(problem.size).at[names.index("gamma1")].set(1.0), jnp.ones(problem.linear))[names.index("gamma1")]
+    )
+    assert shear * unit == pytest.approx(belief.SHEAR, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theta_e", [0.8, 1.3])
+def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
+    found = run.fit_galaxy(ring(theta_e), run.Options(lens_light=False))
+    values = dict(zip(found.solution.names, found.solution.params[0], strict=True))
+    errors = dict(zip(found.solution.names, found.solution.errors[0], strict=True))
+    assert found.solution.success[0], found.solution.status
+    assert abs(values["theta_E"] - theta_e) < max(4.0 * errors["theta_E"], 0.005 * theta_e)
