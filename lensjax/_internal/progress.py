@@ -20,17 +20,19 @@ class Progress:
     Args:
         total: number of items; None where it is unknown.
         unit: name of an item, in the singular.
+        doing: what is done with them, in a participle, such as "drawn".
         out: where to write; by default stderr.
         every: seconds between two lines where `out` is not a terminal.
     """
 
-    def __init__(self, total: int | None, unit: str, *, out: TextIO | None = None, every: float = LINE_EVERY) -> None:
+    def __init__(self, total: int | None, unit: str, *, doing: str = "", out: TextIO | None = None, every: float = LINE_EVERY) -> None:
         self.total, self.unit, self.done = total, unit, 0
+        self._doing = f" {doing}" if doing else ""
         self._out = sys.stderr if out is None else out
         self._every, self._begin = every, time.monotonic()
         self._last, self._resumed = self._begin, 0
         terminal = self._out.isatty()
-        self._bar = tqdm(total=total, unit=unit, file=self._out, dynamic_ncols=True) if terminal else None
+        self._bar = tqdm(total=total, desc=doing or None, unit=unit, file=self._out, dynamic_ncols=True) if terminal else None
 
     def __enter__(self) -> "Progress":
         return self
@@ -63,7 +65,7 @@ class Progress:
             rate = (self.done - self._resumed) / (now - self._begin)
             of = "" if self.total is None else f"/{self.total}"
             remaining = "" if self.total is None else f", {clock((self.total - self.done) / rate)} left"
-            print(f"{self.done}{of} {self.unit}s, {rate:.3g}/s{remaining}", file=self._out, flush=True)
+            print(f"{self.done}{of} {self.unit}s{self._doing}, {rate:.3g}/s{remaining}", file=self._out, flush=True)
 
 
 def clock(seconds: float) -> str:

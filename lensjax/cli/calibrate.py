@@ -9,7 +9,7 @@ _EPILOG = """examples:
   lensjax calibrate results/gaussian
   lensjax calibrate results/gaussian/weights --n 5000 --out calibration.csv
 
-FOLDER is that of a run of `lensjax train` with --config.head=gaussian or mixture, or of its exported weights. The network sees fresh
+FOLDER is that of a run of experiments.train with --config.head=gaussian or mixture, or of its exported weights. The network sees fresh
 images of its own problem. Error bars are right where 68.3 % of the true values lie within the central 68.3 % of what the network
 believes, and so on. The last line says by which factor all errors would have to grow. A figure is written beside the table."""
 

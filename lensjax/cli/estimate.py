@@ -49,7 +49,7 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--shift", action=argparse.BooleanOptionalAction, default=True, help=shift)
     noise = "noise of a pixel [grey levels], instead of rounding; cosmosim, for images that CosmoSim drew; or a telescope's noise map"
     command.add_argument("--noise", type=values.noise, metavar="SIGMA|MAP", help=noise)
-    command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
+    command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: images, models, residuals, sources")
     command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
     command.add_argument("--amplitudes", type=values.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
     command.add_argument("--shard", type=values.shard, metavar="K/N", help="every N-th image from the K-th alone")
@@ -69,20 +69,26 @@ def run(options: Options) -> None:
     from lensjax.files import whole as files
 
     files.check_file(options.out)
+    telescope = name in problems.telescope_names()
     keep = 0
-    if options.report is not None:  # what draws figures is slow to import
+    if options.report is not None and not telescope:  # what draws figures is slow to import
         from lensjax.report import estimate_report as report
 
         keep = report.SHOWN
         files.check_file(options.report / "report.html")
-    telescope = name in problems.telescope_names()
     composed = telescope or name in problems.cosmosim_names()
     problem = problems.composed(name, sky=True) if telescope else problems.get(name)
     if options.csv is not None:
         inputs = estimates.of_table(options.csv, options.images, problem)
     else:
         inputs = estimates.of_paths(options.image)
+    every = inputs.filenames
     inputs = inputs if options.shard is None else estimates.part(inputs, *options.shard)
+    pages = None
+    if options.report is not None and telescope:
+        from lensjax.report import telescope_report
+
+        pages = telescope_report.report_of(options.report, every, shard=options.shard, words=options.words, results=options.out)
     # Fits of composed problems start from the bright pixels unless a network is named.
     needs_none = composed or not estimates.ships(name)
     unaided = options.no_network or (needs_none and options.weights is None and not options.no_refine)
@@ -98,13 +104,16 @@ def run(options: Options) -> None:
         seed=options.seed,
         keep=keep,
         taken=telescope_flags.taken_of(options.telescope, options.noise) if telescope else None,
-        leaves=None if isinstance(problem, problems.Problem) else telescope_flags.files_of(options.telescope, problem, inputs.filenames),
+        leaves=None if isinstance(problem, problems.Problem) else telescope_flags.files_of(options.telescope, problem, every),
+        report=pages,
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
     if options.report is not None and isinstance(problem, problems.Problem):
         records = [report.Record(row.filename, row.image, row.estimate.network, row.estimate.solution, row.estimate.error) for row in rows]
         report.write_report(options.report, problem, records[:keep], total=len(rows), results=options.out)
     print(f"{estimates.summary(rows, refined=not options.no_refine)}; {options.out}")
+    if pages is not None:
+        print(pages.path)
     if options.amplitudes is not None and isinstance(problem, problems.Problem):
         from lensjax.dataset import fit_amplitudes
 

@@ -10,7 +10,7 @@ from lensjax.errors import BadInput
 
 @dataclass(frozen=True)
 class Options:
-    """The command's flags."""
+    """The command's flags, and in `words` the command line after `lensjax`."""
 
     image: list[Path]
     csv: Path | None
@@ -28,6 +28,7 @@ class Options:
     amplitudes: int | None
     shard: tuple[int, int] | None
     telescope: telescope_flags.Flags
+    words: list[str]
 
 
 def check(options: Options, problem: str) -> None:
@@ -40,12 +41,12 @@ def check(options: Options, problem: str) -> None:
     if options.amplitudes is not None and not composed:
         raise BadInput(column="--amplitudes", value=problem, expected=f"--problem {', '.join(problems.cosmosim_names())}")
     other = {"--method": options.method != "auto", "--no-shift": not options.shift}
-    given = {"--no-refine": options.no_refine, "--report": options.report}
     if composed:
-        for flag, value in (given | {"--noise": options.noise} | other).items():
+        given = {"--no-refine": options.no_refine, "--report": options.report, "--noise": options.noise}
+        for flag, value in (given | other).items():
             if value:
                 raise BadInput(f"does not go with --problem {problem}", column=flag, expected="--problem sis2023 or pm2022")
-    flags = given | other | {"--weights": options.weights}
+    flags = {"--no-refine": options.no_refine} | other | {"--weights": options.weights}
     telescope_flags.check(options.telescope, problem, noise=options.noise, others=flags)
     if options.no_refine and options.no_network:
         raise BadInput("--no-refine and --no-network contradict each other", expected="one of the two")

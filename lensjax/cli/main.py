@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     try:
         options = parser().parse(words)
+        options.words = words
         compiled.keep_compiled_programs()
         options.run(options)
         return 0

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear, a Sérsic source and a constant sky; lengths
 are arcseconds, and phi_east_of_north is the position angle on the sky. The lens's own light must be subtracted or masked.
   lensjax estimate 'lens.fits[SCI]' --noise '[ERR]' --psf psf.fits --mask stars.reg --model-images models --coolest models --out results.csv
+  lensjax estimate survey/*.fits --noise '[ERR]' --psf '[PSF]' --report report --out results.csv
+--report DIR draws each fit as it ends and writes DIR/report.html; parts of --shard K/N may share DIR, and write DIR/report-K-of-N.html.
 A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without noise, that of the sky is measured; status says so.
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
 

@@ -145,6 +145,7 @@ def run(
     keep: int = 0,
     taken: Taken | None = None,
     leaves: telescope_fits.Files | None = None,
+    report: telescope_fits.Report | None = None,
     on_error: Callable[[str], None] = lambda message: None,
 ) -> list[Estimated]:
     """Estimates images and writes results.csv row by row, or results.json.
@@ -160,6 +161,7 @@ def run(
         keep: how many of the first images to return too.
         taken: how a telescope took the images; None for all others.
         leaves: the files that each fit of a telescope's image leaves.
+        report: what draws each fit of a telescope's image; of a run that resumes, earlier ones too.
         on_error: called with the reason where an image cannot be used.
 
     Returns:
@@ -192,10 +194,10 @@ def run(
     def observations(first: int) -> Iterator[Any]:
         return map(observation, range(first, len(inputs.paths)))
 
-    resumed = path.is_file()
+    resumed, doing = path.is_file(), "fitted and drawn" if report is not None else ""
     source = None if resumed else _with_any_readable(observations(0))
     files.make_folder(out.parent)
-    with Journal(path, task) as journal, Progress(len(inputs.paths), "image") as progress:
+    with Journal(path, task) as journal, Progress(len(inputs.paths), "image", doing=doing) as progress:
         restored = (_from_entry(entry, problem) for _, entry in journal)
         done = [outcome for outcome in restored if outcome is not None][: len(inputs.paths)]
         for i in range(min(keep, len(done))):
@@ -203,10 +205,12 @@ def run(
         if done:
             written.begin(inputs.filenames, done)
             progress.resume(len(done))
+        if report is not None and taken is not None and isinstance(problem, Composition):
+            telescope_fits.draw_missing(problem, inputs.paths, inputs.filenames, taken, report, done)
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
         if isinstance(problem, Composition):
-            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves)
+            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves, report)
         else:
             outcomes = estimate.solve_each(
                 problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed
@@ -223,6 +227,8 @@ def run(
             journal.add(_to_entry(outcome))
             progress.update()
         written.end()
+        if report is not None:
+            report.write(inputs.filenames)
         journal.finished = True
     return [Estimated(name, outcome, kept.get(i)) for i, (name, outcome) in enumerate(zip(inputs.filenames, done, strict=True))]
 

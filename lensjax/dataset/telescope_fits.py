@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from lensjax._internal.progress import Progress
 from lensjax.dataset import telescope, telescope_field
 from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput, at
@@ -20,6 +22,22 @@ from lensjax.observation.sky import SkyImage, position_angle
 from lensjax.problems.compose import Composition
 
 _log = logging.getLogger(__name__)
+
+
+class Report(Protocol):
+    """What draws images and their estimates one by one, such as `report.telescope_report.TelescopeReport`."""
+
+    def drawn(self, filename: str, estimate: Estimate) -> bool:
+        """Whether an estimate is drawn already."""
+        ...
+
+    def draw(self, filename: str, problem: Composition, image: SkyImage | BadInput, estimate: Estimate) -> None:
+        """Draws an image, or why it cannot be read, and its estimate."""
+        ...
+
+    def write(self, filenames: Sequence[str]) -> None:
+        """Writes the pages of images that are drawn."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,25 +101,52 @@ def read(path: Path, taken: Taken, problem: Composition) -> SkyImage | BadInput:
 
 
 def each(
-    problem: Composition, images: Iterator[SkyImage | BadInput], filenames: Sequence[str], leaves: Files | None
+    problem: Composition,
+    images: Iterator[SkyImage | BadInput],
+    filenames: Sequence[str],
+    leaves: Files | None,
+    report: Report | None = None,
 ) -> Iterator[tuple[int, Estimate]]:
-    """Each image's fit. The failure of one image is its own row.
+    """Each image's fit, when its files are written and its figures are drawn. The failure of one image is its own row.
 
     Raises:
         BadInput: a file about a fit cannot be written.
     """
     for k, image in enumerate(images):
-        if isinstance(image, BadInput):
-            yield k, Estimate(None, None, str(image))
-            continue
-        try:
-            solution = fitted(problem, image).solution
-        except Exception as error:  # the failure of one image must not cost the others their solutions
-            _log.debug("an image failed", exc_info=True)
-            solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
-        if leaves is not None and np.isfinite(solution.params).all():
-            leaves.write(filenames[k], image, solution)
-        yield k, Estimate(None, solution, None, sky_angles(problem, solution, image))
+        estimate = _estimate(problem, image, filenames[k], leaves)
+        if report is not None:
+            report.draw(filenames[k], problem, image, estimate)
+        yield k, estimate
+
+
+def draw_missing(
+    problem: Composition, paths: Sequence[Path], filenames: Sequence[str], taken: Taken, report: Report, estimates: Sequence[Estimate]
+) -> None:
+    """Draws those of the first images whose estimates are known but not drawn.
+
+    Raises:
+        BadInput: a file cannot be written.
+    """
+    missing = [k for k, estimate in enumerate(estimates) if not report.drawn(filenames[k], estimate)]
+    if not missing:
+        return
+    with Progress(len(missing), "earlier fit", doing="drawn") as progress:
+        for k in missing:
+            report.draw(filenames[k], problem, read(paths[k], taken, problem), estimates[k])
+            progress.update()
+
+
+def _estimate(problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None) -> Estimate:
+    if isinstance(image, BadInput):
+        return Estimate(None, None, str(image))
+    try:
+        solution = fitted(problem, image).solution
+    except Exception as error:  # the failure of one image must not cost the others their solutions
+        _log.debug("an image failed", exc_info=True)
+        solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
+    if leaves is not None and np.isfinite(solution.params).all():
+        leaves.write(filename, image, solution)
+    return Estimate(None, solution, None, sky_angles(problem, solution, image))
 
 
 def fitted(problem: Composition, image: SkyImage) -> Fitted:

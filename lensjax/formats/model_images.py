@@ -54,13 +54,18 @@ def images_of(problem: Composition, params: np.ndarray, image: SkyImage) -> Imag
     seen = image.observed
     with jax.enable_x64(True):
         wide = jnp.asarray(np.asarray(params, np.float64))
-        layers = np.asarray(_layers(problem, wide, seen.instrument))
-        model = layers.sum(axis=0)
-        behind = [k for k, (role, *_) in enumerate(_lights(problem, wide)) if role == "source"]
-        front = [k for k in range(len(problem.lights)) if k not in behind]
+        amplitudes = problem.amplitudes(wide)
+        roles = np.array([part.role for part in problem.components for _ in part.amplitudes] + ["sky"] * problem.sky)
+
+        def seen_of(*own: str) -> np.ndarray:
+            chosen = jnp.where(jnp.asarray(np.isin(roles, own)), amplitudes, 0.0)
+            return np.asarray(_model(problem, wide, chosen, seen.instrument))
+
+        model, arcs = seen_of("source", "lens light", "sky"), seen_of("source")
+        front = seen_of("lens light") if "lens light" in roles else None
         source = taken = None
-        if behind:
-            light = jax.jit(partial(_source, problem, wide))
+        if "source" in roles:
+            light = partial(_source, problem, wide)
             half = 0.5 * max(seen.instrument.shape) * seen.instrument.pixel_scale
             (x, y), half = _field(light, half)
             step = 2.0 * half / _SIDE
@@ -69,8 +74,8 @@ def images_of(problem: Composition, params: np.ndarray, image: SkyImage) -> Imag
     data = np.asarray(seen.data, np.float64) * image.scale
     return Images(
         model=model,
-        lens_light=layers[front].sum(axis=0) if front else None,
-        arcs=layers[behind].sum(axis=0),
+        lens_light=front,
+        arcs=arcs,
         residual=np.where(np.asarray(seen.mask), data - model, np.nan),
         source=source,
         taken=taken,
@@ -104,18 +109,15 @@ def write(path: Path, problem: Composition, params: np.ndarray, image: SkyImage,
 
 
 @partial(jax.jit, static_argnames="problem")
-def _layers(problem: Composition, params: Array, taken: Instrument) -> Array:
-    """Images (K, H, W) of each light profile, then of the sky, with their amplitudes."""
-    return problem.amplitudes(params)[:, None, None] * problem.layers(problem.encode(params), taken)
+def _model(problem: Composition, params: Array, amplitudes: Array, taken: Instrument) -> Array:
+    """The image (H, W) of parameters (P,) with these amplitudes (K,)."""
+    return problem.model(problem.encode(params), amplitudes, taken)
 
 
-def _lights(problem: Composition, params: Array) -> list[tuple[str, Any, Array, Array]]:
-    return [part for part in problem.parts(params) if part[0] != "lens"]
-
-
+@partial(jax.jit, static_argnames="problem")
 def _source(problem: Composition, params: Array, x: Array, y: Array) -> Array:
     """Surface brightness of the sources at points of the source plane."""
-    parts = [light.light(x - px, y - py) for role, light, px, py in _lights(problem, params) if role == "source"]
+    parts = [light.light(x - px, y - py) for role, light, px, py in problem.parts(params) if role == "source"]
     return jnp.asarray(sum(parts[1:], parts[0]))
 
 

@@ -94,13 +94,12 @@ def _determinant(lens: Lens, x: Array, y: Array) -> Array:
 
 @jax.jit
 def _brought_on(lens: Lens, points: Array) -> Array:
-    def one(point: Array) -> Array:
-        for _ in range(2):
-            value, gradient = jax.value_and_grad(lambda p: inverse_magnification(lens, p[0], p[1]))(point)
-            point = point - value * gradient / jnp.maximum((gradient * gradient).sum(), 1e-20)
-        return point
+    def nearer(_: int, point: Array) -> Array:
+        value, gradient = jax.value_and_grad(lambda p: inverse_magnification(lens, p[0], p[1]))(point)
+        return jnp.asarray(point - value * gradient / jnp.maximum((gradient * gradient).sum(), 1e-20))
 
-    return jax.vmap(one)(points)
+    on_curve: Array = jax.vmap(lambda point: jax.lax.fori_loop(0, 2, nearer, point))(points)
+    return on_curve
 
 
 def caustics(lens: Lens, critical: list[np.ndarray]) -> list[np.ndarray]:

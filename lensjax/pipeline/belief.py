@@ -16,12 +16,16 @@ FOLLOWS = 0.8
 
 _SOURCE_ELLIPTICITY = 0.3
 _SIZE = (0.12, 0.5)  # of a source [arcsec], and standard deviation of its logarithm
+_RADIUS = (1.1, 0.7)  # the same of Einstein radii: wide, but no lens vanishes
 
 
 def of(problem: Composition, light: LensLight | None) -> Belief:
     """The belief about the numbers of a problem `galaxy`; without the lens's light its mass is believed to be nearly round."""
     known = {"x": (0.0, PLACE), "y": (0.0, PLACE), "gamma1": (0.0, SHEAR), "gamma2": (0.0, SHEAR), "gamma": (2.0, SLOPE)}
-    known["source_beta"] = (_SIZE[0], _SIZE[0] * _SIZE[1])
+    for name, (size, spread) in (("source_beta", _SIZE), ("theta_E", _RADIUS)):
+        known[name] = (size, size * (np.exp(spread) - 1.0))
+    if light is not None:
+        known |= {"x": (light.place[0], PLACE), "y": (light.place[1], PLACE)}
     own = problem.parameters[: problem.size]
     middle, step = np.array([0.5 * (parameter.low + parameter.high) for parameter in own]), np.zeros(problem.size)
     for k, parameter in enumerate(own):

@@ -1,6 +1,5 @@
 """What stands against the fit of a galaxy's arcs, in words. A fit is a success where nothing does."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +13,10 @@ FAINTEST = 5.0
 
 _COUNTER = 4.0  # signal to noise of the light opposite the brightest arc
 _EXCESS = 2.5  # chi² of the arcs' pixels over that of the others
-_ROUND, _ASKEW = 0.8, 30.0  # axis ratio below which directions of mass and light are compared, and their largest difference [deg]
-_SHEAR = 0.2
+_ROUND, _ASKEW = 0.75, 30.0  # axis ratio below which directions of mass and light are compared, and their largest difference [deg]
+_SHEAR = 0.15
 _EDGE = 1.03  # factor within which an Einstein radius is at the end of its range
-AS_GOOD = 10.0
+AS_GOOD = 15.0
 """Difference in cost, within which another solution is as good."""
 
 _OTHER = 0.05  # relative difference of Einstein radii, from which it is another one
@@ -32,7 +31,7 @@ class Findings:
     Attributes:
         signal: largest signal to noise of the arcs, smoothed.
         counter: signal to noise of the modelled light on the side of the lens that faces away from the brightest arc.
-        excess: chi² of a pixel of the arcs over that of a pixel elsewhere.
+        excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had.
         theta_e: Einstein radius, and the range of those tried.
         axis_ratio: of the mass.
         askew: angle between the long axes of mass and light [deg]; NaN without lens light.
@@ -76,7 +75,7 @@ def excess_of(seen: Observed, model: np.ndarray, residual: np.ndarray) -> float:
     """chi² of a pixel of the arcs over that of a pixel elsewhere, the latter from the middle half of their residuals.
 
     Args:
-        seen: the arcs, with the noise as it is.
+        seen: the arcs, with the noise of the fit.
         model: (H, W) of them.
         residual: (H, W) in units of that noise.
     """
@@ -114,12 +113,10 @@ def words(found: Findings) -> list[str]:
         against.append(f"mass and light point {found.askew:.0f} degrees apart")
     if found.shear > _SHEAR:
         against.append(f"large external shear: {found.shear:.2f}")
-    against += _others(found.theta_e, found.rivals, "another solution explains the arcs as well")
+    others = sorted({round(radius, 2) for radius in found.rivals if abs(radius / found.theta_e - 1.0) > _OTHER})
+    if others:
+        against.append(f"another solution explains the arcs as well: theta_E {', '.join(f'{radius:.3g}' for radius in others)}")
     far = [radius for radius in found.varied if abs(radius / found.theta_e - 1.0) > _VARIES]
     if far:
         against.append(f"theta_E depends on the source model: {', '.join(f'{radius:.3g}' for radius in far)} with others")
     return against
-
-
-def _others(theta_e: float, rivals: Sequence[float], what: str) -> list[str]:
-    return [f"{what}: theta_E {rival:.3g}" for rival in rivals if abs(rival / theta_e - 1.0) > _OTHER]

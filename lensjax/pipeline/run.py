@@ -165,7 +165,8 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     begin = _carried(first, problem, fit.distinct(gaussian, _KEPT[0]))
     if not len(begin):
         return _nothing(image, problem, own, search, _NOT_FINITE)
-    kept = fit.distinct(search.coarse(problem, begin, soft=_SOFT[1]), _KEPT[1])
+    ends = search.coarse(problem, begin, soft=_SOFT[1])
+    kept = fit.distinct(ends, _KEPT[1])
     numbers, model = search.plain(problem, kept[0])
     search.take_off(model)
     kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
@@ -175,7 +176,20 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     exact = search.final(problem, [optima[0].numbers], soft=0.0)
     explained = bool(exact) and _is_noise(exact[0], search.seen, problem)
     best = exact[0] if explained else optima[0]
-    return _judged(image, problem, search, best, tuple(optima[1:]), explained=explained)
+    return _judged(image, problem, search, best, _rivals(problem, optima, ends), explained=explained)
+
+
+def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[float, ...]:
+    """Einstein radii of optima, and of ends of coarse descents, that are as good as the best of their kind."""
+    costs = np.asarray(ends.normal.cost, np.float64)
+    numbers = [other.numbers for other in optima[1:] if other.cost < optima[0].cost + flags.AS_GOOD]
+    numbers += list(np.asarray(ends.fit, np.float64)[costs < np.nanmin(costs) + flags.AS_GOOD])
+    return tuple(_theta_e(problem, own) for own in numbers)
+
+
+def _theta_e(problem: Composition, numbers: np.ndarray) -> float:
+    params = problem.decode(jnp.asarray(numbers), jnp.ones(problem.linear))
+    return float(params[problem.names.index("theta_E")])
 
 
 def _window(image: SkyImage) -> Window:
@@ -213,7 +227,7 @@ def _is_noise(best: Optimum, seen: Observed, problem: Composition) -> bool:
 
 
 def _judged(
-    image: SkyImage, problem: Composition, search: _Search, best: Optimum, others: tuple[Optimum, ...], *, explained: bool
+    image: SkyImage, problem: Composition, search: _Search, best: Optimum, rivals: tuple[float, ...], *, explained: bool
 ) -> GalaxyFit:
     """The fit with its errors and its verdict."""
     own, seen = search.window, search.seen
@@ -221,8 +235,7 @@ def _judged(
     mask = np.asarray(seen.mask)
     over = np.where(mask, 1.0 / _sigma(soft), 0.0)
     nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * _sigma(soft), 0.0)
-    residual = best.residual * _sigma(soft) / _sigma(seen)
-    found = _findings(problem, search, best, others, residual)
+    found = _findings(problem, search, best, rivals, soft)
     against = flags.words(found)
     plain = estimation.solution_of(problem, best, [])
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
@@ -242,7 +255,7 @@ def _sigma(seen: Observed) -> np.ndarray:
     return np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), seen.data.shape)
 
 
-def _findings(problem: Composition, search: _Search, best: Optimum, others: tuple[Optimum, ...], residual: np.ndarray) -> Findings:
+def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[float, ...], soft: Observed) -> Findings:
     values, _ = estimation.parameters_of(problem, best)
     at = dict(zip(problem.names, values.tolist(), strict=True))
     light = search.light
@@ -251,19 +264,17 @@ def _findings(problem: Composition, search: _Search, best: Optimum, others: tupl
         e1, e2 = light.ellipticity
         askew = abs((at["phi"] - np.degrees(0.5 * np.arctan2(e2, e1)) + 90.0) % 180.0 - 90.0)
         light_ratio = (1.0 - np.hypot(e1, e2)) / (1.0 + np.hypot(e1, e2))
-    radius = problem.names.index("theta_E")
-    rivals = [estimation.parameters_of(problem, other)[0][radius] for other in others if other.cost < best.cost + flags.AS_GOOD]
     return Findings(
         signal=flags.signal_of(search.seen),
         counter=flags.counter_signal(search.seen, best.model),
-        excess=flags.excess_of(search.seen, best.model, residual),
+        excess=flags.excess_of(soft, best.model, best.residual),
         theta_e=at["theta_E"],
         tried=TRIED,
         axis_ratio=at["q"],
         askew=float(askew),
         light_ratio=float(light_ratio),
         shear=float(np.hypot(at["gamma1"], at["gamma2"])),
-        rivals=tuple(map(float, rivals)),
+        rivals=rivals,
         varied=_with_other_sources(problem, search, best),
         converged=best.code == CONVERGED,
     )
@@ -275,8 +286,8 @@ def _with_other_sources(problem: Composition, search: _Search, best: Optimum) ->
     for order in _OTHER_ORDERS:
         other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
         begin = _carried(problem, other, [best.numbers])[:1] if search.options.source != "shapelets" else best.numbers[None]
-        numbers = search.coarse(other, begin, soft=_SOFT[1]).fit[0]
-        radii.append(float(other.decode(jnp.asarray(numbers), jnp.ones(other.linear))[other.names.index("theta_E")]))
+        numbers = np.asarray(search.coarse(other, begin, soft=_SOFT[1]).fit[0], np.float64)
+        radii.append(_theta_e(other, numbers))
     return tuple(radii)
 
 

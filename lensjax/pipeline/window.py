@@ -21,8 +21,9 @@ class Window:
     Attributes:
         rows, columns: the part.
         data, sigma, used: (h, w) of it, float64 and bool.
-        taken: its instrument, with the lens's centre of light as the origin.
-        offset: x and y of that centre in the whole image.
+        taken: its instrument, with the pixel at the lens's centre of light as the origin; it is the same for many images, which then share
+            programs.
+        offset: x and y of that pixel in the whole image.
     """
 
     rows: slice
@@ -57,12 +58,12 @@ def around(
     rows, columns = (slice(max(m - half, 0), min(m + half + 1, n)) for m, n in zip(middle, data.shape, strict=True))
     part = (rows, columns)
     own = instrument(
-        data[part].shape, pixel_scale=taken.pixel_scale, middle=(centre[0] - rows.start, centre[1] - columns.start),
+        data[part].shape, pixel_scale=taken.pixel_scale, middle=(middle[0] - rows.start, middle[1] - columns.start),
         supersampling=taken.supersampling, psf=None,
     )  # fmt: skip
     psf = None if taken.psf is None else small_psf(np.asarray(taken.psf, np.float64), min(_PSF, *own.shape))
     own = replace(own, psf=None if psf is None else jnp.asarray(psf, jnp.result_type(float)))
-    offset = ((centre[1] - taken.middle[1]) * taken.pixel_scale, (taken.middle[0] - centre[0]) * taken.pixel_scale)
+    offset = ((middle[1] - taken.middle[1]) * taken.pixel_scale, (taken.middle[0] - middle[0]) * taken.pixel_scale)
     return Window(rows, columns, data[part], np.broadcast_to(sigma, data.shape)[part], used[part], own, offset)
 
 

@@ -225,7 +225,7 @@ class Composition:
         return cluster(members) if members else None
 
     def parts(self, params: Array) -> list[tuple[Role, Any, Array, Array]]:
-        """Each component of parameters (P,), in order: its role, the lens or the light with its flux, and its place x, y."""
+        """Each component of parameters (P,), in order: its role, the lens or the light with its amplitudes, and its place x, y."""
         numbers, shares = self.encode(params), iter(self._shares(self.amplitudes(params)))
         built = [(part, *part.build(own)) for part, own in self._split(numbers)]
         return [(part.role, thing if part.flux is None else _brightened(thing, next(shares)), x, y) for part, thing, x, y in built]

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -50,21 +51,42 @@ def write_page(path: str | Path, *, title: str, sections: Sequence[Section]) -> 
         title: heading of the page.
         sections: its content; all text is escaped.
     """
+    write_template(Path(path), "page.html", title=title, sections=sections)
+    return Path(path)
+
+
+def write_template(path: Path, template: str, **content: Any) -> None:
+    """Writes a page by a template of this folder; all text is escaped.
+
+    Args:
+        path: where to write.
+        template: name of the template.
+        content: its variables.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["base64_png"] = base64_png
     environment.tests["table"] = lambda item: isinstance(item, Table)
     environment.tests["illustration"] = lambda item: isinstance(item, Illustration)
-    write_text(Path(path), environment.get_template("page.html").render(title=title, sections=sections))
-    return Path(path)
+    write_text(path, environment.get_template(template).render(content))
 
 
 def base64_png(figure: Figure, *, dpi: int = 100, colours: int = 256) -> str:
-    """The figure as PNG, base64-encoded, with a palette: a third of the size, and it looks the same."""
+    """The figure as `png` makes it, base64-encoded."""
+    return base64.b64encode(png(figure, dpi=dpi, colours=colours)).decode("ascii")
+
+
+def png(figure: Figure, *, dpi: int = 100, colours: int | None = 256) -> bytes:
+    """The figure as a PNG file; with a palette it has a third of the size, and looks the same but for fine scales of colour."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=dpi)
+    if colours is None:
+        return data.getvalue()
     small = io.BytesIO()
     with Image.open(data) as image:
         image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return base64.b64encode(small.getvalue()).decode("ascii")
+    return small.getvalue()

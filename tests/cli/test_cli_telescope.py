@@ -46,7 +46,7 @@ def folder(tmp_path, monkeypatch):
         ("a.fits --noise-is wieght", "did you mean weight?"),
         ("a.fits --noise cosmosim", "--noise: the value is 'cosmosim'"),
         ("a.fits --noise -2", "a positive number, cosmosim, or a file"),
-        ("a.fits --noise [ERR] --report out", "--report: does not go with --problem galaxy"),
+        ("a.fits --noise [ERR] --report b.png", "b.png is a file; expected a folder"),
         ("a.fits b.png", "FITS files and other images together"),
         ("b.png --psf a.fits[PSF]", "--psf: does not go with --problem sis2023; expected --problem galaxy"),
         ("b.png --noise a.fits[ERR]", "--noise: the value is 'a.fits[ERR]'; expected a positive number, or cosmosim"),

@@ -18,7 +18,7 @@ from lensjax.pipeline.flags import Findings
 from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
-    signal=40.0, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), axis_ratio=0.7, askew=5.0, light_ratio=0.75, shear=0.05,
+    signal=40.0, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), axis_ratio=0.7, askew=5.0, light_ratio=0.72, shear=0.05,
     rivals=(), varied=(1.21, 1.18), converged=True,
 )  # fmt: skip
 
@@ -62,7 +62,7 @@ def test_the_lens_is_the_brightest_light_near_the_middle() -> None:
     assert own.data.shape == (60, 79)  # as far as the image reaches
     row, column = own.taken.middle
     assert own.data[round(row), round(column)] == data[33, 38]
-    np.testing.assert_allclose(own.offset, ((centre[1] - 40.0) * 0.05, (30.0 - centre[0]) * 0.05))
+    np.testing.assert_allclose(own.offset, ((38.0 - 40.0) * 0.05, (30.0 - 33.0) * 0.05))
 
 
 @pytest.mark.parametrize("factor", [2, 3])
@@ -130,7 +130,7 @@ def test_beliefs_are_about_the_light() -> None:
     alone = belief.of(problem, None)
     names = problem.names[: problem.size]
     free = [name for name, precision in zip(names, alone.precision, strict=True) if precision == 0]
-    assert free == ["theta_E", "source_x", "source_y"]
+    assert free == ["source_x", "source_y"]
     shear = 1.0 / np.sqrt(float(alone.precision[names.index("gamma1")]))
     unit = float(
         problem.decode(jnp.zeros(problem.size).at[names.index("gamma1")].set(1.0), jnp.ones(problem.linear))[names.index("gamma1")]
