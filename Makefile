@@ -2,8 +2,11 @@
 # make test       style, types and the quick tests: what .ci/run runs
 # make test-all   the same with all tests
 # make test-slurm the jobs of slurm/ under a SLURM on this machine (root, and Debian's slurm-wlm and munge; about 10 minutes)
-# make lint       style and types alone: ruff, its format, and mypy
-# make test-matrix  the quick tests on Python 3.11, 3.12 and 3.13 (pyenv's), each in a virtual environment of its own
+# make lint       style, types and spelling alone: ruff, its format, mypy and codespell
+# make test-matrix  the quick tests on Python 3.11 to 3.14 (those that pyenv has), each in a virtual environment of its own
+# make test-lowest  the quick tests with the lowest versions of all dependencies that pyproject.toml names
+# make docs       the site, in site/html/; warnings and broken links are errors
+# make figures    docs/lens.gif and docs/conventions.png
 # make api        docs/api.md and tests/public_api.txt, from the code
 # make venv       .venv with the exact versions of requirements.lock (the other targets make it when it is missing)
 # make help       this list
@@ -25,7 +28,7 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 # Quick tests compile quickly too, see tests/conftest.py.
 test quick: export LENSJAX_TEST_QUICK_COMPILE = 1
 
-.PHONY: demo test test-all test-slurm test-matrix quick lint api venv clean help
+.PHONY: demo test test-all test-slurm test-matrix test-lowest quick lint api docs figures venv clean help
 
 demo: venv
 	@$(PY) -m experiments.demo
@@ -39,10 +42,21 @@ test-all: lint
 test-slurm: venv
 	@$(PY) -m pytest -q slurm/test
 
-MATRIX := 3.11 3.12 3.13
+MATRIX := 3.11 3.12 3.13 3.14
 test-matrix: $(MATRIX:%=test-on-%)
 test-on-%:
-	@$(MAKE) --no-print-directory VENV=.venv-$* PYTHON=$$(PYENV_VERSION=$$(pyenv latest $* 2>/dev/null || pyenv latest -k $*) pyenv which python) quick
+	@version=$$(pyenv latest $* 2>/dev/null) || { echo "pyenv has no Python $*: not tested (pyenv install $*)"; exit 0; }; \
+	$(MAKE) --no-print-directory VENV=.venv-$* PYTHON=$$(PYENV_VERSION=$$version pyenv which python) quick
+
+# uv resolves each direct dependency to the lowest version that pyproject.toml admits.
+LOWEST := .venv-lowest
+test-lowest:
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --disable-pip-version-check -qq uv
+	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -r pyproject.toml --extra dev
+	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --no-deps -e .
+	@touch $(LOWEST)/packages.stamp && touch $(LOWEST)/lensjax.stamp
+	@$(MAKE) --no-print-directory VENV=$(LOWEST) quick
 
 quick: venv
 	@$(PY) -c 'import jax, sys; print("Python", sys.version.split()[0], "with jax", jax.__version__)'
@@ -52,9 +66,22 @@ lint: venv
 	@$(PY) -m ruff check --quiet --output-format concise .
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
+	@$(PY) -m codespell_lib
 
 api: venv
 	@$(PY) scripts/api_page.py
+
+docs: venv $(VENV)/docs.stamp
+	@JAX_PLATFORMS=cpu $(PY) -m sphinx --fail-on-warning --keep-going --quiet docs site/html
+	@echo "site/html/index.html"
+
+figures: venv
+	@$(PY) docs/figures/lens.py
+	@$(PY) docs/figures/conventions.py
+
+$(VENV)/docs.stamp: $(VENV)/lensjax.stamp
+	@$(PIP) -e '.[docs]'
+	@touch $@
 
 venv: $(VENV)/lensjax.stamp
 	@:
@@ -78,5 +105,5 @@ help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' $(firstword $(MAKEFILE_LIST))
 
 clean:
-	rm -rf .venv .venv-3.* .jax_cache demo build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-* .jax_cache demo site build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,10 +2,10 @@
 
     python benchmarks/rendering_share.py [NAME.py ...] [--compiled] [--batch N]
 
-NAME.py: configs of experiments/configs/ (default: vgg19bn.py, the thesis's best network at 400×400). Two programs are counted with the
-config's batch, in shapes alone, so that no weights are made: the step of a run (draw, render, forward, backward, optimizer), and its draw
-and rendering. Without --compiled the programs are counted as they are lowered, which takes seconds; with it after XLA's optimizations, for
-this machine's device. Functions such as exp and log count as one operation.
+NAME.py: configs of lensjax/experiments/configs/ (default: vgg19bn.py, the thesis's best network at 400×400). Two programs are counted with
+the config's batch, in shapes alone, so that no weights are made: the step of a run (draw, render, forward, backward, optimizer), and its
+draw and rendering. Without --compiled the programs are counted as they are lowered, which takes seconds; with it after XLA's
+optimizations, for this machine's device. Functions such as exp and log count as one operation.
 
 XLA counts the body of a loop once. The rendering of sis2023 has loops over numbers of the prior only, in batches of up to 64, which
 are the largest counted here. The count says what the work is, not how long it takes: a matrix unit does the network's operations many
@@ -21,8 +21,8 @@ from unittest.mock import patch
 import jax
 import jax.numpy as jnp
 
-from experiments import commandline
 from lensjax.errors import BadInput
+from lensjax.experiments import commandline
 from lensjax.report.tables import Table, text_table
 from lensjax.simulate.chunks import IMAGES
 from lensjax.train import config as configs

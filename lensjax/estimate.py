@@ -107,7 +107,7 @@ def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], image
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
-    """The network, packaged or of a folder written by `experiments.train --export`, that answers the parameters of a problem.
+    """The network, packaged or of a folder written by `lensjax train --export`, that answers the parameters of a problem.
 
     Raises:
         BadInput: the folder has no weights, or those of another problem or network, or of one that answers amplitudes.
@@ -127,7 +127,7 @@ def network(folder: str | Path | None = None, *, problem: str = "sis2023") -> Es
     """
     folder = PACKAGED / problem if folder is None else Path(folder)
     if not (folder / "weights.safetensors").exists():
-        raise BadInput("no weights.safetensors in this folder", path=folder, expected="a folder written by `experiments.train --export`")
+        raise BadInput("no weights.safetensors in this folder", path=folder, expected="a folder written by `lensjax train --export`")
     variables, fields_of_config = load_weights(folder)
     config = from_mapping(fields_of_config)
     if config.problem != problem:

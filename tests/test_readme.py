@@ -35,7 +35,30 @@ def test_python_of_a_page_runs(page, tmp_path, monkeypatch):
     namespace: dict[str, Any] = {}
     for line, code in blocks(page):
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
-    if page.name == "README.md":
+    if page.name == "estimating.md":
         assert namespace["solution"].success.all()
         np.testing.assert_allclose(namespace["solution"].params, params, atol=1.0)
+    if page.name == "simulating.md":
         assert namespace["image"].shape == (400, 400) and np.isfinite(namespace["alpha"]).all()
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as its links name them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name)
+def test_links_within_the_project_lead_somewhere(page):
+    """Pages, figures, files and headings. The page of the command line is made by `make docs`."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, heading = target.partition("#")
+        if re.match(r"https?:|mailto:", target) or path == "commands.md" or page.name == "commands.md":
+            continue
+        found = page.parent / path if path else page
+        assert found.exists(), f"{page.name}: {target}"
+        assert not heading or heading in anchors(found), f"{page.name}: {target}"
+
+
+def test_readme_is_a_page_for_newcomers():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120

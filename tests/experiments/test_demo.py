@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import demo
 from lensjax import problems
+from lensjax.experiments import demo
 from lensjax.infer import Solution
 
 ROOT = Path(__file__).parents[2]

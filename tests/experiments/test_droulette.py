@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import droulette
 from lensjax.errors import BadInput
+from lensjax.experiments import droulette
 from lensjax.train import TrainConfig
 from lensjax.train.config import from_mapping
 

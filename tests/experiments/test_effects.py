@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from experiments import effects
+from lensjax.experiments import effects
 
 
 def a_sweep() -> pd.DataFrame:

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from absl import logging
 
-from experiments import evaluate
 from lensjax import metrics, problems
 from lensjax.errors import BadInput
+from lensjax.experiments import evaluate
 from lensjax.files.images import write_png
 from lensjax.formats.cosmosim import parameters
 from lensjax.infer import Solution

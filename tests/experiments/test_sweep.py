@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import commandline, compare, deviations, evaluate, sweep
-from experiments.members import Member
 from lensjax import problems
 from lensjax.errors import BadInput
+from lensjax.experiments import commandline, compare, deviations, evaluate, sweep
+from lensjax.experiments.members import Member
 from lensjax.train import TrainConfig, evaluation, logs
 from lensjax.train import config as configs
 
@@ -162,7 +162,7 @@ def test_the_figures_of_several_runs(tmp_path, capsys) -> None:
     found = deviations.deviations_of(tmp_path / "two", runs[0].config, n=10)
     np.testing.assert_allclose(found.raw, np.tile(np.eye(6)[0] * 12.0, (50, 1)), atol=1e-9)
     (tmp_path / "two" / "predictions.csv").write_text("Index,x (Ground Truth)\n1,2\n")
-    with pytest.raises(BadInput, match="predictions.csv: not the predictions of sis2023: .*; run experiments.evaluate again"):
+    with pytest.raises(BadInput, match="predictions.csv: not the predictions of sis2023: .*; run lensjax evaluate again"):
         deviations.deviations_of(tmp_path / "two", runs[0].config, n=10)
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import commandline
-from experiments.events import Events
-from experiments.progress import Watch
 from lensjax.errors import BadInput
+from lensjax.experiments import commandline
+from lensjax.experiments.events import Events
+from lensjax.experiments.progress import Watch
 from lensjax.train import TrainConfig, evaluation, load_weights, restore_run
 from lensjax.train.config import from_mapping
 from lensjax.train.logs import Progress
@@ -209,7 +209,7 @@ def test_help(environment):
     assert code == 0 and "--config" in out and "--workdir" in out and "--export" in out
 
 
-CONFIGS = sorted((ROOT / "experiments" / "configs").glob("[a-z]*.py"))
+CONFIGS = sorted((ROOT / "lensjax" / "experiments" / "configs").glob("[a-z]*.py"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -225,7 +225,7 @@ def test_config_files_are_found(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("")
     assert commandline.find_config(str(path)) == str(path)
-    assert Path(commandline.find_config("compact")) == ROOT / "experiments" / "configs" / "compact.py"
+    assert Path(commandline.find_config("compact")) == ROOT / "lensjax" / "experiments" / "configs" / "compact.py"
     with pytest.raises(BadInput, match="did you mean compact.py"):
         commandline.find_config(str(tmp_path / "compat.py"))
 

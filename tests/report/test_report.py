@@ -233,7 +233,7 @@ def test_html_report_is_one_whole_file(tmp_path):
     kind, data = image["src"].split(",", 1)
     assert kind == "data:image/png;base64"
     with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as picture:
-        assert picture.format == "PNG" and picture.width == 990
+        assert picture.format == "PNG" and abs(picture.width - 990) <= 1  # versions of matplotlib round differently
 
 
 def test_figures_leave_matplotlib_as_it_was():

@@ -1,0 +1,19 @@
+"""The network for the CosmoSim group's set of two SIEs, as that for four SIS.
+
+    lensjax train --config cluster2sie2026.py
+
+It takes a quarter of an hour of one core without a GPU.
+"""
+
+from ml_collections import ConfigDict
+
+from lensjax.experiments.configs import cluster4sis2026
+
+
+def get_config() -> ConfigDict:
+    """The run."""
+    config = cluster4sis2026.get_config()
+    config.problem = "cluster2sie2026"
+    config.steps = 900
+    config.eval_every = 300
+    return config
