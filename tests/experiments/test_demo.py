@@ -85,7 +85,11 @@ def test_program_prints_a_table_and_writes_the_page(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments, words", [(["--n=0"], "--n: the value is 0; expected 1 or more"), (["--weights=nowhere"], "nowhere: no weights.safetensors")]
+    "arguments, words",
+    [
+        (["--n=0"], "--n: the value is 0; expected 1 or more"),
+        pytest.param(["--weights=nowhere"], "nowhere: no weights.safetensors", marks=pytest.mark.slow),
+    ],
 )
 def test_program_refuses_in_one_line_with_code_2(arguments, words, tmp_path):
     done = program(*arguments, folder=tmp_path)

@@ -235,8 +235,8 @@ def test_an_unreadable_history_is_refused(change, words, judged, tmp_path):
     "arguments, words",
     [
         (["--workdir=nowhere"], "nowhere: no such folder"),
-        ([], "--workdir: missing; expected the folder"),
-        (["--workdir=nowhere", "--n=many"], "many"),
+        pytest.param([], "--workdir: missing; expected the folder", marks=pytest.mark.slow),
+        pytest.param(["--workdir=nowhere", "--n=many"], "many", marks=pytest.mark.slow),
     ],
 )
 def test_program_refuses_in_one_line_with_code_2(arguments, words, tmp_path):

@@ -43,6 +43,7 @@ def test_noise_of_the_sky_is_measured() -> None:
     assert solution.success[0] and np.abs(error / solution.errors[0]).max() < 4.5 and 0.8 < solution.chi2[0] < 1.2
 
 
+@pytest.mark.slow
 def test_any_shape_goes_the_way_of_estimate() -> None:
     """A blob without a lens, and an image too small: rows with their reasons."""
     x, y = np.meshgrid(np.arange(60) - 30.0, 30.0 - np.arange(50))

@@ -75,6 +75,7 @@ def test_noise_that_is_given_decides(own: np.ndarray) -> None:
     assert (np.abs(solution.chi2 - 1.0) < 0.05).all()
 
 
+@pytest.mark.slow
 def test_an_image_without_a_lens_needs_none() -> None:
     x, y = 2.0 * np.arange(200) - 199.0, 199.0 - 2.0 * np.arange(200)[:, None]
     light = 255 * np.exp(-0.5 * ((x - 3) ** 2 / 14**2 + (y + 2) ** 2 / 9**2))

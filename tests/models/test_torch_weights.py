@@ -103,7 +103,7 @@ def test_networks_of_the_thesis_with_extra_layers_are_taken_over_whole(name, lay
 @pytest.mark.parametrize(
     ("name", "old"),
     [
-        ("densenet121", lambda key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key)),
+        pytest.param("densenet121", lambda key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key), marks=pytest.mark.slow),
         ("vit_b_32", lambda key: key.replace("mlp.0", "mlp.linear_1").replace("mlp.3", "mlp.linear_2")),
     ],
 )

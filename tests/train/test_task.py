@@ -88,7 +88,7 @@ SIE = problems.get("sie2026")
         (PROBLEM, "image", {"targets": "polar"}),
         (PROBLEM, "canonical", {"targets": "polar"}),
         (SIE, "canonical", {"targets": "polar"}),
-        (PROBLEM, "image", {"order": 3, "point": "xi", "scale": "standardised"}),
+        pytest.param(PROBLEM, "image", {"order": 3, "point": "xi", "scale": "standardised"}, marks=pytest.mark.slow),
         (PROBLEM, "canonical", {"order": 2, "point": "centre", "scale": "scaled"}),
         pytest.param(SIE, "image", {"order": 2, "point": "xi", "scale": "raw"}, marks=pytest.mark.slow),
         pytest.param(SIE, "canonical", {"order": 4, "point": "xi", "scale": "scaled"}, marks=pytest.mark.slow),
