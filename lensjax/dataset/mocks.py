@@ -1,4 +1,4 @@
-"""Mock observations of a composed problem from its prior, each fitted as `lensjax estimate` fits, row by row; an interrupted run resumes."""
+"""Mock observations of a composed problem, fitted as `lensjax estimate` fits, row by row; an interrupted run resumes."""
 
 import time
 from collections.abc import Callable

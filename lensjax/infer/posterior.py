@@ -5,20 +5,20 @@ coordinates in which the mode's covariance is the identity, so that a narrow val
 
 Linear amplitudes are treated by their kind:
 
-- Of any sign, with a normal prior or a flat one (shapelets, pixels, the sky): integrated out in closed form, ½ ln det of their normal
-  matrix included. They would be most of the coordinates, and the integral is exact. Each draw then gets amplitudes from their normal
-  distribution given the rest.
-- The one flux of a profile, which cannot be negative: sampled in its logarithm, uniform as in the problem's own draws. One coordinate
-  more costs nothing, and no integral is needed.
+- Of any sign, with a normal prior or a flat one (shapelets, pixels, the sky), and the one flux of a profile: integrated out in closed
+  form, ½ ln det of their normal matrix included. They would be many coordinates, along narrow curved valleys with sizes and indices, and
+  the integral is exact but for two things: a flux that cannot be negative is taken far above its error, and its prior, uniform in
+  the logarithm as in the problem's draws, as 1/flux at its best value. Each draw then gets amplitudes from their normal distribution
+  given the rest.
 - Several that cannot be negative (concentric Gaussians): they take their best values (Lawson & Hanson), since their integral over an
-  orthant has no closed form and chains would wander along its walls. Each draw then solves for them again with noise of its own.
+  orthant has no closed form. Each draw then solves for them again with noise of its own.
 
 Chains explore the mode where they start. Other modes are the business of `estimation.Fitted.others` and the verdict.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -87,8 +87,8 @@ def most_r_hat(chains: int, draws: int) -> float:
 
 
 class _Data(NamedTuple):
-    """What a density depends on: the observation, weights 1/σ (H, W), whitened residuals (H, W) at the mode, its coordinates (F,), and
-    the matrix (F, F) that makes coordinates about it of the chains' own."""
+    """What a density depends on: the observation, weights 1/σ (H, W), whitened residuals (H, W) at the mode, its coordinates (E,), and
+    the matrix (E, E) that makes coordinates about it of the chains' own."""
 
     observed: Observed
     weight: Array
@@ -151,32 +151,27 @@ def _data(problem: Composition, observed: Observed, optimum: Optimum) -> tuple[_
 
 
 def whitening(problem: Composition, optimum: Optimum) -> tuple[np.ndarray, np.ndarray]:
-    """The coordinates (F,) of a mode, and a matrix (F, F) whose square is about the posterior's covariance there.
+    """The coordinates (E,) of a mode, and a matrix (E, E) whose square is about the posterior's covariance there.
 
     Directions that the image leaves open are as wide as the prior.
     """
-    only = prior.single(problem)
-    error = np.sqrt(np.diag(optimum.covariance))[problem.size :][only]
-    fluxes = np.maximum(optimum.amplitudes[only], np.maximum(error, 1e-30))
     with jax.enable_x64(True):
-
-        def place(joint: Array) -> Array:
-            return prior.coordinates(problem, joint[: problem.size], joint[problem.size :])
-
-        at = jnp.asarray(np.concatenate([optimum.numbers, fluxes]))
+        place = partial(prior.coordinates, problem)
+        at = jnp.asarray(optimum.numbers)
         mode, slope = np.asarray(place(at)), np.asarray(jax.jacfwd(place)(at))
-    chosen = np.r_[np.ones(problem.size, bool), only]
-    covariance = slope @ optimum.covariance[np.ix_(chosen, chosen)] @ slope.T
-    eigenvalues, axes = np.linalg.eigh(covariance / prior.SPREAD**2)
+    wide = prior.spread(problem)
+    slope = slope / wide[:, None]
+    eigenvalues, axes = np.linalg.eigh(slope @ optimum.covariance[: problem.size, : problem.size] @ slope.T)
     eigenvalues = np.clip(eigenvalues, 1e-12, None)
-    return mode, prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
+    return mode, wide[:, None] * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
 
 
 @lru_cache(maxsize=16)
 def _density(problem: Composition) -> nuts.Density:
     def density(data: _Data, w: Array) -> Array:
         u = data.mode + data.stretch @ w
-        return log_likelihood(problem, data.observed, data.weight, u, residual=data.residual) + prior.log_prior(problem, u)
+        at = prior.numbers(problem, u)
+        return log_likelihood(problem, data.observed, data.weight, at, residual=data.residual) + prior.log_prior(problem, u)
 
     return density
 
@@ -184,9 +179,10 @@ def _density(problem: Composition) -> nuts.Density:
 @lru_cache(maxsize=16)
 def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
     def one(data: _Data, w: Array, key: Array) -> Array:
-        at = prior.point(problem, data.mode + data.stretch @ w)
-        basis = _Basis.of(problem, data.observed, data.weight, at)
-        return problem.decode(at.numbers, basis.drawn(key))
+        at = prior.numbers(problem, data.mode + data.stretch @ w)
+        light = _light(problem, data.observed, data.weight, at)
+        noise = jax.random.normal(key, light.right.shape, light.right.dtype)
+        return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))
 
     def each(data: _Data, rows: Array, keys: Array) -> Array:
         return jax.lax.map(lambda pair: one(data, *pair), (rows, keys))
@@ -194,46 +190,25 @@ def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
     return jax.jit(each)
 
 
-class _Basis(NamedTuple):
-    """An image's light, whitened: what the sampled fluxes leave of the data (N,), the layers (R, N) of the other amplitudes, their normal
-    matrix (R, R) with its penalty, and that penalty (R, R). `solved` marks these amplitudes (K,), `fluxes` (S,) are the sampled ones."""
+class _Light(NamedTuple):
+    """Whitened layers (K, N) of an image, their normal matrix (K, K) with its penalty, that penalty (K, K), and what they have in common
+    with the data (K,)."""
 
-    target: Array
     layers: Array
     gram: Array
     penalty: Array
-    fluxes: Array
-    solved: np.ndarray
-    nonnegative: np.ndarray
-
-    @staticmethod
-    def of(problem: Composition, observed: Observed, weight: Array, at: prior.Point) -> "_Basis":
-        only = prior.single(problem)
-        images = (problem.layers(at.numbers, observed.instrument) * weight).reshape(problem.linear, -1)
-        target = (observed.data * weight).reshape(-1) - at.fluxes @ images[only]
-        layers = images[~only]
-        penalty = problem.penalty(total_flux(observed))
-        own = jnp.zeros((len(layers), len(layers)), images.dtype) if penalty is None else penalty[np.ix_(~only, ~only)]
-        gram = layers @ layers.T + own
-        return _Basis(target, layers, gram, own, at.fluxes, ~only, np.asarray(problem.nonnegative)[~only])
-
-    def best(self) -> Array:
-        """The best amplitudes (R,), without a derivative."""
-        gram, right = jax.lax.stop_gradient((self.gram, self.layers @ self.target))
-        return amplitudes_of(gram, right, jnp.asarray(self.nonnegative))
-
-    def drawn(self, key: Array) -> Array:
-        """All amplitudes (K,): those sampled, and a draw of the others given these."""
-        whole = jnp.zeros(len(self.solved), self.target.dtype).at[np.flatnonzero(~self.solved)].set(self.fluxes)
-        if not self.solved.any():
-            return whole
-        noise = jax.random.normal(key, (len(self.gram),), self.gram.dtype)
-        right = self.layers @ self.target + _root(self.gram) @ noise
-        return whole.at[np.flatnonzero(self.solved)].set(amplitudes_of(self.gram, right, jnp.asarray(self.nonnegative)))
+    right: Array
 
 
-def log_likelihood(problem: Composition, observed: Observed, weight: Array, u: Array, *, residual: Array) -> Array:
-    """Logarithm of the likelihood at coordinates (F,), over that of a residual; amplitudes that are not sampled are integrated out.
+def _light(problem: Composition, observed: Observed, weight: Array, numbers: Array) -> _Light:
+    layers = (problem.layers(numbers, observed.instrument) * weight).reshape(problem.linear, -1)
+    penalty = problem.penalty(total_flux(observed))
+    own = jnp.zeros((len(layers), len(layers)), layers.dtype) if penalty is None else penalty
+    return _Light(layers, layers @ layers.T + own, own, layers @ (observed.data * weight).reshape(-1))
+
+
+def log_likelihood(problem: Composition, observed: Observed, weight: Array, numbers: Array, *, residual: Array) -> Array:
+    """Logarithm of the likelihood of numbers (E,), over that of a residual; amplitudes are integrated out, or have their best values.
 
     The derivative of the best amplitudes is not needed: the cost does not change with them (Golub & Pereyra 1973).
 
@@ -241,21 +216,30 @@ def log_likelihood(problem: Composition, observed: Observed, weight: Array, u: A
         problem: what the image shows.
         observed: the observation.
         weight: (H, W) 1/σ; 0 where a pixel is masked.
-        u: where.
+        numbers: where.
         residual: whitened residuals (H, W) to compare with: few digits are lost where theirs are nearly the same.
     """
-    basis = _Basis.of(problem, observed, weight, prior.point(problem, u))
-    before = residual.reshape(-1)
-    if not basis.solved.any():
-        return -0.5 * ((basis.target - before) @ (basis.target + before))
-    a = basis.best()
-    after = basis.target - a @ basis.layers
-    value = -0.5 * ((after - before) @ (after + before) + a @ basis.penalty @ a)
-    signed = np.flatnonzero(~basis.nonnegative)
-    if len(signed) == 0:
+    light = _light(problem, observed, weight, numbers)
+    nonnegative = jnp.asarray(problem.nonnegative)
+    a = jax.lax.stop_gradient(amplitudes_of(*jax.lax.stop_gradient((light.gram, light.right)), nonnegative))
+    before, after = residual.reshape(-1), (observed.data * weight).reshape(-1) - a @ light.layers
+    value = -0.5 * ((after - before) @ (after + before) + a @ light.penalty @ a)
+    kept, only = _integrated(problem)
+    if len(kept) == 0:
         return value
-    root = _root(basis.gram[np.ix_(signed, signed)])
-    return value - jnp.log(jnp.diagonal(root)).sum()
+    inner = light.gram[np.ix_(kept, kept)]
+    others = a.at[kept].set(0.0)
+    best = jnp.linalg.solve(inner + _RIDGE * jnp.diag(jnp.diagonal(inner)), (light.right - light.gram @ others)[kept])[only]
+    least = jax.lax.rsqrt(jnp.maximum(jnp.diagonal(inner)[only], 1e-30))
+    return value - jnp.log(jnp.diagonal(_root(inner))).sum() - jnp.log(jnp.maximum(best, least)).sum()
+
+
+def _integrated(problem: Composition) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the amplitudes that are integrated out, and which of these are the one flux of a profile."""
+    several = np.array([*(bool(part.several) for part in problem.components for _ in part.amplitudes), *(False,) * problem.sky])
+    nonnegative = np.array(problem.nonnegative)
+    kept = np.flatnonzero(~(several & nonnegative))
+    return kept, np.flatnonzero((~several & nonnegative)[kept])
 
 
 def _root(matrix: Array) -> Array:
