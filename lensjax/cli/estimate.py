@@ -49,7 +49,7 @@ def add(parser: arguments.Parser) -> None:
     noise = "noise of a pixel [grey levels], instead of rounding; cosmosim, for images that CosmoSim drew; or a telescope's noise map"
     command.add_argument("--noise", type=values.noise, metavar="SIGMA|MAP", help=noise)
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: image, model, residual, source")
-    command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
+    command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds and posteriors (0)")
     command.add_argument("--amplitudes", type=values.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
     command.add_argument("--shard", type=values.shard, metavar="K/N", help="every N-th image from the K-th alone")
     telescope_flags.add(command)
@@ -97,7 +97,9 @@ def run(options: Options) -> None:
         seed=options.seed,
         keep=keep,
         taken=telescope_flags.taken_of(options.telescope, options.noise) if telescope else None,
-        leaves=None if isinstance(problem, problems.Problem) else telescope_flags.files_of(options.telescope, problem, inputs.filenames),
+        leaves=None
+        if isinstance(problem, problems.Problem)
+        else telescope_flags.files_of(options.telescope, problem, inputs.filenames, out=options.out, seed=options.seed),
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),
     )
     if options.report is not None and isinstance(problem, problems.Problem):

@@ -35,6 +35,7 @@ class Flags:
     background: str | None
     model_images: Path | None
     coolest: Path | None
+    posterior: int | None
 
 
 def add(command: arguments.Parser) -> None:
@@ -48,6 +49,7 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
     group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
+    group.add_argument("--posterior", type=values.DRAWS, metavar="N", help="N draws from each posterior beside OUT: OUT-posterior/NAME.csv")
     group.add_argument("--coolest", type=Path, metavar="DIR", help="write DIR/NAME.json, a COOLEST file, and its FITS files")
 
 
@@ -66,11 +68,11 @@ def taken_of(flags: Flags, noise: float | str | None) -> "Taken":
     )
 
 
-def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> "Files":
-    """The files that fits leave.
+def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, out: Path, seed: int) -> "Files":
+    """The files that fits leave; draws beside the table `out`.
 
     Raises:
-        BadInput: they cannot be written there.
+        BadInput: they cannot be written there, or what draws needs a package that is missing.
     """
     from lensjax.dataset.telescope_fits import Files, stems
     from lensjax.files.whole import check_folder
@@ -78,7 +80,13 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> 
     for folder in (flags.model_images, flags.coolest):
         if folder is not None:
             check_folder(folder)
-    return Files(problem, stems(filenames), flags.model_images, flags.coolest)
+    draws = None
+    if flags.posterior is not None:
+        from lensjax.report.posterior_files import Draws, folder_of
+
+        draws = Draws(folder_of(out), flags.posterior, seed)
+        draws.check()
+    return Files(problem, stems(filenames), flags.model_images, flags.coolest, draws)
 
 
 def flags_of(namespace: argparse.Namespace) -> Flags:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -15,11 +16,20 @@ from lensjax.estimate import Estimate
 from lensjax.formats import coolest, model_images
 from lensjax.infer import estimation
 from lensjax.infer.estimation import Fitted
+from lensjax.infer.fit import Optimum
 from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
 from lensjax.problems.compose import Composition
 
 _log = logging.getLogger(__name__)
+
+
+class Draws(Protocol):
+    """What writes draws from posteriors, such as `report.posterior_files.Draws`."""
+
+    def write(self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum) -> str:
+        """Writes the draws of one fit, in files of this name, and returns their diagnostics in words."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,25 @@ class Files:
         stems: names of an image's files without endings, by the name of the image.
         models: folder of FITS files with model, arcs, residual and source; None for none.
         coolest: folder of COOLEST files; None for none.
+        draws: what writes draws from the posterior; None for none.
     """
 
     problem: Composition = field(repr=False)  # its repr has addresses of functions, and so no use in a task's name
     stems: dict[str, str]
     models: Path | None
     coolest: Path | None
+    draws: Draws | None = None
+
+    def sample(self, filename: str, image: SkyImage, found: Fitted) -> Solution:
+        """Writes draws from the posterior of a fit, where they are wanted; its solution, whose status has their diagnostics.
+
+        Raises:
+            BadInput: they cannot be written.
+        """
+        if self.draws is None or found.best is None:
+            return found.solution
+        words = self.draws.write(self.stems[filename], self.problem, image, found.best)
+        return replace(found.solution, status=tuple(f"{status}; {words}" for status in found.solution.status))
 
     def write(self, filename: str, image: SkyImage, solution: Solution) -> None:
         """Writes the files of one fit.
@@ -92,7 +115,10 @@ def each(
             yield k, Estimate(None, None, str(image))
             continue
         try:
-            solution = fitted(problem, image).solution
+            found = fitted(problem, image)
+            solution = found.solution if leaves is None else leaves.sample(filenames[k], image, found)
+        except BadInput:
+            raise
         except Exception as error:  # the failure of one image must not cost the others their solutions
             _log.debug("an image failed", exc_info=True)
             solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)

@@ -19,7 +19,7 @@ FLAGGED = 1e-3
 
 def deviations(values: np.ndarray, truth: np.ndarray, periods: Sequence[float | None]) -> np.ndarray:
     """values (..., P) − truth (..., P); of periodic parameters the shortest."""
-    off = np.asarray(values, np.float64) - truth
+    off: np.ndarray = np.asarray(values, np.float64) - truth
     for k, period in enumerate(periods):
         if period is not None:
             off[..., k] -= period * np.round(off[..., k] / period)

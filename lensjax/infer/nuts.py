@@ -4,7 +4,7 @@ Each chain starts at a draw of a unit normal, adapts its step size and the width
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -97,9 +97,9 @@ def _program(density: Density, size: int, draws: int, warmup: int, alone: bool) 
         return found
 
     def run(data: Any, keys: Array) -> tuple[Array, Array, Array]:
-        if alone:
-            return jax.lax.map(lambda key: chain(data, key), keys)
-        return jax.vmap(lambda key: chain(data, key))(keys)
+        one = partial(chain, data)
+        found: tuple[Array, Array, Array] = jax.lax.map(one, keys) if alone else jax.vmap(one)(keys)
+        return found
 
     return jax.jit(run)
 

@@ -36,7 +36,7 @@ from lensjax.problems.compose import Composition
 MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
 """Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, and the share of trajectories that diverged."""
 
-_CHANCE = 1e-4  # that independent draws have an R-hat above the limit of short chains
+_CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
 _RIDGE = 1e-6  # of the normal matrix's diagonal
 
 
@@ -79,8 +79,17 @@ class Posterior:
         return f"posterior of {len(self.draws)} draws{'' if self.trusted else ', not to be trusted'}: {numbers}"
 
 
+def nearest(params: np.ndarray, draws: np.ndarray, problem: Composition) -> np.ndarray:
+    """Parameters (P,) with directions as the nearest to those of draws (S, P) that are `unwrapped`."""
+    values = np.array(params, np.float64)
+    for k, parameter in enumerate(problem.parameters):
+        if parameter.period is not None:
+            values[k] -= parameter.period * np.round((values[k] - draws[:, k].mean()) / parameter.period)
+    return values
+
+
 def most_r_hat(chains: int, draws: int) -> float:
-    """The largest R-hat of chains of so many draws that agree: `MOST_R_HAT`, or what independent draws have but for one time in 10 000."""
+    """The largest R-hat of chains of so many draws that agree: `MOST_R_HAT`, or what independent draws have but for one time in 100 000."""
     halves, each = 2 * chains, max(draws // 2, 1)
     between = special.chdtri(halves - 1, _CHANCE) / (halves - 1)
     return max(MOST_R_HAT, float(np.sqrt((between + each - 1) / each)))
@@ -185,15 +194,18 @@ def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
         return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))
 
     def each(data: _Data, rows: Array, keys: Array) -> Array:
-        return jax.lax.map(lambda pair: one(data, *pair), (rows, keys))
+        params: Array = jax.lax.map(lambda pair: one(data, *pair), (rows, keys))
+        return params
 
-    return jax.jit(each)
+    program: Callable[[_Data, Array, Array], Array] = jax.jit(each)
+    return program
 
 
 class _Light(NamedTuple):
-    """Whitened layers (K, N) of an image, their normal matrix (K, K) with its penalty, that penalty (K, K), and what they have in common
-    with the data (K,)."""
+    """The whitened data (N,) and layers (K, N) of an image, the layers' normal matrix (K, K) with its penalty, that penalty (K, K), and
+    what they have in common with the data (K,)."""
 
+    data: Array
     layers: Array
     gram: Array
     penalty: Array
@@ -201,10 +213,11 @@ class _Light(NamedTuple):
 
 
 def _light(problem: Composition, observed: Observed, weight: Array, numbers: Array) -> _Light:
+    data = (observed.data * weight).reshape(-1)
     layers = (problem.layers(numbers, observed.instrument) * weight).reshape(problem.linear, -1)
     penalty = problem.penalty(total_flux(observed))
     own = jnp.zeros((len(layers), len(layers)), layers.dtype) if penalty is None else penalty
-    return _Light(layers, layers @ layers.T + own, own, layers @ (observed.data * weight).reshape(-1))
+    return _Light(data, layers, layers @ layers.T + own, own, layers @ data)
 
 
 def log_likelihood(problem: Composition, observed: Observed, weight: Array, numbers: Array, *, residual: Array) -> Array:
@@ -222,7 +235,7 @@ def log_likelihood(problem: Composition, observed: Observed, weight: Array, numb
     light = _light(problem, observed, weight, numbers)
     nonnegative = jnp.asarray(problem.nonnegative)
     a = jax.lax.stop_gradient(amplitudes_of(*jax.lax.stop_gradient((light.gram, light.right)), nonnegative))
-    before, after = residual.reshape(-1), (observed.data * weight).reshape(-1) - a @ light.layers
+    before, after = residual.reshape(-1), light.data - a @ light.layers
     value = -0.5 * ((after - before) @ (after + before) + a @ light.penalty @ a)
     kept, only = _integrated(problem)
     if len(kept) == 0:

@@ -1,0 +1,60 @@
+"""Draws from the posterior of each fit, as files beside the table of results."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from lensjax._internal.numbers import shortest
+from lensjax.files.whole import check_folder, write_text
+from lensjax.infer import nuts, posterior
+from lensjax.infer.fit import Optimum
+from lensjax.observation.sky import SkyImage
+from lensjax.problems.compose import Composition
+from lensjax.report import corner
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Where draws go.
+
+    Attributes:
+        folder: of NAME.csv, one row a draw, and NAME.png, a corner plot.
+        count: draws of each image.
+        seed: of the random numbers.
+    """
+
+    folder: Path
+    count: int
+    seed: int = 0
+
+    def check(self) -> None:
+        """Whether draws can be made and written, before hours are spent.
+
+        Raises:
+            BadInput: a package is missing, or the folder cannot be written to.
+        """
+        nuts.check()
+        corner.check()
+        check_folder(self.folder)
+
+    def write(self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum) -> str:
+        """Writes the draws of one fit, fluxes in the file's unit, and returns their diagnostics in words.
+
+        Raises:
+            BadInput: a file cannot be written.
+        """
+        own = posterior.sample(problem, image.observed, optimum, draws=self.count, seed=self.seed)
+        draws = own.draws.copy()
+        draws[:, len(problem.names) - problem.linear :] *= image.scale
+        lines = [",".join(problem.names), *(",".join(map(shortest, row)) for row in draws.tolist())]
+        write_text(self.folder / f"{stem}.csv", "\n".join(lines) + "\n")
+        best = np.asarray(problem.decode(jnp.asarray(optimum.numbers), jnp.asarray(optimum.amplitudes * image.scale)), np.float64)
+        corner.draw(self.folder / f"{stem}.png", problem, draws, best=best)
+        return own.words
+
+
+def folder_of(out: Path) -> Path:
+    """The folder of draws beside a table of results."""
+    return out.with_name(f"{out.stem}-posterior")
