@@ -33,8 +33,9 @@ from lensjax.infer.linear import amplitudes_of
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
 
-MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
-"""Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, and the share of trajectories that diverged."""
+MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT, LEAST_WITHIN = 1.01, 100.0, 0.02, 0.3
+"""Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, the share of trajectories that diverged, and the share
+of draws within the prior's bounds."""
 
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
 _RIDGE = 1e-6  # of the normal matrix's diagonal
@@ -46,7 +47,8 @@ class Posterior:
 
     Attributes:
         names: names of the P parameters.
-        draws: (S, P) in file parameters, the chains one after the other.
+        draws: (S, P) in file parameters, the chains one after the other; those within the prior's bounds.
+        taken: how many draws the chains took in all.
         chains: how many there are.
         r_hat: (P,) R-hat, split and normalised by rank; directions about their mean.
         ess: (P,) effective number of draws.
@@ -56,6 +58,7 @@ class Posterior:
 
     names: tuple[str, ...]
     draws: np.ndarray
+    taken: int
     chains: int
     r_hat: np.ndarray
     ess: np.ndarray
@@ -65,8 +68,8 @@ class Posterior:
     @property
     def trusted(self) -> bool:
         """Whether the chains agree and are long enough."""
-        good = float(self.r_hat.max()) <= most_r_hat(self.chains, len(self.draws) // self.chains) and float(self.ess.min()) >= LEAST_ESS
-        return bool(good and self.divergent <= MOST_DIVERGENT * len(self.draws))
+        good = float(self.r_hat.max()) <= most_r_hat(self.chains, self.taken // self.chains) and float(self.ess.min()) >= LEAST_ESS
+        return bool(good and self.divergent <= MOST_DIVERGENT * self.taken and len(self.draws) >= LEAST_WITHIN * self.taken)
 
     @property
     def words(self) -> str:
@@ -122,7 +125,7 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together; a multiple of `chains`, or some more are taken.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`; those beyond the prior's bounds are left out.
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
         warmup: steps of a chain before its first draw.
@@ -137,7 +140,11 @@ def sample(
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), len(flat))
     params = np.asarray(_answers(problem)(data, jnp.asarray(flat), keys), np.float64)
     r_hat, ess = nuts.agreement(unwrapped(params, problem).reshape(chains, each, -1))
-    return Posterior(problem.names, params, chains, r_hat, ess, int(found.divergent.sum()), int(found.gradients.sum()))
+    within = prior.inside(problem, mode + flat @ np.asarray(data.stretch, np.float64).T)
+    return Posterior(
+        names=problem.names, draws=params[within], taken=len(flat), chains=chains, r_hat=r_hat, ess=ess * within.mean(),
+        divergent=int(found.divergent.sum()), gradients=int(found.gradients.sum()),
+    )  # fmt: skip
 
 
 def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
@@ -167,7 +174,7 @@ def whitening(problem: Composition, optimum: Optimum) -> tuple[np.ndarray, np.nd
     with jax.enable_x64(True):
         place = partial(prior.coordinates, problem)
         at = jnp.asarray(optimum.numbers)
-        mode, slope = np.asarray(place(at)), np.asarray(jax.jacfwd(place)(at))
+        mode, slope = prior.moved_inside(problem, np.asarray(place(at))), np.asarray(jax.jacfwd(place)(at))
     wide = prior.spread(problem)
     slope = slope / wide[:, None]
     eigenvalues, axes = np.linalg.eigh(slope @ optimum.covariance[: problem.size, : problem.size] @ slope.T)

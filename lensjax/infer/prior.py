@@ -1,13 +1,13 @@
-"""The prior of a composed problem, in coordinates without bounds: what a sampler moves in.
+"""The prior of a composed problem, in coordinates in which a sampler moves.
 
 There is one coordinate u for each number of a fit, (E,): of a parameter that may grow manifold its logarithm, of an ellipse e1 and e2, of
-another parameter itself. Within some fiftieths of a range from its end, or of the largest ellipticity, coordinates are bent, so that
-parameters only approach the end and no sampler meets a wall. Valleys are about as straight as in the fit's numbers.
+another parameter itself. Valleys are about as straight as in the fit's numbers. At the ends of the prior there is no wall, which a
+sampler would run into, but a slope: beyond them the density goes on as that inside times a narrow normal one, and draws there are left
+out (`inside`). Those that remain have the density inside.
 """
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -16,14 +16,14 @@ from lensjax.problems.components import E_MAX, ellipticity
 from lensjax.problems.compose import Composition
 
 _MANIFOLD = 3.0  # high over low, from which a parameter has its logarithm
-_BENT = 0.02  # of the range, over which a coordinate is bent at each end
+_SLOPE = 0.03  # of the range: standard deviation of the density beyond its ends
 _ROUND = 2e-3  # ellipticity below which the density of a uniform axis ratio, 1/e, no longer rises
-_EDGE = 1e-2  # of a range: a mode at its end or beyond starts this far inside
 
 
 class _Table(NamedTuple):
-    """Of the E numbers: ends of the straight coordinate, which are logarithms, mean and inverse standard deviation of a normal prior, and
-    which are no part of an ellipse; and for each ellipse its first number, M, and the inverse standard deviation of e1 and of e2."""
+    """Of the E numbers: low and high ends of the coordinate, and whether that is a logarithm; mean and inverse standard deviation of a
+    normal prior; and which are no part of an ellipse. For each ellipse its first number, the largest ellipticity, and the inverse standard
+    deviation of e1 and of e2."""
 
     low: np.ndarray
     high: np.ndarray
@@ -45,7 +45,7 @@ def _table(problem: Composition) -> _Table:
     ellipses = []
     for q, phi, first in problem.round_shapes():
         plain[[q, phi]] = False
-        most = min((1.0 - own[q].low) / (1.0 + own[q].low), 0.999 * E_MAX)
+        most = min((1.0 - own[q].low) / (1.0 + own[q].low), 0.99 * E_MAX)
         ellipses.append((first, most, float(inverse[q])))
     log &= plain
     ends = [np.log(end, where=log, out=end.copy()) for end in (low, high)]
@@ -55,79 +55,78 @@ def _table(problem: Composition) -> _Table:
 def spread(problem: Composition) -> np.ndarray:
     """About the standard deviation (E,) of the prior in each coordinate."""
     table = _table(problem)
-    return np.where(table.plain, (table.high - table.low) / np.sqrt(12.0), 0.5)
+    wide = (table.high - table.low) / np.sqrt(12.0)
+    for first, most, _ in table.ellipses:
+        wide[first : first + 2] = 0.5 * most
+    return wide
 
 
 def numbers(problem: Composition, u: Array) -> Array:
     """The numbers (E,) of a fit at coordinates (E,)."""
     table = _table(problem)
-    at = problem.encode(_values(table, u)[0])
-    for first, most, _ in table.ellipses:
-        part = _disc(u[first : first + 2], most)[0] / E_MAX
-        at = at.at[first : first + 2].set(part / jnp.sqrt(1.0 - part @ part))
+    at = problem.encode(_values(table, u))
+    for first, _, _ in table.ellipses:
+        e = u[first : first + 2] / E_MAX
+        e = e * jnp.minimum(1.0, 0.999 / jnp.sqrt(e @ e + 1e-20))
+        at = at.at[first : first + 2].set(e / jnp.sqrt(1.0 - e @ e))
     return at
 
 
-def _values(table: _Table, u: Array) -> tuple[Array, Array]:
-    """The parameters (E,), with some ellipse in place of each: axis ratio and direction have no derivative at the round one; and the
-    logarithms (E,) of those that have one, 0 of others."""
-    low, width = jnp.asarray(table.low, u.dtype), jnp.asarray(_BENT * (table.high - table.low), u.dtype)
-    straight = low + width * (jax.nn.softplus((u - low) / width) - jax.nn.softplus((u - jnp.asarray(table.high, u.dtype)) / width))
-    log = jnp.where(jnp.asarray(table.log), straight, 0.0)
-    values = jnp.where(jnp.asarray(table.log), jnp.exp(log), straight)
+def _values(table: _Table, u: Array) -> Array:
+    """The parameters (E,), with some ellipse in place of each: axis ratio and direction have no derivative at the round one."""
+    log = jnp.asarray(table.log)
+    values = jnp.where(log, jnp.exp(jnp.where(log, u, 0.0)), u)
     for first, _, _ in table.ellipses:
         values = values.at[first : first + 2].set(jnp.asarray([0.5, 90.0], u.dtype))
-    return values, log
-
-
-def _disc(u: Array, most: float) -> tuple[Array, Array]:
-    """(e1, e2) of coordinates (2,), |e| < most, and the logarithm of the map's Jacobian."""
-    width = _BENT * most
-    r = jnp.sqrt(u @ u + 1e-20)
-    bent = most - width * jax.nn.softplus((most - r) / width)
-    ratio = jnp.where(r > 0.2 * most, bent / r, 1.0)
-    return u * ratio, jax.nn.log_sigmoid((most - r) / width) + jnp.log(ratio)
+    return values
 
 
 def log_prior(problem: Composition, u: Array) -> Array:
     """Logarithm of the prior's density in coordinates (E,), but for a constant.
 
-    A parameter has its normal prior, cut at its bounds, or else is uniform between them. Where a problem draws from more than such
-    ranges (`Composition.prior`), that is not in it.
+    A parameter has its normal prior, or else is uniform between its bounds; so is the axis ratio of an ellipse. Where a problem draws
+    from more than such ranges (`Composition.prior`), that is not in it.
     """
     table = _table(problem)
-    low, high, width = (jnp.asarray(part, u.dtype) for part in (table.low, table.high, _BENT * (table.high - table.low)))
-    values, log = _values(table, u)
-    # The slope of the bent coordinate: σ(a) − σ(b) = σ(a) σ(−b) (1 − exp(b − a)).
-    slope = jax.nn.log_sigmoid((u - low) / width) + jax.nn.log_sigmoid((high - u) / width) + log
+    values = _values(table, u)
     off = jnp.asarray(table.inverse, u.dtype) * (values - jnp.asarray(table.mean, u.dtype))
-    total = jnp.where(jnp.asarray(table.plain), slope - 0.5 * off * off, 0.0).sum()
+    low, high, width = (jnp.asarray(part, u.dtype) for part in (table.low, table.high, _SLOPE * (table.high - table.low)))
+    beyond = jnp.maximum(jnp.maximum(low - u, u - high), 0.0) / width
+    each = jnp.where(jnp.asarray(table.log), u, 0.0) - 0.5 * (off * off + beyond * beyond)
+    total = jnp.where(jnp.asarray(table.plain), each, 0.0).sum()
     for first, most, narrow in table.ellipses:
-        pair, slope = _disc(u[first : first + 2], most)
-        square, total = pair @ pair, total + slope
-        if narrow:
-            total = total - 0.5 * narrow * narrow * square
-        else:
-            e = jnp.sqrt(square + _ROUND * _ROUND)
-            total = total - 2.0 * jnp.log1p(e) - jnp.log(e)
+        pair = u[first : first + 2]
+        e = jnp.sqrt(pair @ pair + _ROUND * _ROUND)
+        past = jnp.maximum(e - most, 0.0) / (_SLOPE * most)
+        total = total - 0.5 * past * past
+        total = total - (0.5 * (narrow * e) ** 2 if narrow else 2.0 * jnp.log1p(e) + jnp.log(e))
     return total
 
 
-def coordinates(problem: Composition, numbers: Array) -> Array:
-    """The coordinates (E,) of numbers (E,); of a place outside the prior, those of one just inside."""
-    table, dtype = _table(problem), numbers.dtype
-    values = problem.decode(numbers, jnp.zeros(problem.linear, dtype))[: problem.size]
-    straight = jnp.where(jnp.asarray(table.log), jnp.log(jnp.maximum(values, 1e-30)), values)
-    range_ = table.high - table.low
-    low, width = jnp.asarray(table.low, dtype), jnp.asarray(_BENT * range_, dtype)
-    t = jnp.clip(straight - low, jnp.asarray(_EDGE * range_, dtype), jnp.asarray((1.0 - _EDGE) * range_, dtype)) / width
-    # With A = exp(t) and B = exp(−range/width): exp((u − low)/width) = (A − 1)/(1 − A B).
-    u = low + width * (t + jnp.log(-jnp.expm1(-t)) - jnp.log(-jnp.expm1(t - 1.0 / _BENT)))
+def inside(problem: Composition, u: np.ndarray) -> np.ndarray:
+    """Whether coordinates (S, E) lie within the bounds of the prior, (S,)."""
+    table = _table(problem)
+    good = ((u >= table.low) & (u <= table.high) | ~table.plain).all(axis=-1)
     for first, most, _ in table.ellipses:
-        e = jnp.stack(ellipticity(numbers[first], numbers[first + 1]))
-        length = jnp.sqrt(e @ e + 1e-20)
-        inside = jnp.minimum(length, (1.0 - _EDGE) * most)
-        left = (most - inside) / (_BENT * most)
-        r = jnp.where(inside > 0.2 * most, most - _BENT * most * (left + jnp.log(-jnp.expm1(-left))), inside)
-        u = u.at[first : first + 2].set(e / length * r)
+        good &= np.hypot(u[:, first], u[:, first + 1]) <= most
+    return np.asarray(good)
+
+
+def coordinates(problem: Composition, numbers: Array) -> Array:
+    """The coordinates (E,) of numbers (E,)."""
+    table = _table(problem)
+    values = problem.decode(numbers, jnp.zeros(problem.linear, numbers.dtype))[: problem.size]
+    log = jnp.asarray(table.log)
+    u = jnp.where(log, jnp.log(jnp.where(log, values, 1.0)), values)
+    for first, _, _ in table.ellipses:
+        u = u.at[first : first + 2].set(jnp.stack(ellipticity(numbers[first], numbers[first + 1])))
     return u
+
+
+def moved_inside(problem: Composition, u: np.ndarray) -> np.ndarray:
+    """The coordinates (E,) nearest to these within the bounds."""
+    table = _table(problem)
+    near = np.where(table.plain, np.clip(u, table.low, table.high), u)
+    for first, most, _ in table.ellipses:
+        near[first : first + 2] *= min(1.0, most / max(float(np.hypot(*near[first : first + 2])), 1e-300))
+    return near
