@@ -103,7 +103,7 @@ def taken_by(mocks: Mocks) -> Instrument:
 def drawn(problem: Composition, mocks: Mocks, k: int, *, taken: Instrument | None = None) -> tuple[np.ndarray, Observed]:
     """True parameters (P,) of mock k, and its observation, with white noise of standard deviation 1.
 
-    Draws whose Einstein radius is more than `_BEYOND` of the field's side are drawn again. All fluxes are scaled together for the signal
+    Draws whose Einstein radius is more than `_BEYOND` of the field's side, or that leave the image dark, are drawn again. All fluxes are scaled together for the signal
     to noise: given a prior uniform in their logarithm, that draws from it.
 
     Raises:
@@ -113,16 +113,18 @@ def drawn(problem: Composition, mocks: Mocks, k: int, *, taken: Instrument | Non
     key = jax.random.fold_in(jax.random.key(mocks.seed), k)
     radii = [i for i, name in enumerate(problem.names) if name.endswith("theta_E")]
     field = mocks.pixels * mocks.pixel_scale
-    draw = _draw(problem)
+    draw, render = _draw(problem), _render(problem)
     for i in range(_TRIES):
         truth = np.asarray(draw(jax.random.fold_in(key, i)), np.float64)
-        if all(truth[radius] <= _BEYOND * field for radius in radii):
+        if any(truth[radius] > _BEYOND * field for radius in radii):
+            continue
+        image = np.asarray(render(jnp.asarray(truth, jnp.float32), taken), np.float64)
+        if image.max() > 0:
             break
     else:
         (low, _), _ = problem.lens_range
         expected = f"a side of more than {low / _BEYOND:g} arcsec"
         raise BadInput("no lens of the problem fits into the field", value=f"{field:g} arcsec", expected=expected)
-    image = np.asarray(_render(problem)(jnp.asarray(truth, jnp.float32), taken), np.float64)
     random = np.random.default_rng([mocks.seed, k])
     scale = mocks.peak * _FACTOR ** random.uniform(-1.0, 1.0) / image.max()
     truth[len(truth) - problem.linear :] *= scale

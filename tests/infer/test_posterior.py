@@ -62,7 +62,9 @@ def test_r_hat_and_effective_draws_of_known_sequences() -> None:
     ("r_hat", "ess", "divergent", "trusted"), [(1.005, 150, 0, 1), (1.02, 150, 0, 0), (1.0, 99, 0, 0), (1.0, 150, 90, 0)]
 )
 def test_chains_that_are_not_to_be_trusted_say_so(r_hat: float, ess: float, divergent: int, trusted: int) -> None:
-    found = posterior.Posterior(("x", "y"), np.zeros((4000, 2)), 4, np.array([1.0, r_hat]), np.array([ess, 900.0]), divergent, 7)
+    found = posterior.Posterior(("x", "y"), np.zeros((4000, 2)), 4000, 4, np.array([1.0, r_hat]), np.array([ess, 900.0]), divergent, 7)
+    few = posterior.Posterior(("x", "y"), np.zeros((400, 2)), 4000, 4, np.ones(2), np.full(2, 400.0), 0, 7)
+    assert not few.trusted  # the rest of the draws lie beyond the prior's ends
     assert found.trusted == bool(trusted) and ("not to be trusted" in found.words) == (not trusted)
     assert f"R-hat {r_hat:.3f} (" in found.words and f"{ess:.0f} effective draws (x)" in found.words
 
@@ -109,13 +111,15 @@ def test_the_prior_is_that_of_the_parameters(k: int, law) -> None:
         rows = jnp.tile(jnp.asarray([0.0, 0.0, np.log(2.0)]), (len(GRID), 1)).at[:, k].set(GRID)
         values, density = meaning(problem, rows)
         np.testing.assert_allclose(np.cumsum(density) / density.sum(), law.cdf(values[:, k]), atol=5e-3)
+        assert not prior.inside(problem, prior.coordinates(problem, problem.encode(jnp.asarray([1.0, -4.1, 5.0, 0.0])))[None]).any()
         inside = jnp.asarray([1.0, -3.0, 5.0, 0.0])
         back = prior.numbers(problem, prior.coordinates(problem, problem.encode(inside)))
         np.testing.assert_allclose(problem.decode(back, jnp.zeros(1)), inside, rtol=1e-9)
 
 
 def meaning(problem, rows):
-    """Parameters (N, P) and density (N,) of coordinates (N, E)."""
+    """Parameters (N, P) and density (N,) of coordinates (N, E), without those beyond the bounds."""
+    rows = rows[prior.inside(problem, np.asarray(rows))]
     density = np.exp(np.asarray(jax.vmap(lambda u: prior.log_prior(problem, u))(rows)))
     return np.asarray(jax.vmap(lambda u: problem.decode(prior.numbers(problem, u), jnp.zeros(1)))(rows)), density
 
@@ -128,7 +132,8 @@ def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | Non
     with jax.enable_x64(True):
         rows = jnp.tile(jnp.asarray([0.0, 0.0, np.log(2.0), 0.0, 0.0]), (len(r), 1)).at[:, 3].set(r * 0.6).at[:, 4].set(r * 0.8)
         values, density = meaning(problem, rows)
-    share, q = 1.0 - np.cumsum(r * density) / (r * density).sum(), values[:, 3]
+    density = density * r[: len(density)]
+    share, q = 1.0 - np.cumsum(density) / density.sum(), values[:, 3]
     np.testing.assert_allclose(values[10:, 4], np.degrees(0.5 * np.arctan2(0.8, 0.6)), rtol=1e-6)
     expected = (q - 0.3) / 0.7
     if deviation:
@@ -147,6 +152,7 @@ def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
     ((best,),) = fit.descend_from(BLOB, [seen], [[start]])
     found = posterior.sample(BLOB, seen, best, draws=800, seed=4, warmup=100)
     assert found.names == BLOB.names and found.draws.shape == (800, 5) and found.trusted, found.words
+    assert found.taken == 800 and found.divergent == 0
     errors = np.sqrt(np.diag(best.covariance)) * np.array([1.0, 1.0, truth[2], 1.0, 1.0])  # numbers are x, y and log sigma
     np.testing.assert_allclose(found.draws.std(axis=0), errors, rtol=0.15)
     values = np.r_[best.numbers[:2], np.exp(best.numbers[2]) * np.sqrt(6.0), best.amplitudes]
