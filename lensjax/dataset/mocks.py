@@ -103,8 +103,8 @@ def taken_by(mocks: Mocks) -> Instrument:
 def drawn(problem: Composition, mocks: Mocks, k: int, *, taken: Instrument | None = None) -> tuple[np.ndarray, Observed]:
     """True parameters (P,) of mock k, and its observation, with white noise of standard deviation 1.
 
-    Draws whose Einstein radius is more than `_BEYOND` of the field's side, or that leave the image dark, are drawn again. All fluxes are scaled together for the signal
-    to noise: given a prior uniform in their logarithm, that draws from it.
+    Draws whose Einstein radius is more than `_BEYOND` of the field's side, or that leave the image dark, are drawn again. All fluxes are
+    scaled together for the signal to noise: given a prior uniform in their logarithm, that draws from it.
 
     Raises:
         BadInput: no lens of the prior fits into the field.

@@ -18,9 +18,8 @@ from lensjax.problems.compose import compose
 from lensjax.report import calibrate_mocks
 from lensjax.report import mocks as report
 
-PROBLEM = compose(
-    "sie", [components.sie(unit="arcsec", theta_e=(0.3, 3.0), reach=0.2), components.gaussian(sigma=(0.1, 0.3), q=None)], sky=True
-)
+LENS = components.sie(unit="arcsec", theta_e=(0.3, 3.0), reach=0.2)
+PROBLEM = compose("sie", [LENS, components.gaussian(sigma=(0.1, 0.3), reach=0.5, q=None)], sky=True)
 SMALL = mocks.Mocks(n=4, seed=3, pixels=20, pixel_scale=0.1, fwhm=2.0, peak=30.0)
 P = len(PROBLEM.names)
 
