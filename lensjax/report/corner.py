@@ -52,7 +52,7 @@ def draw(path: Path, problem: Composition, draws: np.ndarray, *, best: np.ndarra
     side = _SIDE * len(kept) + 0.8
     figure = corner.corner(
         values[:, kept], labels=labels, truths=lines, truth_color=ORANGE, color=BLUE, fig=Figure(figsize=(side, side)), bins=16,
-        plot_density=False, plot_contours=len(values) >= 500, max_n_ticks=3, label_kwargs={"fontsize": 8}, quiet=True,
+        plot_density=False, plot_contours=len(values) >= 500, max_n_ticks=3, labelpad=0.2, label_kwargs={"fontsize": 8}, quiet=True,
     )  # fmt: skip
     for panel in figure.axes:
         panel.tick_params(labelsize=6)

@@ -6,7 +6,6 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from lensjax._internal.numbers import shortest
 from lensjax.files.whole import check_folder, write_text
 from lensjax.infer import nuts, posterior
 from lensjax.infer.fit import Optimum
@@ -48,7 +47,7 @@ class Draws:
         own = posterior.sample(problem, image.observed, optimum, draws=self.count, seed=self.seed)
         draws = own.draws.copy()
         draws[:, len(problem.names) - problem.linear :] *= image.scale
-        lines = [",".join(problem.names), *(",".join(map(shortest, row)) for row in draws.tolist())]
+        lines = [",".join(problem.names), *(",".join(f"{value:.8g}" for value in row) for row in draws.tolist())]
         write_text(self.folder / f"{stem}.csv", "\n".join(lines) + "\n")
         best = np.asarray(problem.decode(jnp.asarray(optimum.numbers), jnp.asarray(optimum.amplitudes * image.scale)), np.float64)
         corner.draw(self.folder / f"{stem}.png", problem, draws, best=best)
