@@ -50,7 +50,7 @@ def add(parser: arguments.Parser) -> None:
     noise = "noise of a pixel [grey levels], instead of rounding; cosmosim, for images that CosmoSim drew; or a telescope's noise map"
     command.add_argument("--noise", type=values.noise, metavar="SIGMA|MAP", help=noise)
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html: images, models, residuals, sources")
-    command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds (0)")
+    command.add_argument("--seed", type=values.SEED, default=0, metavar="S", help="seed of the sampling of bounds and posteriors (0)")
     command.add_argument("--amplitudes", type=values.ORDER, metavar="M", help="tables of roulette amplitudes up to order M too")
     command.add_argument("--shard", type=values.shard, metavar="K/N", help="every N-th image from the K-th alone")
     telescope_flags.add(command)
@@ -104,7 +104,9 @@ def run(options: Options) -> None:
         seed=options.seed,
         keep=keep,
         taken=telescope_flags.taken_of(options.telescope, options.noise) if telescope else None,
-        leaves=None if isinstance(problem, problems.Problem) else telescope_flags.files_of(options.telescope, problem, every),
+        leaves=None
+        if isinstance(problem, problems.Problem)
+        else telescope_flags.files_of(options.telescope, problem, every, out=options.out, seed=options.seed),
         report=pages,
         options=pipeline,
         on_error=lambda message: print(f"lensjax: {message}", file=sys.stderr, flush=True),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensjax import problems
-from lensjax.cli import telescope_flags
+from lensjax.cli import telescope_check, telescope_flags
 from lensjax.errors import BadInput
 
 
@@ -47,7 +47,7 @@ def check(options: Options, problem: str) -> None:
             if value:
                 raise BadInput(f"does not go with --problem {problem}", column=flag, expected="--problem sis2023 or pm2022")
     flags = {"--no-refine": options.no_refine} | other | {"--weights": options.weights}
-    telescope_flags.check(options.telescope, problem, noise=options.noise, others=flags)
+    telescope_check.check(options.telescope, problem, noise=options.noise, others=flags)
     if options.no_refine and options.no_network:
         raise BadInput("--no-refine and --no-network contradict each other", expected="one of the two")
     if options.weights is not None and options.no_network:

@@ -1,7 +1,7 @@
 """The flags of `lensjax estimate` for images of telescopes."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -49,6 +49,7 @@ class Flags:
     lens: str | None
     source: str | None
     lens_light: str | None
+    posterior: int | None
 
 
 def add(command: arguments.Parser) -> None:
@@ -68,6 +69,7 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
     group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
+    group.add_argument("--posterior", type=values.DRAWS, metavar="N", help="N draws from each posterior beside OUT: OUT-posterior/NAME.csv")
     group.add_argument("--coolest", type=Path, metavar="DIR", help="write DIR/NAME.json, a COOLEST file, and its FITS files")
 
 
@@ -101,11 +103,11 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     return problem_of(options), options
 
 
-def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> "Files":
-    """The files that fits leave.
+def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, out: Path, seed: int) -> "Files":
+    """The files that fits leave; draws beside the table `out`.
 
     Raises:
-        BadInput: they cannot be written there, or COOLEST does not have the problem's components.
+        BadInput: they cannot be written there, COOLEST does not have the problem's components, or what draws needs a missing package.
     """
     from lensjax.dataset.telescope_fits import Files, stems
     from lensjax.files.whole import check_folder
@@ -117,7 +119,13 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str]) -> 
         from lensjax.formats import coolest
 
         coolest.check(problem)
-    return Files(problem, stems(filenames), flags.model_images, flags.coolest)
+    draws = None
+    if flags.posterior is not None:
+        from lensjax.report.posterior_files import Draws, folder_of
+
+        draws = Draws(folder_of(out), flags.posterior, seed)
+        draws.check()
+    return Files(problem, stems(filenames), flags.model_images, flags.coolest, draws)
 
 
 def flags_of(namespace: argparse.Namespace) -> Flags:
@@ -137,38 +145,3 @@ def problem_of(named: str | None, images: Sequence[Path]) -> str:
     if any(telescopes) and not all(telescopes):
         raise BadInput("FITS files and other images together", column="--problem", expected="a problem, or images of one kind")
     return "galaxy" if any(telescopes) else "sis2023"
-
-
-def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapping[str, object]) -> None:
-    """Refuses flags that do not go together.
-
-    Args:
-        flags: the flags.
-        problem: the problem.
-        noise: the value of --noise.
-        others: flags that do not go with images of telescopes, with their values.
-
-    Raises:
-        BadInput: one of them does not go with the problem, or with another.
-    """
-    names = problems.telescope_names()
-    if problem not in names:
-        for name, value in vars(flags).items():
-            if value is not None:
-                raise BadInput(
-                    f"does not go with --problem {problem}", column=f"--{name.replace('_', '-')}", expected=f"--problem {names[0]}"
-                )
-        if isinstance(noise, str) and noise != "cosmosim":
-            raise BadInput(column="--noise", value=noise, expected="a positive number, or cosmosim")
-        return
-    for flag, value in others.items():
-        if value:
-            raise BadInput(f"does not go with --problem {problem}", column=flag, expected="another problem, or none")
-    if noise == "cosmosim":
-        raise BadInput(column="--noise", value=noise, expected="a positive number or a file")
-    if noise is not None and flags.exposure is not None:
-        raise BadInput("--noise and --exposure contradict each other", expected="one of the two")
-    if flags.background is not None and flags.exposure is None:
-        raise BadInput("goes with --exposure", column="--background")
-    if flags.noise_is is not None and noise is None and flags.background is None:
-        raise BadInput("goes with --noise or --background", column="--noise-is")

@@ -17,6 +17,7 @@ from lensjax.estimate import Estimate
 from lensjax.formats import coolest, model_images
 from lensjax.infer import estimation
 from lensjax.infer.estimation import Fitted
+from lensjax.infer.fit import Optimum
 from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
 from lensjax.pipeline import run as pipeline
@@ -41,6 +42,14 @@ class Report(Protocol):
         ...
 
 
+class Draws(Protocol):
+    """What writes draws from posteriors, such as `report.posterior_files.Draws`."""
+
+    def write(self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum, offset: tuple[float, float]) -> str:
+        """Writes the draws of one fit about a place in its image, in files of this name, and returns their diagnostics in words."""
+        ...
+
+
 @dataclass(frozen=True)
 class Files:
     """The files that a fit leaves.
@@ -50,12 +59,25 @@ class Files:
         stems: names of an image's files without endings, by the name of the image.
         models: folder of FITS files with model, arcs, residual and source; None for none.
         coolest: folder of COOLEST files; None for none.
+        draws: what writes draws from the posterior; None for none.
     """
 
     problem: Composition = field(repr=False)  # its repr has addresses of functions, and so no use in a task's name
     stems: dict[str, str]
     models: Path | None
     coolest: Path | None
+    draws: Draws | None = None
+
+    def sample(self, filename: str, image: SkyImage, solution: Solution, optimum: Optimum | None, offset: tuple[float, float]) -> Solution:
+        """Writes draws from the posterior of a fit, where they are wanted; its solution, whose status has their diagnostics.
+
+        Raises:
+            BadInput: they cannot be written.
+        """
+        if self.draws is None or optimum is None:
+            return solution
+        words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset)
+        return replace(solution, status=tuple(f"{status}; {words}" for status in solution.status))
 
     def write(self, filename: str, image: SkyImage, solution: Solution) -> None:
         """Writes the files of one fit.
@@ -163,10 +185,15 @@ def _estimate(
         return Estimate(None, None, str(image)), image
     try:
         if options is None:
-            solution = fitted(problem, image).solution
+            found = fitted(problem, image)
+            solution, optimum, seen, offset = found.solution, found.best, image, (0.0, 0.0)
         else:
-            found = pipeline.fit_galaxy(image, options)
-            solution, image = telescope_field.judged(found.solution, image), found.image
+            whole = pipeline.fit_galaxy(image, options)
+            solution, optimum = telescope_field.judged(whole.solution, image), whole.best
+            seen, offset, image = replace(image, observed=whole.seen), whole.window.offset, whole.image
+        solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset)
+    except BadInput:
+        raise
     except Exception as error:  # the failure of one image must not cost the others their solutions
         _log.debug("an image failed", exc_info=True)
         solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)

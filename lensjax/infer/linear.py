@@ -154,6 +154,14 @@ def whitened_nuisance(layers: Array, weight: Array) -> Array:
     return jax.scipy.linalg.solve_triangular(factor, own, lower=True)
 
 
+def nuisance_root(nuisance: Array) -> Array:
+    """V (N, H W) of U of `whitened_nuisance`, with (1 − VᵀV)² = 1 − UᵀU: whitens noise and layers together."""
+    eigenvalues, axes = jnp.linalg.eigh(nuisance @ nuisance.T)
+    part = jnp.clip(eigenvalues, 0.0, 1.0)
+    factor = jnp.where(part > 1e-6, (1.0 - jnp.sqrt(1.0 - part)) / jnp.where(part > 1e-6, part, 1.0), 0.5)
+    return jnp.asarray((axes * jnp.sqrt(factor)).T @ nuisance)
+
+
 def projected(equations: Joint, fitted: int) -> Normal:
     """The normal equations in q alone, (F,): amplitudes above zero follow their best values."""
     a = equations.amplitudes

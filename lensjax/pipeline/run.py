@@ -94,6 +94,7 @@ class GalaxyFit:
         best: the optimum, about the lens; None where nothing could be fitted.
         light: the lens galaxy's light in the window; None without.
         window: the part of the image that was fitted.
+        seen: its arcs as they were fitted last, about the lens's pixel.
     """
 
     problem: Composition
@@ -103,6 +104,7 @@ class GalaxyFit:
     best: Optimum | None
     light: LensLight | None
     window: Window
+    seen: Observed
 
 
 class _Search:
@@ -225,7 +227,7 @@ def _carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -
 def _nothing(image: SkyImage, problem: Composition, own: Window, search: _Search, reason: str) -> GalaxyFit:
     failed = Solution.failed(problem.names, reason, coordinates=problem.size)
     remarks = "; ".join((reason, *image.remarks))
-    return GalaxyFit(problem, replace(failed, status=(remarks,)), image, None, None, search.light, own)
+    return GalaxyFit(problem, replace(failed, status=(remarks,)), image, None, None, search.light, own, search.seen)
 
 
 def _is_noise(best: Optimum, seen: Observed, problem: Composition) -> bool:
@@ -255,7 +257,7 @@ def _judged(
         status=("; ".join((plain.status[0], *against, *image.remarks)),),
     )
     light = nuisance if search.light is None else search.light.image + nuisance
-    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own)
+    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, soft)
 
 
 def _sigma(seen: Observed) -> np.ndarray:

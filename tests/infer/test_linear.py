@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from lensjax.infer.linear import amplitudes_of, joint, projected, whitened_nuisance
+from lensjax.infer.linear import amplitudes_of, joint, nuisance_root, projected, whitened_nuisance
 from lensjax.light.multi_gaussian import widths
 
 X = np.hypot(*np.meshgrid(np.arange(40) - 19.5, np.arange(40) - 19.5)).ravel()
@@ -106,3 +106,12 @@ def test_nuisance_layers_are_integrated_out() -> None:
         first, second = projected(ours, 2), projected(theirs, 2)
         np.testing.assert_allclose(first.matrix, second.matrix, rtol=1e-7)
         np.testing.assert_allclose(first.gradient, second.gradient, rtol=1e-7, atol=1e-9)
+
+
+def test_the_root_whitens_as_the_nuisance_does() -> None:
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(8)
+        own = whitened_nuisance(jnp.asarray(rng.normal(size=(3, 5, 6))), jnp.ones((5, 6)))
+        root = nuisance_root(own)
+        half = jnp.eye(30) - root.T @ root
+        np.testing.assert_allclose(half @ half, jnp.eye(30) - own.T @ own, atol=1e-10)

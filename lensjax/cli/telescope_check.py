@@ -1,0 +1,42 @@
+"""Which flags of images of telescopes go together."""
+
+from collections.abc import Mapping
+
+from lensjax import problems
+from lensjax.cli.telescope_flags import Flags
+from lensjax.errors import BadInput
+
+
+def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapping[str, object]) -> None:
+    """Refuses flags that do not go together.
+
+    Args:
+        flags: the flags.
+        problem: the problem.
+        noise: the value of --noise.
+        others: flags that do not go with images of telescopes, with their values.
+
+    Raises:
+        BadInput: one of them does not go with the problem, or with another.
+    """
+    names = problems.telescope_names()
+    if problem not in names:
+        for name, value in vars(flags).items():
+            if value is not None:
+                raise BadInput(
+                    f"does not go with --problem {problem}", column=f"--{name.replace('_', '-')}", expected=f"--problem {names[0]}"
+                )
+        if isinstance(noise, str) and noise != "cosmosim":
+            raise BadInput(column="--noise", value=noise, expected="a positive number, or cosmosim")
+        return
+    for flag, value in others.items():
+        if value:
+            raise BadInput(f"does not go with --problem {problem}", column=flag, expected="another problem, or none")
+    if noise == "cosmosim":
+        raise BadInput(column="--noise", value=noise, expected="a positive number or a file")
+    if noise is not None and flags.exposure is not None:
+        raise BadInput("--noise and --exposure contradict each other", expected="one of the two")
+    if flags.background is not None and flags.exposure is None:
+        raise BadInput("goes with --exposure", column="--background")
+    if flags.noise_is is not None and noise is None and flags.background is None:
+        raise BadInput("goes with --noise or --background", column="--noise-is")

@@ -1,0 +1,281 @@
+"""The posterior of a fit: draws by NUTS from the mode, through the residual of the fit.
+
+The density is that of the whitened residual, with the weights of the fit at its mode, times the prior (`infer.prior`). Chains move in
+coordinates in which the mode's covariance is the identity, so that a narrow valley is as wide as it is long.
+
+Linear amplitudes are treated by their kind:
+
+- Of any sign, with a normal prior or a flat one (shapelets, pixels, the sky), and the one flux of a profile: integrated out in closed
+  form, ½ ln det of their normal matrix included. They would be many coordinates, along narrow curved valleys with sizes and indices, and
+  the integral is exact but for two things: a flux that cannot be negative is taken far above its error, and its prior, uniform in
+  the logarithm as in the problem's draws, as 1/flux at its best value. Each draw then gets amplitudes from their normal distribution
+  given the rest.
+- Several that cannot be negative (concentric Gaussians): they take their best values (Lawson & Hanson), since their integral over an
+  orthant has no closed form. Each draw then solves for them again with noise of its own.
+
+Chains explore the mode where they start. Other modes are the business of `estimation.Fitted.others` and the verdict.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from scipy import special
+
+from lensjax.infer import nuts, prior
+from lensjax.infer.fit import Optimum, total_flux
+from lensjax.infer.linear import amplitudes_of, nuisance_root, whitened_nuisance
+from lensjax.observation.observed import Observed
+from lensjax.problems.compose import Composition
+
+MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT, LEAST_WITHIN = 1.01, 100.0, 0.02, 0.3
+"""Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, the share of trajectories that diverged, and the share
+of draws within the prior's bounds."""
+
+_CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
+_RIDGE = 1e-6  # of the normal matrix's diagonal
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws from a posterior.
+
+    Attributes:
+        names: names of the P parameters.
+        draws: (S, P) in file parameters, the chains one after the other; those within the prior's bounds.
+        taken: how many draws the chains took in all.
+        chains: how many there are.
+        r_hat: (P,) R-hat, split and normalised by rank; directions about their mean.
+        ess: (P,) effective number of draws.
+        divergent: how many trajectories diverged.
+        gradients: how many gradients all draws took, without the warm-up.
+    """
+
+    names: tuple[str, ...]
+    draws: np.ndarray
+    taken: int
+    chains: int
+    r_hat: np.ndarray
+    ess: np.ndarray
+    divergent: int
+    gradients: int
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the chains agree and are long enough."""
+        good = float(self.r_hat.max()) <= most_r_hat(self.chains, self.taken // self.chains) and float(self.ess.min()) >= LEAST_ESS
+        return bool(good and self.divergent <= MOST_DIVERGENT * self.taken and len(self.draws) >= LEAST_WITHIN * self.taken)
+
+    @property
+    def words(self) -> str:
+        """The diagnostics in one sentence."""
+        worst, least = int(np.argmax(self.r_hat)), int(np.argmin(self.ess))
+        numbers = (
+            f"R-hat {self.r_hat[worst]:.3f} ({self.names[worst]}), {self.ess[least]:.0f} effective draws ({self.names[least]}), "
+            f"{self.divergent} divergent"
+        )
+        return f"posterior of {len(self.draws)} draws{'' if self.trusted else ', not to be trusted'}: {numbers}"
+
+
+def nearest(params: np.ndarray, draws: np.ndarray, problem: Composition) -> np.ndarray:
+    """Parameters (P,) with directions as the nearest to those of draws (S, P) that are `unwrapped`."""
+    values = np.array(params, np.float64)
+    for k, parameter in enumerate(problem.parameters):
+        if parameter.period is not None:
+            values[k] -= parameter.period * np.round((values[k] - draws[:, k].mean()) / parameter.period)
+    return values
+
+
+def most_r_hat(chains: int, draws: int) -> float:
+    """The largest R-hat of chains of so many draws that agree: `MOST_R_HAT`, or what independent draws have but for one time in 100 000."""
+    halves, each = 2 * chains, max(draws // 2, 1)
+    between = special.chdtri(halves - 1, _CHANCE) / (halves - 1)
+    return max(MOST_R_HAT, float(np.sqrt((between + each - 1) / each)))
+
+
+class _Data(NamedTuple):
+    """What a density depends on: the observation, weights 1/σ (H, W), whitened residuals (H, W) at the mode, its coordinates (E,), the
+    matrix (E, E) that makes coordinates about it of the chains' own, and V of `linear.nuisance_root`."""
+
+    observed: Observed
+    weight: Array
+    residual: Array
+    mode: Array
+    stretch: Array
+    nuisance: Array | None
+
+
+def sample(
+    problem: Composition,
+    observed: Observed,
+    optimum: Optimum,
+    *,
+    draws: int,
+    seed: int = 0,
+    chains: int = nuts.CHAINS,
+    warmup: int = nuts.WARMUP,
+) -> Posterior:
+    """Draws from the posterior of an observation.
+
+    Args:
+        problem: what the image shows.
+        observed: the observation.
+        optimum: the best optimum of its fit.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`; those beyond the prior's bounds are left out.
+        seed: of the random numbers.
+        chains: how many; on a CPU one after the other.
+        warmup: steps of a chain before its first draw.
+
+    Raises:
+        BadInput: blackjax is missing.
+    """
+    data, mode = _data(problem, observed, optimum)
+    each = max(2, -(-draws // chains))
+    found = nuts.chains(_density(problem), data, size=len(mode), draws=each, seed=seed, count=chains, warmup=warmup)
+    flat = found.draws.reshape(-1, len(mode))
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), len(flat))
+    params = np.asarray(_answers(problem)(data, jnp.asarray(flat), keys), np.float64)
+    r_hat, ess = nuts.agreement(unwrapped(params, problem).reshape(chains, each, -1))
+    within = prior.inside(problem, mode + flat @ np.asarray(data.stretch, np.float64).T)
+    return Posterior(
+        names=problem.names, draws=params[within], taken=len(flat), chains=chains, r_hat=r_hat, ess=ess * within.mean(),
+        divergent=int(found.divergent.sum()), gradients=int(found.gradients.sum()),
+    )  # fmt: skip
+
+
+def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
+    """Parameters (S, P) with directions as the nearest to their mean."""
+    values = params.copy()
+    for k, parameter in enumerate(problem.parameters):
+        if parameter.period is not None:
+            turn = 2.0 * np.pi / parameter.period
+            middle = np.angle(np.exp(1j * turn * values[:, k]).mean()) / turn % parameter.period
+            values[:, k] -= parameter.period * np.round((values[:, k] - middle) / parameter.period)
+    return values
+
+
+def _data(problem: Composition, observed: Observed, optimum: Optimum) -> tuple[_Data, np.ndarray]:
+    dtype = observed.data.dtype
+    mode, stretch = whitening(problem, optimum)
+    weight = jnp.where(observed.mask, 1.0 / observed.noise.sigma(jnp.asarray(optimum.model, dtype)), 0.0)
+    residual = (observed.data - jnp.asarray(optimum.model, dtype)) * weight
+    nuisance = None if observed.nuisance is None else nuisance_root(whitened_nuisance(observed.nuisance, weight))
+    residual = _without(nuisance, residual.reshape(1, -1)).reshape(residual.shape)
+    return _Data(observed, weight, residual, jnp.asarray(mode, dtype), jnp.asarray(stretch, dtype), nuisance), mode
+
+
+def _without(nuisance: Array | None, rows: Array) -> Array:
+    """Whitened images (K, H W), whitened for the observation's nuisance too."""
+    return rows if nuisance is None else rows - (rows @ nuisance.T) @ nuisance
+
+
+def whitening(problem: Composition, optimum: Optimum) -> tuple[np.ndarray, np.ndarray]:
+    """The coordinates (E,) of a mode, and a matrix (E, E) whose square is about the posterior's covariance there.
+
+    Directions that the image leaves open are as wide as the prior.
+    """
+    with jax.enable_x64(True):
+        place = partial(prior.coordinates, problem)
+        at = jnp.asarray(optimum.numbers)
+        mode, slope = prior.moved_inside(problem, np.asarray(place(at))), np.asarray(jax.jacfwd(place)(at))
+    wide = prior.spread(problem)
+    slope = slope / wide[:, None]
+    eigenvalues, axes = np.linalg.eigh(slope @ optimum.covariance[: problem.size, : problem.size] @ slope.T)
+    eigenvalues = np.clip(eigenvalues, 1e-12, None)
+    return mode, wide[:, None] * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
+
+
+@lru_cache(maxsize=16)
+def _density(problem: Composition) -> nuts.Density:
+    def density(data: _Data, w: Array) -> Array:
+        u = data.mode + data.stretch @ w
+        at = prior.numbers(problem, u)
+        chance = log_likelihood(problem, data.observed, data.weight, at, residual=data.residual, nuisance=data.nuisance)
+        return chance + prior.log_prior(problem, u)
+
+    return density
+
+
+@lru_cache(maxsize=16)
+def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
+    def one(data: _Data, w: Array, key: Array) -> Array:
+        at = prior.numbers(problem, data.mode + data.stretch @ w)
+        light = _light(problem, data.observed, data.weight, at, data.nuisance)
+        noise = jax.random.normal(key, light.right.shape, light.right.dtype)
+        return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))
+
+    def each(data: _Data, rows: Array, keys: Array) -> Array:
+        params: Array = jax.lax.map(lambda pair: one(data, *pair), (rows, keys))
+        return params
+
+    program: Callable[[_Data, Array, Array], Array] = jax.jit(each)
+    return program
+
+
+class _Light(NamedTuple):
+    """The whitened data (N,) and layers (K, N) of an image, the layers' normal matrix (K, K) with its penalty, that penalty (K, K), and
+    what they have in common with the data (K,)."""
+
+    data: Array
+    layers: Array
+    gram: Array
+    penalty: Array
+    right: Array
+
+
+def _light(problem: Composition, observed: Observed, weight: Array, numbers: Array, nuisance: Array | None) -> _Light:
+    data = _without(nuisance, (observed.data * weight).reshape(1, -1))[0]
+    layers = _without(nuisance, (problem.layers(numbers, observed.instrument) * weight).reshape(problem.linear, -1))
+    penalty = problem.penalty(total_flux(observed))
+    own = jnp.zeros((len(layers), len(layers)), layers.dtype) if penalty is None else penalty
+    return _Light(data, layers, layers @ layers.T + own, own, layers @ data)
+
+
+def log_likelihood(
+    problem: Composition, observed: Observed, weight: Array, numbers: Array, *, residual: Array, nuisance: Array | None = None
+) -> Array:
+    """Logarithm of the likelihood of numbers (E,), over that of a residual; amplitudes are integrated out, or have their best values.
+
+    The derivative of the best amplitudes is not needed: the cost does not change with them (Golub & Pereyra 1973).
+
+    Args:
+        problem: what the image shows.
+        observed: the observation.
+        weight: (H, W) 1/σ; 0 where a pixel is masked.
+        numbers: where.
+        residual: whitened residuals (H, W) to compare with: few digits are lost where theirs are nearly the same.
+        nuisance: V of `linear.nuisance_root`, which data and layers are whitened for, as the residual is.
+    """
+    light = _light(problem, observed, weight, numbers, nuisance)
+    nonnegative = jnp.asarray(problem.nonnegative)
+    a = jax.lax.stop_gradient(amplitudes_of(*jax.lax.stop_gradient((light.gram, light.right)), nonnegative))
+    before, after = residual.reshape(-1), light.data - a @ light.layers
+    value = -0.5 * ((after - before) @ (after + before) + a @ light.penalty @ a)
+    kept, only = _integrated(problem)
+    if len(kept) == 0:
+        return value
+    inner = light.gram[np.ix_(kept, kept)]
+    others = a.at[kept].set(0.0)
+    best = jnp.linalg.solve(inner + _RIDGE * jnp.diag(jnp.diagonal(inner)), (light.right - light.gram @ others)[kept])[only]
+    least = jax.lax.rsqrt(jnp.maximum(jnp.diagonal(inner)[only], 1e-30))
+    return value - jnp.log(jnp.diagonal(_root(inner))).sum() - jnp.log(jnp.maximum(best, least)).sum()
+
+
+def _integrated(problem: Composition) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the amplitudes that are integrated out, and which of these are the one flux of a profile."""
+    several = np.array([*(bool(part.several) for part in problem.components for _ in part.amplitudes), *(False,) * problem.sky])
+    nonnegative = np.array(problem.nonnegative)
+    kept = np.flatnonzero(~(several & nonnegative))
+    return kept, np.flatnonzero((~several & nonnegative)[kept])
+
+
+def _root(matrix: Array) -> Array:
+    """The lower triangle (R, R) whose square is a normal matrix."""
+    scale = jnp.sqrt(jnp.maximum(jnp.diagonal(matrix), 1e-30))
+    unit = matrix / jnp.outer(scale, scale) + _RIDGE * jnp.eye(len(matrix), dtype=matrix.dtype)
+    return jnp.asarray(scale[:, None] * jnp.linalg.cholesky(unit))

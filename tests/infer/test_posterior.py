@@ -1,0 +1,176 @@
+"""Posteriors: closed forms, diagnostics of known sequences, and chains on a small image."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from lensjax.errors import BadInput
+from lensjax.infer import fit, nuts, posterior, prior
+from lensjax.observation.instrument import instrument
+from lensjax.observation.observed import observe
+from lensjax.problems import components, galaxy_components
+from lensjax.problems.compose import compose
+
+pytest.importorskip("blackjax")
+
+SIDE, SIGMA = 16, 0.05
+TAKEN = instrument((SIDE, SIDE))
+BLOB = compose("blob", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=None)], sky=True)
+
+
+@pytest.fixture(autouse=True)
+def mixed_types(strict_types):
+    """blackjax mixes types."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def correlated(data, w):
+    return -0.5 * w @ data @ w
+
+
+def test_chains_have_the_moments_of_a_correlated_normal() -> None:
+    covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 4.0]])
+    found = nuts.chains(correlated, jnp.asarray(np.linalg.inv(covariance), jnp.float32), size=3, draws=500, seed=1)
+    draws = found.draws.reshape(-1, 3)
+    assert found.draws.shape == (4, 500, 3) and found.divergent.sum() == 0
+    r_hat, ess = nuts.agreement(found.draws)
+    assert r_hat.max() < 1.01 and ess.min() > 400
+    error = np.sqrt(np.diag(covariance) / ess)
+    assert (np.abs(draws.mean(axis=0)) < 4.0 * error).all()
+    np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.35)
+
+
+def test_r_hat_and_effective_draws_of_known_sequences() -> None:
+    random = np.random.default_rng(0)
+    independent = random.normal(size=(4, 500))
+    slow = np.zeros((4, 500))  # autocorrelation ρ = 0.9: n (1 − ρ)/(1 + ρ) effective draws
+    for k in range(1, 500):
+        slow[:, k] = 0.9 * slow[:, k - 1] + random.normal(size=4)
+    apart = independent + np.array([[0.0], [0.0], [0.0], [3.0]])
+    wider = independent * np.array([[1.0], [1.0], [1.0], [4.0]])
+    r_hat, ess = nuts.agreement(np.stack([independent, slow, apart, wider, np.full((4, 500), 2.0)], axis=-1))
+    assert r_hat[0] < 1.01 and ess[0] > 1500
+    assert 50 < ess[1] < 250
+    assert r_hat[2] > 1.3 and r_hat[3] > 1.05
+    assert r_hat[4] == 1.0 and ess[4] == 2000
+
+
+@pytest.mark.parametrize(
+    ("r_hat", "ess", "divergent", "trusted"), [(1.005, 150, 0, 1), (1.02, 150, 0, 0), (1.0, 99, 0, 0), (1.0, 150, 90, 0)]
+)
+def test_chains_that_are_not_to_be_trusted_say_so(r_hat: float, ess: float, divergent: int, trusted: int) -> None:
+    found = posterior.Posterior(("x", "y"), np.zeros((4000, 2)), 4000, 4, np.array([1.0, r_hat]), np.array([ess, 900.0]), divergent, 7)
+    few = posterior.Posterior(("x", "y"), np.zeros((400, 2)), 4000, 4, np.ones(2), np.full(2, 400.0), 0, 7)
+    assert not few.trusted  # the rest of the draws lie beyond the prior's ends
+    assert found.trusted == bool(trusted) and ("not to be trusted" in found.words) == (not trusted)
+    assert f"R-hat {r_hat:.3f} (" in found.words and f"{ess:.0f} effective draws (x)" in found.words
+
+
+def test_short_chains_have_room_for_chance() -> None:
+    assert posterior.most_r_hat(4, 1000) == posterior.MOST_R_HAT
+    random = np.random.default_rng(1)
+    r_hat, _ = nuts.agreement(random.normal(size=(4, 50, 100)))
+    limit = posterior.most_r_hat(4, 50)
+    assert posterior.MOST_R_HAT < r_hat.max() < limit < 1.1
+
+
+def test_amplitudes_are_integrated_out_as_in_the_closed_form() -> None:
+    """Shapelets with their normal prior: the density of the data is normal, with the covariance of noise and prior together."""
+    problem = compose("shapelets", [galaxy_components.shapelets(2, role="lens light", beta=(1.0, 4.0), reach=4.0)])
+    with jax.enable_x64(True):
+        random = np.random.default_rng(2)
+        seen = observe(random.normal(scale=SIGMA, size=(SIDE, SIDE)) + 0.1, SIGMA, taken_by=TAKEN)
+        weight = jnp.full((SIDE, SIDE), 1.0 / SIGMA)
+        variance = np.linalg.inv(np.asarray(problem.penalty(fit.total_flux(seen))))
+        data = np.asarray(seen.data).reshape(-1) / SIGMA
+        values, densities = [], []
+        for shift in (0.0, 0.3, 0.6):
+            numbers = problem.encode(jnp.asarray([0.2 + shift, -0.1, 2.0 + shift]))
+            own = posterior.log_likelihood(problem, seen, weight, numbers, residual=jnp.zeros((SIDE, SIDE)))
+            values.append(float(own))
+            layers = np.asarray(problem.layers(numbers, TAKEN)).reshape(problem.linear, -1) / SIGMA
+            densities.append(stats.multivariate_normal.logpdf(data, cov=np.eye(SIDE**2) + layers.T @ variance @ layers))
+    np.testing.assert_allclose(np.diff(values), np.diff(densities), atol=1e-3)
+
+
+GRID = np.linspace(-8.0, 8.0, 4001)
+
+
+@pytest.mark.parametrize(
+    ("k", "law"),
+    [(0, stats.truncnorm(-4.5, 3.5, loc=0.5)), (1, stats.uniform(-4.0, 8.0)), (2, stats.uniform(1.0, 5.0))],
+    ids=["x", "y", "sigma"],
+)
+def test_the_prior_is_that_of_the_parameters(k: int, law) -> None:
+    """Along one coordinate, on a fine grid: uniform or normal, cut at the bounds."""
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=None)], normal=[("source_x", 0.5, 1.0)])
+    with jax.enable_x64(True):
+        rows = jnp.tile(jnp.asarray([0.0, 0.0, np.log(2.0)]), (len(GRID), 1)).at[:, k].set(GRID)
+        values, density = meaning(problem, rows)
+        np.testing.assert_allclose(np.cumsum(density) / density.sum(), law.cdf(values[:, k]), atol=5e-3)
+        assert not prior.inside(problem, prior.coordinates(problem, problem.encode(jnp.asarray([1.0, -4.1, 5.0, 0.0])))[None]).any()
+        inside = jnp.asarray([1.0, -3.0, 5.0, 0.0])
+        back = prior.numbers(problem, prior.coordinates(problem, problem.encode(inside)))
+        np.testing.assert_allclose(problem.decode(back, jnp.zeros(1)), inside, rtol=1e-9)
+
+
+def meaning(problem, rows):
+    """Parameters (N, P) and density (N,) of coordinates (N, E), without those beyond the bounds."""
+    rows = rows[prior.inside(problem, np.asarray(rows))]
+    density = np.exp(np.asarray(jax.vmap(lambda u: prior.log_prior(problem, u))(rows)))
+    return np.asarray(jax.vmap(lambda u: problem.decode(prior.numbers(problem, u), jnp.zeros(1)))(rows)), density
+
+
+@pytest.mark.parametrize("deviation", [None, 0.2])
+def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | None) -> None:
+    normal = [("source_q", 1.0, deviation)] if deviation else []
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)], normal=normal)
+    r = np.linspace(1e-4, 1.0, 6001)
+    with jax.enable_x64(True):
+        rows = jnp.tile(jnp.asarray([0.0, 0.0, np.log(2.0), 0.0, 0.0]), (len(r), 1)).at[:, 3].set(r * 0.6).at[:, 4].set(r * 0.8)
+        values, density = meaning(problem, rows)
+    density = density * r[: len(density)]
+    share, q = 1.0 - np.cumsum(density) / density.sum(), values[:, 3]
+    np.testing.assert_allclose(values[10:, 4], np.degrees(0.5 * np.arctan2(0.8, 0.6)), rtol=1e-6)
+    expected = (q - 0.3) / 0.7
+    if deviation:
+        ellipticity, most = (1.0 - q) / (1.0 + q), 0.7 / 1.3
+        expected = 1.0 - np.expm1(-0.5 * (ellipticity / deviation) ** 2) / np.expm1(-0.5 * (most / deviation) ** 2)
+    np.testing.assert_allclose(share, expected, atol=0.01)
+    assert 0.3 - 1e-9 <= q.min() < 0.302
+
+
+def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
+    truth = np.array([0.5, -0.3, 2.5, 30.0, 0.1])
+    light = np.asarray(BLOB.image(jnp.asarray(truth, jnp.float32), TAKEN), np.float64)
+    seen = observe(light + np.random.default_rng(3).normal(scale=SIGMA, size=light.shape), SIGMA, taken_by=TAKEN)
+    with jax.enable_x64(True):
+        start = np.asarray(BLOB.encode(jnp.asarray(truth)))
+    ((best,),) = fit.descend_from(BLOB, [seen], [[start]])
+    found = posterior.sample(BLOB, seen, best, draws=800, seed=4, warmup=100)
+    assert found.names == BLOB.names and found.draws.shape == (800, 5) and found.trusted, found.words
+    assert found.taken == 800 and found.divergent == 0
+    errors = np.sqrt(np.diag(best.covariance)) * np.array([1.0, 1.0, truth[2], 1.0, 1.0])  # numbers are x, y and log sigma
+    np.testing.assert_allclose(found.draws.std(axis=0), errors, rtol=0.15)
+    values = np.r_[best.numbers[:2], np.exp(best.numbers[2]) * np.sqrt(6.0), best.amplitudes]
+    assert (np.abs(found.draws.mean(axis=0) - values) < 0.3 * errors).all()
+    correlation = np.corrcoef(found.draws[:, 3:].T)[0, 1]
+    assert correlation == pytest.approx(best.covariance[3, 4] / (best.covariance[3, 3] * best.covariance[4, 4]) ** 0.5, abs=0.12)
+
+
+def test_directions_are_unwrapped_about_their_mean() -> None:
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0)])
+    draws = np.zeros((4, 6))
+    draws[:, 4] = [179.0, 1.0, 178.0, 2.0]
+    around = posterior.unwrapped(draws, problem)[:, 4]
+    assert np.ptp(around) == pytest.approx(4.0)
+    assert abs(posterior.nearest(draws[0], posterior.unwrapped(draws, problem), problem)[4] - around.mean()) < 4.0
+
+
+def test_without_blackjax_there_is_one_line(monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "blackjax", None)
+    with pytest.raises(BadInput, match="pip install 'lensjax\\[posterior\\]'"):
+        nuts.check()

@@ -1,0 +1,58 @@
+"""Draws of a telescope's image as files: units, names, the corner plot, and a status that has the diagnostics."""
+
+import csv
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from lensjax.dataset.telescope_fits import Files
+from lensjax.infer import fit, posterior
+from lensjax.infer.estimation import Fitted
+from lensjax.infer.solution import Solution
+from lensjax.observation.observed import observe
+from lensjax.observation.sky import SkyImage
+from lensjax.problems import components
+from lensjax.problems.compose import compose
+from lensjax.report import corner, posterior_files
+
+pytest.importorskip("blackjax")
+pytest.importorskip("corner")
+
+PROBLEM = compose("blob", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0)], sky=True)
+P = len(PROBLEM.names)
+
+
+def test_files_have_the_units_of_the_image(tmp_path, monkeypatch) -> None:
+    random = np.random.default_rng(0)
+    draws = random.normal(size=(40, P)) * 0.01 + [0.1, 0.2, 2.0, 0.5, 90.0, 3.0, 0.0]
+    draws[:, 4] = np.where(np.arange(40) % 2, 1.0, 179.0)
+    own = posterior.Posterior(PROBLEM.names, draws, 40, 4, np.full(P, 1.2), np.full(P, 30.0), 1, 7)
+    monkeypatch.setattr(posterior, "sample", lambda *args, **options: replace(own, taken=options["draws"]))
+    image = SkyImage("a.fits", observe(np.ones((16, 16)), 1.0), None, 0.25, "", ())
+    with jax.enable_x64(True):
+        numbers = np.asarray(PROBLEM.encode(jax.numpy.asarray(draws[0])))
+    nothing = np.zeros((16, 16))
+    best = fit.Optimum(numbers, draws[0, 5:], np.eye(P), 1.0, 256, 0, nothing, nothing)
+    wanted = posterior_files.Draws(posterior_files.folder_of(tmp_path / "r.csv"), 40, 3)
+    wanted.check()
+    files = Files(PROBLEM, {"a.fits": "a"}, None, None, wanted)
+    solution = replace(Solution.failed(PROBLEM.names, "", coordinates=5), status=("converged",))
+    status = files.sample("a.fits", image, Fitted(solution, best)).status[0]
+    assert status == (
+        "converged; posterior of 40 draws, not to be trusted: R-hat 1.200 (source_x), 30 effective draws (source_x), 1 divergent"
+    )
+    with (tmp_path / "r-posterior" / "a.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert tuple(rows[0]) == PROBLEM.names and len(rows) == 41
+    np.testing.assert_allclose(np.array(rows[1:], float), draws * ([1.0] * 5 + [0.25] * 2))
+    assert (tmp_path / "r-posterior" / "a.png").stat().st_size > 10_000
+    assert files.sample("a.fits", image, Fitted(solution, None)) is solution
+
+
+def test_a_plot_leaves_many_amplitudes_out() -> None:
+    from lensjax.problems import galaxy_components
+
+    many = compose("many", [galaxy_components.multi_gaussian(4)], sky=True)
+    assert [many.names[k] for k in corner.shown(many)] == ["light_x", "light_y", "light_q", "light_phi", "sky"]
