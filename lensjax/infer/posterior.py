@@ -266,4 +266,5 @@ def _root(matrix: Array) -> Array:
     """The lower triangle (R, R) whose square is a normal matrix."""
     scale = jnp.sqrt(jnp.maximum(jnp.diagonal(matrix), 1e-30))
     unit = matrix / jnp.outer(scale, scale) + _RIDGE * jnp.eye(len(matrix), dtype=matrix.dtype)
-    return scale[:, None] * jnp.linalg.cholesky(unit)
+    root: Array = scale[:, None] * jnp.linalg.cholesky(unit)
+    return root
