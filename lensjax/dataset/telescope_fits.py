@@ -58,7 +58,13 @@ class Files:
         """
         if self.draws is None or found.best is None:
             return found.solution
-        words = self.draws.write(self.stems[filename], self.problem, image, found.best)
+        try:
+            words = self.draws.write(self.stems[filename], self.problem, image, found.best)
+        except BadInput:
+            raise
+        except Exception as error:  # the failure of draws must not cost the fit
+            _log.debug("a posterior failed", exc_info=True)
+            words = f"posterior failed: {' '.join(str(error).split()) or type(error).__name__}"
         return replace(found.solution, status=tuple(f"{status}; {words}" for status in found.solution.status))
 
     def write(self, filename: str, image: SkyImage, solution: Solution) -> None:
