@@ -76,7 +76,13 @@ class Files:
         """
         if self.draws is None or optimum is None:
             return solution
-        words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset)
+        try:
+            words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset)
+        except BadInput:
+            raise
+        except Exception as error:  # the failure of draws must not cost the fit
+            _log.debug("a posterior failed", exc_info=True)
+            words = f"posterior failed: {' '.join(str(error).split()) or type(error).__name__}"
         return replace(solution, status=tuple(f"{status}; {words}" for status in solution.status))
 
     def write(self, filename: str, image: SkyImage, solution: Solution) -> None:

@@ -55,7 +55,7 @@ def _table(problem: Composition) -> _Table:
 def spread(problem: Composition) -> np.ndarray:
     """About the standard deviation (E,) of the prior in each coordinate."""
     table = _table(problem)
-    wide = (table.high - table.low) / np.sqrt(12.0)
+    wide: np.ndarray = (table.high - table.low) / np.sqrt(12.0)
     for first, most, _ in table.ellipses:
         wide[first : first + 2] = 0.5 * most
     return np.asarray(wide)

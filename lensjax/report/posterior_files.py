@@ -57,7 +57,8 @@ class Draws:
         lines = [",".join(problem.names), *(",".join(f"{value:.8g}" for value in row) for row in draws.tolist())]
         write_text(self.folder / f"{stem}.csv", "\n".join(lines) + "\n")
         best = np.asarray(problem.decode(jnp.asarray(optimum.numbers), jnp.asarray(optimum.amplitudes * image.scale)), np.float64)
-        corner.draw(self.folder / f"{stem}.png", problem, draws, best=moved(problem, best[None], offset)[0])
+        if len(draws):
+            corner.draw(self.folder / f"{stem}.png", problem, draws, best=moved(problem, best[None], offset)[0])
         return own.words
 
 

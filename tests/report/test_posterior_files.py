@@ -50,6 +50,12 @@ def test_files_have_the_units_of_the_image(tmp_path, monkeypatch) -> None:
     assert (tmp_path / "r-posterior" / "a.png").stat().st_size > 10_000
     assert files.sample("a.fits", image, Fitted(solution, None)) is solution
 
+    def broken(*args, **options):
+        raise FloatingPointError("no\nnumber")
+
+    monkeypatch.setattr(posterior, "sample", broken)
+    assert files.sample("a.fits", image, Fitted(solution, best)).status[0] == "converged; posterior failed: no number"
+
 
 def test_a_plot_leaves_many_amplitudes_out() -> None:
     from lensjax.problems import galaxy_components
