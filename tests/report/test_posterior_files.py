@@ -34,7 +34,7 @@ def test_files_have_the_units_of_the_image(tmp_path, monkeypatch) -> None:
     with jax.enable_x64(True):
         numbers = np.asarray(PROBLEM.encode(jax.numpy.asarray(draws[0])))
     nothing = np.zeros((16, 16))
-    best = fit.Optimum(numbers, draws[0, 5:], np.eye(P), 1.0, 256, 0, nothing, nothing)
+    best = fit.Optimum(numbers, draws[0, 5:], np.eye(P), 1.0, 1.0, 256, 0, nothing, nothing)
     wanted = posterior_files.Draws(posterior_files.folder_of(tmp_path / "r.csv"), 40, 3)
     wanted.check()
     files = Files(PROBLEM, {"a.fits": "a"}, None, None, wanted)
