@@ -16,11 +16,9 @@ _EXCESS = 2.5  # chi² of the arcs' pixels over that of the others
 _ROUND, _ASKEW = 0.75, 30.0  # axis ratio below which directions of mass and light are compared, and their largest difference [deg]
 _SHEAR = 0.15
 _EDGE = 1.03  # factor within which an Einstein radius is at the end of its range
-AS_GOOD = 15.0
-"""Difference in cost, within which another solution is as good."""
-
+_AS_GOOD = 15.0  # difference in cost, within which another solution is as good
 _OTHER = 0.05  # relative difference of Einstein radii, from which it is another one
-_VARIES = 0.07  # relative difference of Einstein radii with a simpler or a richer source
+_VARIES = (0.15, 0.06)  # relative differences of Einstein radii with a simpler source, and with a richer one
 _BRIGHT = 2.0  # times the noise: pixels of arcs
 
 
@@ -37,8 +35,8 @@ class Findings:
         askew: angle between the long axes of mass and light [deg]; NaN without lens light.
         light_ratio: axis ratio of the light; NaN without.
         shear: of both components.
-        rivals: Einstein radii of solutions that are as good.
-        varied: Einstein radii with other sources.
+        rivals: Einstein radii of other solutions, each with how much higher its cost is.
+        varied: Einstein radii with a simpler source, and with a richer one.
         converged: whether the descent converged.
     """
 
@@ -51,8 +49,8 @@ class Findings:
     askew: float
     light_ratio: float
     shear: float
-    rivals: tuple[float, ...]
-    varied: tuple[float, ...]
+    rivals: tuple[tuple[float, float], ...]
+    varied: tuple[float, float]
     converged: bool
 
 
@@ -113,10 +111,11 @@ def words(found: Findings) -> list[str]:
         against.append(f"mass and light point {found.askew:.0f} degrees apart")
     if found.shear > _SHEAR:
         against.append(f"large external shear: {found.shear:.2f}")
-    others = sorted({round(radius, 2) for radius in found.rivals if abs(radius / found.theta_e - 1.0) > _OTHER})
+    good = (radius for radius, excess in found.rivals if excess < _AS_GOOD)
+    others = sorted({round(radius, 2) for radius in good if abs(radius / found.theta_e - 1.0) > _OTHER})
     if others:
         against.append(f"another solution explains the arcs as well: theta_E {', '.join(f'{radius:.3g}' for radius in others)}")
-    far = [radius for radius in found.varied if abs(radius / found.theta_e - 1.0) > _VARIES]
+    far = [radius for radius, most in zip(found.varied, _VARIES, strict=True) if abs(radius / found.theta_e - 1.0) > most]
     if far:
         against.append(f"theta_E depends on the source model: {', '.join(f'{radius:.3g}' for radius in far)} with others")
     return against

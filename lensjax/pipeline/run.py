@@ -188,12 +188,12 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     return _judged(image, problem, search, best, _rivals(problem, optima, ends), explained=explained)
 
 
-def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[float, ...]:
-    """Einstein radii of optima, and of ends of coarse descents, that are as good as the best of their kind."""
+def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[tuple[float, float], ...]:
+    """Einstein radii of other optima, and of all ends of coarse descents, each with its cost above that of the best of its kind."""
     costs = np.asarray(ends.normal.cost, np.float64)
-    numbers = [other.numbers for other in optima[1:] if other.cost < optima[0].cost + flags.AS_GOOD]
-    numbers += list(np.asarray(ends.fit, np.float64)[costs < np.nanmin(costs) + flags.AS_GOOD])
-    return tuple(_theta_e(problem, own) for own in numbers)
+    found = [(_theta_e(problem, other.numbers), other.cost - optima[0].cost) for other in optima[1:]]
+    found += [(_theta_e(problem, own), cost) for own, cost in zip(np.asarray(ends.fit, np.float64), costs - np.nanmin(costs), strict=True)]
+    return tuple((radius, float(cost)) for radius, cost in found if np.isfinite(cost))
 
 
 def _theta_e(problem: Composition, numbers: np.ndarray) -> float:
@@ -236,7 +236,7 @@ def _is_noise(best: Optimum, seen: Observed, problem: Composition) -> bool:
 
 
 def _judged(
-    image: SkyImage, problem: Composition, search: _Search, best: Optimum, rivals: tuple[float, ...], *, explained: bool
+    image: SkyImage, problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], *, explained: bool
 ) -> GalaxyFit:
     """The fit with its errors and its verdict."""
     own, seen = search.window, search.seen
@@ -264,7 +264,7 @@ def _sigma(seen: Observed) -> np.ndarray:
     return np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), seen.data.shape)
 
 
-def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[float, ...], soft: Observed) -> Findings:
+def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
     values, _ = estimation.parameters_of(problem, best)
     at = dict(zip(problem.names, values.tolist(), strict=True))
     light = search.light
@@ -289,15 +289,15 @@ def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tupl
     )
 
 
-def _with_other_sources(problem: Composition, search: _Search, best: Optimum) -> tuple[float, ...]:
-    """Einstein radii with simpler and richer sources, from the best."""
-    radii = []
+def _with_other_sources(problem: Composition, search: _Search, best: Optimum) -> tuple[float, float]:
+    """Einstein radii with a simpler and a richer source, from the best."""
+    radii: list[float] = []
     for order in _OTHER_ORDERS:
         other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
         begin = _carried(problem, other, [best.numbers])[:1] if search.options.source != "shapelets" else best.numbers[None]
         numbers = np.asarray(search.coarse(other, begin, soft=_SOFT[1]).fit[0], np.float64)
         radii.append(_theta_e(other, numbers))
-    return tuple(radii)
+    return radii[0], radii[1]
 
 
 def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float) -> Solution:

@@ -34,12 +34,12 @@ def test_nothing_stands_against_a_good_fit() -> None:
         ({"converged": False}, "did not converge"),
         ({"counter": 1.0}, "no counter-image"),
         ({"excess": 6.0}, "the source model leaves 6.0 times the noise"),
-        ({"theta_e": 2.59, "varied": ()}, "end of the range"),
+        ({"theta_e": 2.59, "varied": (2.6, 2.6)}, "end of the range"),
         ({"axis_ratio": 0.2}, "flatter than galaxies"),
         ({"askew": 60.0}, "mass and light point 60 degrees apart"),
         ({"shear": 0.3}, "large external shear"),
-        ({"rivals": (0.8,)}, "another solution explains the arcs as well: theta_E 0.8"),
-        ({"varied": (1.2, 0.9)}, "theta_E depends on the source model: 0.9"),
+        ({"rivals": ((0.8, 3.0), (1.5, 90.0))}, "another solution explains the arcs as well: theta_E 0.8"),
+        ({"varied": (1.1, 0.9)}, "theta_E depends on the source model: 0.9"),
     ],
 )
 def test_what_stands_against_a_fit_is_said(change: dict[str, float], words: str) -> None:
