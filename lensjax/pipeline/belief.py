@@ -48,3 +48,20 @@ def of(problem: Composition, light: LensLight | None, *, firm: float = 1.0) -> B
                 e = FOLLOWS * np.array(light.ellipticity) / E_MAX
                 mean[first : first + 2] = e / np.sqrt(1.0 - e @ e)
     return Belief(jnp.asarray(mean), jnp.asarray(np.where(width > 0, firm / np.where(width > 0, width, 1.0) ** 2, 0.0)))
+
+
+def strain(q: float, phi: float, shear: tuple[float, float], light: LensLight | None) -> float:
+    """How far a lens is from what is believed of it, in standard deviations: of its (e1, e2) about the light's, and of its shear.
+
+    Args:
+        q, phi: axis ratio and direction [deg] of the mass.
+        shear: gamma1 and gamma2.
+        light: the lens galaxy's light; None without.
+    """
+    e, angle = (1.0 - q) / (1.0 + q), np.radians(2.0 * phi)
+    own = np.array([e * np.cos(angle), e * np.sin(angle)])
+    if light is None:
+        off = own / (np.sqrt(2.0) * ELLIPTICITY)
+    else:
+        off = (own - FOLLOWS * np.array(light.ellipticity)) / ELLIPTICITY
+    return float(np.sqrt(off @ off + np.sum(np.square(shear)) / SHEAR**2))

@@ -12,13 +12,11 @@ FAINTEST = 5.0
 """Signal to noise of the brightest arc, below which no lens is found."""
 
 _COUNTER = 4.0  # signal to noise of the light opposite the brightest arc
-_EXCESS = 2.5  # chi² of the arcs' pixels over that of the others
-_ROUND, _ASKEW = 0.75, 30.0  # axis ratio below which directions of mass and light are compared, and their largest difference [deg]
-_SHEAR = 0.15
+_EXCESS = 3.0  # chi² of the arcs' pixels over that of the others
+_STRAIN = 5.0
 _EDGE = 1.03  # factor within which an Einstein radius is at the end of its range
-_AS_GOOD = 15.0  # difference in cost, within which another solution is as good
-_OTHER = 0.05  # relative difference of Einstein radii, from which it is another one
-_VARIES = (0.15, 0.06)  # relative differences of Einstein radii with a simpler source, and with a richer one
+_AS_GOOD, _OTHER = 10.0, 0.1  # difference in cost, and relative one of Einstein radii, of another solution
+_VARIES = (0.25, 0.1)  # relative differences of Einstein radii with a simpler source, and with a richer one
 _BRIGHT = 2.0  # times the noise: pixels of arcs
 
 
@@ -30,11 +28,8 @@ class Findings:
         signal: largest signal to noise of the arcs, smoothed.
         counter: signal to noise of the modelled light on the side of the lens that faces away from the brightest arc.
         excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had.
-        theta_e: Einstein radius, and the range of those tried.
-        axis_ratio: of the mass.
-        askew: angle between the long axes of mass and light [deg]; NaN without lens light.
-        light_ratio: axis ratio of the light; NaN without.
-        shear: of both components.
+        theta_e, tried: Einstein radius, and the range of those tried.
+        strain: how far the mass's ellipticity and the shear are from what is believed of them, in standard deviations; see `belief.strain`.
         rivals: Einstein radii of other solutions, each with how much higher its cost is.
         varied: Einstein radii with a simpler source, and with a richer one.
         converged: whether the descent converged.
@@ -45,10 +40,7 @@ class Findings:
     excess: float
     theta_e: float
     tried: tuple[float, float]
-    axis_ratio: float
-    askew: float
-    light_ratio: float
-    shear: float
+    strain: float
     rivals: tuple[tuple[float, float], ...]
     varied: tuple[float, float]
     converged: bool
@@ -105,12 +97,8 @@ def words(found: Findings) -> list[str]:
     low, high = found.tried
     if not low * _EDGE < found.theta_e < high / _EDGE:
         against.append("theta_E at the end of the range tried")
-    if found.axis_ratio < 0.3:
-        against.append(f"the mass is flatter than galaxies are: q {found.axis_ratio:.2f}")
-    if max(found.axis_ratio, found.light_ratio) < _ROUND and found.askew > _ASKEW:
-        against.append(f"mass and light point {found.askew:.0f} degrees apart")
-    if found.shear > _SHEAR:
-        against.append(f"large external shear: {found.shear:.2f}")
+    if found.strain > _STRAIN:
+        against.append(f"the lens would be an unusual one: its ellipticity and shear are {found.strain:.1f} sigma from those of its kind")
     good = (radius for radius, excess in found.rivals if excess < _AS_GOOD)
     others = sorted({round(radius, 2) for radius in good if abs(radius / found.theta_e - 1.0) > _OTHER})
     if others:

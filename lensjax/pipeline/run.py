@@ -48,7 +48,7 @@ _RADII = 14
 _SIDE = 70  # px of the coarse copy
 _SOFT = (0.15, 0.1)  # part of the arcs' light that is an error of the model: with Gaussians, and after them
 _KEPT = (4, 3, 2)
-_FIRM = 4.0  # factor on the belief's precision while modes are searched
+_FIRM = (16.0, 4.0)  # factors on the belief's precision: while modes are searched, and where the arcs are not explained to the noise
 _SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
 _ORDER, _OTHER_ORDERS = 8, (4, 12)  # of shapelets
 _FLOOR = 0.01  # of theta_E: its error where the arcs are not explained to the noise
@@ -127,12 +127,12 @@ class _Search:
     def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float) -> Descent:
         """Descents (S,) on a coarse copy."""
         small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
-        known = belief.of(problem, self.light, firm=_FIRM)
+        known = belief.of(problem, self.light, firm=_FIRM[0])
         return fit.descents([small], [begin], static=fit.rough(problem), beliefs=[known])[0]
 
     def plain(self, problem: Composition, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (E,) and model (h, w) of a descent on the arcs."""
-        soft, known = arcs.softened(self.seen, _SOFT[1]), belief.of(problem, self.light, firm=_FIRM)
+        soft, known = arcs.softened(self.seen, _SOFT[1]), belief.of(problem, self.light, firm=_FIRM[0])
         numbers = fit.descents([soft], [begin[None]], static=fit.rough(problem), beliefs=[known])[0].fit[0]
         at = jnp.asarray(numbers, soft.data.dtype)
         found = _equations(problem, soft, at, known)
@@ -140,7 +140,8 @@ class _Search:
 
     def final(self, problem: Composition, begin: list[np.ndarray], *, soft: float) -> list[Optimum]:
         """Optima on the arcs, best first."""
-        return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[belief.of(problem, self.light)])[0]
+        known = belief.of(problem, self.light, firm=1.0 if soft == 0 else _FIRM[1])
+        return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[known])[0]
 
 
 @partial(jax.jit, static_argnames="problem")
@@ -267,22 +268,13 @@ def _sigma(seen: Observed) -> np.ndarray:
 def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
     values, _ = estimation.parameters_of(problem, best)
     at = dict(zip(problem.names, values.tolist(), strict=True))
-    light = search.light
-    askew = light_ratio = np.nan
-    if light is not None:
-        e1, e2 = light.ellipticity
-        askew = abs((at["phi"] - np.degrees(0.5 * np.arctan2(e2, e1)) + 90.0) % 180.0 - 90.0)
-        light_ratio = (1.0 - np.hypot(e1, e2)) / (1.0 + np.hypot(e1, e2))
     return Findings(
         signal=flags.signal_of(search.seen),
         counter=flags.counter_signal(search.seen, best.model),
         excess=flags.excess_of(soft, best.model, best.residual),
         theta_e=at["theta_E"],
         tried=TRIED,
-        axis_ratio=at["q"],
-        askew=float(askew),
-        light_ratio=float(light_ratio),
-        shear=float(np.hypot(at["gamma1"], at["gamma2"])),
+        strain=belief.strain(at["q"], at["phi"], (at["gamma1"], at["gamma2"]), search.light),
         rivals=rivals,
         varied=_with_other_sources(problem, search, best),
         converged=best.code == CONVERGED,
