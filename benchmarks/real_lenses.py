@@ -78,9 +78,7 @@ def lenses(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[st
 
 def panels(name: str, fit: GalaxyFit, row: np.ndarray, title: str) -> None:
     """Draws data, arcs, model and residual of one fit."""
-    part = (fit.window.rows, fit.window.columns)
-    mask, sigma = np.asarray(fit.image.observed.mask)[part], fit.window.sigma
-    data = np.asarray(fit.image.observed.data)[part]
+    mask, sigma, data = np.asarray(fit.seen.mask), fit.window.sigma, np.asarray(fit.seen.data)
     model = np.zeros_like(data) if fit.best is None else fit.best.model
     images = (
         (np.arcsinh(fit.window.data / np.median(sigma) / 3.0), None, None), (np.where(mask, data / sigma, np.nan), -4, 10),

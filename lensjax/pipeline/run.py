@@ -318,9 +318,9 @@ def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float])
 def _without_light(image: SkyImage, own: Window, light: np.ndarray, mask: np.ndarray, seen: Observed) -> SkyImage:
     """The image without the lens's light (h, w) in the window, and with the pixels (h, w) that were fitted."""
     whole = image.observed
-    part = (own.rows, own.columns)
+    part, inside = (own.rows, own.columns), own.inside
     front, used, noise = np.zeros(whole.data.shape), np.zeros(whole.data.shape, bool), np.ones(whole.data.shape)
-    front[part], used[part], noise[part] = light, mask, _sigma(seen)
+    front[part], used[part], noise[part] = light[inside], mask[inside], _sigma(seen)[inside]
     dtype = whole.data.dtype
     data = jnp.asarray(np.where(used, np.asarray(whole.data, np.float64) - front, 0.0), dtype)
     observed = replace(whole, data=data, mask=jnp.asarray(used), noise=GaussianNoise(jnp.asarray(noise, dtype)))

@@ -20,7 +20,8 @@ class Window:
 
     Attributes:
         rows, columns: the part.
-        data, sigma, used: (h, w) of it, float64 and bool.
+        inside: rows and columns of the window that this part fills; beyond them there is no image, and nothing is used.
+        data, sigma, used: (h, w) of the window, float64 and bool.
         taken: its instrument, with the pixel at the lens's centre of light as the origin; it is the same for many images, which then share
             programs.
         offset: x and y of that pixel in the whole image.
@@ -28,6 +29,7 @@ class Window:
 
     rows: slice
     columns: slice
+    inside: tuple[slice, slice]
     data: np.ndarray
     sigma: np.ndarray
     used: np.ndarray
@@ -52,19 +54,25 @@ def centre_of_lens(data: np.ndarray, used: np.ndarray, taken: Instrument) -> tup
 def around(
     data: np.ndarray, sigma: np.ndarray, used: np.ndarray, taken: Instrument, centre: tuple[float, float], *, reach: float
 ) -> Window:
-    """The square about a centre (row, column) that reaches `reach` to each side, as far as the image does."""
+    """The square about a centre (row, column) that reaches `reach` to each side."""
     half = round(reach / taken.pixel_scale)
+    side = 2 * half + 1
     middle = [round(c) for c in centre]
     rows, columns = (slice(max(m - half, 0), min(m + half + 1, n)) for m, n in zip(middle, data.shape, strict=True))
-    part = (rows, columns)
-    own = instrument(
-        data[part].shape, pixel_scale=taken.pixel_scale, middle=(middle[0] - rows.start, middle[1] - columns.start),
-        supersampling=taken.supersampling, psf=None,
-    )  # fmt: skip
+    inside = tuple(slice(cut.start - m + half, cut.stop - m + half) for cut, m in zip((rows, columns), middle, strict=True))
+    scale = float(f"{taken.pixel_scale:.5g}")
+    own = instrument((side, side), pixel_scale=scale, middle=(half, half), supersampling=taken.supersampling)
+
+    def placed(values: np.ndarray, fill: float) -> np.ndarray:
+        wide = np.full((side, side), fill, values.dtype)
+        wide[inside] = values[rows, columns]
+        return wide
+
     psf = None if taken.psf is None else small_psf(np.asarray(taken.psf, np.float64), min(_PSF, *own.shape))
     own = replace(own, psf=None if psf is None else jnp.asarray(psf, jnp.result_type(float)))
     offset = ((middle[1] - taken.middle[1]) * taken.pixel_scale, (taken.middle[0] - middle[0]) * taken.pixel_scale)
-    return Window(rows, columns, data[part], np.broadcast_to(sigma, data.shape)[part], used[part], own, offset)
+    level = placed(np.asarray(np.broadcast_to(sigma, data.shape), np.float64), 1.0)
+    return Window(rows, columns, (inside[0], inside[1]), placed(data, 0.0), level, placed(used, False), own, offset)
 
 
 def small_psf(psf: np.ndarray, side: int) -> np.ndarray:

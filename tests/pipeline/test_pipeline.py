@@ -63,9 +63,9 @@ def test_the_lens_is_the_brightest_light_near_the_middle() -> None:
     centre = window.centre_of_lens(data, np.ones((60, 80), bool), taken)
     np.testing.assert_allclose(centre, (33.0, 38.0), atol=0.3)
     own = window.around(data, np.ones((60, 80)), np.ones((60, 80), bool), taken, centre, reach=2.0)
-    assert own.data.shape == (60, 79)  # as far as the image reaches
-    row, column = own.taken.middle
-    assert own.data[round(row), round(column)] == data[33, 38]
+    assert own.data.shape == (81, 81) and own.used.sum() == 60 * 79  # the image does not reach further
+    assert own.data[40, 40] == data[33, 38] and own.taken.middle == (40, 40)
+    np.testing.assert_array_equal(own.data[own.inside], data[own.rows, own.columns])
     np.testing.assert_allclose(own.offset, ((38.0 - 40.0) * 0.05, (30.0 - 33.0) * 0.05))
 
 
