@@ -305,6 +305,8 @@ def _with_errors(problem: Composition, solution: Solution, excess: float, *, flo
 def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float]) -> np.ndarray:
     """Parameters (N, P) about the image's origin, of those about a place (x, y) in it. Shear about the origin moves the source as well."""
     params = params.copy()
+    if not any(offset):
+        return params
     at = {name: k for k, name in enumerate(problem.names)}
     x, y = offset
     gamma1, gamma2 = (params[:, at[name]].copy() for name in ("gamma1", "gamma2"))

@@ -143,6 +143,7 @@ def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | Non
     assert 0.3 - 1e-9 <= q.min() < 0.302
 
 
+@pytest.mark.slow
 def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
     truth = np.array([0.5, -0.3, 2.5, 30.0, 0.1])
     light = np.asarray(BLOB.image(jnp.asarray(truth, jnp.float32), TAKEN), np.float64)

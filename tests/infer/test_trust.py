@@ -84,6 +84,7 @@ def test_an_image_without_a_lens_needs_none() -> None:
     assert not np.isfinite(solution.lowest).any() and not np.isfinite(solution.highest).any()
 
 
+@pytest.mark.slow
 def test_a_gaussian_is_told_from_a_weak_lens(own: np.ndarray) -> None:
     lit = own[0] > 0
     assert not unlensed.explains(own[0], lit, variance=1 / 12, rounded=True)

@@ -9,7 +9,6 @@ import pytest
 
 from lensjax.dataset.telescope_fits import Files
 from lensjax.infer import fit, posterior
-from lensjax.infer.estimation import Fitted
 from lensjax.infer.solution import Solution
 from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
@@ -39,7 +38,7 @@ def test_files_have_the_units_of_the_image(tmp_path, monkeypatch) -> None:
     wanted.check()
     files = Files(PROBLEM, {"a.fits": "a"}, None, None, wanted)
     solution = replace(Solution.failed(PROBLEM.names, "", coordinates=5), status=("converged",))
-    status = files.sample("a.fits", image, Fitted(solution, best)).status[0]
+    status = files.sample("a.fits", image, solution, best, (0.0, 0.0)).status[0]
     assert status == (
         "converged; posterior of 40 draws, not to be trusted: R-hat 1.200 (source_x), 30 effective draws (source_x), 1 divergent"
     )
@@ -48,13 +47,13 @@ def test_files_have_the_units_of_the_image(tmp_path, monkeypatch) -> None:
     assert tuple(rows[0]) == PROBLEM.names and len(rows) == 41
     np.testing.assert_allclose(np.array(rows[1:], float), draws * ([1.0] * 5 + [0.25] * 2))
     assert (tmp_path / "r-posterior" / "a.png").stat().st_size > 10_000
-    assert files.sample("a.fits", image, Fitted(solution, None)) is solution
+    assert files.sample("a.fits", image, solution, None, (0.0, 0.0)) is solution
 
     def broken(*args, **options):
         raise FloatingPointError("no\nnumber")
 
     monkeypatch.setattr(posterior, "sample", broken)
-    assert files.sample("a.fits", image, Fitted(solution, best)).status[0] == "converged; posterior failed: no number"
+    assert files.sample("a.fits", image, solution, best, (0.0, 0.0)).status[0] == "converged; posterior failed: no number"
 
 
 def test_a_plot_leaves_many_amplitudes_out() -> None:

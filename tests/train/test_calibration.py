@@ -43,7 +43,7 @@ def noisy(monkeypatch):
     monkeypatch.setattr(stream, "render", render)
 
 
-@pytest.mark.parametrize(("factor", "shares"), [(1.0, (0.683, 0.954)), (0.5, (0.383, 0.683))])
+@pytest.mark.parametrize(("factor", "shares"), [(1.0, (0.683, 0.954)), pytest.param(0.5, (0.383, 0.683), marks=pytest.mark.slow)])
 def test_shares_and_the_factor_on_errors(factor, shares):
     found = calibration.measure(CONFIG, Reader(factor), {}, n=640)
     names = list(found.names)
