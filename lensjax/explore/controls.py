@@ -11,7 +11,7 @@ _OFTEN = 0.025  # s between two values of a slider that moves
 
 
 class Dial:
-    """A slider and a number field of one value. Values that the user sets are passed on; out-of-range ones are marked, and not passed on."""
+    """A slider and a number field of one value. Values that the user sets are passed on; those out of range are marked instead."""
 
     def __init__(self, control: Control, value: float, changed: Callable[[float], None]) -> None:
         self.control, self.value, self._changed = control, float(value), changed

@@ -37,7 +37,7 @@ class EstimateTab:
         self._path: Path | None = None
         self._image: np.ndarray | None = None
         self._stages: list[Stage] = []
-        self._busy, self._count = False, 0
+        self._busy = False
         with ui.element("div").classes("estimate"):
             self._inputs()
             self.said = ui.label("No image yet.").classes("said").props('role="status"')
@@ -89,7 +89,7 @@ class EstimateTab:
         except BadInput as error:
             self._refused(str(error))
         finally:
-            event.sender.reset()
+            self.upload.reset()
 
     def _scene(self) -> None:
         image = self._of_scene()
@@ -109,8 +109,7 @@ class EstimateTab:
         """
         if self._busy:
             raise BadInput("an estimate runs", hint="wait until it is done")
-        self._count += 1
-        path = self._folder.keep(f"{self._count}/{name}".replace("/", "-", 1), content)
+        path = self._folder.keep(name, content)
         self._image = fit.image_of(path)
         self._path, self._stages, self._busy = path, [], True
         self.result.set_visibility(False)

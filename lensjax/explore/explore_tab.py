@@ -171,7 +171,7 @@ class ExploreTab:
         else:
             self.apply(replace(self.scene, source=replace(self.scene.source, kind="picture", picture=picture, sigma=40.0)))
         finally:
-            event.sender.reset()
+            self.picture.reset()
 
 
 def too_large() -> str:

@@ -20,12 +20,12 @@ from lensjax.estimate import Estimator, network_starts
 from lensjax.explore import upload
 from lensjax.files import images
 from lensjax.files.place import is_fits
-from lensjax.infer import levenberg_marquardt
+from lensjax.files.whole import make_folder
 from lensjax.infer.covariance import parameters_of
-from lensjax.infer.levenberg_marquardt import Descent
+from lensjax.infer.levenberg_marquardt import Descent, descend
 from lensjax.infer.multistart import light_of, model_of
 from lensjax.infer.near_peak import without_network
-from lensjax.infer.objective import Light, soft
+from lensjax.infer.objective import Light, Normal, soft
 from lensjax.infer.solution import Solution
 from lensjax.observation.grid import pixel_points
 from lensjax.pipeline import run as pipeline
@@ -114,7 +114,7 @@ def estimate(
     """
     image = image_of(path)
     folder = path.parent / "results"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     if is_fits(path):
         return _galaxy(path, folder, say, pixel_scale)
     return _thesis(path, folder, image, say, problem, refined)
@@ -184,10 +184,10 @@ def _after(light: Light, n: int, field: int, image: Array, start: Array, steps: 
     bounds = jnp.asarray(LOWEST, image.dtype), jnp.asarray(HIGHEST, image.dtype)
     width = 2.0 * _STRIDE * field / n
 
-    def evaluate(fit: Array) -> levenberg_marquardt.Normal:
+    def evaluate(fit: Array) -> Normal:
         return soft(light, fit, image=thin, x=x, y=y, width=width)
 
-    return levenberg_marquardt.descend(evaluate, start, *bounds, steps=steps, tolerance=_TOLERANCE)
+    return descend(evaluate, start, *bounds, steps=steps, tolerance=_TOLERANCE)
 
 
 def _descent(problem: AxisymmetricProblem, image: np.ndarray, guess: np.ndarray | None) -> Iterator[Stage]:
@@ -197,7 +197,9 @@ def _descent(problem: AxisymmetricProblem, image: np.ndarray, guess: np.ndarray 
 
     def after(start: np.ndarray, method: str, steps: int) -> Descent:
         light = light_of(problem, method, True)
-        return _after(light, problem.image_size, problem.field, seen, jnp.asarray(start, jnp.float32), jnp.int32(steps))
+        begin = jnp.asarray(start, jnp.float32)
+        found: Descent = _after(light, problem.image_size, problem.field, seen, begin, jnp.int32(steps))
+        return found
 
     ends = {(k, method): after(start, method, _STEPS) for k, start in enumerate(starts) for method in ("ring", "raytrace")}
     costs = {key: float(end.normal.cost) for key, end in ends.items() if np.isfinite(end.normal.cost)}

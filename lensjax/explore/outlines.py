@@ -11,7 +11,7 @@ from jax import Array
 from scipy.ndimage import map_coordinates
 
 from lensjax.explore.state import FIELD, Scene
-from lensjax.lens import SIE, SIS, Cluster, Lens, PointMass, curves, inverse_magnification
+from lensjax.lens import SIE, SIS, Lens, PointMass, curves, inverse_magnification
 from lensjax.roulette.region import rim
 
 _POINTS = 200  # on a side of the grid that is searched for critical curves of clusters

@@ -15,7 +15,7 @@ from lensjax.explore.render import draw
 from lensjax.explore.state import FIELD, Scene
 from lensjax.explore.tour import STEPS
 
-_STYLE = Path(__file__).with_name("page.css")
+_STYLE, _SCRIPT = Path(__file__).with_name("page.css"), Path(__file__).with_name("page.js")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -44,7 +44,9 @@ def visit() -> None:
     folder = upload.Folder()
     ui.context.client.on_delete(folder.remove)
     app.on_shutdown(folder.remove)
+    ui.colors(primary="#1b5a9e", negative="#b3261e")
     ui.add_css(_STYLE.read_text(encoding="utf-8"))
+    ui.add_body_html(f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script>")
     with ui.element("main").classes("page"):
         ui.html("<h1>LensJAX</h1>", sanitize=False)
         with ui.tabs().props('no-caps align=left aria-label="Parts of the page"') as tabs:

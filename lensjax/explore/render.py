@@ -16,7 +16,7 @@ from lensjax.lens import Cluster, Lens
 from lensjax.light import Source
 from lensjax.light.base import is_coloured
 from lensjax.observation.instrument import instrument
-from lensjax.roulette.expansion import expansion
+from lensjax.roulette.expansion import expansion, expansion_change
 from lensjax.simulate import System, Trace
 
 _TAKEN = instrument((FIELD, FIELD))
@@ -113,8 +113,9 @@ def _any_order(system: System, terms: Array) -> tuple[Array, Array]:
     series = expansion(system.lens, *xi, terms=ANY_TERMS, scale=jnp.maximum(_nearest(system.lens, *xi), _LEAST_SCALE))
     kept = (jnp.arange(ANY_TERMS + 1) <= terms)[:, None]
     series = replace(series, alpha=jnp.where(kept, series.alpha, 0.0), beta=jnp.where(kept, series.beta, 0.0))
-    bx, by = roulette.source_offset(jnp.where(inside, dx, 0.0), jnp.where(inside, dy, 0.0), *xi, series, terms=ANY_TERMS)
-    bright = system.source.light(bx, by)
+    dx, dy = jnp.where(inside, dx, 0.0), jnp.where(inside, dy, 0.0)
+    ax, ay = expansion_change(series, dx, dy)
+    bright = system.source.light(dx - ax, dy - ay)
     shown = inside[..., None] if is_coloured(system.source) else inside
     return _levels(jnp.where(shown, bright, 0.0)), inside
 

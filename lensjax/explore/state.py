@@ -64,7 +64,7 @@ SOURCE = {
 TERMS = Control("Roulette terms", "", 1, 50, 1)
 ANY_TERMS = 12
 """Orders up to which one compiled program renders roulettes of every order."""
-ORDERS = (*range(1, ANY_TERMS + 1), 15, 20, 30, 50)
+ORDERS: tuple[int, ...] = (*range(1, ANY_TERMS + 1), 15, 20, 30, 50)
 """Orders on offer; each of those above `ANY_TERMS` is a program of its own."""
 
 LENS_USES: dict[str, tuple[str, ...]] = {
@@ -153,7 +153,8 @@ class Scene:
 
 def order_near(value: float) -> int:
     """The order on offer that is nearest."""
-    return min(ORDERS, key=lambda order: abs(order - value))
+    distances = [abs(order - value) for order in ORDERS]
+    return ORDERS[distances.index(min(distances))]
 
 
 def check(scene: Scene) -> Scene:
@@ -223,7 +224,8 @@ def _without_mass_far(group: Group) -> Group:
     """The group, its members without mass far away, where they limit no roulette's region."""
     assert isinstance(group.lens, SIE | PointMass)
     massive = np.asarray(group.lens.theta_e) > 0
-    return replace(group, **{name: jnp.asarray(np.where(massive, getattr(group, name), _FAR)) for name in ("x", "y")})
+    x, y = (jnp.asarray(np.where(massive, places, _FAR)) for places in (group.x, group.y))
+    return replace(group, x=x, y=y)
 
 
 def _mass(member: Member) -> Lens:

@@ -45,9 +45,10 @@ STEPS = (
     ),
     Step(
         "Roulettes",
-        "The roulette formalism replaces the deflection by a power series about one image point, the small circle. Few numbers, the "
-        "amplitudes, then describe the lens. The series converges only within the dashed ring through the lens's centre, and slowly near it.",
-        "Move the terms from 1 to 12, and then to 50. The difference shrinks inside, and stays at the rim. The mirrored arc is never found.",
+        "The roulette formalism replaces the deflection by a power series about one image point, the small circle. Few numbers, "
+        "the amplitudes, then describe the lens. The series converges only within the dashed ring through the lens's centre, and slowly "
+        "near its rim.",
+        "Move the terms from 1 to 12, and then to 50. The difference shrinks inside and stays at the rim. The mirrored arc is missing.",
         Scene((Member("SIS", 60.0),), Light(x=45.0, y=15.0, sigma=16.0, ratio=0.6), method="roulette", terms=3),
     ),
     Step(

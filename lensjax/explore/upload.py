@@ -29,9 +29,10 @@ class Folder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="lensjax-explore-"))
+        self._kept = 0
 
     def keep(self, name: str, content: bytes) -> Path:
-        """The uploaded file, under a plain name in the folder.
+        """The uploaded file, under a plain name in a new folder of its own.
 
         Raises:
             BadInput: it is empty or too large, or cannot be written.
@@ -41,7 +42,8 @@ class Folder:
             raise BadInput("the file is empty (0 bytes)", path=plain, expected=images.KINDS)
         if len(content) > LARGEST_FILE:
             raise BadInput(f"the file has {len(content) / 2**20:.0f} MB", path=plain, expected=f"at most {LARGEST_FILE >> 20} MB")
-        path = self.path / plain
+        self._kept += 1
+        path = self.path / str(self._kept) / plain
         write_bytes(path, content)
         return path
 
