@@ -11,6 +11,7 @@ from lensjax.explore import upload
 from lensjax.explore.estimate_tab import EstimateTab
 from lensjax.explore.explore_tab import ExploreTab
 from lensjax.explore.limit import LimitBody
+from lensjax.explore.panels import DRAWING
 from lensjax.explore.render import draw
 from lensjax.explore.state import FIELD, Scene
 from lensjax.explore.tour import STEPS
@@ -27,7 +28,7 @@ def serve(*, host: str, port: int, browser: bool) -> None:
         port: port to listen at.
         browser: whether to open a browser.
     """
-    draw(Scene())  # compiled before anybody waits for it
+    app.on_startup(_compile_early)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     if host in _LOOPBACK:  # no other site may speak to the page by a name of its own
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, host])
@@ -37,6 +38,12 @@ def serve(*, host: str, port: int, browser: bool) -> None:
         host=host, port=port, show=browser, reload=False, title="LensJAX", favicon="🔭", show_welcome_message=False,
         reconnect_timeout=10.0, uvicorn_logging_level="warning",
     )  # fmt: skip
+
+
+def _compile_early() -> None:
+    """Draws the tour's scenes once in the background, so that nobody waits for their programs."""
+    for scene in (Scene(), *(step.scene for step in STEPS)):
+        DRAWING.submit(draw, scene)
 
 
 def visit() -> None:

@@ -9,11 +9,13 @@ from nicegui import background_tasks, events, ui
 
 from lensjax.errors import BadInput
 from lensjax.explore import pictures
-from lensjax.explore.render import Frame, draw
+from lensjax.explore.render import Frame, draw_exact, with_roulette
 from lensjax.explore.state import Scene
 
-_DRAWING = ThreadPoolExecutor(1, thread_name_prefix="draw")  # one picture after another, whoever looks
+DRAWING = ThreadPoolExecutor(2, thread_name_prefix="draw")
+"""The threads that draw, for all visitors: while one waits for a compiler, another draws."""
 _SLOW = 0.4  # s, after which the page says that it compiles
+_FULL = 96.0  # grey levels of the darkest colour of a difference
 _LEGEND = (
     ("critical curve", pictures.CRITICAL, "solid"),
     ("caustic", pictures.CAUSTIC, "solid"),
@@ -29,7 +31,6 @@ class Panels:
         self._dragged = dragged
         self._wanted: tuple[Scene, bool] | None = None
         self._drawing = False
-        self.frame: Frame | None = None
         with ui.element("div").classes("pictures first"):
             self.image, self.image_title = _panel("Image", "drag a lens", "image")
             self.source, _ = _panel("Source plane", "drag the source", "source plane")
@@ -62,20 +63,25 @@ class Panels:
             while self._wanted is not None:
                 (scene, compare), self._wanted = self._wanted, None
                 begin = time.perf_counter()
-                work = loop.run_in_executor(_DRAWING, _drawn, scene, compare)
-                done, _ = await asyncio.wait([work], timeout=_SLOW)
-                self.spinner.set_visibility(not done)
                 try:
-                    self.frame, urls, lines = await work
+                    frame = await loop.run_in_executor(DRAWING, draw_exact, scene)
                 except BadInput as error:
                     self.said.set_text(str(error))
                     continue
-                finally:
+                if compare or scene.method == "roulette":
+                    work = loop.run_in_executor(DRAWING, with_roulette, frame, scene)
+                    done, _ = await asyncio.wait([work], timeout=_SLOW)
+                    if not done:
+                        self.spinner.set_visibility(True)
+                        self.said.set_text("compiling the roulette of a new kind of lens, or of another order")
+                        self._put(scene, *await loop.run_in_executor(DRAWING, _encoded, frame, scene, compare))
+                    frame = await work
                     self.spinner.set_visibility(False)
-                self._put(scene, urls, lines)
+                self._put(scene, *await loop.run_in_executor(DRAWING, _encoded, frame, scene, compare))
                 self.said.set_text(f"drawn in {1e3 * (time.perf_counter() - begin):.0f} ms")
         finally:
             self._drawing = False
+            self.spinner.set_visibility(False)
 
     def _put(self, scene: Scene, urls: dict[str, str], lines: dict[str, str]) -> None:
         panels = {"image": self.image, "source": self.source, "other": self.other, "difference": self.difference}
@@ -94,17 +100,16 @@ class Panels:
         self._dragged(name, "drag" if pressed else "end", x, y)
 
 
-def _drawn(scene: Scene, compare: bool) -> tuple[Frame, dict[str, str], dict[str, str]]:
-    """A frame, its pictures as data URLs, and the SVG on them."""
-    frame = draw(scene, compare=compare)
+def _encoded(frame: Frame, scene: Scene, compare: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """A frame's pictures as data URLs, and the SVG on them."""
     exact = scene.method == "exact"
     first, other = (frame.exact, frame.series) if exact else (frame.series, frame.exact)
     urls = {"image": pictures.url(first), "source": pictures.url(frame.source)}
     lines = {"image": pictures.image_lines(frame, scene), "source": pictures.source_lines(frame, scene)}
     if compare:
-        urls |= {"other": pictures.url(other), "difference": pictures.difference_url(frame.difference)}
+        urls |= {"other": pictures.url(other), "difference": pictures.difference_url(frame.difference, largest=_FULL)}
         lines |= {"other": pictures.region_lines(frame), "difference": pictures.region_lines(frame)}
-    return frame, urls, lines
+    return urls, lines
 
 
 def _panel(title: str, hint: str, words: str) -> tuple[ui.interactive_image, ui.label]:

@@ -43,12 +43,17 @@ class Frame:
     centre: tuple[float, float]
 
 
-def draw(scene: Scene, *, compare: bool = True) -> Frame:
-    """Renders a scene.
+def draw(scene: Scene) -> Frame:
+    """A scene, rendered.
 
-    Args:
-        scene: what is shown.
-        compare: whether the roulette is rendered too; otherwise `series` and `difference` are dark.
+    Raises:
+        BadInput: the scene cannot be rendered, see `state.check`.
+    """
+    return with_roulette(draw_exact(scene), scene)
+
+
+def draw_exact(scene: Scene) -> Frame:
+    """A scene without its roulette: `series` and `difference` are dark.
 
     Raises:
         BadInput: the scene cannot be rendered, see `state.check`.
@@ -56,12 +61,17 @@ def draw(scene: Scene, *, compare: bool = True) -> Frame:
     system = system_of(scene)
     exact = np.asarray(_exact(system))
     source = np.asarray(_source(system.source, system.x, system.y))
-    series, difference = np.zeros_like(exact), np.zeros(exact.shape[:2], np.int16)
-    if compare or scene.method == "roulette":
-        series, inside = (np.asarray(part) for part in _roulette(system, int(scene.terms)))
-        difference = np.where(inside, _grey(exact) - _grey(series), 0).astype(np.int16)
     centre = np.asarray(_reference(system.lens, system.x, system.y))
-    return Frame(exact, series, source, difference, outlines_of(scene, system.lens, centre), (float(centre[0]), float(centre[1])))
+    outlines = outlines_of(scene, system.lens, centre)
+    nothing = np.zeros(exact.shape[:2], np.int16)
+    return Frame(exact, np.zeros_like(exact), source, nothing, outlines, (float(centre[0]), float(centre[1])))
+
+
+def with_roulette(frame: Frame, scene: Scene) -> Frame:
+    """The frame of a scene with its roulette, whose program takes seconds to compile where a lens or an order is new."""
+    series, inside = (np.asarray(part) for part in _roulette(system_of(scene), int(scene.terms)))
+    difference = np.where(inside, _grey(frame.exact) - _grey(series), 0).astype(np.int16)
+    return replace(frame, series=series, difference=difference)
 
 
 def _grey(levels: np.ndarray) -> np.ndarray:
