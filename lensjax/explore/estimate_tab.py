@@ -174,8 +174,9 @@ class EstimateTab:
         words = solution.status[0]
         alone = "the network alone" in words
         self.said.set_text(words if alone else f"{'Success' if good else 'Not to be trusted'}: {words}.")
-        self.table.rows[:] = _rows(outcome)
-        self.table.update()
+        rows = _rows(outcome)
+        self.table.columns = [column for column in _COLUMNS if any(row[column["field"]] for row in rows)]
+        self.table.rows = rows
         self.command.set_content(outcome.command)
         self.python.set_content(outcome.python)
         self.downloads.clear()

@@ -94,7 +94,7 @@ def image_of(path: Path) -> np.ndarray:
     try:
         return images.grey_of(loaded).values
     except BadInput as error:
-        raise error.within(path=path.name) from None
+        raise upload.without_folder(error, path) from None
 
 
 def estimate(
@@ -243,7 +243,7 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
     options = pipeline.Options()
     problem = pipeline.problem_of(options)
     taken = Taken(pixel_scale=pixel_scale)
-    say(Stage("the lens galaxy's light comes off, round lenses of many radii are tried, and the best descend; this takes a minute or two"))
+    say(Stage("the lens galaxy's light comes off, round lenses of many radii are tried, and the best descend; this takes some minutes"))
     out = folder / "results.csv"
     leaves = telescope_fits.Files(problem, telescope_fits.stems([path.name]), folder, None)
     (row,) = estimates.run(
@@ -251,17 +251,17 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
     )  # fmt: skip
     if row.estimate.error is not None or row.estimate.solution is None:
         raise BadInput((row.estimate.error or "no estimate").replace(f"{path.parent}/", ""))
-    solution, files = row.estimate.solution, {"results.csv": out}
+    solution, files = row.estimate.solution.only(range(problem.size)), {"results.csv": out}  # without amplitudes of the source
     written = folder / f"{leaves.stems[path.name]}.fits"
     if written.exists():
         model, residual, source = (images.read(f"{written}[{name}]").values for name in ("MODEL", "RESIDUAL", "SOURCE"))
-        last = Stage("result", model, residual, source, dict(zip(problem.names, solution.params[0].tolist(), strict=True)))
+        last = Stage("result", model, residual, source, dict(zip(solution.names, solution.params[0].tolist(), strict=True)))
         say(last)
         files["model.fits"] = written
         files["model.png"] = folder / "model.png"
         bright = np.nanpercentile(model, 99.8)
         images.write_png(files["model.png"], GREY_LEVELS * np.clip(model / max(float(bright), 1e-30), 0.0, 1.0))
-    units = tuple(parameter.unit for parameter in problem.parameters)
+    units = tuple(parameter.unit for parameter in problem.parameters[: problem.size])
     scale = "" if pixel_scale is None else f" --pixel-scale {pixel_scale:g}"
     command = f"lensjax estimate {shlex.quote(path.name)} --out results.csv --model-images models{scale}"
     return Outcome(solution, units, None, files, command, _galaxy_lines(path.name, pixel_scale))

@@ -46,7 +46,7 @@ def outlines_of(scene: Scene, lens: Lens, centre: np.ndarray) -> Outlines:
     else:
         critical, caustics = _by_contours(lens)
     isothermal = any(member.kind != "point mass" and member.theta_e > 0 for member in scene.members)
-    cuts = curves.cuts(lens) if isothermal else []
+    cuts = curves.cuts(lens, points=_DIRECTIONS) if isothermal else []
     return Outlines(tuple(critical), tuple(caustics), tuple(cuts), region)
 
 

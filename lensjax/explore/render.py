@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from lensjax import roulette, simulate
+from lensjax._internal.fence import fenced
 from lensjax.conventions import GREY_LEVELS
 from lensjax.explore.outlines import Outlines, outlines_of
 from lensjax.explore.state import ANY_TERMS, FIELD, Scene, system_of
@@ -125,7 +126,9 @@ def _any_order(system: System, terms: Array) -> tuple[Array, Array]:
     series = replace(series, alpha=jnp.where(kept, series.alpha, 0.0), beta=jnp.where(kept, series.beta, 0.0))
     dx, dy = jnp.where(inside, dx, 0.0), jnp.where(inside, dy, 0.0)
     ax, ay = expansion_change(series, dx, dy)
-    bright = system.source.light(dx - ax, dy - ay)
+    # One complex array: of a pair XLA would compute the series again for each part of the light.
+    offset = fenced(jax.lax.complex, dx - ax, dy - ay)
+    bright = system.source.light(offset.real, offset.imag)
     shown = inside[..., None] if is_coloured(system.source) else inside
     return _levels(jnp.where(shown, bright, 0.0)), inside
 

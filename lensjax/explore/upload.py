@@ -68,7 +68,7 @@ def read(path: Path) -> LoadedImage:
     try:
         loaded = images.read(path, smallest=16)
     except BadInput as error:
-        raise _named(error, path) from None
+        raise without_folder(error, path) from None
     height, width = loaded.values.shape[:2]
     if max(height, width) > LARGEST_SIDE:
         size = f"{width}×{height} pixels"
@@ -103,8 +103,8 @@ def picture(path: Path) -> np.ndarray:
     return whole
 
 
-def _named(error: BadInput, path: Path) -> BadInput:
-    """The error, with the file's name alone."""
+def without_folder(error: BadInput, path: Path) -> BadInput:
+    """The error about an uploaded file, with the file's name alone."""
     return BadInput(
         error.problem.replace(f"{path.parent}/", ""), path=path.name, line=error.line, column=error.column, place=error.place,
         expected=error.expected, hint=error.hint,

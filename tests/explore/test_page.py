@@ -107,7 +107,7 @@ def test_slider_field_and_two_visitors(address):
         wait_for(lambda: field(one, "Source x [px]").get_attribute("value") == "33", 10.0)
         wait_for(lambda: picture(one) != before, 10.0)
         before = picture(one)
-        field(one, "Einstein radius [px]").send_keys(Keys.CONTROL + "a", "90")
+        field(one, "Einstein radius [px]").send_keys(Keys.CONTROL + "a" + Keys.NULL, "90")
         wait_for(lambda: picture(one) != before, 10.0)
         time.sleep(1.0)
         assert picture(two) == others and field(two, "Source x [px]").get_attribute("value") == "25"
