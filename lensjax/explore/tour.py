@@ -41,7 +41,7 @@ STEPS = (
         "An elliptical lens has a caustic with four cusps in the source plane. It is the critical curve, traced back. A source inside it "
         "has four images and outside two: images appear and vanish in pairs when the source crosses it.",
         "Drag the source out through the line between two cusps, and then through a cusp. Lower the axis ratio: the caustic grows.",
-        Scene((Member("SIE", 80.0, 0.6, 30.0),), Light(x=8.0, y=6.0, sigma=6.0, ratio=1.0)),
+        Scene((Member("SIE", 80.0, 0.6, 30.0),), Light(x=3.0, y=-2.0, sigma=4.0, ratio=1.0)),
     ),
     Step(
         "Roulettes",
