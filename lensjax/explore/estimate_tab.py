@@ -130,8 +130,11 @@ class EstimateTab:
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=_EVERY)
-                while heard:
+                while heard and not self.said.is_deleted:
                     self._add(heard.popleft())
+            if self.said.is_deleted:  # the visitor has left
+                self._folder.remove()
+                return
             outcome = task.result()
         except BadInput as error:
             self.said.set_text(str(error))
@@ -142,7 +145,8 @@ class EstimateTab:
             self._show(outcome)
         finally:
             self._busy = False
-            self.spinner.set_visibility(False)
+            if not self.said.is_deleted:
+                self.spinner.set_visibility(False)
 
     def _add(self, stage: Stage) -> None:
         if stage.model is None:

@@ -151,7 +151,7 @@ def _thesis(path: Path, folder: Path, image: np.ndarray, say: Callable[[Stage], 
     if solution is None:
         assert found.network is not None
         solution = _of_network(problem, found.network)
-    files = {"results.csv": out}
+    files = {"results.csv": out, path.name: path}
     if np.isfinite(solution.params).all():
         method = solution.method[0] or problem.trace.name
         last = _stage("result", problem, image, solution.params[0], method, solution=solution if refined else None)
@@ -251,7 +251,10 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
     )  # fmt: skip
     if row.estimate.error is not None or row.estimate.solution is None:
         raise BadInput((row.estimate.error or "no estimate").replace(f"{path.parent}/", ""))
-    solution, files = row.estimate.solution.only(range(problem.size)), {"results.csv": out}  # without amplitudes of the source
+    solution, files = (
+        row.estimate.solution.only(range(problem.size)),
+        {"results.csv": out, path.name: path},
+    )  # without amplitudes of the source
     written = folder / f"{leaves.stems[path.name]}.fits"
     if written.exists():
         model, residual, source = (images.read(f"{written}[{name}]").values for name in ("MODEL", "RESIDUAL", "SOURCE"))

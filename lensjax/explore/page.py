@@ -1,6 +1,8 @@
 """The page: three tabs, one state for each visitor, and the server."""
 
 import logging
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +35,12 @@ def serve(*, host: str, port: int, browser: bool) -> None:
     if host in _LOOPBACK:  # no other site may speak to the page by a name of its own
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, host])
     app.add_middleware(LimitBody, largest=upload.LARGEST_FILE + (1 << 16))
-    ui.page("/", title="LensJAX", language="en-GB")(visit)
-    ui.run(
-        host=host, port=port, show=browser, reload=False, title="LensJAX", favicon="🔭", show_welcome_message=False,
-        reconnect_timeout=10.0, uvicorn_logging_level="warning",
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="lensjax-explore-") as root:
+        ui.page("/", title="LensJAX", language="en-GB")(partial(visit, Path(root)))
+        ui.run(
+            host=host, port=port, show=browser, reload=False, title="LensJAX", favicon="🔭", show_welcome_message=False,
+            reconnect_timeout=10.0, uvicorn_logging_level="warning",
+        )  # fmt: skip
 
 
 def _compile_early() -> None:
@@ -46,11 +49,10 @@ def _compile_early() -> None:
         DRAWING.submit(draw, scene)
 
 
-def visit() -> None:
-    """Builds the page of one visitor. Nothing of it is shared with others."""
-    folder = upload.Folder()
+def visit(root: Path) -> None:
+    """Builds the page of one visitor, with a folder in `root`. Nothing of it is shared with others."""
+    folder = upload.Folder(root)
     ui.context.client.on_delete(folder.remove)
-    app.on_shutdown(folder.remove)
     ui.colors(primary="#1b5a9e", negative="#b3261e")
     ui.add_css(_STYLE.read_text(encoding="utf-8"))
     ui.add_body_html(f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script>")

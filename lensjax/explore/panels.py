@@ -60,7 +60,7 @@ class Panels:
     async def _draw(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while self._wanted is not None:
+            while self._wanted is not None and not self.said.is_deleted:
                 (scene, compare), self._wanted = self._wanted, None
                 begin = time.perf_counter()
                 try:
@@ -68,6 +68,8 @@ class Panels:
                 except BadInput as error:
                     self.said.set_text(str(error))
                     continue
+                if self.said.is_deleted:  # the visitor has left
+                    return
                 if compare or scene.method == "roulette":
                     work = loop.run_in_executor(DRAWING, with_roulette, frame, scene)
                     done, _ = await asyncio.wait([work], timeout=_SLOW)
@@ -76,12 +78,13 @@ class Panels:
                         self.said.set_text("compiling the roulette of a new kind of lens, or of another order")
                         self._put(scene, *await loop.run_in_executor(DRAWING, _encoded, frame, scene, compare))
                     frame = await work
-                    self.spinner.set_visibility(False)
+                if self.said.is_deleted:
+                    return
+                self.spinner.set_visibility(False)
                 self._put(scene, *await loop.run_in_executor(DRAWING, _encoded, frame, scene, compare))
                 self.said.set_text(f"drawn in {1e3 * (time.perf_counter() - begin):.0f} ms")
         finally:
             self._drawing = False
-            self.spinner.set_visibility(False)
 
     def _put(self, scene: Scene, urls: dict[str, str], lines: dict[str, str]) -> None:
         panels = {"image": self.image, "source": self.source, "other": self.other, "difference": self.difference}

@@ -25,10 +25,10 @@ _LONGEST = 80  # characters of a name
 
 
 class Folder:
-    """A visitor's folder, which goes when they leave."""
+    """A visitor's folder, which goes when they leave; within `root`, or else the system's folder for temporary files."""
 
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="lensjax-explore-"))
+    def __init__(self, root: Path | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="lensjax-explore-", dir=root))
         self._kept = 0
 
     def keep(self, name: str, content: bytes) -> Path:
