@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lensjax import __version__
 from lensjax._internal import compiled
-from lensjax.cli import arguments, calibrate, compare, convert, delens, doctor, estimate, programs, sheet, simulate
+from lensjax.cli import arguments, calibrate, compare, convert, delens, doctor, estimate, explore, programs, sheet, simulate
 from lensjax.errors import BadInput
 
 _EPILOG = """examples:
@@ -57,7 +57,7 @@ def parser() -> arguments.Parser:
     top = arguments.Parser("lensjax", "Infer the lens and the source from images of lensed galaxies, and simulate such images.", _EPILOG)
     top.usage = "lensjax [-h] [--version] COMMAND ..."
     top.add_argument("--version", action="version", version=f"lensjax {__version__}")
-    for command in (simulate, estimate, delens, compare, sheet, doctor, calibrate, convert):
+    for command in (simulate, estimate, delens, explore, compare, sheet, doctor, calibrate, convert):
         command.add(top)
     programs.add(top)
     return top
