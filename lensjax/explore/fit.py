@@ -251,10 +251,8 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
     )  # fmt: skip
     if row.estimate.error is not None or row.estimate.solution is None:
         raise BadInput((row.estimate.error or "no estimate").replace(f"{path.parent}/", ""))
-    solution, files = (
-        row.estimate.solution.only(range(problem.size)),
-        {"results.csv": out, path.name: path},
-    )  # without amplitudes of the source
+    solution = row.estimate.solution.only(range(problem.size))  # without amplitudes of the source
+    files = {"results.csv": out, path.name: path}
     written = folder / f"{leaves.stems[path.name]}.fits"
     if written.exists():
         model, residual, source = (images.read(f"{written}[{name}]").values for name in ("MODEL", "RESIDUAL", "SOURCE"))
