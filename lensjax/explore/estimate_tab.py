@@ -55,6 +55,7 @@ class EstimateTab:
             with ui.element("div").classes("options"):
                 self.problem = ui.select(fit.KINDS, value="sis2023", label="Kind of system (FITS files: galaxy)")
                 self.scale = ui.number("Pixel scale of a FITS file [arcsec] (empty: the file's)", min=1e-4, max=100.0)
+                self.lens_light = ui.switch("a FITS file shows the lens galaxy's own light", value=True)
                 self.refined = ui.switch("refine the network's estimate", value=True)
                 ui.button("Estimate this scene's image", on_click=self._scene).props("no-caps outline")
 
@@ -125,7 +126,15 @@ class EstimateTab:
     async def _run(self, path: Path) -> None:
         heard: deque[Stage] = deque()
         scale = float(self.scale.value) if self.scale.value else None
-        work = partial(fit.estimate, path, heard.append, problem=self.problem.value, pixel_scale=scale, refined=bool(self.refined.value))
+        work = partial(
+            fit.estimate,
+            path,
+            heard.append,
+            problem=self.problem.value,
+            pixel_scale=scale,
+            lens_light=bool(self.lens_light.value),
+            refined=bool(self.refined.value),
+        )
         task = asyncio.get_running_loop().run_in_executor(_FITTING, work)
         try:
             while not task.done():

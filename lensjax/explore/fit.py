@@ -98,7 +98,13 @@ def image_of(path: Path) -> np.ndarray:
 
 
 def estimate(
-    path: Path, say: Callable[[Stage], None], *, problem: str = "sis2023", pixel_scale: float | None = None, refined: bool = True
+    path: Path,
+    say: Callable[[Stage], None],
+    *,
+    problem: str = "sis2023",
+    pixel_scale: float | None = None,
+    lens_light: bool = True,
+    refined: bool = True,
 ) -> Outcome:
     """Estimates an image, and writes results.csv and FITS or PNG files beside it.
 
@@ -107,6 +113,7 @@ def estimate(
         say: called with each stage as soon as it is reached.
         problem: of images that are no FITS files.
         pixel_scale: of a FITS file [arcsec]; None takes the file's.
+        lens_light: whether a FITS file shows the lens galaxy's own light; otherwise it is off already.
         refined: whether the network's estimate is refined.
 
     Raises:
@@ -116,7 +123,7 @@ def estimate(
     folder = path.parent / "results"
     make_folder(folder)
     if is_fits(path):
-        return _galaxy(path, folder, say, pixel_scale)
+        return _galaxy(path, folder, say, pixel_scale, pipeline.Options(lens_light=lens_light))
     return _thesis(path, folder, image, say, problem, refined)
 
 
@@ -239,11 +246,11 @@ def _saved(folder: Path, stage: Stage) -> dict[str, Path]:
     return files
 
 
-def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale: float | None) -> Outcome:
-    options = pipeline.Options()
+def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale: float | None, options: pipeline.Options) -> Outcome:
     problem = pipeline.problem_of(options)
     taken = Taken(pixel_scale=pixel_scale)
-    say(Stage("the lens galaxy's light comes off, round lenses of many radii are tried, and the best descend; this takes some minutes"))
+    first = "the lens galaxy's light comes off, " if options.lens_light else ""
+    say(Stage(f"{first}round lenses of many radii are tried, and the best descend; this takes some minutes"))
     out = folder / "results.csv"
     leaves = telescope_fits.Files(problem, telescope_fits.stems([path.name]), folder, None)
     (row,) = estimates.run(
@@ -251,10 +258,8 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
     )  # fmt: skip
     if row.estimate.error is not None or row.estimate.solution is None:
         raise BadInput((row.estimate.error or "no estimate").replace(f"{path.parent}/", ""))
-    solution, files = (
-        row.estimate.solution.only(range(problem.size)),
-        {"results.csv": out, path.name: path},
-    )  # without amplitudes of the source
+    solution = row.estimate.solution.only(range(problem.size))  # without amplitudes of the source
+    files = {"results.csv": out, path.name: path}
     written = folder / f"{leaves.stems[path.name]}.fits"
     if written.exists():
         model, residual, source = (images.read(f"{written}[{name}]").values for name in ("MODEL", "RESIDUAL", "SOURCE"))
@@ -265,9 +270,9 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
         bright = np.nanpercentile(model, 99.8)
         images.write_png(files["model.png"], GREY_LEVELS * np.clip(model / max(float(bright), 1e-30), 0.0, 1.0))
     units = tuple(parameter.unit for parameter in problem.parameters[: problem.size])
-    scale = "" if pixel_scale is None else f" --pixel-scale {pixel_scale:g}"
-    command = f"lensjax estimate {shlex.quote(path.name)} --out results.csv --model-images models{scale}"
-    return Outcome(solution, units, None, files, command, _galaxy_lines(path.name, pixel_scale))
+    more = ("" if pixel_scale is None else f" --pixel-scale {pixel_scale:g}") + ("" if options.lens_light else " --lens-light none")
+    command = f"lensjax estimate {shlex.quote(path.name)} --out results.csv --model-images models{more}"
+    return Outcome(solution, units, None, files, command, _galaxy_lines(path.name, pixel_scale, options))
 
 
 def _same(name: str, problem: str, network: bool, refined: bool) -> tuple[str, str]:
@@ -288,14 +293,14 @@ print(rows[0].estimate)
     return f"lensjax estimate {shlex.quote(name)} --out results.csv{flags}", python
 
 
-def _galaxy_lines(name: str, pixel_scale: float | None) -> str:
+def _galaxy_lines(name: str, pixel_scale: float | None, options: pipeline.Options) -> str:
     return f"""from pathlib import Path
 
 from lensjax.dataset import estimates
 from lensjax.dataset.telescope import Taken
 from lensjax.pipeline.run import Options, problem_of
 
-options = Options()
+options = Options(lens_light={options.lens_light})
 inputs = estimates.of_paths([Path({name!r})])
 taken = Taken(pixel_scale={pixel_scale!r})
 rows = estimates.run(problem_of(options), inputs, Path("results.csv"), estimator=None, taken=taken, options=options)

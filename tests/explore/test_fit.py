@@ -1,9 +1,12 @@
 """An uploaded image to parameters, in stages: the same table as `lensjax estimate` writes."""
 
+import io
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax import problems
+from lensjax import SIE, System, instrument, problems, simulate
 from lensjax.cli import main
 from lensjax.errors import BadInput
 from lensjax.explore import fit, upload
@@ -11,6 +14,7 @@ from lensjax.explore.pictures import png
 from lensjax.explore.state import Light, Member, Scene
 from lensjax.files import images
 from lensjax.formats import results
+from lensjax.light.gaussian import spherical
 
 TRUTH = np.float32([-25.8, 48.6, 21.0, 10.0, 6.0, 5.0])
 
@@ -78,3 +82,27 @@ def test_the_stages_lead_to_what_the_command_line_gives(lens, tmp_path, monkeypa
     exec(outcome.python.replace("results.csv", "again.csv"), {})
     (again,) = results.read("again.csv")
     np.testing.assert_array_equal(page.params, again.params)
+
+
+@pytest.mark.slow
+@pytest.mark.computes
+def test_a_telescopes_image_is_fitted_as_the_command_line_does(folder):
+    fits = pytest.importorskip("astropy.io.fits")
+    true = System(
+        SIE(jnp.float32(1.2), jnp.float32(0.8), jnp.float32(0.5)), spherical(jnp.float32(0.1)), x=jnp.float32(0.1), y=jnp.float32(0.05)
+    )
+    light = 2.0 * np.asarray(simulate.image(true, instrument((100, 100), pixel_scale=0.06, supersampling=2)))
+    noisy = light + np.random.default_rng(1).normal(0.0, 0.05, light.shape)
+    content = io.BytesIO()
+    fits.PrimaryHDU(np.float32(noisy[::-1])).writeto(content)
+    path = folder.keep("lens.fits", content.getvalue())
+    with pytest.raises(BadInput, match="lens.fits: .*--pixel-scale"):
+        fit.estimate(path, lambda stage: None)
+    stages = []
+    outcome = fit.estimate(path, stages.append, pixel_scale=0.06, lens_light=False)
+    values = dict(zip(outcome.solution.names, outcome.solution.params[0], strict=True))
+    assert set(values) == {"x", "y", "theta_E", "q", "phi", "gamma1", "gamma2", "source_x", "source_y", "source_beta"}
+    assert len(outcome.units) == len(values) and abs(values["theta_E"] - 1.2) < 0.05
+    assert stages[-1].title == "result" and np.nanstd(stages[-1].residual) < 0.1
+    assert set(outcome.files) == {"results.csv", "lens.fits", "model.fits", "model.png"}
+    assert outcome.command == "lensjax estimate lens.fits --out results.csv --model-images models --pixel-scale 0.06 --lens-light none"

@@ -115,6 +115,19 @@ def test_slider_field_and_two_visitors(address):
         assert all(name.startswith(address) for name in one.execute_script(external))
 
 
+def test_lenses_are_added_and_dragged(address):
+    with visitor(address) as browser:
+        next(button for button in browser.find_elements(By.TAG_NAME, "button") if button.text.strip() == "Add a lens").click()
+        wait_for(lambda: field(browser, "Lens x [px]").get_attribute("value") == "-30", 10.0)
+        image = browser.find_element(By.CSS_SELECTOR, '[aria-label="image"] img')
+        wide = image.size["width"] / 400.0  # of a pixel; the first lens is in the middle
+        mouse = webdriver.ActionChains(browser).move_to_element(image).click_and_hold()
+        mouse.move_by_offset(round(30 * wide), 0).move_by_offset(round(30 * wide), round(-40 * wide)).release().perform()
+        wait_for(lambda: abs(float(field(browser, "Lens x [px]").get_attribute("value")) - 60.0) < 2.0, 10.0)
+        assert abs(float(field(browser, "Lens y [px]").get_attribute("value")) - 40.0) < 2.0
+        assert field(browser, "Einstein radius [px]").get_attribute("value") == "60"  # the first is the one that moved
+
+
 def test_every_control_has_a_name(address):
     with visitor(address) as browser:
         for name in ("Explore", "Estimate", "Tour"):
