@@ -1,6 +1,7 @@
 """The page: three tabs, one state for each visitor, and the server."""
 
 import logging
+import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,8 @@ def serve(*, host: str, port: int, browser: bool) -> None:
     if host in _LOOPBACK:  # no other site may speak to the page by a name of its own
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, host])
     app.add_middleware(LimitBody, largest=upload.LARGEST_FILE + (1 << 16))
-    with tempfile.TemporaryDirectory(prefix="lensjax-explore-") as root:
+    with tempfile.TemporaryDirectory(prefix="lensjax-explore-", ignore_cleanup_errors=True) as root:
+        app.on_shutdown(partial(shutil.rmtree, root, ignore_errors=True))  # where a signal ends the process, the block does not
         ui.page("/", title="LensJAX", language="en-GB")(partial(visit, Path(root)))
         ui.run(
             host=host, port=port, show=browser, reload=False, title="LensJAX", favicon="🔭", show_welcome_message=False,

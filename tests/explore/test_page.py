@@ -37,7 +37,7 @@ def address(tmp_path_factory):
     log = tmp_path_factory.mktemp("server") / "log"
     command = [sys.executable, "-m", "lensjax", "explore", "--no-browser", "--port", str(port)]
     plain = {name: value for name, value in os.environ.items() if name not in QUICK}
-    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, env=plain) as server:
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, env={**plain, "TMPDIR": str(log.parent)}) as server:
         try:
             wait_for(lambda: _answers(port), 60.0)
             yield f"http://127.0.0.1:{port}/"
@@ -45,6 +45,7 @@ def address(tmp_path_factory):
             server.terminate()
             server.wait(30)
     assert "Traceback" not in log.read_text()
+    assert not list(log.parent.glob("lensjax-explore-*"))  # uploads went with the server
 
 
 def _answers(port):
