@@ -24,7 +24,15 @@ def test_there_are_blocks():
     assert blocks(ROOT / "README.md")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+SLOW = ("estimating.md",)
+"""Pages whose Python fits images."""
+
+
+def marked(page: Path) -> Any:
+    return pytest.param(page, marks=pytest.mark.slow) if page.name in SLOW else page
+
+
+@pytest.mark.parametrize("page", [marked(page) for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_python_of_a_page_runs(page, tmp_path, monkeypatch):
     """All blocks of a page in one namespace, in a folder with two images of the packaged problem, as the text around them makes them."""
     problem = lensjax.problems.get("sis2023")

@@ -23,7 +23,8 @@ def image(name: str, *, peak: float, side: int = 96) -> np.ndarray:
     return peak * np.pad(grey, ((0, 0), (8, 0)))
 
 
-@pytest.mark.parametrize("name", ["sis2023", pytest.param("pm2022", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sis2023", "pm2022"])
 def test_a_faint_image_of_another_size_is_found(name: str) -> None:
     problem = problems.get(name)
     solution = free.estimate(problem, np.rint(image(name, peak=150.0)), variance=None, rounded=True, cosmosim=False)

@@ -92,7 +92,7 @@ SIE = problems.get("sie2026")
         (PROBLEM, "canonical", {"order": 2, "point": "centre", "scale": "scaled"}),
         pytest.param(SIE, "image", {"order": 2, "point": "xi", "scale": "raw"}, marks=pytest.mark.slow),
         pytest.param(SIE, "canonical", {"order": 4, "point": "xi", "scale": "scaled"}, marks=pytest.mark.slow),
-        (SIE, "canonical", {"order": 2, "point": "xi", "scale": "scaled", "source": True}),
+        pytest.param(SIE, "canonical", {"order": 2, "point": "xi", "scale": "scaled", "source": True}, marks=pytest.mark.slow),
     ],
 )
 def test_every_kind_of_target_is_turned_back(problem, frame, options):
