@@ -160,7 +160,7 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     Returns:
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
-    own = _window(image)
+    own = _window(image, options)
     problem = problem_of(options)
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
@@ -202,12 +202,14 @@ def _theta_e(problem: Composition, numbers: np.ndarray) -> float:
     return float(params[problem.names.index("theta_E")])
 
 
-def _window(image: SkyImage) -> Window:
+def _window(image: SkyImage, options: Options) -> Window:
+    """The part of an image that is fitted: about the lens's light, or about the middle where that is off already."""
     seen = image.observed
     data, used = np.asarray(seen.data, np.float64), np.asarray(seen.mask)
     sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), data.shape)
     used = used & (sigma < _NOISY * np.median(sigma[used]))
-    return window.around(data, sigma, used, seen.instrument, window.centre_of_lens(data, used, seen.instrument), reach=_REACH)
+    centre = window.centre_of_lens(data, used, seen.instrument) if options.lens_light else seen.instrument.middle
+    return window.around(data, sigma, used, seen.instrument, centre, reach=_REACH)
 
 
 def _carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -> np.ndarray:
