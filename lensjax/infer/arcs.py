@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
+from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
 from lensjax.problems.components import Guess
 
@@ -37,7 +38,7 @@ def guesses(observed: Observed, *, theta_e: tuple[float, float], reach: float, c
     """
     data, mask = np.asarray(observed.data, np.float64), np.asarray(observed.mask)
     sigma = np.where(mask, np.asarray(observed.noise.sigma(observed.data), np.float64), np.inf)
-    x, y = _points(observed)
+    x, y = places(observed.instrument)
     step = max(1, max(data.shape) // _FIT_SIDE)
     smooth = ndimage.uniform_filter(np.where(mask, data, 0.0), 3)
     signal = np.where(mask & (smooth > _BRIGHT * sigma / 2.0) & (data > _BRIGHT * sigma), data, 0.0)
@@ -85,21 +86,14 @@ def guesses(observed: Observed, *, theta_e: tuple[float, float], reach: float, c
     return kept
 
 
-def _points(observed: Observed) -> tuple[np.ndarray, np.ndarray]:
-    taken = observed.instrument
-    x = (np.arange(taken.shape[1]) - taken.middle[1]) * taken.pixel_scale
-    y = (taken.middle[0] - np.arange(taken.shape[0])) * taken.pixel_scale
-    return x, y
-
-
 def _grid(theta_e: tuple[float, float], reach: float) -> Iterator[tuple[float, float, float, float, float]]:
     """Einstein radius, place (2), ellipticity (2)."""
     for radius in np.geomspace(*theta_e, _RADII):
         span = min(reach, _WIDE * radius)
         count = min(int(np.ceil(span / (0.2 * radius))), _PLACES)
-        places = np.linspace(-span, span, 2 * count + 1)
-        for cx in places:
-            for cy in places:
+        tried = np.linspace(-span, span, 2 * count + 1)
+        for cx in tried:
+            for cy in tried:
                 for e1, e2 in _SHAPES:
                     yield radius, cx, cy, e1, e2
 

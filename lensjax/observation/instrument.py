@@ -124,6 +124,12 @@ def instrument(
     )
 
 
+def places(taken: Instrument) -> tuple[np.ndarray, np.ndarray]:
+    """x (W,) and y (H,) of an instrument's pixels, float64."""
+    x = (np.arange(taken.shape[1]) - taken.middle[1]) * taken.pixel_scale
+    return x, (taken.middle[0] - np.arange(taken.shape[0])) * taken.pixel_scale
+
+
 def of_field(field: int, size: int, *, supersampling: int = 1, centring: CentreOfLight | None = None) -> Instrument:
     """The instrument of `size` pixels on a side that show the field of `field` native pixels, as `grid.pixel_points` places them.
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
+from lensjax.observation.instrument import places
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed, observe
 from lensjax.pipeline.lens_light import LensLight
@@ -28,9 +29,7 @@ class Ring:
 
 def radius(window: Window) -> np.ndarray:
     """(h, w) distance of each pixel from the lens."""
-    taken = window.taken
-    x = (np.arange(taken.shape[1]) - taken.middle[1]) * taken.pixel_scale
-    y = (taken.middle[0] - np.arange(taken.shape[0])) * taken.pixel_scale
+    x, y = places(window.taken)
     return np.asarray(np.hypot(x[None, :], y[:, None]))
 
 
@@ -49,13 +48,17 @@ def softened(seen: Observed, part: float) -> Observed:
     if part == 0:
         return seen
     smooth = ndimage.gaussian_filter(np.asarray(seen.data, np.float64), _SMOOTH)
-    sigma = np.hypot(np.asarray(seen.noise.sigma(seen.data), np.float64), part * np.maximum(smooth, 0.0))
+    sigma = np.hypot(sigma_of(seen), part * np.maximum(smooth, 0.0))
     return replace(seen, noise=GaussianNoise(jnp.asarray(sigma, seen.data.dtype)))
+
+
+def sigma_of(seen: Observed) -> np.ndarray:
+    """(h, w) the noise of the data."""
+    return np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), seen.data.shape)
 
 
 def significance(seen: Observed, *, smooth: float = 1.0) -> np.ndarray:
     """(h, w) the light, smoothed, over its noise; 0 where masked."""
     mask = np.asarray(seen.mask)
     data = np.where(mask, np.asarray(seen.data, np.float64), 0.0)
-    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), data.shape)
-    return np.where(mask, ndimage.gaussian_filter(data, smooth) * SIGMA_OF_SMOOTHED * smooth / sigma, 0.0)
+    return np.where(mask, ndimage.gaussian_filter(data, smooth) * SIGMA_OF_SMOOTHED * smooth / sigma_of(seen), 0.0)

@@ -6,10 +6,12 @@ import numpy as np
 from scipy import ndimage
 
 from lensjax.observation.observed import Observed
-from lensjax.pipeline.arcs import significance
+from lensjax.pipeline.arcs import sigma_of, significance
 
 FAINTEST = 5.0
 """Signal to noise of the brightest arc, below which no lens is found."""
+
+NO_LENS = f"no lens found: no arc is brighter than {FAINTEST:.0f} times the noise"
 
 _COUNTER = 4.0  # signal to noise of the light opposite the brightest arc
 _EXCESS = 3.0  # chi² of the arcs' pixels over that of the others
@@ -49,7 +51,7 @@ class Findings:
 def counter_signal(seen: Observed, model: np.ndarray) -> float:
     """Signal to noise of a model (H, W) in the data, matched, on the side of the lens that faces away from the model's brightest pixel."""
     mask = np.asarray(seen.mask)
-    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), mask.shape)
+    sigma = sigma_of(seen)
     taken = seen.instrument
     x = (np.arange(taken.shape[1]) - taken.middle[1])[None, :]
     y = (taken.middle[0] - np.arange(taken.shape[0]))[:, None]
@@ -70,7 +72,7 @@ def excess_of(seen: Observed, model: np.ndarray, residual: np.ndarray) -> float:
         residual: (H, W) in units of that noise.
     """
     mask = np.asarray(seen.mask)
-    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), mask.shape)
+    sigma = sigma_of(seen)
     arcs = mask & (model > _BRIGHT * sigma)
     rest = mask & ~ndimage.binary_dilation(arcs, iterations=2)
     if arcs.sum() < 10 or rest.sum() < 100:
@@ -88,7 +90,7 @@ def signal_of(seen: Observed) -> float:
 def words(found: Findings) -> list[str]:
     """What stands against a fit."""
     if found.signal < FAINTEST:
-        return [f"no lens found: no arc is brighter than {FAINTEST:.0f} times the noise"]
+        return [NO_LENS]
     against = [] if found.converged else ["the descent did not converge"]
     if found.counter < _COUNTER:
         against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from lensjax.light.multi_gaussian import widths
-from lensjax.observation.instrument import Instrument
+from lensjax.observation.instrument import Instrument, places
 
 _GAUSSIANS = 14
 _NARROWEST = 0.4  # px
@@ -175,23 +175,23 @@ def _shaped(sky: _Sky, data: np.ndarray, weight: np.ndarray, start: np.ndarray, 
 
     def residual(p: np.ndarray) -> np.ndarray:
         # In its inverse hyperbolic sine: a pixel far off pulls hardly harder than one near.
-        shape = p * scale
-        e = np.hypot(shape[2], shape[3])
-        shape[2:] *= min(1.0, _FLATTEST / max(e, 1e-9))
+        shape = _limited(p * scale)
         basis = (_gaussians(sky, shape, sizes) * weight).reshape(len(sizes), -1)
         return np.asarray(np.arcsinh(_fluxes(basis, target) @ basis - target))
 
     options = {"diff_step": 1e-3, "ftol": 1e-4, "xtol": 1e-3, "max_nfev": _SHAPE_STEPS}
-    found = np.asarray(optimize.least_squares(residual, start / scale, **options).x * scale)
-    e = np.hypot(found[2], found[3])
-    found[2:] *= min(1.0, _FLATTEST / max(e, 1e-9))
-    return np.asarray(found)
+    return _limited(optimize.least_squares(residual, start / scale, **options).x * scale)
+
+
+def _limited(shape: np.ndarray) -> np.ndarray:
+    """A shape (4,) that is no flatter than `_FLATTEST`."""
+    e = np.hypot(shape[2], shape[3])
+    return np.concatenate([shape[:2], shape[2:] * min(1.0, _FLATTEST / max(e, 1e-9))])
 
 
 def _radius(taken: Instrument, shape: np.ndarray) -> np.ndarray:
-    x = (np.arange(taken.shape[1]) - taken.middle[1]) * taken.pixel_scale - shape[0]
-    y = (taken.middle[0] - np.arange(taken.shape[0])) * taken.pixel_scale - shape[1]
-    return np.asarray(np.hypot(x[None, :], y[:, None]))
+    x, y = places(taken)
+    return np.asarray(np.hypot(x[None, :] - shape[0], y[:, None] - shape[1]))
 
 
 def _unlike_turned(data: np.ndarray, sigma: np.ndarray, used: np.ndarray, taken: Instrument, shape: np.ndarray) -> np.ndarray:

@@ -165,9 +165,8 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
     rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII))
-    signal = flags.signal_of(search.seen)
-    if not rough or signal < flags.FAINTEST:
-        return _nothing(image, problem, own, search, f"no lens found: no arc is brighter than {flags.FAINTEST:.0f} times the noise")
+    if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
+        return _nothing(image, problem, own, search, flags.NO_LENS)
     begin = np.stack([np.asarray(first.start(guess), np.float64) for guess in rough])
     shape = first.names.index("q")
     begin[:, shape : shape + 2] = np.asarray(belief.of(first, search.light).mean)[shape : shape + 2]
@@ -206,7 +205,7 @@ def _window(image: SkyImage, options: Options) -> Window:
     """The part of an image that is fitted: about the lens's light, or about the middle where that is off already."""
     seen = image.observed
     data, used = np.asarray(seen.data, np.float64), np.asarray(seen.mask)
-    sigma = np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), data.shape)
+    sigma = arcs.sigma_of(seen)
     used = used & (sigma < _NOISY * np.median(sigma[used]))
     centre = window.centre_of_lens(data, used, seen.instrument) if options.lens_light else seen.instrument.middle
     return window.around(data, sigma, used, seen.instrument, centre, reach=_REACH)
@@ -245,8 +244,8 @@ def _judged(
     own, seen = search.window, search.seen
     soft = seen if explained else arcs.softened(seen, _SOFT[1])
     mask = np.asarray(seen.mask)
-    over = np.where(mask, 1.0 / _sigma(soft), 0.0)
-    nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * _sigma(soft), 0.0)
+    over = np.where(mask, 1.0 / arcs.sigma_of(soft), 0.0)
+    nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * arcs.sigma_of(soft), 0.0)
     found = _findings(problem, search, best, rivals, soft)
     against = flags.words(found)
     plain = estimation.solution_of(problem, best, [])
@@ -261,10 +260,6 @@ def _judged(
     )
     light = nuisance if search.light is None else search.light.image + nuisance
     return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, soft)
-
-
-def _sigma(seen: Observed) -> np.ndarray:
-    return np.broadcast_to(np.asarray(seen.noise.sigma(seen.data), np.float64), seen.data.shape)
 
 
 def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
@@ -324,7 +319,7 @@ def _without_light(image: SkyImage, own: Window, light: np.ndarray, mask: np.nda
     whole = image.observed
     part, inside = (own.rows, own.columns), own.inside
     front, used, noise = np.zeros(whole.data.shape), np.zeros(whole.data.shape, bool), np.ones(whole.data.shape)
-    front[part], used[part], noise[part] = light[inside], mask[inside], _sigma(seen)[inside]
+    front[part], used[part], noise[part] = light[inside], mask[inside], arcs.sigma_of(seen)[inside]
     dtype = whole.data.dtype
     data = jnp.asarray(np.where(used, np.asarray(whole.data, np.float64) - front, 0.0), dtype)
     observed = replace(whole, data=data, mask=jnp.asarray(used), noise=GaussianNoise(jnp.asarray(noise, dtype)))

@@ -15,7 +15,7 @@ from lensjax.formats import model_images
 from lensjax.formats.model_images import Images
 from lensjax.infer import Solution
 from lensjax.lens import curves
-from lensjax.observation.instrument import Instrument
+from lensjax.observation.instrument import Instrument, places
 from lensjax.observation.noise import PoissonNoise
 from lensjax.observation.sky import SkyImage
 from lensjax.problems.compose import Composition
@@ -141,8 +141,8 @@ def profile_of(problem: Composition, params: np.ndarray, image: SkyImage, made: 
     """The radial profile of a fit with this noise (H, W)."""
     taken, mask = image.observed.instrument, np.asarray(image.observed.mask)
     x, y, theta_e = _lens_place(problem, params)
-    across = (np.arange(taken.shape[1]) - taken.middle[1]) * taken.pixel_scale - x
-    up = (taken.middle[0] - np.arange(taken.shape[0])) * taken.pixel_scale - y
+    across, up = places(taken)
+    across, up = across - x, up - y
     radius = np.hypot(across[None, :], up[:, None])[mask]
     reach = min(np.abs(across).max(), np.abs(up).max())
     width = max(taken.pixel_scale, reach / _ANNULI)
