@@ -1,6 +1,7 @@
 """Settings for every test; the environment is set before anything imports JAX."""
 
 import functools
+import gc
 import os
 from importlib import metadata
 
@@ -12,9 +13,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 QUICK = bool(os.environ.get("LENSJAX_TEST_QUICK_COMPILE"))
 if QUICK:
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
     if metadata.version("jaxlib").startswith("0.10."):  # other versions end the process at flags that they do not know
         flags = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+
+# Tracing makes millions of objects that stay; looking through them for cycles took a sixth of the time.
+gc.set_threshold(50_000, 20, 100)
 
 import flax.linen  # noqa: E402
 import jax  # noqa: E402

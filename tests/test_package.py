@@ -1,6 +1,7 @@
 """The package: dependencies are imported, imports are dependencies, and all files that name a version agree."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def distribution(requirement: str) -> str:
     return re.match(r"[\w.-]+", requirement)[0]
 
 
+@functools.cache
 def imported(*folders: str) -> set[str]:
     """The top modules that the Python files of some folders import."""
     found = set()

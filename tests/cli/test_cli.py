@@ -174,6 +174,7 @@ def test_delens_takes_the_true_parameters_too(folder, tmp_path):
     assert source.exists()
 
 
+@pytest.mark.slow
 def test_the_network_alone(folder, weights, tmp_path, capsys):
     done = run(
         "estimate", "--csv", folder / "images" / "dataset.csv", "--no-refine", "--weights", weights,

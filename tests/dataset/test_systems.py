@@ -9,9 +9,13 @@ from lensjax import problems
 from lensjax.dataset import draw, render, systems
 from lensjax.simulate import METHODS
 
+SLOW = {("sis2023", "raytrace"), ("pm2022", "roulette")}
+CASES = [
+    pytest.param(name, method, marks=pytest.mark.slow if (name, method) in SLOW else ()) for name in problems.names() for method in METHODS
+]
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", problems.names())
+
+@pytest.mark.parametrize(("name", "method"), CASES)
 def test_scenes_of_a_problem(name, method):
     """chi of pm2022 included, whose θ_E is einsteinR/chi."""
     problem = problems.get(name, method=method, image_size=50)

@@ -258,6 +258,7 @@ def program(*arguments, folder):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_of_a_data_set_is_judged_by_its_test_images(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "draw", lambda *figures: None)
     problem = problems.get("sis2023", image_size=32)

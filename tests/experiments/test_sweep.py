@@ -148,6 +148,7 @@ def predicted(folder: Path, error: float) -> None:
     os.utime(folder / "evaluation.csv", (0, 0))
 
 
+@pytest.mark.slow
 def test_the_figures_of_several_runs(tmp_path, capsys) -> None:
     for name, error in (("one", 3.0), ("two", 12.0), ("three", 5.0)):
         run_with(tmp_path / name, error, seed=int(error))

@@ -73,7 +73,10 @@ def by_hand(members: list, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return total
 
 
-@pytest.mark.parametrize("members", [mixed(), mixed()[:1], many(16), many(17), many(60), many(20) + mixed()], ids=len)
+MANY = pytest.param(many(20) + mixed(), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("members", [mixed(), mixed()[:1], many(16), many(17), many(60), MANY], ids=len)
 def test_sum_of_the_members(members, x64):
     """Up to 16 of a kind are written out, more are looped over: the same sum."""
     lens, (x, y) = cluster(members), points()

@@ -104,7 +104,7 @@ def test_networks_of_the_thesis_with_extra_layers_are_taken_over_whole(name, lay
     ("name", "old"),
     [
         pytest.param("densenet121", lambda key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key), marks=pytest.mark.slow),
-        ("vit_b_32", lambda key: key.replace("mlp.0", "mlp.linear_1").replace("mlp.3", "mlp.linear_2")),
+        pytest.param("vit_b_32", lambda key: key.replace("mlp.0", "mlp.linear_1").replace("mlp.3", "mlp.linear_2"), marks=pytest.mark.slow),
     ],
 )
 def test_names_that_published_weights_still_have(name, old):

@@ -242,8 +242,11 @@ def test_wrong_names_and_sizes():
 @pytest.mark.parametrize(
     ("name", "side"),
     [
-        ("alexnet", 63), ("squeezenet1_0", 21), ("squeezenet1_1", 17), ("vgg11", 32), ("googlenet", 15), ("inception_v3", 75),
-        ("densenet121", 29), ("convnext_tiny", 32), ("vit_b_16", 16), ("vit_b_32", 32), ("vit_h_14", 14), ("swin_t", 4),
+        ("alexnet", 63), ("squeezenet1_0", 21), ("vgg11", 32), ("googlenet", 15), ("vit_b_16", 16),
+        *(pytest.param(name, side, marks=pytest.mark.slow) for name, side in (
+            ("squeezenet1_1", 17), ("inception_v3", 75), ("densenet121", 29), ("convnext_tiny", 32), ("vit_b_32", 32), ("vit_h_14", 14),
+            ("swin_t", 4),
+        )),
     ],
 )  # fmt: skip
 def test_smallest_images_are_torchvisions(name, side):

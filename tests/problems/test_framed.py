@@ -47,7 +47,9 @@ def test_the_image_of_turned_and_enlarged_parameters(name):
     np.testing.assert_allclose(theirs, ours, atol=0.15)  # the centre of light is taken on a grid
 
 
-@pytest.mark.parametrize("name", problems.composed_names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "cluster2sie2026" else pytest.mark.slow) for name in problems.composed_names()]
+)
 def test_the_image_of_moved_turned_and_enlarged_parameters(name):
     problem = problem_of(name)
     whole = replace(problem.composition, prior=None)
@@ -78,7 +80,7 @@ def test_directions_stay_within_their_period():
         assert min(abs(turned - theta), 180.0 - abs(turned - theta)) < 1e-3
 
 
-@pytest.mark.parametrize("name", ["sis2023", "sie2026", "cluster2sie2026"])
+@pytest.mark.parametrize("name", ["sis2023", "sie2026", pytest.param("cluster2sie2026", marks=pytest.mark.slow)])
 def test_amplitudes_in_the_frame_are_those_of_the_lens_in_the_frame(name):
     """Turned and scaled by their spin and order, they are what the turned and enlarged lens has."""
     problem = problem_of(name)

@@ -50,8 +50,9 @@ def read_back(name, params, method, size=400):
         return source, 255.0 * np.asarray(system.source.light(x, y))
 
 
+QUICK = (("sis2023", "raytrace"), ("pm2022", "roulette"))
 CASES = [
-    pytest.param(name, row, method, marks=() if k == 0 and (name, method) != ("pm2022", "raytrace") else pytest.mark.slow)
+    pytest.param(name, row, method, marks=() if k == 0 and (name, method) in QUICK else pytest.mark.slow)
     for name, rows in ROWS.items()
     for k, row in enumerate(rows)
     for method in ("roulette", "raytrace")

@@ -124,6 +124,7 @@ def test_processes_share_a_batch(config, monkeypatch):
     assert parts == whole
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_with_the_same_numbers(small, config, tmp_path):
     unbroken = train(config, tmp_path / "unbroken")
     asked = iter([*[False] * 4, True])

@@ -51,7 +51,7 @@ def test_a_descent_finds_a_known_covariance(head):
     np.testing.assert_allclose(held.covariances[0, 0], np.cov(np.asarray(draws).T), atol=3e-2)
 
 
-@pytest.mark.parametrize("head", ["gaussian", "mixture"])
+@pytest.mark.parametrize("head", [pytest.param("gaussian", marks=pytest.mark.slow), "mixture"])
 def test_gradients_are_finite_far_away(head):
     output = 50.0 * jax.random.normal(jax.random.key(0), (3, heads.outputs(head, TARGETS, components=COMPONENTS)))
     value, gradient = jax.value_and_grad(

@@ -131,7 +131,7 @@ STATEFUL = {
 }
 
 
-@pytest.mark.parametrize("name", STATEFUL)
+@pytest.mark.parametrize("name", ["schedule-free", pytest.param("plateau", marks=pytest.mark.slow)])
 def test_all_that_a_run_remembers_is_in_its_checkpoints(tmp_path, name):
     config = STATEFUL[name]
     whole = train(config, tmp_path / "unbroken")
@@ -434,7 +434,7 @@ def full(*arguments, **options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("part", ["config.json", "log.csv", "evaluation.csv", "checkpoints/6"])
+@pytest.mark.parametrize("part", ["config.json", "log.csv", pytest.param("evaluation.csv", marks=pytest.mark.slow), "checkpoints/6"])
 def test_a_full_disk_ends_the_run_in_one_line_and_it_resumes(tmp_path, unbroken, part):
     opened = Path.open
     with pytest.MonkeyPatch.context() as disk:

@@ -49,8 +49,14 @@ def test_warm_up_is_linear_and_the_schedule_takes_the_steps_left(name):
     np.testing.assert_allclose(values[4:], [float(after(step)) for step in range(17)], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted({*optim.OPTIMIZERS} - {optim.SCHEDULE_FREE}))
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+DESCENDING = [
+    pytest.param(name, decay, marks=pytest.mark.slow if decay and name != "adamw" else ())
+    for name in sorted({*optim.OPTIMIZERS} - {optim.SCHEDULE_FREE})
+    for decay in (0.0, 0.1)
+]
+
+
+@pytest.mark.parametrize(("name", "weight_decay"), DESCENDING)
 def test_every_optimizer_descends(name, weight_decay):
     optimizer = optim.OPTIMIZERS[name](optax.cosine_decay_schedule(0.02, 1000), weight_decay)  # Lion circles at a constant rate
     params = {"kernel": jnp.array([[3.0, -2.0]])}

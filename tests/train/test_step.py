@@ -60,6 +60,7 @@ def test_a_batch_in_parts_has_the_loss_and_gradient_of_the_whole() -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6), parts.params, whole.params)
 
 
+@pytest.mark.slow
 def test_every_part_moves_the_running_statistics() -> None:
     state, _ = after_two_steps(Counting(), dataclasses.replace(CONFIG, accumulate=4))
     assert int(state.step) == 2 and float(state.batch_stats["seen"]) == 8.0
