@@ -49,6 +49,7 @@ def test_the_source_plane_shows_the_source_at_its_place():
     assert not frame.series.any()  # was not wanted
 
 
+@pytest.mark.slow
 def test_lines_of_one_lens_and_of_a_cluster():
     (critical,) = draw_exact(SIS_).outlines.critical
     np.testing.assert_allclose(np.hypot(*critical.T), 60.0, rtol=1e-5)

@@ -36,6 +36,7 @@ def test_a_faint_image_of_another_size_is_found(name: str) -> None:
     assert np.abs(model - image(name, peak=150.0)).max() < 1.0
 
 
+@pytest.mark.slow
 def test_noise_of_the_sky_is_measured() -> None:
     noisy = image("sis2023", peak=200.0) + np.random.default_rng(1).normal(scale=4.0, size=(96, 104))
     problem = problems.get("sis2023")

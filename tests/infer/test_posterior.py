@@ -77,6 +77,7 @@ def test_short_chains_have_room_for_chance() -> None:
     assert posterior.MOST_R_HAT < r_hat.max() < limit < 1.1
 
 
+@pytest.mark.slow
 def test_amplitudes_are_integrated_out_as_in_the_closed_form() -> None:
     """Shapelets with their normal prior: the density of the data is normal, with the covariance of noise and prior together."""
     problem = compose("shapelets", [galaxy_components.shapelets(2, role="lens light", beta=(1.0, 4.0), reach=4.0)])

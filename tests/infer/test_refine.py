@@ -77,6 +77,7 @@ def test_model_image_rounds_to_the_observed_one(solution, whole):
     np.testing.assert_array_equal(np.asarray(quantise(model)), np.round(whole[0]))
 
 
+@pytest.mark.slow
 def test_noise_falls_back_on_least_squares_with_honest_errors(whole):
     """The first image is left out: light at the lens's very centre, where the exact map is not smooth, traps least squares."""
     noisy = whole[1:] + np.random.default_rng(0).normal(0.0, 3.0, whole[1:].shape)

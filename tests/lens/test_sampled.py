@@ -65,6 +65,7 @@ def test_error_falls_as_the_sixth_power_of_the_step(x64):
     assert (found[-1] < THETA_E * np.array([1e-7, 1e-7, 1e-7])).all(), found[-1]
 
 
+@pytest.mark.slow
 def test_up_to_the_outermost_samples(x64):
     """The field's corners, between the first and the last sample of a row and a column."""
     n = 200

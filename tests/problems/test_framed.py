@@ -32,7 +32,7 @@ def test_into_the_frame_and_out_again(name):
     assert np.abs((np.asarray(within) - params) / width).max() > 0.01
 
 
-@pytest.mark.parametrize("name", ["sis2023", "pm2022"])
+@pytest.mark.parametrize("name", [pytest.param("sis2023", marks=pytest.mark.slow), "pm2022"])
 def test_the_image_of_turned_and_enlarged_parameters(name):
     """Seen at the places of the frame, it is the image itself."""
     problem = problem_of(name)
