@@ -4,7 +4,8 @@ With the whitened data d and layers B, G = B Bᵀ and b = B d, the amplitudes a 
 
     2 ln E(λ) = −min(|Bᵀa − d|² + λ aᵀ R a) + rank(R) ln λ − ln det(G + λ R) + const.
 
-One decomposition of G and R together gives this for all λ. For sources of thousands of points `reconstruct.invert` estimates the same by
+One decomposition of G and R together gives this for all λ. Where R is definite the constant is that of the data alone, so that sources of
+different kinds compare by their evidence. For sources of thousands of points `reconstruct.invert` estimates the same by
 random probes.
 """
 
@@ -18,7 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from lensjax.errors import BadInput
 from lensjax.infer.fit import total_flux
-from lensjax.infer.linear import amplitudes_of
+from lensjax.infer.linear import Joint, amplitudes_of
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
 
@@ -34,11 +35,14 @@ class Evidence(NamedTuple):
         strength: λ.
         logarithm: ln E there, but for a constant that depends on neither λ nor the amplitudes.
         freedom: how many amplitudes the data determine.
+        comparable: ln E with the determinant of R, so that models of other amplitudes and penalties compare with it; −inf where R is not
+            definite.
     """
 
     strength: float
     logarithm: float
     freedom: float
+    comparable: float = -np.inf
 
 
 def most_probable(gram: np.ndarray, right: np.ndarray, penalty: np.ndarray, *, square: float) -> Evidence:
@@ -73,7 +77,22 @@ def most_probable(gram: np.ndarray, right: np.ndarray, penalty: np.ndarray, *, s
     step = grid[1] - grid[0]
     log = float(minimize_scalar(minus, bounds=(best - step, best + step), method="bounded").x)
     inner = (1.0 - mu) + np.exp(log) * mu
-    return Evidence(float(np.exp(log) * balance), -minus(log), float(((1.0 - mu) / inner).sum()))
+    most, of_penalty = -minus(log), -np.inf
+    if rank == len(b):
+        of_penalty = most + constant + 0.5 * float(np.log(mu).sum())  # the decomposition's own determinant is in both, and falls out
+    return Evidence(float(np.exp(log) * balance), most, float(((1.0 - mu) / inner).sum()), of_penalty)
+
+
+def of_equations(equations: Joint, penalty: np.ndarray, numbers: int) -> Evidence:
+    """The most probable strength, from the equations of amplitudes of any sign.
+
+    Args:
+        equations: joint normal equations of `numbers` numbers, and of the amplitudes with their penalty.
+        penalty: R (K, K) that is in them.
+        numbers: E.
+    """
+    whole, a = np.asarray(equations.matrix, np.float64)[numbers:, numbers:], np.asarray(equations.amplitudes, np.float64)
+    return most_probable(whole - penalty, whole @ a, penalty, square=float(equations.chi2) + float(a @ (whole + penalty) @ a))
 
 
 def strength_of(problem: Composition, observed: Observed, numbers: np.ndarray) -> Evidence:
