@@ -30,7 +30,13 @@ A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without n
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
 
 
-SOURCES: "dict[str, SourceModel]" = {"shapelets": "shapelets", "sersic": "sersic", "multi-gaussian": "multi_gaussian"}
+SOURCES: "dict[str, SourceModel]" = {
+    "shapelets": "shapelets",
+    "sersic": "sersic",
+    "multi-gaussian": "multi_gaussian",
+    "pixels": "pixels",
+    "auto": "auto",
+}
 """Values of --source, and the pipeline's names of them."""
 
 

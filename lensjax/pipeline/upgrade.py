@@ -5,6 +5,7 @@ higher: that counts how well the arcs are explained against how many sources the
 BIC would count amplitudes, of which a penalty leaves only some free.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,17 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.infer import evidence, fit
+from lensjax.infer import evidence, fit, verdict
 from lensjax.infer.evidence import Evidence
 from lensjax.infer.fit import Belief, Optimum
 from lensjax.infer.linear import Joint
 from lensjax.observation.observed import Observed
-from lensjax.pipeline.arcs import significance
 from lensjax.pipeline.starts import bright_pixels
 from lensjax.problems.compose import Composition
+from lensjax.problems.galaxy import Mass, galaxy
 
 SIDE = 25
 """Points on a side of a source's grid."""
+
+_ORDER = 12  # of the richer shapelets
 
 _KEPT = 1e6  # precision of numbers that a fit must keep
 _WITHIN = 0.95  # of the bright pixels, traced back: they lie in the inner part of the grid
@@ -40,32 +43,78 @@ class Rung:
         problem: what was fitted.
         optimum: where it ended.
         evidence: of its source there.
+        explained: whether its residuals are noise.
     """
 
     problem: Composition
     optimum: Optimum
     evidence: Evidence
+    explained: bool
+
+    @property
+    def words(self) -> str:
+        """Which source it is."""
+        grid = "source_pixel" in self.problem.names
+        return f"source of {SIDE}×{SIDE} pixels" if grid else f"source of {self.problem.linear} shapelets"
 
 
-def climb(first: Rung, seen: Observed, belief: Belief, problem: Composition, begin: np.ndarray) -> Rung | None:
-    """The fit of a problem with another source, from numbers (E,); None where it leads nowhere.
+def ladder(
+    problem: Composition,
+    seen: Observed,
+    belief_of: Callable[[Composition], Belief],
+    numbers: np.ndarray,
+    *,
+    mass: Mass,
+    pixels_only: bool = False,
+) -> Rung | None:
+    """The most probable fit with a richer source than that of a fit with shapelets; None where the shapelets' own is.
+
+    Args:
+        problem: with shapelets.
+        seen: the arcs.
+        belief_of: the belief about a problem's numbers.
+        numbers: where the fit with shapelets ended.
+        mass: the mass of the problem.
+        pixels_only: whether pixels are the answer however probable they are.
+    """
+    grid = galaxy(mass=mass, source="pixels", source_pixels=SIDE)
+    if pixels_only:
+        begin, own = on_grid(problem, grid, seen, numbers, belief_of(grid))
+        return climb(seen, own, begin, grid)
+    best = climb(seen, belief_of(problem), numbers, problem)
+    if best is None:
+        return None
+    first = best
+    richer = galaxy(mass=mass, source="shapelets", n_max=_ORDER)
+    for other in (richer, grid):
+        if best.explained:
+            break
+        own, begin = belief_of(other), best.optimum.numbers
+        if other is grid:
+            begin, own = on_grid(best.problem, grid, seen, begin, own)
+        tried = climb(seen, own, begin, other)
+        if tried is not None and tried.evidence.comparable > best.evidence.comparable + _STRONGER:
+            best = tried
+    return None if best is first else best
+
+
+def climb(seen: Observed, belief: Belief, begin: np.ndarray, problem: Composition) -> Rung | None:
+    """The fit of a problem from numbers (E,), with the most probable penalty; None where it leads nowhere.
 
     Args:
         seen: the arcs.
         belief: of the problem's numbers.
-        problem: the problem; its source's amplitudes have a penalty.
         begin: its numbers to start from.
+        problem: the problem; its source's amplitudes have a penalty.
     """
     own = strengthened(problem, seen, belief, begin)
     found = fit.descend_from(problem, [seen], [[begin]], beliefs=[own])[0]
     if not found:
         return None
-    return Rung(problem, found[0], evidence_of(problem, seen, own, found[0].numbers))
-
-
-def better(rung: Rung, before: Rung) -> bool:
-    """Whether a source is the more probable one."""
-    return rung.evidence.comparable > before.evidence.comparable + _STRONGER
+    best, probable = found[0], evidence_of(problem, seen, own, found[0].numbers)
+    degrees = max(round(best.pixels - problem.size - probable.freedom), 1)
+    explained = not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
+    return Rung(problem, best, probable, explained)
 
 
 def strengthened(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> Belief:

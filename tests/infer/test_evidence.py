@@ -40,6 +40,20 @@ def test_it_is_the_maximum_of_the_evidence(penalty: str) -> None:
     assert best.strength * a @ r @ a == pytest.approx(freedom - (size**2 - rank), rel=2e-3)
 
 
+def test_models_of_other_amplitudes_compare_by_the_density_of_the_data() -> None:
+    """ln N(d; 0, 1 + Bᵀ (λR)⁻¹ B), of any basis and any definite penalty."""
+    rng = np.random.default_rng(2)
+    data = rng.normal(size=30)
+    for count, penalty in ((4, "identity"), (9, "curvature")):
+        basis = rng.normal(size=(count, 30))
+        r = np.eye(4) if penalty == "identity" else regularisation(3, penalty, closed=True)
+        best = most_probable(basis @ basis.T, basis @ data, r, square=float(data @ data))
+        spread = np.eye(30) + basis.T @ np.linalg.solve(best.strength * r, basis)
+        density = -0.5 * data @ np.linalg.solve(spread, data) - 0.5 * np.linalg.slogdet(spread)[1]
+        assert best.comparable == pytest.approx(density, abs=1e-3)
+    assert most_probable(basis @ basis.T, basis @ data, regularisation(3, "curvature"), square=float(data @ data)).comparable == -np.inf
+
+
 def test_a_source_of_pixels_is_as_rough_as_the_image_says() -> None:
     """A mock of a bright source: noise of residuals at the most probable strength, and a source nearer to the truth than at others."""
     taken = instrument((30, 30))
