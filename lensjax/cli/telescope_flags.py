@@ -66,7 +66,7 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
     for flag, kinds, words in (
         ("--lens", ("sie", "epl"), "mass (sie)"),
-        ("--source", SOURCES, "light behind it (shapelets)"),
+        ("--source", SOURCES, "light behind it; auto: shapelets, or richer where these need it (shapelets)"),
         ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)

@@ -194,7 +194,7 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     if options.source == "pixels" or (options.source == "auto" and exact and not explained):
         known = partial(belief.of, light=search.light)
         pixels = options.source == "pixels"
-        richer = upgrade.ladder(problem, search.seen, known, best.numbers, mass=options.mass, pixels_only=pixels)
+        richer = upgrade.ladder(problem, search.seen, known, exact[0] if exact else best, mass=options.mass, pixels_only=pixels)
         if richer is not None:
             problem, best, explained, soft = richer.problem, richer.optimum, richer.explained, 0.0
             image = replace(image, remarks=(richer.words, *image.remarks))

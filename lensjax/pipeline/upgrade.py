@@ -6,20 +6,23 @@ BIC would count amplitudes, of which a penalty leaves only some free.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy import linalg
 
 from lensjax.infer import evidence, fit, verdict
 from lensjax.infer.evidence import Evidence
 from lensjax.infer.fit import Belief, Optimum
 from lensjax.infer.linear import Joint
+from lensjax.observation.instrument import Instrument, places
+from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
-from lensjax.pipeline.starts import bright_pixels
+from lensjax.pipeline.arcs import sigma_of
 from lensjax.problems.compose import Composition
 from lensjax.problems.galaxy import Mass, galaxy
 
@@ -29,9 +32,10 @@ SIDE = 25
 _ORDER = 12  # of the richer shapelets
 
 _KEPT = 1e6  # precision of numbers that a fit must keep
-_WITHIN = 0.95  # of the bright pixels, traced back: they lie in the inner part of the grid
+_WITHIN = 0.95  # of the arcs' pixels, traced back: they lie in the inner part of the grid
 _PART = 0.7  # of the grid's half width: that inner part
 _APART = (0.012, 0.06)  # arcsec between the grid's points
+_MARGIN, _STEP = 0.3, 0.5  # arcsec beyond the arcs that are looked at, in steps, so that many images share programs
 _STRONGER = 5.0  # in ln E: from which another source is the more probable one
 
 
@@ -62,7 +66,7 @@ def ladder(
     problem: Composition,
     seen: Observed,
     belief_of: Callable[[Composition], Belief],
-    numbers: np.ndarray,
+    start: Optimum,
     *,
     mass: Mass,
     pixels_only: bool = False,
@@ -71,31 +75,34 @@ def ladder(
 
     Args:
         problem: with shapelets.
-        seen: the arcs.
+        seen: the arcs, about the lens.
         belief_of: the belief about a problem's numbers.
-        numbers: where the fit with shapelets ended.
+        start: where the fit with shapelets ended.
         mass: the mass of the problem.
         pixels_only: whether pixels are the answer however probable they are.
     """
-    grid = galaxy(mass=mass, source="pixels", source_pixels=SIDE)
-    if pixels_only:
-        begin, own = on_grid(problem, grid, seen, numbers, belief_of(grid))
-        return climb(seen, own, begin, grid)
-    best = climb(seen, belief_of(problem), numbers, problem)
+    bright = np.asarray(seen.mask) & (start.model > sigma_of(seen))
+    if not bright.any():
+        return None
+    near = cropped(seen, _STEP * np.ceil((_radius(seen.instrument)[bright].max() + _MARGIN) / _STEP))
+    richer, grid = galaxy(mass=mass, source="shapelets", n_max=_ORDER), galaxy(mass=mass, source="pixels", source_pixels=SIDE)
+    best, first = None, climb(near, belief_of(problem), start.numbers, problem)
+    if first is None or (first.explained and not pixels_only):
+        return None
+    for other in (grid,) if pixels_only else (richer, grid):
+        last = first if best is None else best
+        begin, own = last.optimum.numbers, belief_of(other)
+        if other is grid:
+            begin, own = on_grid(last, grid, near, own)
+        tried = climb(near, own, begin, other)
+        if tried is not None and (pixels_only or tried.evidence.comparable > last.evidence.comparable + _STRONGER):
+            best = tried
+        if best is not None and best.explained:
+            break
     if best is None:
         return None
-    first = best
-    richer = galaxy(mass=mass, source="shapelets", n_max=_ORDER)
-    for other in (richer, grid):
-        if best.explained:
-            break
-        own, begin = belief_of(other), best.optimum.numbers
-        if other is grid:
-            begin, own = on_grid(best.problem, grid, seen, begin, own)
-        tried = climb(seen, own, begin, other)
-        if tried is not None and tried.evidence.comparable > best.evidence.comparable + _STRONGER:
-            best = tried
-    return None if best is first else best
+    whole = on(seen, best)
+    return replace(best, optimum=whole, explained=_is_noise(best.problem, whole, seen, best.evidence))
 
 
 def climb(seen: Observed, belief: Belief, begin: np.ndarray, problem: Composition) -> Rung | None:
@@ -112,9 +119,12 @@ def climb(seen: Observed, belief: Belief, begin: np.ndarray, problem: Compositio
     if not found:
         return None
     best, probable = found[0], evidence_of(problem, seen, own, found[0].numbers)
+    return Rung(problem, best, probable, _is_noise(problem, best, seen, probable))
+
+
+def _is_noise(problem: Composition, best: Optimum, seen: Observed, probable: Evidence) -> bool:
     degrees = max(round(best.pixels - problem.size - probable.freedom), 1)
-    explained = not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
-    return Rung(problem, best, probable, explained)
+    return not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
 
 
 def strengthened(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> Belief:
@@ -144,32 +154,29 @@ def _equations(problem: Composition, seen: Observed, numbers: Array, known: Beli
     return fit.equations_at(problem, seen, numbers, weight, fit.nuisance_of(seen, weight), known), penalty * known.strength
 
 
-def on_grid(problem: Composition, grid: Composition, seen: Observed, numbers: np.ndarray, belief: Belief) -> tuple[np.ndarray, Belief]:
-    """Numbers (E,) of a problem with a grid of pixels, from those of another with the same lens, and the belief that keeps its place.
+def on_grid(last: Rung, grid: Composition, seen: Observed, belief: Belief) -> tuple[np.ndarray, Belief]:
+    """Numbers (E,) of a problem with a grid of pixels, from a fit with the same lens, and the belief that keeps the grid's place.
 
-    The grid holds what the bright pixels are traced back to.
+    The grid holds what the modelled arcs are traced back to.
 
     Args:
-        problem: the other problem.
+        last: the other fit.
         grid: the problem with a grid.
-        seen: the arcs.
-        numbers: of the other problem.
+        seen: the arcs of that fit.
         belief: of the grid's numbers.
     """
-    at, light = bright_pixels(seen)
-    lens = problem.lens(jnp.asarray(numbers))
-    ax, ay = lens.deflection(jnp.asarray(at[0]), jnp.asarray(at[1]))
-    traced = at - np.asarray([ax, ay], np.float64)
+    problem, numbers = last.problem, jnp.asarray(last.optimum.numbers)
+    x, y = places(seen.instrument)
+    bright = last.optimum.model > sigma_of(seen)
+    at, light = np.stack([part[bright] for part in np.meshgrid(x, y)]), last.optimum.model[bright]
+    lens = problem.lens(numbers)
+    traced = at if lens is None else at - np.asarray(lens.deflection(*map(jnp.asarray, at)), np.float64)
     middle = np.array([_weighted(part, light) for part in traced])
     reach = np.quantile(np.abs(traced - middle[:, None]).max(axis=0), _WITHIN)
     apart = float(np.clip(2.0 * reach / _PART / (SIDE - 1), *_APART))
-    ones = jnp.ones(grid.linear)
-    params = np.array(grid.decode(jnp.zeros(grid.size), ones), np.float64)
-    old = dict(zip(problem.names, np.asarray(problem.decode(jnp.asarray(numbers), jnp.ones(problem.linear))).tolist(), strict=True))
-    old |= {"source_x": float(middle[0]), "source_y": float(middle[1]), "source_pixel": apart}
-    for k, name in enumerate(grid.names[: grid.size]):
-        params[k] = old[name]
-    begin = np.array(grid.encode(jnp.asarray(params)), np.float64)
+    known = dict(zip(problem.names, np.asarray(problem.decode(numbers, jnp.ones(problem.linear))).tolist(), strict=True))
+    known |= {"source_x": float(middle[0]), "source_y": float(middle[1]), "source_pixel": apart}
+    begin = np.array(grid.encode(jnp.asarray([known.get(name, 0.0) for name in grid.names])), np.float64)
     mean, precision = np.array(belief.mean, np.float64), np.array(belief.precision, np.float64)
     for name in ("source_x", "source_y", "source_pixel"):
         k = grid.names.index(name)
@@ -177,8 +184,64 @@ def on_grid(problem: Composition, grid: Composition, seen: Observed, numbers: np
     return begin, belief._replace(mean=jnp.asarray(mean), precision=jnp.asarray(precision))
 
 
+def cropped(seen: Observed, reach: float) -> Observed:
+    """The square about the origin that reaches so far, with what the pixels beyond, which have no light of arcs, say of the nuisance."""
+    taken, row = seen.instrument, round(seen.instrument.middle[0])
+    half = round(reach / taken.pixel_scale)
+    if half >= row:
+        return seen
+    part = (slice(row - half, row + half + 1), slice(row - half, row + half + 1))
+    data, sigma, dtype = np.asarray(seen.data, np.float64), sigma_of(seen), seen.data.dtype
+    layers = None
+    if seen.nuisance is not None:
+        beyond = np.array(seen.mask)
+        beyond[part] = False
+        layers = np.asarray(seen.nuisance, np.float64)
+        own = layers[:, beyond] / sigma[beyond]
+        factor = np.linalg.cholesky(np.eye(len(own)) + own @ own.T)
+        layers = linalg.solve_triangular(factor, layers.reshape(len(own), -1), lower=True).reshape(layers.shape)
+        mean = linalg.solve_triangular(factor, own @ (data[beyond] / sigma[beyond]), lower=True)
+        data = data - np.tensordot(mean, layers, axes=1)
+        layers = jnp.asarray(layers[:, part[0], part[1]], dtype)
+    taken = replace(taken, shape=(2 * half + 1, 2 * half + 1), middle=(half, half))
+    noise = GaussianNoise(jnp.asarray(sigma[part], dtype))
+    return Observed(jnp.asarray(data[part], dtype), jnp.asarray(np.asarray(seen.mask)[part]), noise, taken, layers)
+
+
+def on(seen: Observed, rung: Rung) -> Optimum:
+    """A fit's optimum with model, residual and chi² on other pixels."""
+    best = rung.optimum
+    with jax.enable_x64(True):
+        wide = jax.tree.map(_double, seen)
+        model, residual, chi2 = _seen(rung.problem, wide, jnp.asarray(best.numbers), jnp.asarray(best.amplitudes))
+    other, pixels = float(chi2), int(np.asarray(seen.mask).sum())
+    return replace(
+        best, model=np.asarray(model), residual=np.asarray(residual), chi2=other, cost=best.cost + other - best.chi2, pixels=pixels
+    )  # fmt: skip
+
+
+@partial(jax.jit, static_argnames="problem")
+def _seen(problem: Composition, seen: Observed, numbers: Array, amplitudes: Array) -> tuple[Array, Array, Array]:
+    """The model (H, W), its whitened residual (H, W) with the best nuisance, and chi² over which the nuisance is marginalised."""
+    weight = fit.weight_of(seen, seen.data)
+    model = problem.model(numbers, amplitudes, seen.instrument)
+    residual = (seen.data - model) * weight
+    nuisance = fit.nuisance_of(seen, weight)
+    chi2 = (residual**2).sum()
+    if nuisance is not None:
+        along = nuisance @ residual.reshape(-1)
+        residual, chi2 = residual - (along @ nuisance).reshape(residual.shape), chi2 - along @ along
+    return model, residual, chi2
+
+
 def _weighted(values: np.ndarray, weight: np.ndarray) -> float:
     """The weighted median."""
     order = np.argsort(values)
     total = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
+
+
+def _radius(taken: Instrument) -> np.ndarray:
+    """(H, W) distance of each pixel from the origin."""
+    x, y = places(taken)
+    return np.asarray(np.hypot(x[None, :], y[:, None]))
