@@ -88,7 +88,8 @@ def read(case: Case, folder: Path) -> SkyImage:
     left_out = folder / f"{case.stem}mask_extra_galaxies.fits"
     used = part("mask_extra_galaxies") == 0 if left_out.is_file() else np.ones(data.shape, bool)
     unit = float(2.0 ** np.round(np.log2(np.median(noise))))
-    taken = instrument(data.shape, pixel_scale=case.scale, supersampling=2, psf=psf / psf.sum())
+    middle = (0.5 * (data.shape[0] - 1), 0.5 * (data.shape[1] - 1))
+    taken = instrument(data.shape, pixel_scale=case.scale, middle=middle, supersampling=2, psf=psf / psf.sum())
     return SkyImage(case.name, observe(data / unit, noise / unit, mask=used, taken_by=taken), None, unit)
 
 
@@ -116,11 +117,8 @@ def log_likelihood(image: SkyImage, fit: GalaxyFit) -> float:
 def of_arcs(fit: GalaxyFit) -> float:
     """χ² per pixel of the arcs, with the noise of the data."""
     assert fit.best is not None
-    used = np.asarray(fit.image.observed.mask)[fit.window.rows, fit.window.columns]
-    whole, bright = np.zeros(fit.window.data.shape, bool), fit.best.model > 2.0 * fit.window.sigma
-    whole[fit.window.inside] = used
-    residual = fit.best.residual * sigma_of(fit.seen) / fit.window.sigma
-    return float((residual[whole & bright] ** 2).mean())
+    bright = np.asarray(fit.seen.mask) & (fit.best.model > 2.0 * fit.window.sigma)
+    return float(((fit.best.residual * sigma_of(fit.seen) / fit.window.sigma)[bright] ** 2).mean())
 
 
 def main() -> None:
