@@ -18,7 +18,6 @@ from scipy import linalg
 from lensjax.infer import evidence, fit, verdict
 from lensjax.infer.evidence import Evidence
 from lensjax.infer.fit import Belief, Optimum
-from lensjax.infer.linear import Joint
 from lensjax.observation.instrument import Instrument, places
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
@@ -114,11 +113,11 @@ def climb(seen: Observed, belief: Belief, begin: np.ndarray, problem: Compositio
         begin: its numbers to start from.
         problem: the problem; its source's amplitudes have a penalty.
     """
-    own = strengthened(problem, seen, belief, begin)
-    found = fit.descend_from(problem, [seen], [[begin]], beliefs=[own])[0]
+    strength = jnp.asarray(evidence.strength_of(problem, seen, begin).strength)
+    found = fit.descend_from(problem, [seen], [[begin]], beliefs=[belief._replace(strength=strength)])[0]
     if not found:
         return None
-    best, probable = found[0], evidence_of(problem, seen, own, found[0].numbers)
+    best, probable = found[0], evidence.strength_of(problem, seen, found[0].numbers)
     return Rung(problem, best, probable, _is_noise(problem, best, seen, probable))
 
 
@@ -127,31 +126,8 @@ def _is_noise(problem: Composition, best: Optimum, seen: Observed, probable: Evi
     return not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
 
 
-def strengthened(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> Belief:
-    """A belief with the most probable strength of the penalty at numbers (E,)."""
-    strength = evidence_of(problem, seen, belief, numbers).strength * float(belief.strength)
-    return belief._replace(strength=jnp.asarray(strength))
-
-
-def evidence_of(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> Evidence:
-    """The evidence of a problem's amplitudes at numbers (E,), and by which factor their penalty should be stronger than the belief's."""
-    with jax.enable_x64(True):
-        wide, known = jax.tree.map(_double, (seen, belief))
-        equations, penalty = _equations(problem, wide, jnp.asarray(numbers, jnp.float64), known)
-    return evidence.of_equations(equations, np.asarray(penalty), problem.size)
-
-
 def _double(leaf: Array) -> Array:
     return jnp.asarray(leaf, jnp.float64) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else leaf
-
-
-@partial(jax.jit, static_argnames="problem")
-def _equations(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> tuple[Joint, Array]:
-    weight = fit.weight_of(seen, seen.data)
-    penalty = problem.penalty(fit.total_flux(seen))
-    if penalty is None:
-        raise ValueError("the source's amplitudes have no penalty")
-    return fit.equations_at(problem, seen, numbers, weight, fit.nuisance_of(seen, weight), known), penalty * known.strength
 
 
 def on_grid(last: Rung, grid: Composition, seen: Observed, belief: Belief) -> tuple[np.ndarray, Belief]:
@@ -166,22 +142,28 @@ def on_grid(last: Rung, grid: Composition, seen: Observed, belief: Belief) -> tu
         belief: of the grid's numbers.
     """
     problem, numbers = last.problem, jnp.asarray(last.optimum.numbers)
-    x, y = places(seen.instrument)
     bright = last.optimum.model > sigma_of(seen)
-    at, light = np.stack([part[bright] for part in np.meshgrid(x, y)]), last.optimum.model[bright]
-    lens = problem.lens(numbers)
-    traced = at if lens is None else at - np.asarray(lens.deflection(*map(jnp.asarray, at)), np.float64)
+    x, y, params = _traced(problem, numbers, *map(jnp.asarray, np.meshgrid(*places(seen.instrument))))
+    traced, light = np.stack([np.asarray(x, np.float64)[bright], np.asarray(y, np.float64)[bright]]), last.optimum.model[bright]
     middle = np.array([_weighted(part, light) for part in traced])
     reach = np.quantile(np.abs(traced - middle[:, None]).max(axis=0), _WITHIN)
     apart = float(np.clip(2.0 * reach / _PART / (SIDE - 1), *_APART))
-    known = dict(zip(problem.names, np.asarray(problem.decode(numbers, jnp.ones(problem.linear))).tolist(), strict=True))
+    known = dict(zip(problem.names, np.asarray(params).tolist(), strict=True))
     known |= {"source_x": float(middle[0]), "source_y": float(middle[1]), "source_pixel": apart}
-    begin = np.array(grid.encode(jnp.asarray([known.get(name, 0.0) for name in grid.names])), np.float64)
+    begin = np.array(jax.jit(grid.encode)(jnp.asarray([known.get(name, 0.0) for name in grid.names])), np.float64)
     mean, precision = np.array(belief.mean, np.float64), np.array(belief.precision, np.float64)
     for name in ("source_x", "source_y", "source_pixel"):
         k = grid.names.index(name)
         mean[k], precision[k] = begin[k], _KEPT
     return begin, belief._replace(mean=jnp.asarray(mean), precision=jnp.asarray(precision))
+
+
+@partial(jax.jit, static_argnames="problem")
+def _traced(problem: Composition, numbers: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Where points (H, W) are traced back to, and the parameters (P,), with amplitudes of 1."""
+    lens = problem.lens(numbers)
+    ax, ay = (jnp.zeros_like(x), jnp.zeros_like(y)) if lens is None else lens.deflection(x, y)
+    return x - ax, y - ay, problem.decode(numbers, jnp.ones(problem.linear))
 
 
 def cropped(seen: Observed, reach: float) -> Observed:
