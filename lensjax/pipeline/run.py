@@ -267,6 +267,8 @@ def _judged(
     over = np.where(mask, 1.0 / arcs.sigma_of(fitted), 0.0)
     nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * arcs.sigma_of(fitted), 0.0)
     found = _findings(problem, search, best, rivals, fitted)
+    if explained:  # a noise map with a floor is too large where there is no light, so that arcs stand out which it explains
+        found = replace(found, excess=min(found.excess, 1.0))
     against = flags.words(found)
     plain = estimation.solution_of(problem, best, [])
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
