@@ -99,7 +99,7 @@ def strength_of(problem: Composition, observed: Observed, numbers: np.ndarray) -
         if penalty is None:
             raise BadInput("no amplitude has a penalty", column="problem", value=problem.name)
         gram, right, square = map(np.asarray, _linear(problem, wide, jnp.asarray(numbers, jnp.float64)))
-        kept = np.asarray(amplitudes_of(gram + penalty, jnp.asarray(right), jnp.asarray(problem.nonnegative))) != 0
+        kept = np.asarray(amplitudes_of(jnp.asarray(gram) + penalty, jnp.asarray(right), jnp.asarray(problem.nonnegative))) != 0
         inside = np.ix_(kept, kept)
         return most_probable(gram[inside], right[kept], np.asarray(penalty)[inside], square=float(square))
 

@@ -120,7 +120,7 @@ class Solution:
             return self
         known = [k for k, name in enumerate(names) if name in self.names]
         own = self.only([self.names.index(names[k]) for k in known])
-        columns: dict[str, np.ndarray] = {}
+        columns: dict[str, Any] = {}
         for name in ("params", "errors", "lowest", "highest", "bound"):
             columns[name] = np.full((len(self), len(names)), np.nan)
             columns[name][:, known] = getattr(own, name)

@@ -174,7 +174,7 @@ def cropped(seen: Observed, reach: float) -> Observed:
         return seen
     part = (slice(row - half, row + half + 1), slice(row - half, row + half + 1))
     data, sigma, dtype = np.asarray(seen.data, np.float64), sigma_of(seen), seen.data.dtype
-    layers = None
+    near = None
     if seen.nuisance is not None:
         beyond = np.array(seen.mask)
         beyond[part] = False
@@ -184,10 +184,10 @@ def cropped(seen: Observed, reach: float) -> Observed:
         layers = linalg.solve_triangular(factor, layers.reshape(len(own), -1), lower=True).reshape(layers.shape)
         mean = linalg.solve_triangular(factor, own @ (data[beyond] / sigma[beyond]), lower=True)
         data = data - np.tensordot(mean, layers, axes=1)
-        layers = jnp.asarray(layers[:, part[0], part[1]], dtype)
+        near = jnp.asarray(layers[:, part[0], part[1]], dtype)
     taken = replace(taken, shape=(2 * half + 1, 2 * half + 1), middle=(half, half))
     noise = GaussianNoise(jnp.asarray(sigma[part], dtype))
-    return Observed(jnp.asarray(data[part], dtype), jnp.asarray(np.asarray(seen.mask)[part]), noise, taken, layers)
+    return Observed(jnp.asarray(data[part], dtype), jnp.asarray(np.asarray(seen.mask)[part]), noise, taken, near)
 
 
 def on(seen: Observed, rung: Rung) -> Optimum:
