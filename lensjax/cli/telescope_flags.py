@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lensjax import problems
+from lensjax._internal.words import listed
 from lensjax.cli import arguments, values
 from lensjax.errors import BadInput
 from lensjax.files.place import is_fits
@@ -127,6 +128,9 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, 
         coolest.check(problem)
     draws = None
     if flags.posterior is not None:
+        if flags.source in ("pixels", "auto"):  # draws know no strength of a grid's penalty
+            others = listed([source for source in SOURCES if source not in ("pixels", "auto")])
+            raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=f"--source {others}")
         from lensjax.report.posterior_files import Draws, folder_of
 
         draws = Draws(folder_of(out), flags.posterior, seed)
