@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lensjax import problems
+from lensjax._internal.words import listed
 from lensjax.cli import arguments, values
 from lensjax.errors import BadInput
 from lensjax.files.place import is_fits
@@ -30,7 +31,13 @@ A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without n
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
 
 
-SOURCES: "dict[str, SourceModel]" = {"shapelets": "shapelets", "sersic": "sersic", "multi-gaussian": "multi_gaussian"}
+SOURCES: "dict[str, SourceModel]" = {
+    "shapelets": "shapelets",
+    "sersic": "sersic",
+    "multi-gaussian": "multi_gaussian",
+    "pixels": "pixels",
+    "auto": "auto",
+}
 """Values of --source, and the pipeline's names of them."""
 
 
@@ -60,7 +67,7 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
     for flag, kinds, words in (
         ("--lens", ("sie", "epl"), "mass (sie)"),
-        ("--source", SOURCES, "light behind it (shapelets)"),
+        ("--source", SOURCES, "light behind it; auto: shapelets, or richer where these need it (shapelets)"),
         ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
@@ -121,6 +128,9 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, 
         coolest.check(problem)
     draws = None
     if flags.posterior is not None:
+        if flags.source in ("pixels", "auto"):  # draws know no strength of a grid's penalty
+            others = listed([source for source in SOURCES if source not in ("pixels", "auto")])
+            raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=f"--source {others}")
         from lensjax.report.posterior_files import Draws, folder_of
 
         draws = Draws(folder_of(out), flags.posterior, seed)

@@ -88,7 +88,7 @@ class EstimateTable:
 
     def _row(self, filename: str, outcome: Estimate) -> results.Result:
         if outcome.solution is not None:
-            solution = outcome.solution.only(self._kept)
+            solution = outcome.solution.named(self._names)
             row = results.of_fit(filename, solution, network=outcome.network, angles=outcome.angles)
             return replace(row, covariance=solution.covariance[0])
         if outcome.error is None and outcome.network is not None:

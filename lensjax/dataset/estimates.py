@@ -250,8 +250,8 @@ def parameters_of(rows: Sequence[Estimated], problem: Problem | Composition) -> 
     networks = [row.estimate.network for row in rows]
     solutions = [row.estimate.solution for row in rows]
     of_network = np.stack([missing if p is None else p for p in networks]) if any(p is not None for p in networks) else None
-    refined = np.stack([missing if s is None else s.params[0] for s in solutions]) if any(s is not None for s in solutions) else None
-    return of_network, refined
+    named = [missing if s is None else s.named(problem.names).params[0] for s in solutions]
+    return of_network, np.stack(named) if any(s is not None for s in solutions) else None
 
 
 def _observation(path: Path, noise: float | str | None) -> Observation | BadInput:

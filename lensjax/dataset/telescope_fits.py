@@ -151,9 +151,9 @@ def each(
         BadInput: a file about a fit cannot be written.
     """
     for k, image in enumerate(images):
-        estimate, shown = _estimate(problem, image, filenames[k], leaves, options)
+        estimate, shown, own = _estimate(problem, image, filenames[k], leaves, options)
         if report is not None:
-            report.draw(filenames[k], problem, shown, estimate)
+            report.draw(filenames[k], own, shown, estimate)
         yield k, estimate
 
 
@@ -176,25 +176,26 @@ def draw_missing(
         return
     with Progress(len(missing), "earlier fit", doing="drawn") as progress:
         for k in missing:
-            image = read(paths[k], taken, problem)
+            image, drawn = read(paths[k], taken, problem), problem
             if options is not None:
-                _, image = _estimate(problem, image, filenames[k], None, options)
-            report.draw(filenames[k], problem, image, estimates[k])
+                _, image, drawn = _estimate(problem, image, filenames[k], None, options)
+            report.draw(filenames[k], drawn, image, estimates[k])
             progress.update()
 
 
 def _estimate(
     problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None, options: pipeline.Options | None
-) -> tuple[Estimate, SkyImage | BadInput]:
-    """An image's estimate, and the image as it was fitted."""
+) -> tuple[Estimate, SkyImage | BadInput, Composition]:
+    """An image's estimate, the image as it was fitted, and what was fitted to it."""
     if isinstance(image, BadInput):
-        return Estimate(None, None, str(image)), image
+        return Estimate(None, None, str(image)), image, problem
     try:
         if options is None:
             found = fitted(problem, image)
             solution, optimum, seen, offset = found.solution, found.best, image, (0.0, 0.0)
         else:
             whole = pipeline.fit_galaxy(image, options)
+            problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
             solution, optimum = telescope_field.judged(whole.solution, image), whole.best
             seen, offset, image = replace(image, observed=whole.seen), whole.window.offset, whole.image
         solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset)
@@ -205,7 +206,7 @@ def _estimate(
         solution = Solution.failed(problem.names, " ".join(str(error).split()) or type(error).__name__, coordinates=problem.size)
     if leaves is not None and np.isfinite(solution.params).all():
         leaves.write(filename, image, solution)
-    return Estimate(None, solution, None, sky_angles(problem, solution, image)), image
+    return Estimate(None, solution, None, sky_angles(problem, solution, image)), image, problem
 
 
 def fitted(problem: Composition, image: SkyImage) -> Fitted:

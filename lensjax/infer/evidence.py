@@ -4,20 +4,23 @@ With the whitened data d and layers B, G = B Bᵀ and b = B d, the amplitudes a 
 
     2 ln E(λ) = −min(|Bᵀa − d|² + λ aᵀ R a) + rank(R) ln λ − ln det(G + λ R) + const.
 
-One decomposition of G and R together gives this for all λ. For sources of thousands of points `reconstruct.invert` estimates the same by
+One decomposition of G and R together gives this for all λ. Where R is definite the constant is that of the data alone, so that sources of
+different kinds compare by their evidence. For sources of thousands of points `reconstruct.invert` estimates the same by
 random probes.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from lensjax.errors import BadInput
-from lensjax.infer.fit import total_flux
+from lensjax.infer.fit import nuisance_of, total_flux, weight_of
 from lensjax.infer.linear import amplitudes_of
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
@@ -34,11 +37,14 @@ class Evidence(NamedTuple):
         strength: λ.
         logarithm: ln E there, but for a constant that depends on neither λ nor the amplitudes.
         freedom: how many amplitudes the data determine.
+        comparable: ln E with the determinant of R, so that models of other amplitudes and penalties compare with it; −inf where R is not
+            definite.
     """
 
     strength: float
     logarithm: float
     freedom: float
+    comparable: float = -np.inf
 
 
 def most_probable(gram: np.ndarray, right: np.ndarray, penalty: np.ndarray, *, square: float) -> Evidence:
@@ -73,13 +79,16 @@ def most_probable(gram: np.ndarray, right: np.ndarray, penalty: np.ndarray, *, s
     step = grid[1] - grid[0]
     log = float(minimize_scalar(minus, bounds=(best - step, best + step), method="bounded").x)
     inner = (1.0 - mu) + np.exp(log) * mu
-    return Evidence(float(np.exp(log) * balance), -minus(log), float(((1.0 - mu) / inner).sum()))
+    most, of_penalty = -minus(log), -np.inf
+    if rank == len(b):
+        of_penalty = most + constant + 0.5 * float(np.log(mu).sum())  # the decomposition's own determinant is in both, and falls out
+    return Evidence(float(np.exp(log) * balance), most, float(((1.0 - mu) / inner).sum()), of_penalty)
 
 
 def strength_of(problem: Composition, observed: Observed, numbers: np.ndarray) -> Evidence:
     """The factor by which the penalties of a problem should be stronger, for an observation and numbers (E,).
 
-    Amplitudes that must not be negative, and would be, count as zero.
+    Amplitudes that must not be negative, and would be, count as zero. The observation's nuisance is marginalised over.
 
     Raises:
         BadInput: no amplitude of the problem has a penalty.
@@ -89,10 +98,21 @@ def strength_of(problem: Composition, observed: Observed, numbers: np.ndarray) -
         penalty = problem.penalty(total_flux(wide))
         if penalty is None:
             raise BadInput("no amplitude has a penalty", column="problem", value=problem.name)
-        layers = problem.layers(jnp.asarray(numbers, jnp.float64), wide.instrument)
-        weight = jnp.where(wide.mask, 1.0 / wide.noise.sigma(wide.data), 0.0)
-        basis, data = (layers * weight).reshape(problem.linear, -1), (wide.data * weight).reshape(-1)
-        gram, right = basis @ basis.T, basis @ data
-        kept = np.asarray(amplitudes_of(gram + penalty, right, jnp.asarray(problem.nonnegative))) != 0
+        gram, right, square = map(np.asarray, _linear(problem, wide, jnp.asarray(numbers, jnp.float64)))
+        kept = np.asarray(amplitudes_of(jnp.asarray(gram) + penalty, jnp.asarray(right), jnp.asarray(problem.nonnegative))) != 0
         inside = np.ix_(kept, kept)
-        return most_probable(np.asarray(gram)[inside], np.asarray(right)[kept], np.asarray(penalty)[inside], square=float(data @ data))
+        return most_probable(gram[inside], right[kept], np.asarray(penalty)[inside], square=float(square))
+
+
+@partial(jax.jit, static_argnames="problem")
+def _linear(problem: Composition, observed: Observed, numbers: Array) -> tuple[Array, Array, Array]:
+    """G (K, K), b (K,) and |d|² at numbers (E,)."""
+    weight = weight_of(observed, observed.data)
+    basis = (problem.layers(numbers, observed.instrument) * weight).reshape(problem.linear, -1)
+    data = (observed.data * weight).reshape(-1)
+    gram, right, square = basis @ basis.T, basis @ data, data @ data
+    nuisance = nuisance_of(observed, weight)
+    if nuisance is not None:
+        shared, along = basis @ nuisance.T, nuisance @ data
+        gram, right, square = gram - shared @ shared.T, right - shared @ along, square - along @ along
+    return gram, right, square

@@ -63,10 +63,12 @@ class Optimum:
 
 
 class Belief(NamedTuple):
-    """What is known of the numbers beforehand, in place of the problem's own prior: mean (E,) and inverse variance (E,), 0 for nothing."""
+    """What is known of the numbers beforehand, in place of the problem's own prior: mean (E,) and inverse variance (E,), 0 for nothing; and
+    by which factor the penalty of the linear amplitudes is stronger than the problem's."""
 
     mean: Array
     precision: Array
+    strength: Array | float = 1.0
 
 
 def descent(
@@ -102,6 +104,9 @@ def equations_at(
         belief: in place of the problem's normal prior.
     """
     taken = observed.instrument
+    penalty = problem.penalty(total_flux(observed))
+    if penalty is not None and belief is not None:
+        penalty = penalty * jnp.asarray(belief.strength, penalty.dtype)
     found = joint(
         partial(problem.layers, instrument=taken),
         q,
@@ -109,13 +114,13 @@ def equations_at(
         weight,
         problem.nonnegative,
         model=partial(problem.model, instrument=taken) if problem.has_sets else None,
-        penalty=problem.penalty(total_flux(observed)),
+        penalty=penalty,
         nuisance=nuisance,
     )
     prior = problem.normal_prior(q.dtype) if belief is None else belief
     if prior is None:
         return found
-    mean, narrow = prior
+    mean, narrow = prior[:2]
     count, off = q.shape[0], q - mean
     return found._replace(
         matrix=found.matrix.at[:count, :count].add(jnp.diag(narrow)),

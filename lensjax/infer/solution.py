@@ -114,6 +114,20 @@ class Solution:
         names = tuple(self.names[k] for k in kept)
         return replace(self, names=names, covariance=self.covariance[:, kept[:, None], kept], **columns)
 
+    def named(self, names: tuple[str, ...]) -> "Solution":
+        """The same with the parameters of these names; those that it does not have are NaN."""
+        if names == self.names:
+            return self
+        known = [k for k, name in enumerate(names) if name in self.names]
+        own = self.only([self.names.index(names[k]) for k in known])
+        columns: dict[str, Any] = {}
+        for name in ("params", "errors", "lowest", "highest", "bound"):
+            columns[name] = np.full((len(self), len(names)), np.nan)
+            columns[name][:, known] = getattr(own, name)
+        covariance = np.full((len(self), len(names), len(names)), np.nan)
+        covariance[:, np.array(known, int)[:, None], known] = own.covariance
+        return replace(self, names=names, covariance=covariance, **columns)
+
     def __len__(self) -> int:
         """N."""
         return len(self.params)

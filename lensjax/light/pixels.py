@@ -41,8 +41,13 @@ def roughness(source: Array, active: Array, penalty: str) -> Array:
     return sum(((part * part).sum() for part in differences(source, active, penalty)), start=jnp.zeros((), source.dtype))
 
 
-def regularisation(size: int, penalty: str) -> np.ndarray:
+def regularisation(size: int, penalty: str, *, closed: bool = False) -> np.ndarray:
     """R = BᵀB (size², size²), float64: |B s|² = sᵀ R s for a source (size, size) read row by row.
+
+    Args:
+        size: points on a side.
+        penalty: one of `PENALTIES`.
+        closed: whether there is no light beyond the grid, so that differences across its edge count too. Then R is definite.
 
     Raises:
         ValueError: an unknown penalty.
@@ -50,8 +55,9 @@ def regularisation(size: int, penalty: str) -> np.ndarray:
     if penalty not in PENALTIES:
         raise ValueError(f"penalty is {penalty!r}; known: {', '.join(PENALTIES)}")
     coefficients = PENALTIES[penalty]
-    count = size - len(coefficients) + 1
-    along = sum((c * np.eye(count, size, k) for k, c in enumerate(coefficients)), start=np.zeros((count, size)))
+    beyond = (len(coefficients) - 1) * closed  # to each side
+    count = size - len(coefficients) + 1 + 2 * beyond
+    along = sum((c * np.eye(count, size, k - beyond) for k, c in enumerate(coefficients)), start=np.zeros((count, size)))
     square, every = along.T @ along, np.eye(size)
     rows = np.kron(square, every)
     return rows if len(coefficients) == 1 else rows + np.kron(every, square)

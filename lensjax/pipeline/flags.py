@@ -29,7 +29,8 @@ class Findings:
     Attributes:
         signal: largest signal to noise of the arcs, smoothed.
         counter: signal to noise of the modelled light on the side of the lens that faces away from the brightest arc.
-        excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had.
+        excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had; 1 at
+            most where all residuals are noise by the noise map.
         theta_e, tried: Einstein radius, and the range of those tried.
         strain: how far the mass's ellipticity and the shear are from what is believed of them, in standard deviations; see `belief.strain`.
         rivals: Einstein radii of other solutions, each with how much higher its cost is.

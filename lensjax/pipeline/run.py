@@ -27,7 +27,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, flags, lens_light, starts, window
+from lensjax.pipeline import arcs, belief, flags, lens_light, starts, upgrade, window
 from lensjax.pipeline.arcs import Ring
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
@@ -36,7 +36,7 @@ from lensjax.problems.components import Guess
 from lensjax.problems.compose import Composition
 from lensjax.problems.galaxy import Mass, galaxy
 
-SourceModel = Literal["shapelets", "sersic", "multi_gaussian"]
+SourceModel = Literal["shapelets", "sersic", "multi_gaussian", "pixels", "auto"]
 
 _REACH = 3.5  # arcsec about the lens that are looked at
 _RING = Ring(0.25, 3.2)
@@ -62,7 +62,7 @@ class Options:
 
     Attributes:
         mass: the mass's profile.
-        source: the source's.
+        source: the source's; "pixels" begins where shapelets end, and "auto" is richer than shapelets where those do not explain the arcs.
         lens_light: whether the lens galaxy's light is fitted; otherwise it is off already.
     """
 
@@ -78,8 +78,12 @@ class Options:
 
 
 def problem_of(options: Options) -> Composition:
-    """What is fitted: the problem `galaxy` with these options."""
-    return galaxy(mass=options.mass, source=options.source, n_max=_ORDER)
+    """What is fitted: the problem `galaxy` with these options; of "auto" the first that is."""
+    return galaxy(mass=options.mass, source="shapelets" if options.source == "auto" else options.source, n_max=_ORDER)
+
+
+def _climbing(options: Options) -> bool:
+    return options.source in ("pixels", "auto")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class GalaxyFit:
     """A fit of a galaxy's image.
 
     Attributes:
-        problem: mass, shear and source.
+        problem: mass, shear and the source that was fitted last.
         solution: of one image, in the units of its file; places are about the image's origin.
         image: the image without the lens galaxy's light, with the pixels that were fitted and their noise.
         findings: what the verdict rests on; None where nothing could be fitted.
@@ -161,19 +165,20 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
     own = _window(image, options)
-    problem = problem_of(options)
+    wanted = problem_of(options)
+    problem = problem_of(replace(options, source="shapelets")) if _climbing(options) else wanted
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
     rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII))
     if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
-        return _nothing(image, problem, own, search, flags.NO_LENS)
+        return _nothing(image, wanted, own, search, flags.NO_LENS)
     begin = np.stack([np.asarray(first.start(guess), np.float64) for guess in rough])
     shape = first.names.index("q")
     begin[:, shape : shape + 2] = np.asarray(belief.of(first, search.light).mean)[shape : shape + 2]
     gaussian = search.coarse(first, begin, soft=_SOFT[0])
     begin = _carried(first, problem, fit.distinct(gaussian, _KEPT[0]))
     if not len(begin):
-        return _nothing(image, problem, own, search, _NOT_FINITE)
+        return _nothing(image, wanted, own, search, _NOT_FINITE)
     ends = search.coarse(problem, begin, soft=_SOFT[1])
     kept = fit.distinct(ends, _KEPT[1])
     numbers, model = search.plain(problem, kept[0])
@@ -181,11 +186,19 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
     optima = search.final(problem, kept, soft=_SOFT[1])
     if not optima:
-        return _nothing(image, problem, own, search, _NOT_FINITE)
+        return _nothing(image, wanted, own, search, _NOT_FINITE)
     exact = search.final(problem, [optima[0].numbers], soft=0.0)
     explained = bool(exact) and _is_noise(exact[0], search.seen, problem)
-    best = exact[0] if explained else optima[0]
-    return _judged(image, problem, search, best, _rivals(problem, optima, ends), explained=explained)
+    best, rivals = exact[0] if explained else optima[0], _rivals(problem, optima, ends)
+    soft = 0.0 if explained else _SOFT[1]
+    if options.source == "pixels" or (options.source == "auto" and exact and not explained):
+        known = partial(belief.of, light=search.light)
+        pixels = options.source == "pixels"
+        richer = upgrade.ladder(problem, search.seen, known, exact[0] if exact else best, mass=options.mass, pixels_only=pixels)
+        if richer is not None:
+            problem, best, explained, soft = richer.problem, richer.optimum, richer.explained, 0.0
+            image = replace(image, remarks=(richer.words, *image.remarks))
+    return _judged(image, problem, search, best, rivals, soft=soft, explained=explained)
 
 
 def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[tuple[float, float], ...]:
@@ -238,15 +251,24 @@ def _is_noise(best: Optimum, seen: Observed, problem: Composition) -> bool:
 
 
 def _judged(
-    image: SkyImage, problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], *, explained: bool
+    image: SkyImage,
+    problem: Composition,
+    search: _Search,
+    best: Optimum,
+    rivals: tuple[tuple[float, float], ...],
+    *,
+    soft: float,
+    explained: bool,
 ) -> GalaxyFit:
-    """The fit with its errors and its verdict."""
+    """The fit with its errors and its verdict; `soft` is that of its noise."""
     own, seen = search.window, search.seen
-    soft = seen if explained else arcs.softened(seen, _SOFT[1])
+    fitted = arcs.softened(seen, soft)
     mask = np.asarray(seen.mask)
-    over = np.where(mask, 1.0 / arcs.sigma_of(soft), 0.0)
-    nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * arcs.sigma_of(soft), 0.0)
-    found = _findings(problem, search, best, rivals, soft)
+    over = np.where(mask, 1.0 / arcs.sigma_of(fitted), 0.0)
+    nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * arcs.sigma_of(fitted), 0.0)
+    found = _findings(problem, search, best, rivals, fitted)
+    if explained:  # a noise map with a floor is too large where there is no light, so that arcs stand out which it explains
+        found = replace(found, excess=min(found.excess, 1.0))
     against = flags.words(found)
     plain = estimation.solution_of(problem, best, [])
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
@@ -259,7 +281,7 @@ def _judged(
         status=("; ".join((plain.status[0], *against, *image.remarks)),),
     )
     light = nuisance if search.light is None else search.light.image + nuisance
-    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, soft)
+    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, fitted)
 
 
 def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
@@ -283,7 +305,8 @@ def _with_other_sources(problem: Composition, search: _Search, best: Optimum) ->
     radii: list[float] = []
     for order in _OTHER_ORDERS:
         other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
-        begin = _carried(problem, other, [best.numbers])[:1] if search.options.source != "shapelets" else best.numbers[None]
+        shapelets = "source_beta" in problem.names
+        begin = best.numbers[None] if shapelets else _carried(problem, other, [best.numbers])[:1]
         numbers = np.asarray(search.coarse(other, begin, soft=_SOFT[1]).fit[0], np.float64)
         radii.append(_theta_e(other, numbers))
     return radii[0], radii[1]

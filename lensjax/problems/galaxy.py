@@ -18,7 +18,7 @@ from lensjax.problems.components import Component
 from lensjax.problems.compose import Composition, compose
 
 Mass = Literal["sie", "epl"]
-Source = Literal["sersic", "shapelets", "multi_gaussian"]
+Source = Literal["sersic", "shapelets", "multi_gaussian", "pixels"]
 LensLight = Literal["none", "sersic", "multi_gaussian"]
 
 UNIT = "arcsec"
@@ -34,6 +34,7 @@ _ELLIPTICITY, _SHEAR, _PLACE = 0.3, 0.07, 0.05  # standard deviations of the pri
 _MOST_SHEAR = 0.3
 _SLOPE, _MULTIPOLE = 0.2, 0.01
 _FLUX = (1e-2, 1e6)
+_PIXEL = (0.01, 0.1)  # of a source
 
 
 def _mass(kind: Mass, multipoles: tuple[int, ...]) -> Component:
@@ -42,11 +43,13 @@ def _mass(kind: Mass, multipoles: tuple[int, ...]) -> Component:
     return galaxy_components.epl(unit=UNIT, theta_e=THETA_E, reach=REACH, q=_FLATTEST, multipoles=multipoles)
 
 
-def _source(kind: Source, n_max: int, gaussians: int) -> Component:
+def _source(kind: Source, n_max: int, gaussians: int, pixels: int) -> Component:
     if kind == "sersic":
         return components.sersic(unit=UNIT, radius=(0.03, 1.0), index=(0.5, 4.0), reach=_SOURCE_REACH, q=_FLATTEST, flux=_FLUX)
     if kind == "shapelets":
         return galaxy_components.shapelets(n_max, unit=UNIT, beta=(0.03, 0.5), reach=_SOURCE_REACH, flux=_FLUX)
+    if kind == "pixels":
+        return galaxy_components.pixels(pixels, pixel=_PIXEL, unit=UNIT, reach=_SOURCE_REACH, flux=_FLUX, closed=True)
     return galaxy_components.multi_gaussian(
         gaussians, role="source", prefix="source_", unit=UNIT, sigma=(0.02, 0.6), reach=_SOURCE_REACH, q=_FLATTEST, flux=_FLUX
     )  # fmt: skip
@@ -69,6 +72,7 @@ def galaxy(
     multipoles: tuple[int, ...] = (),
     n_max: int = 6,
     source_gaussians: int = 7,
+    source_pixels: int = 25,
     light_gaussians: int = 12,
     sky: bool = False,
 ) -> Composition:
@@ -80,12 +84,14 @@ def galaxy(
 
     Args:
         mass: "sie", or "epl" with a slope gamma of 1.5 to 2.5.
-        source: "sersic", "shapelets" to order `n_max`, or "multi_gaussian" of `source_gaussians` Gaussians.
+        source: "sersic", "shapelets" to order `n_max`, "multi_gaussian" of `source_gaussians` Gaussians, or "pixels", a grid of
+            `source_pixels` on a side.
         lens_light: "none", "sersic", or "multi_gaussian" of `light_gaussians` Gaussians.
         shear: whether there is external shear.
         multipoles: orders of the multipoles beside an "epl", such as (3, 4).
         n_max: largest order of the shapelets.
         source_gaussians, light_gaussians: how many Gaussians.
+        source_pixels: pixels on a side of a grid.
         sky: whether a constant sky is fitted.
 
     Raises:
@@ -98,7 +104,7 @@ def galaxy(
     if multipoles and mass != "epl":
         raise BadInput(column="multipoles", place="problem galaxy", value=multipoles, expected=f"none beside mass = {mass}")
     lenses = [_mass(mass, multipoles), *([components.shear(most=_MOST_SHEAR)] if shear else [])]
-    parts = [*lenses, _source(source, n_max, source_gaussians), *_light(lens_light, light_gaussians)]
+    parts = [*lenses, _source(source, n_max, source_gaussians, source_pixels), *_light(lens_light, light_gaussians)]
     uniform = compose("galaxy", parts, sky=sky)
     q = uniform.names.index("q")
 

@@ -170,38 +170,44 @@ def shapelets(
 def pixels(
     size: int,
     *,
-    pixel: float,
+    pixel: float | tuple[float, float],
     prefix: str = "source_",
     unit: str = "px",
     reach: float = 40.0,
     flux: tuple[float, float] = (1.0, 1e6),
     penalty: str = "curvature",
     strength: float = 1.0,
+    closed: bool = False,
 ) -> Component:
     """A grid of size × size points, `pixel` apart, in the source plane: x, y, and as linear amplitudes <prefix>p<row>_<column>.
 
     In a fit differences between neighbours are penalised: their prior is normal, of a variance of 1/strength times the square of the
-    image's total flux over the grid's area. `infer.evidence` says which strength is the most probable one.
+    image's total flux over the grid's area. `infer.evidence` says which strength is the most probable one. Where `pixel` is a range,
+    <prefix>pixel is a parameter after x and y, which a fit should keep. `closed` is that of `light.pixels.regularisation`.
     """
+    free = isinstance(pixel, tuple)
+    ends = pixel if isinstance(pixel, tuple) else (pixel, pixel)
+    middle = (ends[0] * ends[1]) ** 0.5
 
     def build(v: dict[str, Array]) -> tuple[Pixels, Array, Array]:
-        return Pixels(jnp.ones(size**2, v["x"].dtype), jnp.asarray(pixel, v["x"].dtype)), v["x"], v["y"]
+        return Pixels(jnp.ones(size**2, v["x"].dtype), v.get("pixel", jnp.asarray(middle, v["x"].dtype))), v["x"], v["y"]
 
     def mixture(key: Array) -> Array:
         """A round blob."""
         along = np.arange(size) - 0.5 * (size - 1)
         blob = np.exp(-0.5 * (along[:, None] ** 2 + along**2) / (size / 8) ** 2).ravel()
-        return jnp.asarray(blob / (blob.sum() * pixel**2), jnp.float32)
+        return jnp.asarray(blob / (blob.sum() * middle**2), jnp.float32)
 
-    area = (size * pixel) ** 2
+    area = (size * middle) ** 2
+    apart = (Number(Parameter(f"{prefix}pixel", unit, *ends), "log"),) if free else ()
     return component(
         "source",
-        placed(prefix, unit, reach),
+        (*placed(prefix, unit, reach), *apart),
         build,
-        names=("x", "y"),
+        names=("x", "y", *("pixel",) * free),
         flux=Parameter(f"{prefix}flux", f"light {unit}²", *flux),
         several=tuple(Parameter(f"{prefix}p{i}_{j}", "light", -_WIDEST, _WIDEST) for i in range(size) for j in range(size)),
         signed=True,
         mixture=mixture,
-        penalty=lambda: strength * area**2 * regularisation(size, penalty),
+        penalty=lambda: strength * area**2 * regularisation(size, penalty, closed=closed),
     )

@@ -1,5 +1,7 @@
 """The most probable strength of a penalty: by its definition, by MacKay's condition, and for a source of pixels behind a lens."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,6 +42,20 @@ def test_it_is_the_maximum_of_the_evidence(penalty: str) -> None:
     assert best.strength * a @ r @ a == pytest.approx(freedom - (size**2 - rank), rel=2e-3)
 
 
+def test_models_of_other_amplitudes_compare_by_the_density_of_the_data() -> None:
+    """ln N(d; 0, 1 + Bᵀ (λR)⁻¹ B), of any basis and any definite penalty."""
+    rng = np.random.default_rng(2)
+    data = rng.normal(size=30)
+    for count, penalty in ((4, "identity"), (9, "curvature")):
+        basis = rng.normal(size=(count, 30))
+        r = np.eye(4) if penalty == "identity" else regularisation(3, penalty, closed=True)
+        best = most_probable(basis @ basis.T, basis @ data, r, square=float(data @ data))
+        spread = np.eye(30) + basis.T @ np.linalg.solve(best.strength * r, basis)
+        density = -0.5 * data @ np.linalg.solve(spread, data) - 0.5 * np.linalg.slogdet(spread)[1]
+        assert best.comparable == pytest.approx(density, abs=1e-3)
+    assert most_probable(basis @ basis.T, basis @ data, regularisation(3, "curvature"), square=float(data @ data)).comparable == -np.inf
+
+
 def test_a_source_of_pixels_is_as_rough_as_the_image_says() -> None:
     """A mock of a bright source: noise of residuals at the most probable strength, and a source nearer to the truth than at others."""
     taken = instrument((30, 30))
@@ -72,6 +88,20 @@ def test_a_source_of_pixels_is_as_rough_as_the_image_says() -> None:
     assert 0.8 < chi2 < 1.1 and 5 < factor.freedom < 100
     assert error < solved(100.0 * factor.strength)[1] and error < solved(1e-3 * factor.strength)[1]
     assert strength_of(problem_of(factor.strength), seen, numbers).strength == pytest.approx(1.0, rel=0.01)
+
+
+def test_a_nuisance_is_marginalised_over() -> None:
+    """With a layer of great uncertainty, the evidence does not depend on how much of it there is."""
+    problem = compose("grid", [galaxy_components.pixels(4, pixel=1.5, closed=True)])
+    layer = np.random.default_rng(3).normal(size=(1, 8, 8))
+    data = np.random.default_rng(4).normal(size=(8, 8)) + 1.0
+    found, strengths = [], []
+    for amount in (0.0, 3.0):
+        seen = replace(observe(data + amount * layer[0], 1.0), nuisance=jnp.asarray(1e3 * layer, jnp.float32))
+        found.append(strength_of(problem, seen, np.zeros(2)))
+        strengths.append(found[-1].strength / float(fit.total_flux(seen)) ** 2)
+    assert found[1].comparable == pytest.approx(found[0].comparable, abs=0.1)
+    assert strengths[1] == pytest.approx(strengths[0], rel=0.05)
 
 
 def test_without_a_penalty_there_is_nothing_to_choose() -> None:

@@ -35,6 +35,14 @@ def solution(*numbers: float) -> Solution:
     )
 
 
+def test_parameters_by_name() -> None:
+    own = solution(1.0, 2.0)
+    other = own.named(("y", "z"))
+    assert other.names == ("y", "z") and own.named(NAMES) is own
+    np.testing.assert_array_equal(other.params, [[1.0, np.nan], [2.0, np.nan]])
+    np.testing.assert_array_equal(other.covariance[1], [[2.0, np.nan], [np.nan, np.nan]])
+
+
 def same(first: Solution, second: Solution) -> bool:
     return all(np.array_equal(getattr(first, f.name), getattr(second, f.name)) for f in dataclasses.fields(Solution))
 

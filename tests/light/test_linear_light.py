@@ -63,6 +63,17 @@ def test_a_penalty_says_nothing_of_constant_or_linear_light(penalty: str, nothin
     assert light.ravel() @ matrix @ light.ravel() == pytest.approx(float(rough), rel=1e-5)
 
 
+@pytest.mark.parametrize("penalty", ["identity", "gradient", "curvature"])
+def test_a_closed_penalty_counts_the_steps_across_the_edge(penalty: str) -> None:
+    matrix = regularisation(5, penalty, closed=True)
+    assert np.linalg.matrix_rank(matrix) == 25
+    inside = np.zeros((9, 9))
+    inside[2:-2, 2:-2] = RNG.random((5, 5))
+    open_ = inside.ravel() @ regularisation(9, penalty) @ inside.ravel()
+    light = inside[2:-2, 2:-2].ravel()
+    assert light @ matrix @ light == pytest.approx(open_, rel=1e-12)
+
+
 @pytest.mark.parametrize("wrong", [lambda: widths(2.0, 1.0, 3), lambda: widths(1.0, 2.0, 0), lambda: regularisation(4, "cubic")])
 def test_wrong_numbers_are_refused(wrong) -> None:
     with pytest.raises(ValueError, match="expected|known"):
