@@ -11,7 +11,7 @@ import lensjax
 from lensjax.files import images
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "howto").glob("*.md")])
 
 
 def blocks(page: Path) -> list[tuple[int, str]]:
