@@ -40,7 +40,6 @@ myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
-nb_merge_streams = True
 nb_execution_in_temp = True  # they write files
 # What takes minutes is executed by `make docs-all` alone.
 nb_execution_excludepatterns = [] if os.environ.get("LENSJAX_DOCS_ALL") else ["notebooks/telescope.md"]

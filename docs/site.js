@@ -4,7 +4,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("summary[aria-label]").forEach((summary) => summary.removeAttribute("aria-label"));
   document.querySelectorAll("aside.sidebar-drawer").forEach((aside) => aside.setAttribute("aria-label", "Site"));
   document.querySelectorAll("aside.toc-drawer").forEach((aside) => aside.setAttribute("aria-label", "On this page"));
-  document.querySelectorAll("article pre, .table-wrapper").forEach((wide) => {
+  document.querySelectorAll("article pre, .table-wrapper, .cell_output .text_html").forEach((wide) => {
     if (wide.scrollWidth > wide.clientWidth) wide.setAttribute("tabindex", "0");
   });
 });
