@@ -6,6 +6,7 @@
 # make test-matrix  the quick tests on Python 3.11 to 3.14 (those that pyenv has), each in a virtual environment of its own
 # make test-lowest  the quick tests with the lowest versions of all dependencies that pyproject.toml names
 # make docs       the site, in site/html/; warnings and broken links are errors
+# make docs-all   the same with all tutorials, executed anew, all Python on the pages, and links to other sites (needs a network)
 # make figures    docs/lens.gif and docs/conventions.png
 # make api        docs/api.md and tests/public_api.txt, from the code
 # make venv       .venv with the exact versions of requirements.lock (the other targets make it when it is missing)
@@ -28,7 +29,7 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 # Quick tests compile quickly too, see tests/conftest.py.
 test quick: export LENSJAX_TEST_QUICK_COMPILE = 1
 
-.PHONY: demo test test-all test-slurm test-matrix test-lowest quick lint api docs figures venv clean help
+.PHONY: demo test test-all test-slurm test-matrix test-lowest quick lint api docs docs-all figures venv clean help
 
 demo: venv
 	@$(PY) -m experiments.demo
@@ -72,8 +73,15 @@ api: venv
 	@$(PY) scripts/api_page.py
 
 docs: venv $(VENV)/docs.stamp
-	@JAX_PLATFORMS=cpu $(PY) -m sphinx --fail-on-warning --keep-going --quiet docs site/html
+	@JAX_PLATFORMS=cpu $(PY) -m sphinx --fail-on-warning --keep-going --quiet -j 2 docs site/html
 	@echo "site/html/index.html"
+
+docs-all: export JAX_PLATFORMS = cpu
+docs-all: export LENSJAX_DOCS_ALL = 1
+docs-all: venv $(VENV)/docs.stamp
+	@$(PY) -m sphinx --fail-on-warning --keep-going --quiet -E -j 2 -D nb_execution_mode=force docs site/html
+	@$(PY) -m sphinx --quiet -D nb_execution_mode=off -b linkcheck docs site/links
+	@$(PY) -m pytest -q tests/test_readme.py
 
 figures: venv
 	@$(PY) docs/figures/lens.py

@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import astropy.io.fits
 import numpy as np
 import pytest
 
 import lensjax
-from lensjax.files import images
+from lensjax.files import fits, images
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "howto").glob("*.md")])
 
 
 def blocks(page: Path) -> list[tuple[int, str]]:
@@ -24,8 +25,17 @@ def test_there_are_blocks():
     assert blocks(ROOT / "README.md")
 
 
-SLOW = ("estimating.md",)
-"""Pages whose Python fits images."""
+SLOW = ("estimating.md", "network.md", "problem.md")
+"""Pages whose Python fits images, or trains."""
+
+
+def write_field(path: Path) -> None:
+    """A telescope's field with a star at row and column 30, for the page that cuts it."""
+    place = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.2, "CRPIX1": 61.0, "CRPIX2": 61.0}
+    header = place | {"CD1_1": -0.1 / 3600, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.1 / 3600}
+    rows, columns = np.mgrid[:120, :120]
+    star = np.exp(-((rows - 30.0) ** 2 + (columns - 30.0) ** 2) / 4.0)
+    fits.write(path, [fits.Part("SCI", star, header), fits.Part("ERR", np.ones_like(star), header)])
 
 
 def marked(page: Path) -> Any:
@@ -40,12 +50,17 @@ def test_python_of_a_page_runs(page, tmp_path, monkeypatch):
     for k, image in enumerate(np.asarray(problem.render_batch(params)), start=1):
         images.write_png(tmp_path / "data" / f"image-{k:06}.png", image)
     monkeypatch.chdir(tmp_path)
+    write_field(tmp_path / "field.fits")
     namespace: dict[str, Any] = {}
     for line, code in blocks(page):
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
     if page.name == "estimating.md":
         assert namespace["solution"].success.all()
         np.testing.assert_allclose(namespace["solution"].params, params, atol=1.0)
+    if page.name == "real_image.md":
+        kernel = astropy.io.fits.getdata(tmp_path / "psf.fits")
+        assert kernel.shape == (13, 13) and np.unravel_index(kernel.argmax(), kernel.shape) == (6, 6)
+        assert astropy.io.fits.getdata(tmp_path / "lens.fits", "ERR").shape == (80, 80)
     if page.name == "simulating.md":
         assert namespace["image"].shape == (400, 400) and np.isfinite(namespace["alpha"]).all()
 

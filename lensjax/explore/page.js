@@ -6,7 +6,11 @@
     if (!inside) return;
     const copy = () => {
       inside.setAttribute("role", "slider");
-      for (const state of states) if (slider.hasAttribute(state)) inside.setAttribute(state, slider.getAttribute(state));
+      for (const state of states) {
+        if (!slider.hasAttribute(state)) continue;
+        inside.setAttribute(state, slider.getAttribute(state));
+        slider.removeAttribute(state);
+      }
       if (slider.getAttribute("role") !== "presentation") slider.setAttribute("role", "presentation");
     };
     copy();
@@ -20,5 +24,8 @@
       name(slider);
     }
   };
+  // The panel around a picture has the words.
+  const silence = () => document.querySelectorAll(".picture img:not([alt])").forEach((image) => image.setAttribute("alt", ""));
+  new MutationObserver(silence).observe(document.body, { childList: true, subtree: true });
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 })();

@@ -58,7 +58,7 @@ def visit(root: Path) -> None:
     ui.colors(primary="#1b5a9e", negative="#b3261e")
     ui.add_css(_STYLE.read_text(encoding="utf-8"))
     ui.add_body_html(f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script>")
-    with ui.element("main").classes("page"):
+    with ui.element("div").classes("page"):
         ui.html("<h1>LensJAX</h1>", sanitize=False)
         with ui.tabs().props('no-caps align=left aria-label="Parts of the page"') as tabs:
             for name in ("Explore", "Estimate", "Tour"):
