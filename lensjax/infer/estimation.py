@@ -196,7 +196,7 @@ def solution_of(
     rivals = [
         _words(problem, other)
         for other in others
-        if other.chi2 < best.chi2 + verdict.AS_GOOD and (np.abs(other.numbers - best.numbers) / own_errors).max() > _DISTINCT
+        if other.chi2 < best.chi2 + verdict.AS_GOOD and _apart(problem, other.numbers, best.numbers, own_errors) > _DISTINCT
     ]
     against = verdict.objections(
         residuals,
@@ -222,6 +222,12 @@ def solution_of(
         violated=np.full(1, np.nan), slack=np.full(1, np.nan), kind=("least squares",), method=("raytrace",),
         success=np.array([not against]), status=("; ".join(words),),
     )  # fmt: skip
+
+
+def _apart(problem: Composition, numbers: np.ndarray, others: np.ndarray, errors: np.ndarray) -> float:
+    """Largest difference of numbers (E,) in errors (E,); the least over the orders of components that have none."""
+    orders = np.array(problem.orders())[:, : problem.size]
+    return float((np.abs(numbers[orders] - others) / errors).max(axis=1).min())
 
 
 def _out_of_range(problem: Composition, best: Optimum, values: np.ndarray, errors: np.ndarray) -> list[str]:

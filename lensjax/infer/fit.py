@@ -287,17 +287,22 @@ def search(
     """Each observation's best distinct coarse optima, best first and `kept` at most: numbers (E,) each; its starts are (S, E)."""
     small = [coarse(observed, side=side) for observed in observations]
     found = descents(small, starts, static=rough(problem), beliefs=beliefs, batch=batch)
-    return [distinct(part, kept) for part in found]
+    orders = np.array(problem.orders())[:, : problem.size]
+    return [distinct(part, kept, orders) for part in found]
 
 
-def distinct(found: Descent, most: int) -> list[np.ndarray]:
-    """The best distinct ends (E,) of descents (S,), best first and `most` at most; none much worse than the best."""
+def distinct(found: Descent, most: int, orders: np.ndarray | None = None) -> list[np.ndarray]:
+    """The best distinct ends (E,) of descents (S,), best first and `most` at most; none much worse than the best.
+
+    Ends that differ by one of the `orders` (O, E) of their numbers are the same.
+    """
     costs, numbers = np.asarray(found.normal.cost, np.float64), np.asarray(found.fit, np.float64)
     kept: list[np.ndarray] = []
     for k in np.argsort(np.where(np.isfinite(costs), costs, np.inf)):
         if not np.isfinite(costs[k]) or costs[k] > _WORSE * np.nanmin(costs) + 100.0 or len(kept) == most:
             break
-        if all(np.abs(numbers[k] - other).max() > _SAME for other in kept):
+        same = numbers[k][None] if orders is None else numbers[k][orders]
+        if all(np.abs(same - other).max(axis=1).min() > _SAME for other in kept):
             kept.append(numbers[k])
     return kept
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations, product
 from typing import Any
 
 import jax
@@ -58,6 +59,23 @@ class Composition:
     def names(self) -> tuple[str, ...]:
         """Names of the parameters."""
         return tuple(parameter.name for parameter in self.parameters)
+
+    def orders(self) -> list[list[int]]:
+        """Indices of the parameters (P,) for each order of the components that have none; the first is that of `parameters`.
+
+        Those below `size` are the indices of a fit's numbers too.
+        """
+        numbers = np.cumsum([0, *(len(part.parameters) for part in self.components)])
+        amplitudes = self.size + np.cumsum([0, *(len(part.amplitudes) for part in self.components)])
+        orders = []
+        for chosen in product(*(permutations(group) for group in self.exchangeable)):
+            order = list(range(len(self.parameters)))
+            for group, other in zip(self.exchangeable, chosen, strict=True):
+                for to, of in zip(group, other, strict=True):
+                    for first in (numbers, amplitudes):
+                        order[first[to] : first[to + 1]] = range(first[of], first[of + 1])
+            orders.append(order)
+        return orders
 
     @property
     def linear(self) -> int:

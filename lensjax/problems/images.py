@@ -5,11 +5,9 @@ Parameters are those of the composition. The encoding are its numbers, and for e
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import permutations, product
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from lensjax.observation.instrument import Instrument
@@ -100,7 +98,7 @@ class ComposedProblem(Problem):
 
     def equivalents(self, params: Array) -> Array:
         """Parameters (..., P) → (K, ..., P): members of a cluster in any order."""
-        return jnp.stack([params[..., np.array(order)] for order in self._orders()])
+        return jnp.stack([params[..., jnp.array(order)] for order in self.model.orders()])
 
     def ellipticities(self, params: Array) -> tuple[tuple[int, Array], ...]:
         return tuple((phi, (1.0 - params[..., q]) / (1.0 + params[..., q])) for q, phi, _ in self.model.round_shapes())
@@ -112,16 +110,3 @@ class ComposedProblem(Problem):
     @property
     def _flux_middle(self) -> tuple[float, ...]:
         return tuple((p.low * p.high) ** 0.5 for p in self.parameters[self._numbers :])
-
-    def _orders(self) -> list[list[int]]:
-        """The parameters' indices for each order of the members that have no order."""
-        first = np.cumsum([0, *(len(part.parameters) for part in self.model.components)])
-        groups = self.model.exchangeable
-        orders = []
-        for chosen in product(*(permutations(group) for group in groups)):
-            order = list(range(len(self.parameters)))
-            for group, other in zip(groups, chosen, strict=True):
-                for to, of in zip(group, other, strict=True):
-                    order[first[to] : first[to + 1]] = range(first[of], first[of + 1])
-            orders.append(order)
-        return orders

@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax.infer.estimation import estimate, estimate_each
+from lensjax.infer.estimation import estimate, estimate_each, solution_of
+from lensjax.infer.fit import Optimum
+from lensjax.infer.levenberg_marquardt import CONVERGED
 from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import observe
@@ -80,3 +82,23 @@ def test_many_at_once_and_one_by_one_give_the_same_answers() -> None:
         alone = estimate(PROBLEM, observed, batch=1).solution
         assert (np.abs(solution.params - alone.params) < 0.02 * alone.errors).all()
         np.testing.assert_allclose(solution.errors, alone.errors, rtol=1e-2)
+
+
+MEMBERS = [components.sis(theta_e=(3.0, 9.0), reach=8.0, prefix=f"{k}_") for k in (1, 2)]
+PAIR = compose("pair", [*MEMBERS, components.gaussian(sigma=(1.5, 3.0), reach=5.0)], exchangeable=((0, 1),))
+
+
+def ended(numbers: np.ndarray, chi2: float) -> Optimum:
+    nothing = np.zeros((60, 60))
+    return Optimum(numbers, np.ones(1), np.diag(np.full(len(numbers) + 1, 1e-6)), chi2, chi2, 3600, CONVERGED, nothing, nothing)
+
+
+def test_members_of_a_cluster_in_another_order_are_no_other_solution() -> None:
+    params = jnp.asarray(PAIR.draw(jax.random.key(0)), jnp.float32)
+    numbers = np.asarray(PAIR.encode(params), np.float64)
+    swapped = numbers[[3, 4, 5, 0, 1, 2, *range(6, PAIR.size)]]
+    assert PAIR.orders()[1][: PAIR.size] == [3, 4, 5, 0, 1, 2, *range(6, PAIR.size)]
+    solution = solution_of(PAIR, ended(numbers, 3600.0), [], others=[ended(swapped, 3601.0)])
+    assert "another solution" not in solution.status[0]
+    moved = swapped + 0.1 * np.eye(PAIR.size)[0]
+    assert "another solution" in solution_of(PAIR, ended(numbers, 3600.0), [], others=[ended(moved, 3601.0)]).status[0]
