@@ -5,7 +5,8 @@
 3. The best go on with a source of shapelets. Then the lens's light is fitted again without their arcs, and they once more.
 4. The best two descend on the arcs themselves. Details of the source that no model has must not decide on the lens, so a part of the
    arcs' light counts as an error of the model. Where the arcs are explained to the noise without it, that is the answer.
-5. What stands against the answer is said in words (`flags`).
+5. What stands against the answer is said in words (`flags`). Where anything does, and objects beside the lens may be no arcs
+   (`companions`), all is done again without them; that is the answer where nothing stands against it.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, flags, lens_light, starts, window
+from lensjax.pipeline import arcs, belief, companions, flags, lens_light, starts, window
 from lensjax.pipeline.arcs import Ring
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
@@ -161,6 +162,19 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
     own = _window(image, options)
+    first = _fit_window(image, own, options)
+    beside = [] if first.solution.success[0] else companions.candidates(own, first.light, outer=_RING.outer)
+    if not beside:
+        return first
+    masked = _fit_window(image, companions.masked(own, beside), options)
+    if not masked.solution.success[0]:
+        return first
+    status = "; ".join((masked.solution.status[0], companions.words(beside, own.offset)))
+    return replace(masked, solution=replace(masked.solution, status=(status,)))
+
+
+def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
+    """Fits the part of an image that is about its lens."""
     problem = problem_of(options)
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
