@@ -124,12 +124,14 @@ def _above(level: np.ndarray, row: int, column: int, part: float) -> np.ndarray:
 
 
 def _no_arc(level: np.ndarray, region: np.ndarray, x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether the light in a region is round, or drawn out towards the lens."""
+    """Whether the light in a region is round, or drawn out towards the lens, and does not surround it."""
     rows, columns = np.nonzero(region)
     weight = level[rows, columns]
     at = np.stack([x[columns], y[rows]])
     middle = at @ weight / weight.sum()
-    radial = middle / max(float(np.hypot(*middle)), 1e-9)
+    if np.hypot(*middle) < 0.5 * np.average(np.hypot(*at), weights=weight):
+        return False
+    radial = middle / np.hypot(*middle)
     off = np.stack([radial, [-radial[1], radial[0]]]) @ (at - middle[:, None])
     squares, axes = np.linalg.eigh((weight * off) @ off.T)
     drawn_out = float(np.sqrt(squares[1] / max(squares[0], 1e-12)))
