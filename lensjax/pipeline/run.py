@@ -1,7 +1,7 @@
 """From the image of a galaxy to the lens, without a person.
 
 1. The lens's light is fitted and taken off, with what looks like arcs masked (`lens_light`).
-2. Round lenses of many Einstein radii are starts (`starts`); each descends on a coarse copy of the arcs, with a source of Gaussians.
+2. Round lenses of many Einstein radii are starts (`starts`); those that two steps bring furthest descend on a coarse copy of the arcs, with a source of Gaussians.
 3. The best go on with a source of shapelets. Then the lens's light is fitted again without their arcs, and they once more.
 4. The best two descend on the arcs themselves. Details of the source that no model has must not decide on the lens, so a part of the
    arcs' light counts as an error of the model. Where the arcs are explained to the noise without it, that is the answer.
@@ -45,7 +45,8 @@ _RING_ALONE = Ring(0.0, 3.2)  # where the lens's light is off already
 TRIED = (0.4, 2.6)
 """Einstein radii that are tried [arcsec]."""
 
-_RADII = 14
+_RADII, _FINE = 14, 3  # Einstein radii that are descended from, each the best of so many
+_SHORT = 2  # steps by which these are compared
 _SIDE = 70  # px of the coarse copy
 _SOFT = (0.15, 0.1)  # part of the arcs' light that is an error of the model: with Gaussians, and after them
 _KEPT = (4, 3, 2)
@@ -125,11 +126,12 @@ class _Search:
             self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=_REACH, start=start)
         self.seen = arcs.observed_arcs(own, self.light, self.ring)
 
-    def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float) -> Descent:
+    def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float, steps: int | None = None) -> Descent:
         """Descents (S,) on a coarse copy."""
         small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
         known = belief.of(problem, self.light, firm=_FIRM[0])
-        return fit.descents([small], [begin], static=fit.rough(problem), beliefs=[known])[0]
+        static = fit.rough(problem) | ({} if steps is None else {"steps": steps})
+        return fit.descents([small], [begin], static=static, beliefs=[known])[0]
 
     def plain(self, problem: Composition, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (E,) and model (h, w) of a descent on the arcs."""
@@ -178,13 +180,13 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     problem = problem_of(options)
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
-    rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII))
+    rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII * _FINE))
     if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
         return _nothing(image, problem, own, search, flags.NO_LENS)
     begin = np.stack([np.asarray(first.start(guess), np.float64) for guess in rough])
     shape = first.names.index("q")
     begin[:, shape : shape + 2] = np.asarray(belief.of(first, search.light).mean)[shape : shape + 2]
-    gaussian = search.coarse(first, begin, soft=_SOFT[0])
+    gaussian = search.coarse(first, _best_of_each(search.coarse(first, begin, soft=_SOFT[0], steps=_SHORT)), soft=_SOFT[0])
     begin = _carried(first, problem, fit.distinct(gaussian, _KEPT[0]))
     if not len(begin):
         return _nothing(image, problem, own, search, _NOT_FINITE)
@@ -200,6 +202,13 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     explained = bool(exact) and _is_noise(exact[0], search.seen, problem)
     best = exact[0] if explained else optima[0]
     return _judged(image, problem, search, best, _rivals(problem, optima, ends), explained=explained)
+
+
+def _best_of_each(short: Descent) -> np.ndarray:
+    """Numbers (S, E) of the best of each `_FINE` descents that follow each other."""
+    costs = np.asarray(short.normal.cost, np.float64).reshape(-1, _FINE)
+    best = np.argmin(np.where(np.isfinite(costs), costs, np.inf), axis=1)
+    return np.asarray(short.fit, np.float64).reshape(len(costs), _FINE, -1)[np.arange(len(costs)), best]
 
 
 def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[tuple[float, float], ...]:
@@ -278,29 +287,37 @@ def _judged(
 
 def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
     values, _ = estimation.parameters_of(problem, best)
+    varied, richer = _with_other_sources(problem, search, best)
+    excess = flags.excess_of(soft, best.model, best.residual)
+    if excess > flags.MOST_EXCESS:
+        for other in search.final(*richer, soft=_SOFT[1]):
+            excess = min(excess, flags.excess_of(soft, other.model, other.residual))
+            varied = (varied[0], _theta_e(richer[0], other.numbers))
     at = dict(zip(problem.names, values.tolist(), strict=True))
     return Findings(
         signal=flags.signal_of(search.seen),
         counter=flags.counter_signal(search.seen, best.model),
-        excess=flags.excess_of(soft, best.model, best.residual),
+        excess=excess,
         theta_e=at["theta_E"],
         tried=TRIED,
         strain=belief.strain(at["q"], at["phi"], (at["gamma1"], at["gamma2"]), search.light),
         rivals=rivals,
-        varied=_with_other_sources(problem, search, best),
+        varied=varied,
         converged=best.code == CONVERGED,
     )
 
 
-def _with_other_sources(problem: Composition, search: _Search, best: Optimum) -> tuple[float, float]:
-    """Einstein radii with a simpler and a richer source, from the best."""
+def _with_other_sources(
+    problem: Composition, search: _Search, best: Optimum
+) -> tuple[tuple[float, float], tuple[Composition, list[np.ndarray]]]:
+    """Einstein radii with a simpler and a richer source, from the best; and the richer problem with its numbers."""
     radii: list[float] = []
     for order in _OTHER_ORDERS:
         other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
         begin = _carried(problem, other, [best.numbers])[:1] if search.options.source != "shapelets" else best.numbers[None]
         numbers = np.asarray(search.coarse(other, begin, soft=_SOFT[1]).fit[0], np.float64)
         radii.append(_theta_e(other, numbers))
-    return radii[0], radii[1]
+    return (radii[0], radii[1]), (other, [numbers])
 
 
 def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float) -> Solution:
