@@ -1,7 +1,8 @@
 """From the image of a galaxy to the lens, without a person.
 
 1. The lens's light is fitted and taken off, with what looks like arcs masked (`lens_light`).
-2. Round lenses of many Einstein radii are starts (`starts`); those that two steps bring furthest descend on a coarse copy of the arcs, with a source of Gaussians.
+2. Round lenses of many Einstein radii are starts (`starts`). Those that two steps bring furthest descend on a coarse copy of the arcs,
+   with a source of Gaussians.
 3. The best go on with a source of shapelets. Then the lens's light is fitted again without their arcs, and they once more.
 4. The best two descend on the arcs themselves. Details of the source that no model has must not decide on the lens, so a part of the
    arcs' light counts as an error of the model. Where the arcs are explained to the noise without it, that is the answer.
