@@ -26,6 +26,7 @@ _TOWARDS = 20.0  # degrees, within which an object is drawn out towards the lens
 _NEAREST = 1.0  # arcsec from the lens: nearer objects may be counter-images
 _EDGE = 2  # px
 _APART = 3  # px, within which the highest pixel is a peak
+_MOST = 3  # companions of one lens: where there are more, the middle one is no lens but one of many
 _EXTENT = 2.0  # signal to noise, down to which an object is masked
 _GROWN = 2  # px
 
@@ -46,7 +47,7 @@ class Companion:
 
 
 def candidates(window: Window, light: LensLight | None, *, outer: float) -> list[Companion]:
-    """Objects that may be companions, brightest first.
+    """Objects that may be companions, brightest first; none where they are more than three.
 
     Args:
         window: the part of the image about the lens.
@@ -70,7 +71,7 @@ def candidates(window: Window, light: LensLight | None, *, outer: float) -> list
         if (core & edge).any() or all(_no_arc(level, part, x, y) for part in (core, wing)):
             grown = ndimage.binary_dilation(region, iterations=_GROWN) & ((regions == k) | (regions == 0))
             found.append(Companion((float(x[column]), float(y[row])), float(level[row, column]), grown))
-    return found
+    return found if len(found) <= _MOST else []
 
 
 def masked(window: Window, companions: list[Companion]) -> Window:

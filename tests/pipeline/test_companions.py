@@ -86,6 +86,12 @@ def test_two_neighbours_are_found_the_brighter_first() -> None:
     assert companions.words([first, second], (0.5, 0.0)).startswith("masked 2 companions at (1.5")
 
 
+def test_one_of_many_stars_has_no_companions() -> None:
+    turns = np.radians(np.arange(0.0, 360.0, 60.0))
+    assert found(sum(blob(1.8 * np.cos(a), 1.8 * np.sin(a), PSF, 2.0) for a in turns)) == []
+    assert len(found(sum(blob(1.8 * np.cos(a), 1.8 * np.sin(a), PSF, 2.0) for a in turns[::2]))) == 3
+
+
 def test_a_galaxy_that_the_edge_cuts_is_found() -> None:
     (own,) = found(LENS + blob(0.3, 3.0, 0.3, 1.0))
     assert own.place[1] > 2.7
