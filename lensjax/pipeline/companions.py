@@ -74,6 +74,11 @@ def candidates(window: Window, light: LensLight | None, *, outer: float) -> list
     return found if len(found) <= _MOST else []
 
 
+def lit(companions: list[Companion], model: np.ndarray, sigma: np.ndarray) -> list[Companion]:
+    """Those that a model (h, w) of arcs takes for images: with light of it above the noise (h, w)."""
+    return [own for own in companions if (model[own.region] > _EXTENT * sigma[own.region]).any()]
+
+
 def masked(window: Window, companions: list[Companion]) -> Window:
     """A window without companions."""
     return replace(window, used=window.used & ~np.any([own.region for own in companions], axis=0))

@@ -55,6 +55,7 @@ _FIRM = (16.0, 4.0)  # factors on the belief's precision: while modes are search
 _SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
 _ORDER, _OTHER_ORDERS = 8, (4, 12)  # of shapelets
 _FLOOR = 0.01  # of theta_E: its error where the arcs are not explained to the noise
+_SAME = 0.1  # relative difference of Einstein radii with and without companions
 _NOT_FINITE = "no start leads to a finite residual"
 _NOISY = 1e3  # times the median: noise of pixels that others have masked
 
@@ -166,14 +167,27 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     """
     own = _window(image, options)
     first = _fit_window(image, own, options)
-    beside = [] if first.solution.success[0] else companions.candidates(own, first.light, outer=_RING.outer)
+    beside = [] if first.best is None else companions.candidates(own, first.light, outer=_RING.outer)
+    if first.best is not None and first.solution.success[0]:
+        beside = companions.lit(beside, first.best.model, arcs.sigma_of(first.seen))
     if not beside:
         return first
     masked = _fit_window(image, companions.masked(own, beside), options)
     if not masked.solution.success[0]:
         return first
-    status = "; ".join((masked.solution.status[0], companions.words(beside, own.offset)))
-    return replace(masked, solution=replace(masked.solution, status=(status,)))
+    if not first.solution.success[0]:
+        return _said(masked, companions.words(beside, own.offset), success=True)
+    k = masked.problem.names.index("theta_E")
+    radius = float(masked.solution.params[0, k])
+    if abs(radius / first.solution.params[0, k] - 1.0) < _SAME:
+        return first
+    return _said(first, f"theta_E depends on companions: {radius:.3g}, if {companions.words(beside, own.offset)}", success=False)
+
+
+def _said(found: GalaxyFit, words: str, *, success: bool) -> GalaxyFit:
+    """A fit with another word in its status."""
+    status = (f"{found.solution.status[0]}; {words}",)
+    return replace(found, solution=replace(found.solution, status=status, success=np.array([success])))
 
 
 def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:

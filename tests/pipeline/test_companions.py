@@ -86,6 +86,15 @@ def test_two_neighbours_are_found_the_brighter_first() -> None:
     assert companions.words([first, second], (0.5, 0.0)).startswith("masked 2 companions at (1.5")
 
 
+def test_a_companion_that_a_model_takes_for_an_image_is_told_from_another() -> None:
+    light = blob(-1.5, 1.2, 0.15, 0.5) + blob(1.0, -2.0, 0.15, 0.6)
+    both = found(LENS + light)
+    model = seen(LENS + blob(-1.5, 1.2, 0.15, 0.5)).data
+    model[71:] = 0.0  # nothing of the one below
+    (own,) = companions.lit(both, model, np.full(model.shape, SIGMA))
+    assert own.place[1] > 0
+
+
 def test_one_of_many_stars_has_no_companions() -> None:
     turns = np.radians(np.arange(0.0, 360.0, 60.0))
     assert found(sum(blob(1.8 * np.cos(a), 1.8 * np.sin(a), PSF, 2.0) for a in turns)) == []
