@@ -85,9 +85,9 @@ def masked(window: Window, companions: list[Companion]) -> Window:
 
 
 def words(companions: list[Companion], offset: tuple[float, float]) -> str:
-    """What was masked, in words; places are about the image's origin, which the lens's pixel lies `offset` from."""
+    """How many there are and where, in words; places are about the image's origin, which the lens's pixel lies `offset` from."""
     at = ", ".join(f"({own.place[0] + offset[0]:.2f}, {own.place[1] + offset[1]:.2f})" for own in companions)
-    return f"masked {len(companions)} companion{'s' if len(companions) > 1 else ''} at {at} arcsec"
+    return f"{len(companions)} companion{'s' if len(companions) > 1 else ''} at {at} arcsec"
 
 
 def _significance(window: Window, light: LensLight | None) -> np.ndarray:

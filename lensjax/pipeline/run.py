@@ -176,12 +176,12 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     if not masked.solution.success[0]:
         return first
     if not first.solution.success[0]:
-        return _said(masked, companions.words(beside, own.offset), success=True)
+        return _said(masked, f"masked {companions.words(beside, own.offset)}", success=True)
     k = masked.problem.names.index("theta_E")
     radius = float(masked.solution.params[0, k])
     if abs(radius / first.solution.params[0, k] - 1.0) < _SAME:
         return first
-    return _said(first, f"theta_E depends on companions: {radius:.3g}, if {companions.words(beside, own.offset)}", success=False)
+    return _said(first, f"theta_E depends on companions: {radius:.3g} without {companions.words(beside, own.offset)}", success=False)
 
 
 def _said(found: GalaxyFit, words: str, *, success: bool) -> GalaxyFit:
