@@ -120,7 +120,7 @@ def _regions(level: np.ndarray, peaks: list[tuple[int, int]]) -> np.ndarray:
         for i, j in ((row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)):
             if not regions[i, j] and high[i, j] > _EXTENT:
                 heapq.heappush(queue, (-high[i, j], i, j, k))
-    return regions[1:-1, 1:-1]
+    return np.asarray(regions[1:-1, 1:-1])
 
 
 def _above(level: np.ndarray, row: int, column: int, part: float) -> np.ndarray:
@@ -148,4 +148,4 @@ def _outside(window: Window) -> np.ndarray:
     """(h, w) whether a pixel lies by the edge of the image or of the window, rather than by a masked pixel in it."""
     image = np.zeros(window.data.shape, bool)
     image[window.inside] = True
-    return image & ~ndimage.binary_erosion(image, np.ones((3, 3)), iterations=_EDGE + 1)
+    return np.asarray(image & ~ndimage.binary_erosion(image, np.ones((3, 3)), iterations=_EDGE + 1))

@@ -223,7 +223,7 @@ def _best_of_each(short: Descent) -> np.ndarray:
     """Numbers (S, E) of the best of each `_FINE` descents that follow each other."""
     costs = np.asarray(short.normal.cost, np.float64).reshape(-1, _FINE)
     best = np.argmin(np.where(np.isfinite(costs), costs, np.inf), axis=1)
-    return np.asarray(short.fit, np.float64).reshape(len(costs), _FINE, -1)[np.arange(len(costs)), best]
+    return np.asarray(np.asarray(short.fit, np.float64).reshape(len(costs), _FINE, -1)[np.arange(len(costs)), best])
 
 
 def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[tuple[float, float], ...]:
