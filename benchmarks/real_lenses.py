@@ -24,6 +24,7 @@ from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline.run import GalaxyFit, Options, fit_galaxy
+from lensjax.pipeline.window import small_psf
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
@@ -49,7 +50,7 @@ def read(folder: Path, name: str, *, scale: float, subtracted: bool) -> SkyImage
         mask = arrays["mask"][::-1] > 0 if subtracted else np.isfinite(data)
         step = float(abs(np.linalg.det(arrays["transform_pix2angle"])) ** 0.5) if "transform_pix2angle" in arrays else scale
     unit = float(2.0 ** np.round(np.log2(np.median(noise[noise > 0]))))
-    taken = instrument(data.shape, pixel_scale=step, supersampling=2, psf=psf / psf.sum())
+    taken = instrument(data.shape, pixel_scale=step, supersampling=2, psf=small_psf(psf, min(data.shape)))
     return SkyImage(name, observe(data / unit, noise / unit, mask=mask, taken_by=taken), None, unit)
 
 

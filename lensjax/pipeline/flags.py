@@ -14,7 +14,9 @@ FAINTEST = 5.0
 NO_LENS = f"no lens found: no arc is brighter than {FAINTEST:.0f} times the noise"
 
 _COUNTER = 4.0  # signal to noise of the light opposite the brightest arc
-_EXCESS = 3.0  # chi² of the arcs' pixels over that of the others
+MOST_EXCESS = 3.0
+"""chi² of the arcs' pixels over that of the others, above which a source model leaves too much."""
+
 _STRAIN = 5.0
 _EDGE = 1.03  # factor within which an Einstein radius is at the end of its range
 _AS_GOOD, _OTHER = 10.0, 0.1  # difference in cost, and relative one of Einstein radii, of another solution
@@ -29,8 +31,8 @@ class Findings:
     Attributes:
         signal: largest signal to noise of the arcs, smoothed.
         counter: signal to noise of the modelled light on the side of the lens that faces away from the brightest arc.
-        excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had; 1 at
-            most where all residuals are noise by the noise map.
+        excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had; of a richer
+            source where it leaves less; 1 at most where all residuals are noise by the noise map.
         theta_e, tried: Einstein radius, and the range of those tried.
         strain: how far the mass's ellipticity and the shear are from what is believed of them, in standard deviations; see `belief.strain`.
         rivals: Einstein radii of other solutions, each with how much higher its cost is.
@@ -95,7 +97,7 @@ def words(found: Findings) -> list[str]:
     against = [] if found.converged else ["the descent did not converge"]
     if found.counter < _COUNTER:
         against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")
-    if found.excess > _EXCESS:
+    if found.excess > MOST_EXCESS:
         against.append(f"the source model leaves {found.excess:.1f} times the noise in the arcs")
     low, high = found.tried
     if not low * _EDGE < found.theta_e < high / _EDGE:

@@ -1,11 +1,13 @@
 """From the image of a galaxy to the lens, without a person.
 
 1. The lens's light is fitted and taken off, with what looks like arcs masked (`lens_light`).
-2. Round lenses of many Einstein radii are starts (`starts`); each descends on a coarse copy of the arcs, with a source of Gaussians.
+2. Round lenses of many Einstein radii are starts (`starts`). Those that two steps bring furthest descend on a coarse copy of the arcs,
+   with a source of Gaussians.
 3. The best go on with a source of shapelets. Then the lens's light is fitted again without their arcs, and they once more.
 4. The best two descend on the arcs themselves. Details of the source that no model has must not decide on the lens, so a part of the
    arcs' light counts as an error of the model. Where the arcs are explained to the noise without it, that is the answer.
-5. What stands against the answer is said in words (`flags`).
+5. What stands against the answer is said in words (`flags`). Where anything does, and objects beside the lens may be no arcs
+   (`companions`), all is done again without them; that is the answer where nothing stands against it.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +29,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, flags, lens_light, starts, upgrade, window
+from lensjax.pipeline import arcs, belief, companions, flags, lens_light, starts, upgrade, window
 from lensjax.pipeline.arcs import Ring
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
@@ -44,7 +46,8 @@ _RING_ALONE = Ring(0.0, 3.2)  # where the lens's light is off already
 TRIED = (0.4, 2.6)
 """Einstein radii that are tried [arcsec]."""
 
-_RADII = 14
+_RADII, _FINE = 14, 3  # Einstein radii that are descended from, each the best of so many
+_SHORT = 2  # steps by which these are compared
 _SIDE = 70  # px of the coarse copy
 _SOFT = (0.15, 0.1)  # part of the arcs' light that is an error of the model: with Gaussians, and after them
 _KEPT = (4, 3, 2)
@@ -52,6 +55,7 @@ _FIRM = (16.0, 4.0)  # factors on the belief's precision: while modes are search
 _SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
 _ORDER, _OTHER_ORDERS = 8, (4, 12)  # of shapelets
 _FLOOR = 0.01  # of theta_E: its error where the arcs are not explained to the noise
+_SAME = 0.1  # relative difference of Einstein radii with and without companions
 _NOT_FINITE = "no start leads to a finite residual"
 _NOISY = 1e3  # times the median: noise of pixels that others have masked
 
@@ -128,11 +132,12 @@ class _Search:
             self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=_REACH, start=start)
         self.seen = arcs.observed_arcs(own, self.light, self.ring)
 
-    def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float) -> Descent:
+    def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float, steps: int | None = None) -> Descent:
         """Descents (S,) on a coarse copy."""
         small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
         known = belief.of(problem, self.light, firm=_FIRM[0])
-        return fit.descents([small], [begin], static=fit.rough(problem), beliefs=[known])[0]
+        static = fit.rough(problem) | ({} if steps is None else {"steps": steps})
+        return fit.descents([small], [begin], static=static, beliefs=[known])[0]
 
     def plain(self, problem: Composition, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (E,) and model (h, w) of a descent on the arcs."""
@@ -165,17 +170,43 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
     own = _window(image, options)
+    first = _fit_window(image, own, options)
+    beside = [] if first.best is None else companions.candidates(own, first.light, outer=_RING.outer)
+    if first.best is not None and first.solution.success[0]:
+        beside = companions.lit(beside, first.best.model, arcs.sigma_of(first.seen))
+    if not beside:
+        return first
+    masked = _fit_window(image, companions.masked(own, beside), options)
+    if not masked.solution.success[0]:
+        return first
+    if not first.solution.success[0]:
+        return _said(masked, f"masked {companions.words(beside, own.offset)}", success=True)
+    k = masked.problem.names.index("theta_E")
+    radius = float(masked.solution.params[0, k])
+    if abs(radius / first.solution.params[0, k] - 1.0) < _SAME:
+        return first
+    return _said(first, f"theta_E depends on companions: {radius:.3g} without {companions.words(beside, own.offset)}", success=False)
+
+
+def _said(found: GalaxyFit, words: str, *, success: bool) -> GalaxyFit:
+    """A fit with another word in its status."""
+    status = (f"{found.solution.status[0]}; {words}",)
+    return replace(found, solution=replace(found.solution, status=status, success=np.array([success])))
+
+
+def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
+    """Fits the part of an image that is about its lens."""
     wanted = problem_of(options)
     problem = problem_of(replace(options, source="shapelets")) if _climbing(options) else wanted
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
-    rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII))
+    rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII * _FINE))
     if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
         return _nothing(image, wanted, own, search, flags.NO_LENS)
     begin = np.stack([np.asarray(first.start(guess), np.float64) for guess in rough])
     shape = first.names.index("q")
     begin[:, shape : shape + 2] = np.asarray(belief.of(first, search.light).mean)[shape : shape + 2]
-    gaussian = search.coarse(first, begin, soft=_SOFT[0])
+    gaussian = search.coarse(first, _best_of_each(search.coarse(first, begin, soft=_SOFT[0], steps=_SHORT)), soft=_SOFT[0])
     begin = _carried(first, problem, fit.distinct(gaussian, _KEPT[0]))
     if not len(begin):
         return _nothing(image, wanted, own, search, _NOT_FINITE)
@@ -199,6 +230,13 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
             problem, best, explained, soft = richer.problem, richer.optimum, richer.explained, 0.0
             image = replace(image, remarks=(richer.words, *image.remarks))
     return _judged(image, problem, search, best, rivals, soft=soft, explained=explained)
+
+
+def _best_of_each(short: Descent) -> np.ndarray:
+    """Numbers (S, E) of the best of each `_FINE` descents that follow each other."""
+    costs = np.asarray(short.normal.cost, np.float64).reshape(-1, _FINE)
+    best = np.argmin(np.where(np.isfinite(costs), costs, np.inf), axis=1)
+    return np.asarray(np.asarray(short.fit, np.float64).reshape(len(costs), _FINE, -1)[np.arange(len(costs)), best])
 
 
 def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[tuple[float, float], ...]:
@@ -286,22 +324,30 @@ def _judged(
 
 def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
     values, _ = estimation.parameters_of(problem, best)
+    varied, richer = _with_other_sources(problem, search, best)
+    excess = flags.excess_of(soft, best.model, best.residual)
+    if excess > flags.MOST_EXCESS:
+        for other in search.final(*richer, soft=_SOFT[1]):
+            excess = min(excess, flags.excess_of(soft, other.model, other.residual))
+            varied = (varied[0], _theta_e(richer[0], other.numbers))
     at = dict(zip(problem.names, values.tolist(), strict=True))
     return Findings(
         signal=flags.signal_of(search.seen),
         counter=flags.counter_signal(search.seen, best.model),
-        excess=flags.excess_of(soft, best.model, best.residual),
+        excess=excess,
         theta_e=at["theta_E"],
         tried=TRIED,
         strain=belief.strain(at["q"], at["phi"], (at["gamma1"], at["gamma2"]), search.light),
         rivals=rivals,
-        varied=_with_other_sources(problem, search, best),
+        varied=varied,
         converged=best.code == CONVERGED,
     )
 
 
-def _with_other_sources(problem: Composition, search: _Search, best: Optimum) -> tuple[float, float]:
-    """Einstein radii with a simpler and a richer source, from the best."""
+def _with_other_sources(
+    problem: Composition, search: _Search, best: Optimum
+) -> tuple[tuple[float, float], tuple[Composition, list[np.ndarray]]]:
+    """Einstein radii with a simpler and a richer source, from the best; and the richer problem with its numbers."""
     radii: list[float] = []
     for order in _OTHER_ORDERS:
         other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
@@ -309,7 +355,7 @@ def _with_other_sources(problem: Composition, search: _Search, best: Optimum) ->
         begin = best.numbers[None] if shapelets else _carried(problem, other, [best.numbers])[:1]
         numbers = np.asarray(search.coarse(other, begin, soft=_SOFT[1]).fit[0], np.float64)
         radii.append(_theta_e(other, numbers))
-    return radii[0], radii[1]
+    return (radii[0], radii[1]), (other, [numbers])
 
 
 def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float) -> Solution:

@@ -10,7 +10,7 @@ import pytest
 from lensjax.errors import BadInput
 from lensjax.infer import fit
 from lensjax.observation import psf
-from lensjax.observation.instrument import instrument
+from lensjax.observation.instrument import instrument, places
 from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import belief, flags, run, starts, window
@@ -150,3 +150,16 @@ def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
     errors = dict(zip(found.solution.names, found.solution.errors[0], strict=True))
     assert found.solution.success[0], found.solution.status
     assert abs(values["theta_E"] - theta_e) < max(4.0 * errors["theta_E"], 0.005 * theta_e)
+
+
+@pytest.mark.slow
+def test_a_bright_neighbour_is_masked() -> None:
+    alone = ring(1.0)
+    x, y = (np.asarray(part) for part in places(alone.observed.instrument))
+    spread = 0.5 * ((x[None, :] + 1.5) ** 2 + (y[:, None] - 1.2) ** 2) / 0.2**2
+    neighbour = 60.0 * np.exp(-spread)
+    both = replace(alone, observed=replace(alone.observed, data=alone.observed.data + jnp.asarray(neighbour, jnp.float32)))
+    found = run.fit_galaxy(both, run.Options(lens_light=False))
+    assert found.solution.success[0] and "masked 1 companion at (-1.5" in found.solution.status[0], found.solution.status
+    assert found.solution.params[0, found.solution.names.index("theta_E")] == pytest.approx(1.0, rel=0.01)
+    assert not np.asarray(found.image.observed.mask)[neighbour > 10.0].any()
