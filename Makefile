@@ -88,7 +88,7 @@ figures: venv
 	@$(PY) docs/figures/conventions.py
 
 $(VENV)/docs.stamp: $(VENV)/lensjax.stamp
-	@$(PIP) -e '.[docs]'
+	@$(VENV)/bin/uv pip install -q --python $(PY) -e '.[docs]' 2>/dev/null || $(PIP) -e '.[docs]'
 	@touch $@
 
 venv: $(VENV)/lensjax.stamp
