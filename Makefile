@@ -34,8 +34,8 @@ test quick: export LENSJAX_TEST_QUICK_COMPILE = 1
 demo: venv
 	@$(PY) -m experiments.demo
 
-test: lint
-	@$(PY) -m pytest -q -n auto --dist loadfile -m "not slow"
+test: venv
+	@$(MAKE) --no-print-directory -j 2 lint quick
 
 test-all: lint
 	@$(PY) -m pytest -q -n auto --dist loadfile

@@ -434,6 +434,7 @@ RESIMULATED = [
 ]
 
 
+@pytest.mark.slow
 def test_images_made_from_amplitudes_alone(tmp_path):
     """Within a grey level of the roulettes' own."""
     common = {"model": "Roulette", "mask": 1, "imagesize": 64, "einsteinradius": 12, "x": 9.0, "nterms": 8}

@@ -52,6 +52,7 @@ def test_errors_are_the_scatter_of_drawn_parameters() -> None:
     np.testing.assert_allclose(row.alpha_errors[used], scatter[used], rtol=0.35)
 
 
+@pytest.mark.slow
 def test_a_lens_that_is_not_determined_has_amplitudes_without_error_bars() -> None:
     errors = np.full(10, 1e-3)
     errors[4] = np.inf

@@ -103,6 +103,7 @@ def run_with(folder: Path, error: float, **fields: object) -> None:
     evaluation.write_rows(folder / "evaluation.csv", [evaluation.row(problem, epoch=1, step=20, loss=1.0, test=said, training=said)])
 
 
+@pytest.mark.slow
 def test_runs_are_compared(tmp_path) -> None:
     run_with(tmp_path / "sweep" / "one", 12.0, seed=1)
     run_with(tmp_path / "sweep" / "two", 3.0, seed=2)

@@ -57,6 +57,7 @@ def star() -> np.ndarray:
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [pytest.param(spiral, marks=pytest.mark.slow), blob, star])
 def test_images_of_another_kind_are_no_success(other) -> None:
     data = other() + np.random.default_rng(5).normal(scale=SIGMA, size=(60, 60))

@@ -31,6 +31,7 @@ def correlated(data, w):
     return -0.5 * w @ data @ w
 
 
+@pytest.mark.slow
 def test_chains_have_the_moments_of_a_correlated_normal() -> None:
     covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 4.0]])
     found = nuts.chains(correlated, jnp.asarray(np.linalg.inv(covariance), jnp.float32), size=3, draws=500, seed=1)
@@ -125,6 +126,7 @@ def meaning(problem, rows):
     return np.asarray(jax.vmap(lambda u: problem.decode(prior.numbers(problem, u), jnp.zeros(1)))(rows)), density
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deviation", [None, 0.2])
 def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | None) -> None:
     normal = [("source_q", 1.0, deviation)] if deviation else []

@@ -141,6 +141,7 @@ def test_primary_image_solves_the_lens_equation(members, source, x64):
     np.testing.assert_allclose([(x - ax)[0], (y - ay)[0]], source, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradient_of_the_primary_image(x64):
     """In the source's place, a member's strength, shape and place, by differences."""
 

@@ -121,6 +121,7 @@ def test_differentiable_in_the_samples(x64):
     check_grads(lambda psi: (deflection(psi) ** 2).sum(), (psi,), order=1, modes=("rev",), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_primary_image(x64):
     """Solves the lens equation of the smooth lens; its gradient in the source's place is the inverse of A."""
     lens, source = sampled(smooth(*grid(200))[0], side=SIDE), (38.0, 21.0)

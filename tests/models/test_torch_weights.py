@@ -26,6 +26,7 @@ def answer(variables, image, num_outputs):
     return np.asarray(jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image))
 
 
+@pytest.mark.slow
 def test_grey_gives_what_three_equal_channels_gave(tensors):
     colour = torch_weights.convert(tensors, NAME, num_outputs=1000, in_channels=3, image_size=SIDE)
     grey = torch_weights.convert(tensors, NAME, num_outputs=1000, in_channels=1, image_size=SIDE)
@@ -116,6 +117,7 @@ def test_names_that_published_weights_still_have(name, old):
     assert all(jax.tree.leaves(jax.tree.map(lambda a, b: np.array_equal(a, b), found, expected)))
 
 
+@pytest.mark.slow
 def test_position_embedding_is_interpolated():
     name = "vit_b_32"
     found = state_dict(name, 96)

@@ -214,6 +214,7 @@ def pixels(path):
         return np.asarray(image.convert("RGBA"), float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["sample", "invert"])
 @pytest.mark.parametrize("name", ["sie.png", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cluster.png", "centred.png"))])
 def test_images_of_cosmosim_tables(folder, tmp_path, capsys, name, how):

@@ -53,6 +53,7 @@ def after_two_steps(model: nn.Module, config: TrainConfig):
     return state, losses
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_has_the_loss_and_gradient_of_the_whole() -> None:
     whole, losses = after_two_steps(Plain(), CONFIG)
     parts, same = after_two_steps(Plain(), dataclasses.replace(CONFIG, accumulate=3))

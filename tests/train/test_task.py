@@ -23,7 +23,7 @@ def drawn():
     return params, jnp.round(jax.jit(PROBLEM.render_batch)(params))
 
 
-@pytest.mark.parametrize(("reads", "shape"), [("pixels", (40, 40, 4)), ("shapelets", (1, 1, 114))])
+@pytest.mark.parametrize(("reads", "shape"), [pytest.param("pixels", (40, 40, 4), marks=pytest.mark.slow), ("shapelets", (1, 1, 114))])
 def test_answers_are_the_targets_turned_back(drawn, reads, shape):
     params, images = drawn
     task = Task(PROBLEM, 40, frame="canonical", reads=reads)
