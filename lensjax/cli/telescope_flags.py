@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lensjax import problems
-from lensjax._internal.words import listed
 from lensjax.cli import arguments, values
 from lensjax.errors import BadInput
 from lensjax.files.place import is_fits
@@ -31,13 +30,8 @@ A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without n
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
 
 
-SOURCES: "dict[str, SourceModel]" = {
-    "shapelets": "shapelets",
-    "sersic": "sersic",
-    "multi-gaussian": "multi_gaussian",
-    "pixels": "pixels",
-    "auto": "auto",
-}
+_SOURCES: "tuple[SourceModel, ...]" = ("shapelets", "sersic", "multi_gaussian", "pixels", "auto")
+SOURCES = {name.replace("_", "-"): name for name in _SOURCES}
 """Values of --source, and the pipeline's names of them."""
 
 
@@ -69,10 +63,9 @@ def add(command: arguments.Parser) -> None:
         ("--lens", ("sie", "epl"), "mass (sie)"),
         ("--source", SOURCES, "light behind it; auto: shapelets, or richer where these need it (shapelets)"),
         ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
+        ("--noise-is", ("rms", "variance", "weight"), "what the noise map holds (rms)"),
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
-    kind = values.one_of(("rms", "variance", "weight"))
-    group.add_argument("--noise-is", type=kind, metavar="{rms,variance,weight}", help="what the noise map holds (rms)")
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
     group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
@@ -129,8 +122,8 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, 
     draws = None
     if flags.posterior is not None:
         if flags.source in ("pixels", "auto"):  # draws know no strength of a grid's penalty
-            others = listed([source for source in SOURCES if source not in ("pixels", "auto")])
-            raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=f"--source {others}")
+            others = "--source shapelets, sersic or multi-gaussian"
+            raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=others)
         from lensjax.report.posterior_files import Draws, folder_of
 
         draws = Draws(folder_of(out), flags.posterior, seed)
