@@ -28,12 +28,12 @@ from astropy.io import fits
 from real_lenses import panels
 
 from lensjax.infer.fit import descend_from
-from lensjax.observation.instrument import instrument, places
+from lensjax.observation.instrument import instrument
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import belief
-from lensjax.pipeline.arcs import sigma_of
+from lensjax.pipeline.arcs import radius, sigma_of
 from lensjax.pipeline.run import GalaxyFit, Options, fit_galaxy
 
 matplotlib.use("Agg")
@@ -130,8 +130,7 @@ def log_likelihood(image: SkyImage, fit: GalaxyFit) -> float:
     arcs = np.zeros(seen.data.shape)
     arcs[own.rows, own.columns] = fit.best.model[own.inside]
     data, sigma = np.asarray(seen.data, np.float64), sigma_of(seen)
-    x, y = places(seen.instrument)
-    inside = np.asarray(seen.mask) & (np.hypot(x[None, :], y[:, None]) <= MASK)
+    inside = np.asarray(seen.mask) & (radius(seen.instrument) <= MASK)
     residual = (data - arcs - fit.image.lens_light / image.scale) / sigma
     return float(-0.5 * (residual**2 + np.log(2.0 * np.pi * (sigma * image.scale) ** 2))[inside].sum())
 

@@ -20,7 +20,7 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from lensjax.errors import BadInput
-from lensjax.infer.fit import nuisance_of, total_flux, weight_of
+from lensjax.infer.fit import in_double, nuisance_of, total_flux, weight_of
 from lensjax.infer.linear import amplitudes_of
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
@@ -94,7 +94,7 @@ def strength_of(problem: Composition, observed: Observed, numbers: np.ndarray) -
         BadInput: no amplitude of the problem has a penalty.
     """
     with jax.enable_x64(True):
-        wide: Observed = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
+        wide = in_double(observed)
         penalty = problem.penalty(total_flux(wide))
         if penalty is None:
             raise BadInput("no amplitude has a penalty", column="problem", value=problem.name)

@@ -326,7 +326,7 @@ def descend_from(
     with jax.enable_x64(True):
         known = [None] * len(observations) if beliefs is None else beliefs
         tasks: list[batches.Task] = [
-            ((_wide(observed), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
+            ((in_double(observed), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
             for observed, own, part, chosen in zip(observations, known, found, usable, strict=True)
         ]
         ends = batches.run(_finished, tasks, static={"problem": problem}, batch=batch)
@@ -338,8 +338,8 @@ def descend_from(
     return optima
 
 
-def _wide(observed: Observed) -> Observed:
-    """The same in float64."""
+def in_double(observed: Observed) -> Observed:
+    """The same in float64, under `jax.enable_x64`."""
     tree: Observed = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
     return tree
 

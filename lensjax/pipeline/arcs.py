@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
-from lensjax.observation.instrument import places
+from lensjax.observation.instrument import Instrument, places
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed, observe
 from lensjax.pipeline.lens_light import LensLight
@@ -27,15 +27,15 @@ class Ring:
     outer: float
 
 
-def radius(window: Window) -> np.ndarray:
-    """(h, w) distance of each pixel from the lens."""
-    x, y = places(window.taken)
+def radius(taken: Instrument) -> np.ndarray:
+    """(h, w) distance of each pixel from the origin, where a window has its lens."""
+    x, y = places(taken)
     return np.asarray(np.hypot(x[None, :], y[:, None]))
 
 
 def observed_arcs(window: Window, light: LensLight | None, ring: Ring) -> Observed:
     """The window without the lens galaxy's light, between two radii."""
-    away = radius(window)
+    away = radius(window.taken)
     used = window.used & (away > ring.inner) & (away < ring.outer)
     galaxy = np.zeros_like(window.data) if light is None else light.image
     sigma = np.hypot(window.sigma, _FLOOR * np.maximum(galaxy, 0.0))

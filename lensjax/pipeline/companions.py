@@ -56,7 +56,7 @@ def candidates(window: Window, light: LensLight | None, *, outer: float) -> list
     """
     level = _significance(window, light)
     x, y = places(window.taken)
-    away = radius(window)
+    away = radius(window.taken)
     peaks = _peaks(level)
     regions = _regions(level, peaks)
     edge = window.used & ~ndimage.binary_erosion(window.used, np.ones((3, 3)), iterations=_EDGE) & _outside(window)

@@ -18,10 +18,10 @@ from scipy import linalg
 from lensjax.infer import evidence, fit, verdict
 from lensjax.infer.evidence import Evidence
 from lensjax.infer.fit import Belief, Optimum
-from lensjax.observation.instrument import Instrument, places
+from lensjax.observation.instrument import places
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
-from lensjax.pipeline.arcs import sigma_of
+from lensjax.pipeline.arcs import radius, sigma_of
 from lensjax.problems.compose import Composition
 from lensjax.problems.galaxy import Mass, galaxy
 
@@ -83,7 +83,7 @@ def ladder(
     bright = np.asarray(seen.mask) & (start.model > sigma_of(seen))
     if not bright.any():
         return None
-    near = cropped(seen, _STEP * np.ceil((_radius(seen.instrument)[bright].max() + _MARGIN) / _STEP))
+    near = cropped(seen, _STEP * np.ceil((radius(seen.instrument)[bright].max() + _MARGIN) / _STEP))
     richer, grid = galaxy(mass=mass, source="shapelets", n_max=_ORDER), galaxy(mass=mass, source="pixels", source_pixels=SIDE)
     best, first = None, climb(near, belief_of(problem), start.numbers, problem)
     if first is None or (first.explained and not pixels_only):
@@ -124,10 +124,6 @@ def climb(seen: Observed, belief: Belief, begin: np.ndarray, problem: Compositio
 def _is_noise(problem: Composition, best: Optimum, seen: Observed, probable: Evidence) -> bool:
     degrees = max(round(best.pixels - problem.size - probable.freedom), 1)
     return not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
-
-
-def _double(leaf: Array) -> Array:
-    return jnp.asarray(leaf, jnp.float64) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else leaf
 
 
 def on_grid(last: Rung, grid: Composition, seen: Observed, belief: Belief) -> tuple[np.ndarray, Belief]:
@@ -194,8 +190,7 @@ def on(seen: Observed, rung: Rung) -> Optimum:
     """A fit's optimum with model, residual and chi² on other pixels."""
     best = rung.optimum
     with jax.enable_x64(True):
-        wide = jax.tree.map(_double, seen)
-        model, residual, chi2 = _seen(rung.problem, wide, jnp.asarray(best.numbers), jnp.asarray(best.amplitudes))
+        model, residual, chi2 = _seen(rung.problem, fit.in_double(seen), jnp.asarray(best.numbers), jnp.asarray(best.amplitudes))
     other, pixels = float(chi2), int(np.asarray(seen.mask).sum())
     return replace(
         best, model=np.asarray(model), residual=np.asarray(residual), chi2=other, cost=best.cost + other - best.chi2, pixels=pixels
@@ -221,9 +216,3 @@ def _weighted(values: np.ndarray, weight: np.ndarray) -> float:
     order = np.argsort(values)
     total = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
-
-
-def _radius(taken: Instrument) -> np.ndarray:
-    """(H, W) distance of each pixel from the origin."""
-    x, y = places(taken)
-    return np.asarray(np.hypot(x[None, :], y[:, None]))

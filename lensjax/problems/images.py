@@ -8,6 +8,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from lensjax.observation.instrument import Instrument
@@ -98,7 +99,7 @@ class ComposedProblem(Problem):
 
     def equivalents(self, params: Array) -> Array:
         """Parameters (..., P) → (K, ..., P): members of a cluster in any order."""
-        return jnp.stack([params[..., jnp.array(order)] for order in self.model.orders()])
+        return jnp.stack([params[..., np.array(order)] for order in self.model.orders()])
 
     def ellipticities(self, params: Array) -> tuple[tuple[int, Array], ...]:
         return tuple((phi, (1.0 - params[..., q]) / (1.0 + params[..., q])) for q, phi, _ in self.model.round_shapes())
