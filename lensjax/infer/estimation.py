@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, islice, repeat
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lensjax.infer import arcs, fit, verdict
+from lensjax.infer import arcs, drawn, fit, verdict
 from lensjax.infer.fit import Optimum
 from lensjax.infer.levenberg_marquardt import CONVERGED, STATUS
 from lensjax.infer.solution import Solution
@@ -18,7 +19,8 @@ from lensjax.observation.observed import Observed
 from lensjax.problems.components import Guess
 from lensjax.problems.compose import Composition
 
-_STARTS = (12, 36)  # of the first search, and of a second one where the first has no success
+_STARTS = (12, 36)  # from the bright pixels: of the first search, and of a second one where the first does not explain the image
+_DRAWN = 48  # of a third one, from draws of the prior
 _GROUP = 256  # observations whose descents run together on an accelerator
 _DISTINCT = 5.0  # errors, by which another optimum must differ to be another solution
 _BEYOND = 5.0  # errors, by which a parameter may lie outside its prior
@@ -91,9 +93,10 @@ def _of_group(
     dark = Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
     outcomes = [dark] * len(observations)
     left = list(range(len(observations)))
-    for count in _STARTS:
+    searches = [partial(starts_from_image, count=count) for count in _STARTS]
+    for starts_of in (*searches, partial(drawn.nearest, count=_DRAWN)):
         with ThreadPoolExecutor() as threads:
-            found = threads.map(lambda i: starts_from_image(problem, observations[i], count=count), left)  # noqa: B023
+            found = threads.map(lambda i: starts_of(problem, observations[i]), left)  # noqa: B023
             own = dict(zip(left, found, strict=True))
         left = [i for i in left if len(own[i])]
         if not left:

@@ -4,7 +4,8 @@ CosmoSim draws the source on whole pixels and looks each image pixel up at the l
 smooth model is therefore half a pixel off in the source plane, which is corrected, and wrong by the source's change over part of a pixel:
 an error of variance (S_x² + S_y²)/12, with S_x and S_y the change of light by one pixel of the source plane. Neighbouring image pixels
 share lattice points, so that these errors are correlated; the errors of the parameters grow by the measured correlation.
-Saturated pixels are masked.
+Saturated pixels are masked. Rounding is no noise where the light changes slowly: the fit is to what the model would be rounded to, on
+average. Lenses of several members start from draws of their prior, and the prior counts in their fits.
 """
 
 from dataclasses import replace
@@ -14,11 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy import special
 
 from lensjax.conventions import GREY_LEVELS, ROUNDING_VARIANCE
-from lensjax.infer import arcs, fit
+from lensjax.infer import arcs, drawn, fit
 from lensjax.infer.estimation import Fitted, solution_of
-from lensjax.infer.fit import Optimum
+from lensjax.infer.fit import Belief, Optimum
 from lensjax.infer.solution import Solution
 from lensjax.observation.instrument import Instrument, instrument
 from lensjax.observation.observed import Observed, observe
@@ -26,12 +28,16 @@ from lensjax.problems.compose import Composition
 
 _ROUGH = (1.0, 0.15)  # noise of the first fit: grey levels, and a fraction of the light
 _STARTS = (12, 36)  # from the bright pixels, of the first search and of a second one where the first does not explain the image
+_DRAWN = 96  # starts of several lenses, from draws of the prior
+_ROUNDS = 2  # of the last fit, each with the errors and the rounding of the one before
 _WANDERINGS, _WANDER = 2, 0.3  # further searches about the best optimum; in Einstein radii, and in the numbers of a fit
 _EXPLAINED = 1.6  # chi² of a lit pixel below which no further search is needed
 _WORSE = 2.0  # times the best chi², beyond which an optimum is not fitted again
 _SUPERSAMPLING = 2  # of the last fit
 _LIT = 0.5  # grey level from which a pixel counts as lit
-_LAGS = 4  # px up to which residuals correlate
+_STAIRS, _SMOOTH = 8, 0.7  # grey levels of the staircase about a pixel, and the error from which it is a slope
+_LAGS = 8  # px up to which residuals correlate
+_BLOCK = 16  # px, beyond which errors of pixels count as independent
 _MOST_CHI2 = 3.0  # per lit pixel: the error is not normal, and its variance known to a factor
 _DETERMINED = 0.03  # relative error of the Einstein radius, above which the lattice's error cannot be taken as linear noise
 _HALF = 0.5  # px
@@ -54,13 +60,44 @@ def error_map(problem: Composition, taken: Instrument, optimum: Optimum) -> np.n
     return np.sqrt((x**2 + y**2) / 12.0 + ROUNDING_VARIANCE)
 
 
-def correlation(residual: np.ndarray, lit: np.ndarray) -> float:
-    """How many times the variance of a mean of whitened residuals (H, W) exceeds that of independent ones: Σ ρ over lags; 1 or more."""
+@partial(jax.jit, static_argnames="problem")
+def _scores(problem: Composition, observed: Observed, numbers: Array, amplitudes: Array, level: Array, residual: Array) -> Array:
+    """(B, E + K): for each block of pixels the sum of the whitened residual (H, W) times its derivatives by numbers and amplitudes."""
+    taken = observed.instrument
+
+    def model(q: Array, a: Array) -> Array:
+        return jnp.tensordot(a, problem.layers(q, taken), axes=1)
+
+    def moved(unit: Array) -> Array:
+        change: Array = jax.jvp(lambda q: model(q, amplitudes), (numbers,), (unit,))[1]
+        return change
+
+    slopes = jnp.concatenate([jax.lax.map(moved, jnp.eye(numbers.shape[0], dtype=numbers.dtype)), problem.layers(numbers, taken)])
+    score = slopes * jnp.where(observed.mask, residual / level, 0.0)
+    rows, columns = (n // _BLOCK * _BLOCK for n in taken.shape)
+    blocks = score[:, :rows, :columns].reshape(len(score), rows // _BLOCK, _BLOCK, columns // _BLOCK, _BLOCK)
+    return blocks.sum(axis=(2, 4)).reshape(len(score), -1).T
+
+
+def growth(covariance: np.ndarray, scores: np.ndarray) -> float:
+    """By how much the variance of parameters exceeds their covariance (P, P) of independent pixels: that of the scores (B, P), mean over
+    the parameters; 1 or more.
+
+    The sandwich of Huber (1967), with blocks that count as independent.
+    """
+    told = int((np.abs(scores).max(axis=1) > 0).sum())
+    free = len(covariance)
+    mean = float(np.einsum("bi,ij,bj->", scores, covariance, scores)) / free
+    return max(mean * told / max(told - free, 0.5 * told, 1.0), 1.0)
+
+
+def correlation(residual: np.ndarray, lit: np.ndarray, *, lags: int = 4) -> float:
+    """How many times the variance of a mean of whitened residuals (H, W) exceeds that of independent ones: Σ ρ over `lags`; 1 or more."""
     inside = np.where(lit, residual, 0.0)
     variance = (inside**2).sum() / max(lit.sum(), 1)
     total = 1.0
-    for dr in range(-_LAGS, _LAGS + 1):
-        for dc in range(-_LAGS, _LAGS + 1):
+    for dr in range(-lags, lags + 1):
+        for dc in range(-lags, lags + 1):
             if (dr, dc) > (0, 0):
                 pairs = lit & np.roll(lit, (dr, dc), (0, 1))
                 shared = (inside * np.roll(inside, (dr, dc), (0, 1)))[pairs].sum() / max(pairs.sum(), 1)
@@ -76,21 +113,24 @@ def estimate(
     Args:
         problem: what the image shows.
         image: whole grey levels 0…255.
-        guess: parameters (P,) to start from too, such as a network's; starts from the bright pixels are made in any case.
+        guess: parameters (P,) to start from too, such as a network's; starts from the image are made in any case.
         lattice: whether the lattice is taken into account; otherwise rounding is the only noise, and the source stays where it is drawn.
         batch: how many descents run at once; by default as many as suit the device.
     """
     image = np.asarray(image, np.float64)
     given = None if guess is None else np.asarray(problem.encode(jnp.asarray(problem.within(guess), jnp.float32)), np.float64)
     outcome = Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
-    for attempt in range(len(_STARTS) + _WANDERINGS):
-        if attempt < len(_STARTS):
-            rows = _bright_starts(problem, image, given, count=_STARTS[attempt])
+    several = bool(problem.exchangeable)
+    known = drawn.belief(problem) if several else None
+    searches = 1 if several else len(_STARTS)
+    for attempt in range(searches + _WANDERINGS):
+        if attempt < searches:
+            rows = _drawn_starts(problem, image, given) if several else _bright_starts(problem, image, given, count=_STARTS[attempt])
         elif outcome.best is not None:
             rows = _around(problem, outcome.best, np.random.default_rng(attempt))
         if not len(rows):
             break
-        again = _fitted(problem, image, rows, lattice=lattice, batch=batch)
+        again = _fitted(problem, image, rows, known, lattice=lattice, batch=batch)
         if again.best is not None and (outcome.best is None or again.solution.chi2[0] < outcome.solution.chi2[0]):
             outcome = again
         if outcome.best is None or outcome.solution.chi2[0] < _EXPLAINED:
@@ -109,6 +149,12 @@ def _bright_starts(problem: Composition, image: np.ndarray, given: np.ndarray | 
     return np.stack([*rows, *rows[-1:] * (count - len(rows))]) if rows else np.zeros((0, problem.size))
 
 
+def _drawn_starts(problem: Composition, image: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+    """Starts (count, E) from draws of the prior that look like the image, and one that is given; (0, E) where the image is dark."""
+    rows = drawn.nearest(problem, observe(image, np.full(image.shape, _ROUGH[0])), count=_DRAWN, saturation=GREY_LEVELS)
+    return rows if given is None or not len(rows) else np.concatenate([given[None], rows[:-1]])
+
+
 def _around(problem: Composition, best: Optimum, rng: np.random.Generator) -> np.ndarray:
     """Starts (S, E) about an optimum: lattices make many of them, and the best is often near."""
     numbers = np.asarray(best.numbers)
@@ -122,24 +168,43 @@ def _around(problem: Composition, best: Optimum, rng: np.random.Generator) -> np
     return numbers + spread * rng.normal(size=(_STARTS[0], len(numbers)))
 
 
-def _fitted(problem: Composition, image: np.ndarray, rows: np.ndarray, *, lattice: bool, batch: int | None) -> Fitted:
+def _fitted(problem: Composition, image: np.ndarray, rows: np.ndarray, known: Belief | None, *, lattice: bool, batch: int | None) -> Fitted:
     rough = np.hypot(_ROUGH[0], _ROUGH[1] * image)
     shape = (image.shape[0], image.shape[1])
     plain = instrument(shape)
     seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=plain)
-    optima = fit.descend_from(problem, [seen], fit.search(problem, [seen], [rows], batch=batch), batch=batch)[0]
+    found = fit.search(problem, [seen], [rows], beliefs=[known], batch=batch)
+    optima = fit.descend_from(problem, [seen], found, beliefs=[known], batch=batch)[0]
     again: list[tuple[Optimum, Observed]] = []
-    for taken in (plain, instrument(shape, supersampling=_SUPERSAMPLING)):
+    for taken in (plain, *(instrument(shape, supersampling=_SUPERSAMPLING),) * _ROUNDS):
         again = []
         for optimum in optima:
             level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)
-            weighed = observe(image, level, mask=(image < GREY_LEVELS) & (optimum.model < GREY_LEVELS), taken_by=taken)
-            again += [(end, weighed) for end in fit.descend_from(problem, [weighed], [[optimum.numbers]], batch=batch)[0]]
+            data, mask = image, (image < GREY_LEVELS) & (optimum.model < GREY_LEVELS)
+            if lattice:
+                data = image + optimum.model - rounded(optimum.model, level)
+                mask &= (image > 1) | (optimum.model > _LIT)  # other errors have one sign: that of rounding to 0
+            weighed = observe(data, level, mask=mask, taken_by=taken)
+            again += [(end, weighed) for end in fit.descend_from(problem, [weighed], [[optimum.numbers]], beliefs=[known], batch=batch)[0]]
         again.sort(key=lambda pair: _reduced(*pair))
         optima = [end for end, seen in again if _reduced(end, seen) < _WORSE * _reduced(*again[0]) + 1.0]
     if not again:
         return Fitted(Solution.failed(problem.names, "no start leads to a finite residual", coordinates=problem.size), None)
     return _judged(problem, *again[0], tuple(optima[1:]), lattice=lattice)
+
+
+def rounded(model: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """What whole grey levels 0, 1, … of a model (H, W) are on average: a staircase, smoothed by all errors but that of rounding.
+
+    Args:
+        model: light [grey levels].
+        level: standard deviation (H, W) of the image about the model, rounding included.
+    """
+    spread = np.sqrt(np.maximum(level**2 - ROUNDING_VARIANCE, 1e-6))
+    first = np.maximum(np.floor(model) - _STAIRS // 2, 0.0)
+    steps = first[..., None] + np.arange(_STAIRS) + 0.5
+    mean = first + special.ndtr((model[..., None] - steps) / spread[..., None]).sum(axis=-1)
+    return np.where(spread < _SMOOTH, mean, model)
 
 
 def _reduced(optimum: Optimum, observed: Observed) -> float:
@@ -154,8 +219,11 @@ def _lit(optimum: Optimum, observed: Observed) -> np.ndarray:
 
 def _judged(problem: Composition, best: Optimum, observed: Observed, others: tuple[Optimum, ...], *, lattice: bool) -> Fitted:
     chi2 = _reduced(best, observed)
-    growth = correlation(best.residual, _lit(best, observed)) * max(chi2, 1.0)
-    best = replace(best, covariance=best.covariance * growth)
+    level = jnp.asarray(observed.noise.sigma(observed.data), jnp.float32)
+    at = (jnp.asarray(part, jnp.float32) for part in (best.numbers, best.amplitudes, level, best.residual))
+    scores = np.asarray(_scores(problem, observed, *at), np.float64)
+    grown = max(growth(best.covariance, scores), correlation(best.residual, _lit(best, observed), lags=_LAGS))
+    best = replace(best, covariance=best.covariance * grown)
     limit = _MOST_CHI2 if lattice else 2.0
     residuals = [f"residuals above the noise: chi² {chi2:.2f} per lit pixel"] if chi2 > limit else []
     solution = solution_of(problem, best, residuals)

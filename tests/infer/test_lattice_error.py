@@ -53,6 +53,27 @@ def test_correlated_residuals_are_measured() -> None:
     assert lattice.correlation(blocks, lit) == pytest.approx(4.0, rel=0.15)
 
 
+def test_variance_of_parameters_grows_with_correlated_errors() -> None:
+    rng = np.random.default_rng(0)
+    slopes = rng.normal(size=(400, 5))
+    white, shared = rng.normal(size=(2, 400, 64, 1))
+    covariance = np.linalg.inv(64.0 * slopes.T @ slopes)
+    scores = (white * slopes[:, None]).sum(axis=1)
+    assert lattice.growth(covariance, scores) == pytest.approx(1.0, abs=0.6)
+    together = (shared[:, :1] * slopes[:, None]).sum(axis=1) * 64.0
+    assert lattice.growth(covariance, together) == pytest.approx(64.0, rel=0.6)
+
+
+def test_rounding_on_average() -> None:
+    rng = np.random.default_rng(1)
+    model = np.array([0.0, 0.2, 0.45, 0.8, 1.4, 7.3, 200.6])
+    for spread in (0.02, 0.2, 0.5, 3.0):
+        drawn_levels = np.maximum(np.round(model + spread * rng.normal(size=(40_000, len(model)))), 0.0)
+        level = np.full(len(model), (spread**2 + lattice.ROUNDING_VARIANCE) ** 0.5)
+        far = model > 3.0 * spread  # nearer to zero a wide error is cut there
+        np.testing.assert_allclose(lattice.rounded(model, level)[far], drawn_levels.mean(axis=0)[far], atol=0.06 * max(1.0, spread))
+
+
 @pytest.mark.parametrize(("problem", "count"), [(sie2026, 10), (cluster2sie2026, 15), (cluster4sis2026, 17)])
 def test_the_sets_have_their_parameters(problem, count: int) -> None:
     assert len(problem().names) == count and problem() is problem()
