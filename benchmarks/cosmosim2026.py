@@ -7,7 +7,8 @@
 DIR has dataset.csv, roulette.csv and images/. R² of a column is 1 − MSE/variance over the images, with labels standardised; its mean over
 the columns is the number of droulette's log: 0.051, 0.179 and 0.456 for the group's networks. "scaled" takes amplitudes α_s^m |ξ|^(m−1),
 of order one. A network may answer parameters or amplitudes; fits start from one that answers parameters. A table says which columns an
-image identifies. Writes OUT.csv, one row an image.
+image identifies. CosmoSim's amplitudes of a cluster leave out where its members stand, so that no image holds them: a second score is
+against those of the true lens, and a third says how far these follow the labels. Writes OUT.csv, one row an image.
 """
 
 import argparse
@@ -64,6 +65,24 @@ def labels_of(system: pd.Series, label: pd.Series, names: list[str]) -> dict[str
     return row | {"xi": float(np.hypot(label["xiX"] - label["lensX"], label["xiY"] - label["lensY"]))}
 
 
+def true_lens(problem: Composition, system: pd.Series, label: pd.Series) -> dict[str, float]:
+    """Reference point and amplitudes of the true cluster, members where they stand."""
+    params: list[float] = []
+    for member in str(system["cluster"]).split(";"):
+        x, y, theta_e, *shape = (float(part) for part in member.split("/")[1:])
+        params += [x + label["lensX"], y + label["lensY"], theta_e]
+        if shape:
+            params += [shape[0], (shape[1] + 90.0) % 180.0]
+    params += [label["reletaX"], label["reletaY"], system["sigma"], system["n_sersic"], 1e3 * system["luminosity"]]
+    fit = Solution.failed(problem.names, "", coordinates=problem.size)
+    fit = replace(fit, params=np.array([params]), errors=np.ones((1, len(params))), covariance=np.eye(len(params))[None])
+    found = fit_amplitudes.of_solution(problem, fit, ORDER)
+    row = {"xiX lens": found.xi[0], "xiY lens": found.xi[1]}
+    for kind, values in (("alpha", found.alpha), ("beta", found.beta)):
+        row |= {f"{kind}[{m}][{s}] lens": values[m, s] for m in range(ORDER + 1) for s in range(ORDER + 2)}
+    return row
+
+
 def answers_of(problem: Composition, solution: Solution) -> dict[str, float]:
     """What a fit says of the labels, each with its error."""
     fitted = fit_amplitudes.of_solution(problem, solution, ORDER)
@@ -112,6 +131,8 @@ def main() -> None:
         system, label = systems.iloc[k], labels.iloc[k]
         pixels = np.asarray(Image.open(flags.folder / "images" / system["filename"]).convert("L"))
         row = labels_of(system, label, names)
+        if "cluster" in system:
+            row |= true_lens(problem, system, label)
         began = time.perf_counter()
         guess = None if network is None else network.predict(pixels[None])[0]
         if flags.network_alone and guess is not None and network is not None and network.task.amplitudes is not None:
@@ -151,20 +172,33 @@ def score(table: pd.DataFrame, labels: tuple[str, ...]) -> None:
     if "xiX err" in table and np.isfinite(table["xiX err"]).any():  # a network alone states no errors
         print(identified(table, [*columns, *of_sources]))
     scale = np.array([0, 0, *(m - 1 for m in order)] + [0] * len(of_sources), float)
+    scored = [*columns, *of_sources]
+
+    def means(part: pd.DataFrame, found: str, truth: str, factor: np.ndarray | float) -> dict[str, float]:
+        """R² of each column, labels of the source always against CosmoSim's."""
+        own = [f"{name}{found}" if name in columns else name for name in scored]
+        true = [f"{name} {truth if name in columns else 'true'}" for name in scored]
+        each = r_squared(part[own].to_numpy() * factor, part[true].to_numpy() * factor)
+        return dict(zip(scored, each, strict=True))
+
     for label, used in (("successes", success), ("all images", known)):
         if not used.any():
             continue
         part = table[used]
-        found, truth = part[columns + of_sources].to_numpy(), part[[f"{name} true" for name in columns + of_sources]].to_numpy()
-        factor = part["xi"].to_numpy()[:, None] ** scale
+        scales = part["xi"].to_numpy()[:, None] ** scale
         # A constant for images that gave no numbers would be the mean, of R² 0; they are few and left out.
-        for kind, weight in (("raw", 1.0), ("scaled", factor)):
-            each = dict(zip(columns + of_sources, r_squared(found * weight, truth * weight), strict=True))
+        kinds = [("", "true", "raw", 1.0), ("", "true", "scaled", scales)]
+        if "xiX lens" in table:
+            kinds += [("", "lens", "raw, against the true lens", 1.0), ("", "lens", "scaled, against the true lens", scales)]
+            kinds += [(" lens", "true", "raw, of the true lens itself", 1.0)]
+        for found, truth, kind, weight in kinds:
+            each = means(part, found, truth, weight)
             mean = np.nanmean([each[name] for name in (*columns, *(name for name in labels if name in each))])
             low = np.nanmean([each[name] for name, m in zip(columns, (0, 0, *order), strict=True) if m <= 2])
             print(f"R², {label}, {kind:7}: mean of the labels {mean:6.3f}, of amplitudes and their place to m = 2 {low:6.3f}")
             print("   " + "  ".join(f"{name} {value:.3f}" for name, value in each.items()))
-        relative = np.nanmedian(np.abs(found - truth) / np.maximum(np.abs(truth), 1e-12), axis=0)[: len(columns)]
+        found_values, true_values = part[columns].to_numpy(), part[[f"{name} true" for name in columns]].to_numpy()
+        relative = np.nanmedian(np.abs(found_values - true_values) / np.maximum(np.abs(true_values), 1e-12), axis=0)
         print(f"median relative error of the amplitudes, {label}: {np.median(relative):.2%}; {used.mean():.1%} of the images")
 
 

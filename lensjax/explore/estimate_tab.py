@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from nicegui import background_tasks, events, ui
 
+from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
 from lensjax.explore import fit, pictures, upload
 from lensjax.explore.explore_tab import content_of, too_large
@@ -38,6 +39,7 @@ class EstimateTab:
         self._image: np.ndarray | None = None
         self._stages: list[Stage] = []
         self._busy = False
+        self._maps: dict[str, str] = {}
         with ui.element("div").classes("estimate"):
             self._inputs()
             self.said = ui.label("No image yet.").classes("said").props('role="status"')
@@ -58,6 +60,39 @@ class EstimateTab:
                 self.lens_light = ui.switch("a FITS file shows the lens galaxy's own light", value=True)
                 self.refined = ui.switch("refine the network's estimate", value=True)
                 ui.button("Estimate this scene's image", on_click=self._scene).props("no-caps outline")
+            self._map("psf", "PSF of a FITS file, with odd sides")
+            self._map("noise", "Noise map of a FITS file: rms of each pixel")
+
+    def _map(self, name: str, label: str) -> None:
+        """An upload of a file that goes with the image; before the image, whose upload starts the estimate."""
+
+        async def kept(event: events.UploadEventArguments) -> None:
+            try:
+                path = self._folder.keep(event.file.name, await content_of(event))
+                upload.read(path, smallest=1)
+            except BadInput as error:
+                self._refused(str(error))
+                return
+            finally:
+                field.reset()
+            self._maps[name] = str(path)
+            said.set_text(f"{path.name}, for FITS files from now on")
+            away.set_visibility(True)
+
+        def removed() -> None:
+            self._maps.pop(name, None)
+            said.set_text("none")
+            away.set_visibility(False)
+
+        with ui.element("div").classes("map"):
+            field = ui.upload(
+                label=label, auto_upload=True, max_files=1, max_file_size=upload.LARGEST_FILE, on_upload=kept,
+                on_rejected=lambda: self._refused(too_large()),
+            ).props("flat bordered").classes(f"uploader {name}")  # fmt: skip
+            with ui.row().classes("items-center gap-2"):
+                said = ui.label("none").props('role="status"').classes("drawn")
+                away = ui.button("Remove", on_click=removed).props(f'no-caps flat dense aria-label="Remove the {name} file"')
+            away.set_visibility(False)
 
     def _views(self) -> None:
         with ui.element("div").classes("stage-choice") as self.choice:
@@ -131,7 +166,7 @@ class EstimateTab:
             path,
             heard.append,
             problem=self.problem.value,
-            pixel_scale=scale,
+            taken=Taken(pixel_scale=scale, psf=self._maps.get("psf"), noise=self._maps.get("noise")),
             lens_light=bool(self.lens_light.value),
             refined=bool(self.refined.value),
         )

@@ -102,7 +102,7 @@ def estimate(
     say: Callable[[Stage], None],
     *,
     problem: str = "sis2023",
-    pixel_scale: float | None = None,
+    taken: Taken = Taken(),  # noqa: B008 (frozen)
     lens_light: bool = True,
     refined: bool = True,
 ) -> Outcome:
@@ -112,7 +112,7 @@ def estimate(
         path: the image, in a visitor's folder.
         say: called with each stage as soon as it is reached.
         problem: of images that are no FITS files.
-        pixel_scale: of a FITS file [arcsec]; None takes the file's.
+        taken: how a FITS file was taken.
         lens_light: whether a FITS file shows the lens galaxy's own light; otherwise it is off already.
         refined: whether the network's estimate is refined.
 
@@ -123,7 +123,7 @@ def estimate(
     folder = path.parent / "results"
     make_folder(folder)
     if is_fits(path):
-        return _galaxy(path, folder, say, pixel_scale, pipeline.Options(lens_light=lens_light))
+        return _galaxy(path, folder, say, taken, pipeline.Options(lens_light=lens_light))
     return _thesis(path, folder, image, say, problem, refined)
 
 
@@ -246,9 +246,8 @@ def _saved(folder: Path, stage: Stage) -> dict[str, Path]:
     return files
 
 
-def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale: float | None, options: pipeline.Options) -> Outcome:
+def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], taken: Taken, options: pipeline.Options) -> Outcome:
     problem = pipeline.problem_of(options)
-    taken = Taken(pixel_scale=pixel_scale)
     first = "the lens galaxy's light comes off, " if options.lens_light else ""
     say(Stage(f"{first}round lenses of many radii are tried, and the best descend; this takes some minutes"))
     out = folder / "results.csv"
@@ -257,7 +256,10 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
         problem, estimates.of_paths([path]), out, estimator=None, taken=taken, leaves=leaves, options=options
     )  # fmt: skip
     if row.estimate.error is not None or row.estimate.solution is None:
-        raise BadInput((row.estimate.error or "no estimate").replace(f"{path.parent}/", ""))
+        words = row.estimate.error or "no estimate"
+        for file in (path, *taken.files):
+            words = words.replace(f"{file.parent}/", "")
+        raise BadInput(words)
     solution = row.estimate.solution.only(range(problem.size))  # without amplitudes of the source
     files = {"results.csv": out, path.name: path}
     written = folder / f"{leaves.stems[path.name]}.fits"
@@ -270,9 +272,15 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], pixel_scale:
         bright = np.nanpercentile(model, 99.8)
         images.write_png(files["model.png"], GREY_LEVELS * np.clip(model / max(float(bright), 1e-30), 0.0, 1.0))
     units = tuple(parameter.unit for parameter in problem.parameters[: problem.size])
-    more = ("" if pixel_scale is None else f" --pixel-scale {pixel_scale:g}") + ("" if options.lens_light else " --lens-light none")
+    named = replace(taken, psf=taken.psf and Path(taken.psf).name, noise=taken.noise and Path(taken.noise).name)
+    more = "".join(
+        f" --{flag} {shlex.quote(str(value))}"
+        for flag, value in (("pixel-scale", named.pixel_scale), ("psf", named.psf), ("noise", named.noise))
+        if value is not None
+    )
+    more += "" if options.lens_light else " --lens-light none"
     command = f"lensjax estimate {shlex.quote(path.name)} --out results.csv --model-images models{more}"
-    return Outcome(solution, units, None, files, command, _galaxy_lines(path.name, pixel_scale, options))
+    return Outcome(solution, units, None, files, command, _galaxy_lines(path.name, named, options))
 
 
 def _same(name: str, problem: str, network: bool, refined: bool) -> tuple[str, str]:
@@ -293,7 +301,8 @@ print(rows[0].estimate)
     return f"lensjax estimate {shlex.quote(name)} --out results.csv{flags}", python
 
 
-def _galaxy_lines(name: str, pixel_scale: float | None, options: pipeline.Options) -> str:
+def _galaxy_lines(name: str, taken: Taken, options: pipeline.Options) -> str:
+    said = ", ".join(f"{part}={value!r}" for part in ("pixel_scale", "psf", "noise") if (value := getattr(taken, part)) is not None)
     return f"""from pathlib import Path
 
 from lensjax.dataset import estimates
@@ -302,7 +311,7 @@ from lensjax.pipeline.run import Options, problem_of
 
 options = Options(lens_light={options.lens_light})
 inputs = estimates.of_paths([Path({name!r})])
-taken = Taken(pixel_scale={pixel_scale!r})
+taken = Taken({said})
 rows = estimates.run(problem_of(options), inputs, Path("results.csv"), estimator=None, taken=taken, options=options)
 print(rows[0].estimate)
 """

@@ -26,6 +26,17 @@
   };
   // The panel around a picture has the words.
   const silence = () => document.querySelectorAll(".picture img:not([alt])").forEach((image) => image.setAttribute("alt", ""));
+  // A finger drags as the mouse does.
+  const kinds = { touchstart: "mousedown", touchmove: "mousemove", touchend: "mouseup", touchcancel: "mouseup" };
+  const drag = (event) => {
+    const image = event.target.closest?.(".first .picture")?.querySelector("img");
+    if (!image || event.touches.length > 1) return;
+    const { clientX, clientY } = event.changedTouches[0];
+    const buttons = kinds[event.type] === "mouseup" ? 0 : 1;
+    image.dispatchEvent(new MouseEvent(kinds[event.type], { bubbles: true, clientX, clientY, buttons }));
+    if (event.cancelable) event.preventDefault();
+  };
+  for (const kind of Object.keys(kinds)) document.addEventListener(kind, drag, { passive: false });
   new MutationObserver(silence).observe(document.body, { childList: true, subtree: true });
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 })();

@@ -59,14 +59,14 @@ def plain_name(name: str) -> str:
     return plain[-_LONGEST:].lstrip("._-") or "image"
 
 
-def read(path: Path) -> LoadedImage:
-    """An uploaded image. Errors name the file without its folder.
+def read(path: Path, *, smallest: int = 16) -> LoadedImage:
+    """An uploaded image of at least `smallest` pixels on a side. Errors name the file without its folder.
 
     Raises:
         BadInput: it cannot be read, is no image, or is too large.
     """
     try:
-        loaded = images.read(path, smallest=16)
+        loaded = images.read(path, smallest=smallest)
     except BadInput as error:
         raise without_folder(error, path) from None
     height, width = loaded.values.shape[:2]

@@ -8,6 +8,7 @@ import pytest
 
 from lensjax import SIE, System, instrument, problems, simulate
 from lensjax.cli import main
+from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
 from lensjax.explore import fit, upload
 from lensjax.explore.pictures import png
@@ -99,10 +100,15 @@ def test_a_telescopes_image_is_fitted_as_the_command_line_does(folder):
     with pytest.raises(BadInput, match="lens.fits: .*--pixel-scale"):
         fit.estimate(path, lambda stage: None)
     stages = []
-    outcome = fit.estimate(path, stages.append, pixel_scale=0.06, lens_light=False)
+    content = io.BytesIO()
+    fits.PrimaryHDU(np.full(light.shape, 0.05, np.float32)).writeto(content)
+    taken = Taken(pixel_scale=0.06, noise=str(folder.keep("noise.fits", content.getvalue())))
+    outcome = fit.estimate(path, stages.append, taken=taken, lens_light=False)
     values = dict(zip(outcome.solution.names, outcome.solution.params[0], strict=True))
     assert set(values) == {"x", "y", "theta_E", "q", "phi", "gamma1", "gamma2", "source_x", "source_y", "source_beta"}
     assert len(outcome.units) == len(values) and abs(values["theta_E"] - 1.2) < 0.05
     assert stages[-1].title == "result" and np.nanstd(stages[-1].residual) < 0.1
     assert set(outcome.files) == {"results.csv", "lens.fits", "model.fits", "model.png"}
-    assert outcome.command == "lensjax estimate lens.fits --out results.csv --model-images models --pixel-scale 0.06 --lens-light none"
+    flags = "--model-images models --pixel-scale 0.06 --noise noise.fits --lens-light none"
+    assert outcome.command == f"lensjax estimate lens.fits --out results.csv {flags}"
+    assert "taken = Taken(pixel_scale=0.06, noise='noise.fits')" in outcome.python

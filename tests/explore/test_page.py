@@ -129,6 +129,34 @@ def test_lenses_are_added_and_dragged(address):
         assert field(browser, "Einstein radius [px]").get_attribute("value") == "60"  # the first is the one that moved
 
 
+def test_a_finger_drags_the_source(address):
+    with visitor(address) as browser:
+        image = browser.find_element(By.CSS_SELECTOR, '[aria-label="source plane"] img')
+        box = browser.execute_script("const r = arguments[0].getBoundingClientRect(); return [r.left, r.top, r.width]", image)
+        middle, wide = (box[0] + box[2] / 2, box[1] + box[2] / 2), box[2] / 400.0
+        for kind, step in (("touchStart", 0), ("touchMove", 20), ("touchMove", 40)):
+            at = {"x": middle[0] + step * wide, "y": middle[1]}
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at]})
+            time.sleep(0.1)
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        wait_for(lambda: abs(float(field(browser, "Source x [px]").get_attribute("value")) - 40.0) < 3.0, 10.0)
+
+
+def test_maps_are_kept_for_the_next_fits_file(address, tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    fits.PrimaryHDU(np.ones((5, 5), np.float32)).writeto(tmp_path / "psf.fits")
+    (tmp_path / "broken.fits").write_bytes(b"SIMPLE  =")
+    with visitor(address) as browser:
+        tab(browser, "Estimate")
+        browser.find_element(By.CSS_SELECTOR, ".psf input[type=file]").send_keys(str(tmp_path / "psf.fits"))
+        kept = browser.find_elements(By.CSS_SELECTOR, ".map .drawn")
+        wait_for(lambda: kept[0].text.startswith("psf.fits") and kept[1].text == "none", 20.0)
+        browser.find_element(By.CSS_SELECTOR, ".noise input[type=file]").send_keys(str(tmp_path / "broken.fits"))
+        assert "broken.fits: " in wait_for(lambda: said(browser) if "broken" in said(browser) else "", 20.0)
+        browser.find_element(By.CSS_SELECTOR, '[aria-label="Remove the psf file"]').click()
+        wait_for(lambda: kept[0].text == "none", 10.0)
+
+
 def test_every_control_has_a_name(address):
     with visitor(address) as browser:
         for name in ("Explore", "Estimate", "Tour"):
