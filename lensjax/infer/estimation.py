@@ -20,7 +20,7 @@ from lensjax.problems.components import Guess
 from lensjax.problems.compose import Composition
 
 _STARTS = (12, 36)  # from the bright pixels: of the first search, and of a second one where the first does not explain the image
-_DRAWN = 48  # of a third one, from draws of the prior
+_DRAWN = 96  # of a last one, from draws of the prior
 _GROUP = 256  # observations whose descents run together on an accelerator
 _DISTINCT = 5.0  # errors, by which another optimum must differ to be another solution
 _BEYOND = 5.0  # errors, by which a parameter may lie outside its prior
@@ -48,7 +48,8 @@ def estimate(problem: Composition, observed: Observed, *, starts: np.ndarray | N
     Args:
         problem: what the image shows.
         observed: the observation.
-        starts: (S, E) numbers to start from, such as a network's; by default from the bright pixels.
+        starts: (S, E) numbers to start from, such as a network's; by default from the bright pixels, and where these do not explain
+            the image, or there are several lenses, from draws of the prior.
         batch: how many descents run at once; by default as many as suit the device.
     """
     return _of_group(problem, [observed], None if starts is None else [starts], batch)[0]
@@ -93,8 +94,8 @@ def _of_group(
     dark = Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
     outcomes = [dark] * len(observations)
     left = list(range(len(observations)))
-    searches = [partial(starts_from_image, count=count) for count in _STARTS]
-    for starts_of in (*searches, partial(drawn.nearest, count=_DRAWN)):
+    bright = () if problem.lens_count > 1 else _STARTS  # pixels that are bright tell one lens, not its members
+    for starts_of in (*(partial(starts_from_image, count=count) for count in bright), partial(drawn.nearest, count=_DRAWN)):
         with ThreadPoolExecutor() as threads:
             found = threads.map(lambda i: starts_of(problem, observations[i]), left)  # noqa: B023
             own = dict(zip(left, found, strict=True))

@@ -120,7 +120,7 @@ def estimate(
     image = np.asarray(image, np.float64)
     given = None if guess is None else np.asarray(problem.encode(jnp.asarray(problem.within(guess), jnp.float32)), np.float64)
     outcome = Fitted(Solution.failed(problem.names, "no light stands out of the noise", coordinates=problem.size), None)
-    several = bool(problem.exchangeable)
+    several = problem.lens_count > 1
     known = drawn.belief(problem) if several else None
     searches = 1 if several else len(_STARTS)
     for attempt in range(searches + _WANDERINGS):

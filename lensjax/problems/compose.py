@@ -168,6 +168,11 @@ class Composition:
         return replace(self, name=f"{self.name}, unlensed", components=tuple(bare), exchangeable=(), prior=None, normal=())
 
     @property
+    def lens_count(self) -> int:
+        """How many of its lenses have an Einstein radius: more than one are a cluster."""
+        return sum(part.role == "lens" and part.theta_e is not None for part in self.components)
+
+    @property
     def lens_range(self) -> tuple[tuple[float, float], float]:
         """Smallest and largest Einstein radius of the prior, and how far a lens may lie from the origin along each axis.
 
