@@ -3,6 +3,7 @@
 The commands import JAX and NumPy when they run, so that help and errors in flags take no time.
 """
 
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from lensjax._internal import compiled
 from lensjax.cli import arguments, calibrate, compare, convert, delens, doctor, estimate, explore, programs, sheet, simulate
 from lensjax.errors import BadInput
 
+_GARBAGE = (50_000, 20, 100)  # of `gc.set_threshold`: tracing makes millions of objects that stay
 _EPILOG = """examples:
   lensjax simulate --problem sis2023 --n 100 --out images
   lensjax estimate --csv images/dataset.csv --images images --out results.csv
@@ -38,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse(words)
         options.words = words
+        gc.set_threshold(*_GARBAGE)
         compiled.keep_compiled_programs()
         options.run(options)
         return 0
