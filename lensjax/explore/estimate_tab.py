@@ -60,8 +60,8 @@ class EstimateTab:
                 self.lens_light = ui.switch("a FITS file shows the lens galaxy's own light", value=True)
                 self.refined = ui.switch("refine the network's estimate", value=True)
                 ui.button("Estimate this scene's image", on_click=self._scene).props("no-caps outline")
-            self._map("psf", "PSF of a FITS file, with odd sides")
-            self._map("noise", "Noise map of a FITS file: rms of each pixel")
+            self._map("psf", "Before a FITS file: its PSF, with odd sides")
+            self._map("noise", "Before a FITS file: its noise map, rms of each pixel")
 
     def _map(self, name: str, label: str) -> None:
         """An upload of a file that goes with the image; before the image, whose upload starts the estimate."""
@@ -81,7 +81,7 @@ class EstimateTab:
 
         def removed() -> None:
             self._maps.pop(name, None)
-            said.set_text("none")
+            said.set_text("no file")
             away.set_visibility(False)
 
         with ui.element("div").classes("map"):
@@ -90,7 +90,7 @@ class EstimateTab:
                 on_rejected=lambda: self._refused(too_large()),
             ).props("flat bordered").classes(f"uploader {name}")  # fmt: skip
             with ui.row().classes("items-center gap-2"):
-                said = ui.label("none").props('role="status"').classes("drawn")
+                said = ui.label("no file").props('role="status"').classes("drawn")
                 away = ui.button("Remove", on_click=removed).props(f'no-caps flat dense aria-label="Remove the {name} file"')
             away.set_visibility(False)
 

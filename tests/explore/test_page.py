@@ -150,11 +150,11 @@ def test_maps_are_kept_for_the_next_fits_file(address, tmp_path):
         tab(browser, "Estimate")
         browser.find_element(By.CSS_SELECTOR, ".psf input[type=file]").send_keys(str(tmp_path / "psf.fits"))
         kept = browser.find_elements(By.CSS_SELECTOR, ".map .drawn")
-        wait_for(lambda: kept[0].text.startswith("psf.fits") and kept[1].text == "none", 20.0)
+        wait_for(lambda: kept[0].text.startswith("psf.fits") and kept[1].text == "no file", 20.0)
         browser.find_element(By.CSS_SELECTOR, ".noise input[type=file]").send_keys(str(tmp_path / "broken.fits"))
         assert "broken.fits: " in wait_for(lambda: said(browser) if "broken" in said(browser) else "", 20.0)
         browser.find_element(By.CSS_SELECTOR, '[aria-label="Remove the psf file"]').click()
-        wait_for(lambda: kept[0].text == "none", 10.0)
+        wait_for(lambda: kept[0].text == "no file", 10.0)
 
 
 def test_every_control_has_a_name(address):
