@@ -76,11 +76,8 @@ def true_lens(problem: Composition, system: pd.Series, label: pd.Series) -> dict
     params += [label["reletaX"], label["reletaY"], system["sigma"], system["n_sersic"], 1e3 * system["luminosity"]]
     fit = Solution.failed(problem.names, "", coordinates=problem.size)
     fit = replace(fit, params=np.array([params]), errors=np.ones((1, len(params))), covariance=np.eye(len(params))[None])
-    found = fit_amplitudes.of_solution(problem, fit, ORDER)
-    row = {"xiX lens": found.xi[0], "xiY lens": found.xi[1]}
-    for kind, values in (("alpha", found.alpha), ("beta", found.beta)):
-        row |= {f"{kind}[{m}][{s}] lens": values[m, s] for m in range(ORDER + 1) for s in range(ORDER + 2)}
-    return row
+    answers = answers_of(problem, fit)
+    return {f"{name} lens": answers[name] for name in ("xiX", "xiY", *fit_amplitudes.columns(ORDER))}
 
 
 def answers_of(problem: Composition, solution: Solution) -> dict[str, float]:
@@ -174,7 +171,7 @@ def score(table: pd.DataFrame, labels: tuple[str, ...]) -> None:
     scale = np.array([0, 0, *(m - 1 for m in order)] + [0] * len(of_sources), float)
     scored = [*columns, *of_sources]
 
-    def means(part: pd.DataFrame, found: str, truth: str, factor: np.ndarray | float) -> dict[str, float]:
+    def scores(part: pd.DataFrame, found: str, truth: str, factor: np.ndarray | float) -> dict[str, float]:
         """R² of each column, labels of the source always against CosmoSim's."""
         own = [f"{name}{found}" if name in columns else name for name in scored]
         true = [f"{name} {truth if name in columns else 'true'}" for name in scored]
@@ -192,7 +189,7 @@ def score(table: pd.DataFrame, labels: tuple[str, ...]) -> None:
             kinds += [("", "lens", "raw, against the true lens", 1.0), ("", "lens", "scaled, against the true lens", scales)]
             kinds += [(" lens", "true", "raw, of the true lens itself", 1.0)]
         for found, truth, kind, weight in kinds:
-            each = means(part, found, truth, weight)
+            each = scores(part, found, truth, weight)
             mean = np.nanmean([each[name] for name in (*columns, *(name for name in labels if name in each))])
             low = np.nanmean([each[name] for name, m in zip(columns, (0, 0, *order), strict=True) if m <= 2])
             print(f"R², {label}, {kind:7}: mean of the labels {mean:6.3f}, of amplitudes and their place to m = 2 {low:6.3f}")

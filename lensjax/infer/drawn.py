@@ -69,8 +69,7 @@ def library(problem: Composition, taken: Instrument, saturation: float | None) -
 
 @lru_cache(maxsize=4)
 def _numbers(problem: Composition) -> np.ndarray:
-    keys = _keys()[0]
-    drawn = jax.jit(jax.vmap(lambda key: problem.encode(problem.draw(key))))(keys)
+    drawn = jax.jit(lambda keys: jax.lax.map(lambda key: problem.encode(problem.draw(key)), keys, batch_size=_batch()))(_keys()[0])
     return np.asarray(drawn, np.float64)
 
 
@@ -85,8 +84,13 @@ def _rendered(problem: Composition, taken: Instrument, saturation: float | None,
         image = problem.image(params, taken)
         return problem.encode(params), _cells(image if saturation is None else jnp.clip(image, 0.0, saturation))
 
-    numbers, light = jax.lax.map(one, keys, batch_size=None if jax.default_backend() == "cpu" else _TOGETHER)
+    numbers, light = jax.lax.map(one, keys, batch_size=_batch())
     return numbers, light
+
+
+def _batch() -> int | None:
+    """Systems drawn at once: one by one on a CPU."""
+    return None if jax.default_backend() == "cpu" else _TOGETHER
 
 
 def _cells(image: _Image) -> _Image:
