@@ -17,6 +17,8 @@ def fenced(function: Callable[..., Result], *inputs: object) -> Result:
     holds for all inputs.
     """
 
+    function = jax.jit(function)  # so that it is traced once
+
     def zeros(*inputs: object) -> Result:
         shapes = jax.eval_shape(function, *inputs)
         empty: Result = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
