@@ -26,7 +26,7 @@ from lensjax.experiments import commandline
 from lensjax.report.tables import Table, text_table
 from lensjax.simulate.chunks import IMAGES
 from lensjax.train import config as configs
-from lensjax.train import sharding
+from lensjax.train import optim, sharding
 from lensjax.train.config import TrainConfig
 from lensjax.train.state import init_state, keys
 from lensjax.train.step import make_render, make_train_step
@@ -35,7 +35,7 @@ from lensjax.train.step import make_render, make_train_step
 def lowered(config: TrainConfig) -> tuple[Any, Any]:
     """(the rendering, the whole step) of a run, lowered from shapes."""
     problem = configs.make_problem(config)
-    model, optimizer = configs.make_model(config, problem), configs.make_optimizer(config)
+    model, optimizer = configs.make_model(config, problem), optim.make_optimizer(config)
     mesh = sharding.make_mesh(jax.devices()[:1])
     side, _, channels = configs.make_task(config, problem).input_shape
     state = jax.eval_shape(

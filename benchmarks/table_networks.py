@@ -26,7 +26,7 @@ from lensjax import models
 from lensjax.errors import BadInput
 from lensjax.files import whole as files
 from lensjax.train.config import DTYPES
-from lensjax.train.state import init_variables
+from lensjax.train.layers import init_variables
 
 OUTPUTS = 6
 LONG = 4.0

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from lensjax.files import whole as files
 from lensjax.models import torch_weights
 from lensjax.train import config as configs
-from lensjax.train import sharding
+from lensjax.train import optim, sharding
 from lensjax.train.config import TrainConfig
 from lensjax.train.state import TrainState, init_state, keys
 from lensjax.train.step import make_train_step
@@ -61,7 +61,7 @@ def run_of(name: str, *, steps: int, size: int, batch: int, rate: float) -> Trai
 
 def initial_state(model: Any, config: TrainConfig) -> TrainState:
     """The state before the first step."""
-    optimizer = configs.make_optimizer(config)
+    optimizer = optim.make_optimizer(config)
     return jax.jit(lambda key: init_state(
         model, optimizer, key, image_size=config.image_size, ema=0.0, head_scale=config.head_scale, zeroed=config.zeroed
     ))(keys(config.seed).init)  # fmt: skip
@@ -70,7 +70,7 @@ def initial_state(model: Any, config: TrainConfig) -> TrainState:
 def stepped(model: Any, config: TrainConfig, state: TrainState, label: str) -> tuple[TrainState, np.ndarray, float]:
     """(state, loss of every step, median seconds of a step) after `config.steps` more steps, which reuse the memory of `state`."""
     problem, random = configs.make_problem(config), keys(config.seed)
-    step = make_train_step(config, problem, model, configs.make_optimizer(config), sharding.make_mesh())
+    step = make_train_step(config, problem, model, optim.make_optimizer(config), sharding.make_mesh())
     losses, times = [], []
     for _ in tqdm(range(config.steps), desc=label, unit="step", disable=None, leave=False):
         began = time.perf_counter()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
-import optax
 from flax.linen import Module
 
 from lensjax import models, problems
@@ -22,9 +21,8 @@ from lensjax.files.whole import write_text
 from lensjax.problems.amplitudes import POINTS, SCALES, Answered, amplitudes
 from lensjax.problems.base import Problem
 from lensjax.simulate import METHODS
-from lensjax.train import augment, hard, optim, targets
+from lensjax.train import augment, hard, targets
 from lensjax.train.heads import HEADS
-from lensjax.train.optim import OPEN_ENDED, OPTIMIZERS, SCHEDULES
 from lensjax.train.split import sizes
 from lensjax.train.standard import Standard
 from lensjax.train.stream import MIXED
@@ -33,6 +31,14 @@ from lensjax.train.task import LOSSES, Targets, Task
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 FRAMES = ("image", "canonical")
 TARGETS = ("encoded", "raw", "polar", "amplitudes")
+
+PLATEAU, SCHEDULE_FREE = "plateau", "schedule_free_adamw"
+"""The schedule whose rate depends on the loss, and the optimizer that keeps an average of its own, with a constant rate."""
+
+OPTIMIZERS = ("adam", "adamw", "lion", "rmsprop", SCHEDULE_FREE, "sgd")
+SCHEDULES = ("constant", "cosine", PLATEAU, "step", "thesis")
+OPEN_ENDED = ("constant", PLATEAU)
+"""Schedules that do not depend on the number of steps."""
 
 MAY_CHANGE = ("checkpoint_every", "data_workers", "keep_checkpoints", "log_every", "patience")
 """Fields that may change when a run is resumed: its numbers do not depend on them."""
@@ -230,7 +236,7 @@ class TrainConfig:
                 raise BadInput(column=name, value=getattr(self, name), expected="a positive number")
         if not 0 <= self.ema < 1:
             raise BadInput(column="ema", value=self.ema, expected="0 or more and below 1")
-        if self.optimizer == optim.SCHEDULE_FREE:
+        if self.optimizer == SCHEDULE_FREE:
             for name, value in (("ema", 0.0), ("schedule", "constant")):
                 if getattr(self, name) != value:
                     expected = f"{shown(value)}: optimizer {self.optimizer} averages the parameters itself"
@@ -365,24 +371,6 @@ def make_task(config: TrainConfig, problem: Problem, standard: Standard | None =
 def answered(config: TrainConfig) -> Answered:
     """The table of the numbers that the config's network answers."""
     return make_task(config, make_problem(config)).answered
-
-
-def make_schedule(config: TrainConfig) -> optax.Schedule:
-    """The learning rate by step, counted from 0."""
-    return optim.schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
-
-
-def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """The run's optimizer, with schedule, rates of the layers, and clipping; its update takes the step's loss as `value`."""
-    rate = make_schedule(config)
-    make = OPTIMIZERS[config.optimizer]
-    slower = make(lambda step: config.slow_factor * rate(step), config.weight_decay)
-    parts = [optim.by_layer(make(rate, config.weight_decay), slower, frozen=config.frozen, slowed=config.slowed)]
-    if config.clip_norm:
-        parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
-    if config.schedule == optim.PLATEAU:
-        parts.append(optim.on_plateau(config.eval_every))
-    return optax.chain(*parts) if len(parts) > 1 else parts[0]
 
 
 def make_model(config: TrainConfig, problem: Problem) -> Module:

@@ -17,8 +17,8 @@ from lensjax.files.read import read_json, readable
 from lensjax.files.whole import write_bytes, write_text
 from lensjax.train import config as configs
 from lensjax.train.config import TrainConfig
+from lensjax.train.layers import init_variables
 from lensjax.train.standard import Standard
-from lensjax.train.state import init_variables
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "config.json"

@@ -1,12 +1,21 @@
-"""Parameters of a network whose names match a regular expression."""
+"""A network's first variables, and those of its parameters whose names match a regular expression."""
 
 import re
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax.linen import Module
+from jax import Array
 
 from lensjax.errors import BadInput
+
+
+def init_variables(model: Module, key: Array, *, image_size: int, in_channels: int = 1) -> dict[str, Any]:
+    """Initial variables {"params", "batch_stats"} of a network whose input is (batch, image_size, image_size, in_channels)."""
+    image = jnp.zeros((1, image_size, image_size, in_channels), jnp.float32)
+    variables = model.init({"params": key}, image, train=False)
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
 def matched(params: Any, expression: str, *, field: str) -> Any:

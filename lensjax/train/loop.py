@@ -19,7 +19,7 @@ from lensjax.files import whole
 from lensjax.problems.base import Problem
 from lensjax.train import config as configs
 from lensjax.train import data as datasets
-from lensjax.train import evaluation, hard, logs, predictors, sharding
+from lensjax.train import evaluation, hard, logs, optim, predictors, sharding
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
 from lensjax.train.data import DataSet
@@ -99,7 +99,7 @@ def train(
     problem = configs.make_problem(config)
     datasets.check(config)
     model = configs.make_model(config, problem)
-    optimizer = configs.make_optimizer(config)
+    optimizer = optim.make_optimizer(config)
     first = sharding.is_first_process()
     whole.check_folder(workdir)
     _check_folder(workdir, config)
@@ -128,7 +128,7 @@ def train(
             configs.write(config, workdir / "config.json")
             evaluation.write_rows(table, rows)
         log_table = logs.Log(workdir / "log.csv", done=step) if first else None
-        learning_rate, answered = configs.make_schedule(config), configs.answered(config)
+        learning_rate, answered = optim.make_schedule(config), configs.answered(config)
         on_start(step)
         rendering = None
         if step < config.steps and data is None:
@@ -222,7 +222,7 @@ def restore_run(workdir: Path, *, step: int | None = None, on_notice: Callable[[
         raise BadInput("no checkpoint yet", path=workdir)
     problem = configs.make_problem(config)
     model = configs.make_model(config, problem)
-    optimizer = configs.make_optimizer(config)
+    optimizer = optim.make_optimizer(config)
     with Checkpoints(folder, read_only=True) as checkpoints:
         steps = checkpoints.steps()
         if not steps:

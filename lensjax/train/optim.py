@@ -10,6 +10,7 @@ import jax
 import optax
 import optax.contrib
 
+from lensjax.train.config import PLATEAU, SCHEDULE_FREE, TrainConfig
 from lensjax.train.layers import matched
 
 
@@ -33,19 +34,13 @@ def step(peak: float, steps: int) -> optax.Schedule:
     return optax.piecewise_constant_schedule(peak, {round(share * steps): 0.1 for share in (0.3, 0.6, 0.9)})
 
 
-PLATEAU = "plateau"
-"""The schedule whose rate depends on the loss: it is constant but for `on_plateau`."""
-
 SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "constant": constant,
     "cosine": cosine,
-    PLATEAU: constant,
+    PLATEAU: constant,  # but for `on_plateau`
     "step": step,
     "thesis": thesis,
 }
-
-OPEN_ENDED = ("constant", PLATEAU)
-"""Schedules that do not depend on the number of steps."""
 
 
 def schedule(name: str, *, peak: float, steps: int, warmup_steps: int = 0) -> optax.Schedule:
@@ -129,9 +124,6 @@ def averaged(state: optax.OptState, params: optax.Params) -> optax.Params:
     return params
 
 
-SCHEDULE_FREE = "schedule_free_adamw"
-"""The optimizer that keeps an average of its own: without another one, and with a constant rate."""
-
 # The constants are PyTorch's defaults; sgd has the usual momentum.
 OPTIMIZERS: dict[str, Callable[[optax.Schedule, float], optax.GradientTransformation]] = {
     "adam": _coupled(optax.scale_by_adam),
@@ -166,3 +158,21 @@ def by_layer(
         return jax.tree.map(lambda still, slow: "frozen" if still else "slowed" if slow else "learning", still, slow)
 
     return optax.partition({"frozen": optax.set_to_zero(), "slowed": slower, "learning": direction}, labels)
+
+
+def make_schedule(config: TrainConfig) -> optax.Schedule:
+    """The learning rate by step, counted from 0."""
+    return schedule(config.schedule, peak=config.learning_rate, steps=config.steps, warmup_steps=config.warmup_steps)
+
+
+def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """The run's optimizer, with schedule, rates of the layers, and clipping; its update takes the step's loss as `value`."""
+    rate = make_schedule(config)
+    make = OPTIMIZERS[config.optimizer]
+    slower = make(lambda step: config.slow_factor * rate(step), config.weight_decay)
+    parts = [by_layer(make(rate, config.weight_decay), slower, frozen=config.frozen, slowed=config.slowed)]
+    if config.clip_norm:
+        parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
+    if config.schedule == PLATEAU:
+        parts.append(on_plateau(config.eval_every))
+    return optax.chain(*parts) if len(parts) > 1 else parts[0]

@@ -72,13 +72,6 @@ def keys(seed: int) -> Keys:
     return Keys(*(jax.random.fold_in(root, purpose) for purpose in range(5)))
 
 
-def init_variables(model: Module, key: Array, *, image_size: int, in_channels: int = 1) -> dict[str, Any]:
-    """Initial variables {"params", "batch_stats"} of a network whose input is (batch, image_size, image_size, in_channels)."""
-    image = jnp.zeros((1, image_size, image_size, in_channels), jnp.float32)
-    variables = model.init({"params": key}, image, train=False)
-    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
-
-
 def with_smaller_head(model: Module, variables: dict[str, Any], *, factor: float) -> dict[str, Any]:
     """Variables with the weights and biases of the last layers times `factor`."""
     heads = models.head_names(model)
@@ -102,7 +95,7 @@ def init_state(
     hardest: Hardest | None = None,
 ) -> TrainState:
     """The state before the first step: sides and channels of the network's input, fields of a `TrainConfig`, and hard systems."""
-    variables = init_variables(model, key, image_size=image_size, in_channels=in_channels)
+    variables = layers.init_variables(model, key, image_size=image_size, in_channels=in_channels)
     if head_scale != 1:
         variables = with_smaller_head(model, variables, factor=head_scale)
     variables["params"] = layers.zeroed(variables["params"], zeroed)

@@ -18,7 +18,7 @@ from lensjax.cli import simulate
 from lensjax.dataset.journal import Journal
 from lensjax.files import images
 from lensjax.train import export_weights
-from lensjax.train.state import init_variables
+from lensjax.train.layers import init_variables
 
 pytestmark = pytest.mark.computes
 

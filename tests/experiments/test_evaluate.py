@@ -23,7 +23,7 @@ from lensjax.infer import Solution
 from lensjax.train import TrainConfig, evaluation, train
 from lensjax.train import config as configs
 from lensjax.train.checkpoint import Checkpoints
-from lensjax.train.config import make_optimizer
+from lensjax.train.optim import make_optimizer
 from lensjax.train.state import init_state, keys
 
 ROOT = Path(__file__).parents[2]

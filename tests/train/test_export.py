@@ -9,7 +9,7 @@ import safetensors.numpy
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, export_weights, load_weights
 from lensjax.train import config as configs
-from lensjax.train.state import init_variables
+from lensjax.train.layers import init_variables
 
 CONFIG = TrainConfig(model="compact", image_size=32, method="ring")
 

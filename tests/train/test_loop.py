@@ -17,7 +17,7 @@ import pytest
 from lensjax import models
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
-from lensjax.train import Diverged, Stopped, TrainConfig, evaluation, export_weights, restore_run, stream, train
+from lensjax.train import Diverged, Stopped, TrainConfig, evaluation, export_weights, optim, restore_run, stream, train
 from lensjax.train import config as configs
 from lensjax.train.logs import read
 from lensjax.train.state import keys
@@ -197,7 +197,7 @@ def test_reports(tmp_path):
     assert starts == [0] and run.step == 12
     assert [(log.step, log.images) for log in logs] == [(5, 40), (10, 40), (12, 16)]
     assert all(log.seconds > 0 and log.rendering > 0 and log.memory > 2**20 for log in logs)
-    rates = configs.make_schedule(CONFIG)
+    rates = optim.make_schedule(CONFIG)
     assert [log.learning_rate for log in logs] == [pytest.approx(float(rates(step))) for step in (4, 9, 11)]
     assert [dataclasses.astuple(row) for row in read(tmp_path / "log.csv")] == [
         pytest.approx(dataclasses.astuple(log), 1e-5) for log in logs

@@ -6,7 +6,9 @@ import pytest
 
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, optim
-from lensjax.train.config import make_optimizer
+from lensjax.train import config as configs
+from lensjax.train.config import SCHEDULE_FREE
+from lensjax.train.optim import make_optimizer
 
 
 def rates(name, steps, **options):
@@ -41,6 +43,11 @@ def test_cosine_is_half_a_cosine_to_zero():
     np.testing.assert_allclose(rates("cosine", 8), 1.0 + np.cos(np.pi * steps / 8), atol=1e-6)
 
 
+def test_a_config_knows_every_optimizer_and_schedule():
+    assert set(configs.OPTIMIZERS) == set(optim.OPTIMIZERS)
+    assert set(configs.SCHEDULES) == set(optim.SCHEDULES)
+
+
 @pytest.mark.parametrize("name", sorted(optim.SCHEDULES))
 def test_warm_up_is_linear_and_the_schedule_takes_the_steps_left(name):
     values = rates(name, 20, warmup_steps=4)
@@ -51,7 +58,7 @@ def test_warm_up_is_linear_and_the_schedule_takes_the_steps_left(name):
 
 DESCENDING = [
     pytest.param(name, decay, marks=pytest.mark.slow if decay and name != "adamw" else ())
-    for name in sorted({*optim.OPTIMIZERS} - {optim.SCHEDULE_FREE})
+    for name in sorted({*optim.OPTIMIZERS} - {SCHEDULE_FREE})
     for decay in (0.0, 0.1)
 ]
 

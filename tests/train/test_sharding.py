@@ -27,7 +27,7 @@ import numpy as np
 
 from lensjax.train import stream
 from lensjax.models.compact import Compact
-from lensjax.train import TrainConfig, sharding
+from lensjax.train import TrainConfig, optim, sharding
 from lensjax.train import config as configs
 from lensjax.train.loop import _initializer
 from lensjax.train.state import keys
@@ -38,7 +38,7 @@ config = TrainConfig(
 )
 problem = configs.make_problem(config)
 model = Compact(num_outputs=6, widths=(8, 8), blocks=(0, 1), hidden=16)
-optimizer = configs.make_optimizer(config)
+optimizer = optim.make_optimizer(config)
 run_keys = keys(config.seed)
 
 

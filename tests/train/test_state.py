@@ -8,7 +8,8 @@ import pytest
 
 from lensjax import models
 from lensjax.errors import BadInput
-from lensjax.train.state import init_state, init_variables, with_smaller_head
+from lensjax.train.layers import init_variables
+from lensjax.train.state import init_state, with_smaller_head
 
 
 @pytest.mark.parametrize("name, heads", [("mnasnet0_5", {"classifier.1"}), ("googlenet", {"fc", "aux1.fc2", "aux2.fc2"})])
