@@ -4,6 +4,7 @@ The commands import JAX and NumPy when they run, so that help and errors in flag
 """
 
 import gc
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.words = words
         gc.set_threshold(*_GARBAGE)
         compiled.keep_compiled_programs()
+        _say_what_takes_long()
         options.run(options)
         return 0
     except SystemExit as end:  # --help, --version
@@ -64,6 +66,20 @@ def parser() -> arguments.Parser:
         command.add(top)
     programs.add(top)
     return top
+
+
+class _Lines(logging.Handler):
+    """One line of stderr for each message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"lensjax: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
+def _say_what_takes_long() -> None:
+    log = logging.getLogger("lensjax.infer")
+    if not log.handlers:
+        log.addHandler(_Lines())
+        log.setLevel(logging.INFO)
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -1,9 +1,11 @@
 """Starts from the prior: of thousands of drawn systems those whose images look most like the one at hand.
 
 Lenses of several members have no rough system that bright pixels would give. What they look like is drawn and rendered coarsely, once
-for each problem and instrument, and compared by the shape of the light: in few and wide cells, and whatever its flux.
+for each problem and instrument (`kept`), and compared by the shape of the light: in few and wide cells, and whatever its flux.
 """
 
+import logging
+import threading
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TypeVar
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.infer import fit
+from lensjax.infer import fit, kept
 from lensjax.infer.fit import Belief
 from lensjax.observation.instrument import Instrument
 from lensjax.observation.observed import Observed
@@ -22,6 +24,8 @@ from lensjax.problems.compose import Composition
 DRAWS = 20_000
 """Systems drawn for each problem and instrument."""
 
+_log = logging.getLogger(__name__)
+_one_at_a_time = threading.Lock()
 _Image = TypeVar("_Image", Array, np.ndarray)
 _SIDE, _CELL = 64, 4  # px on a side of the coarse images, and of a cell in which they are compared
 _AT_ONCE = 1000  # systems in one call
@@ -46,7 +50,8 @@ def nearest(problem: Composition, observed: Observed, *, count: int, saturation:
     mine = _shape_of(_cells(np.asarray(small.data, np.float64) * mask)[None] - _ABOVE * sigma, used)
     if not mine.any():
         return np.zeros((0, problem.size))
-    numbers, light = library(problem, taken, saturation)
+    with _one_at_a_time:
+        numbers, light = library(problem, taken, saturation)
     likeness = _shape_of(light, used) @ mine[0]
     return numbers[np.argsort(-likeness, kind="stable")[:count]]
 
@@ -60,9 +65,15 @@ def belief(problem: Composition) -> Belief:
 @lru_cache(maxsize=4)
 def library(problem: Composition, taken: Instrument, saturation: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Numbers (N, E) of the drawn systems that are seen, and the light of their cells (N, h, w)."""
-    rendered = jax.jit(partial(_rendered, problem, taken, saturation))
-    parts = [rendered(keys) for keys in _keys()]
-    numbers, light = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in (0, 1))
+    program = jax.jit(partial(_rendered, problem, taken, saturation)).lower(_keys()[0])
+
+    def drawn() -> tuple[np.ndarray, ...]:
+        _log.info("drawing %d systems of %s to start from, once for images of this kind", DRAWS, problem.name)
+        rendered = program.compile()
+        parts = [rendered(keys) for keys in _keys()]
+        return tuple(np.concatenate([np.asarray(part[k]) for part in parts]) for k in (0, 1))
+
+    numbers, light = kept.arrays(f"{DRAWS} draws", program, drawn)
     seen = np.isfinite(light).all(axis=(1, 2)) & (light.max(axis=(1, 2)) > 0) & np.isfinite(numbers).all(axis=1)
     return numbers[seen].astype(np.float64), light[seen]
 
