@@ -46,9 +46,16 @@ def serve(*, host: str, port: int, browser: bool) -> None:
 
 
 def _compile_early() -> None:
-    """Draws the tour's scenes once in the background, so that nobody waits for their programs."""
-    for scene in (Scene(), *(step.scene for step in STEPS)):
-        DRAWING.submit(draw, scene)
+    """Draws the tour's scenes once in the background, so that nobody waits for their programs: one by one, which leaves a thread free."""
+    left = iter((Scene(), *(step.scene for step in STEPS)))
+
+    def draw_next() -> None:
+        scene = next(left, None)
+        if scene is not None:
+            draw(scene)
+            DRAWING.submit(draw_next)
+
+    DRAWING.submit(draw_next)
 
 
 def visit(root: Path) -> None:
