@@ -5,13 +5,16 @@ CosmoSim's site is MyST too. (mkdocs has had no release since 2024.)
 """
 
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import nbformat  # noqa: E402
+from docutils import nodes  # noqa: E402
 from myst_nb.core.read import read_myst_markdown_notebook  # noqa: E402
 
 import lensjax  # noqa: E402
@@ -39,8 +42,10 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 1800  # of one cell, on a machine that is busy with other work
 nb_execution_in_temp = True  # they write files
+nb_merge_streams = True
+nb_output_stderr = "remove"  # progress
 # What takes minutes is executed by `make docs-all` alone.
 nb_execution_excludepatterns = [] if os.environ.get("LENSJAX_DOCS_ALL") else ["notebooks/telescope.md"]
 suppress_warnings = ["misc.highlighting_failure"]
@@ -55,3 +60,19 @@ html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
+
+# Numbers do not part from their units, nor at their thousands.
+TOGETHER = re.compile(r"(?<=\d) (?=%|×$|(?:px|ms)\b|\d{3}\b(?!\.))|(?<=\d) (?=± )|(?<=±) (?=\d)")
+
+
+def keep_together(app: Any, doctree: nodes.document) -> None:
+    """Spaces within numbers become spaces that do not break."""
+    for text in list(doctree.findall(nodes.Text)):
+        new = TOGETHER.sub("\N{NO-BREAK SPACE}", text)
+        if new != text and not isinstance(text.parent, nodes.literal | nodes.FixedTextElement):
+            text.parent.replace(text, nodes.Text(new))
+
+
+def setup(app: Any) -> None:
+    """Sphinx calls this."""
+    app.connect("doctree-read", keep_together)
