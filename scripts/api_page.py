@@ -16,11 +16,15 @@ from types import ModuleType
 from typing import Any
 
 import lensjax
+from lensjax.lens.base import Axisymmetric
+from lensjax.light.base import Source
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "api.md"
 NAMES = ROOT / "tests" / "public_api.txt"
 SECTIONS = ("Args", "Attributes", "Raises", "Returns", "Yields")
+PROTOCOLS = (Axisymmetric, Source)
+"""What lenses and sources have in common: a method without a docstring has that of its protocol."""
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -96,16 +100,28 @@ def _markdown(docstring: str) -> str:
     return "\n".join(lines)
 
 
+def _words(name: str, value: Any) -> str:
+    """What the page says of a value: its docstring, or that of a protocol's method; of a constant its value."""
+    if type(value) in (int, float, str, tuple, dict):
+        return f"`{value!r}`"
+    inner = name.rpartition(".")[2]
+    return inspect.getdoc(value) or next((inspect.getdoc(getattr(kind, inner)) or "" for kind in PROTOCOLS if hasattr(kind, inner)), "")
+
+
+def _called(value: Any) -> str:
+    """A signature as one calls it: without `self`, and without a default that is only a mark."""
+    text = re.sub(r"^\((?:self|cls)(?:, )?", "(", _signature_of(value))
+    return text.replace("<object object>", "…")
+
+
 def page_text() -> str:
     """The content of docs/api.md."""
     parts = ["# Public names\n\nMade from the docstrings by `make api`. Everything here can be reached from `import lensjax`.\n"]
     for name, value in entries():
         module = inspect.ismodule(value)
         depth = "##" if module or "." not in name else "###"
-        text = inspect.getdoc(value) or ""
-        if type(value) in (int, float, str, tuple, dict):
-            text = ""
-        parts.append(f"{depth} `{'lensjax.' if module else ''}{name}{_signature_of(value)}`\n\n{_markdown(text)}".rstrip() + "\n")
+        heading = f"{'lensjax.' if module else ''}{name}{_called(value)}"
+        parts.append(f"{depth} `{heading}`\n\n{_markdown(_words(name, value))}".rstrip() + "\n")
     return "\n".join(parts)
 
 
