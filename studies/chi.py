@@ -283,7 +283,7 @@ def figure(case: Case, pairs: dict[str, np.ndarray], odd: Odd | None) -> Figure:
                 panel.set(xticks=[], yticks=[], xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5))
     panels[0, 0].set_ylabel("a pixel is a length in\nthe source plane: the same", fontsize=10)
     panels[1, 0].set_ylabel("a pixel is a length in\nthe lens plane: zoomed by χ", fontsize=10)
-    grid[0].suptitle(f"Equal einsteinR/χ = {case.theta_e:g} px: one picture (dotted: the Einstein ring)", fontsize=12)
+    grid[0].suptitle(f"Equal einsteinR/χ = {case.theta_e:g} px: one image (dotted: the Einstein ring)", fontsize=12)
     left, right = grid[1].subplots(1, 2, width_ratios=(1.0, 2.0))
     if odd is not None:
         first, second, pair, chis = odd

@@ -158,7 +158,7 @@ def figure(problem: Problem, pair: np.ndarray, images: np.ndarray, rough: np.nda
         heights = [*(errors[k] for errors in means.values()), THESIS[name]]
         drawn_bars = panel.bar(range(len(heights)), heights, color=["0.35", "C1", "C0", "0.75"])
         panel.bar_label(drawn_bars, labels=[f"{height:.3g}" for height in heights], fontsize=9, padding=2)
-        panel.set_xticks(range(len(heights)), [*means, "thesis,\nraw"], fontsize=9)
+        panel.set_xticks(range(len(heights)), [*means, "thesis,\nraw"], fontsize=8)
         panel.set(ylim=(0, 1.15 * max(heights)), ylabel=f"mean |error| [{problem.parameters[k].unit}]")
         panel.set_title(name, fontsize=11)
     parts[1].suptitle("The cost to a score that ignores it\n", fontsize=12)

@@ -60,17 +60,17 @@ def source(axes: Axes, theta: float = 35.0, sigma: float = 24.0, sigma2: float =
     """A source without a lens, its axes and its angle."""
     at = (26.0, 18.0)
     system = System(SIE(theta_e=0.0, f=1.0, orientation=0.0), elliptical(sigma, sigma2, np.deg2rad(theta)), *at)
-    _show(axes, np.asarray(simulate.image(system, instrument((160, 160)))))
+    _show(axes, np.asarray(simulate.image(system, instrument((240, 240)))))
     turn = np.deg2rad(theta)
-    for length, name, direction, colour, aside in ((sigma, "sigma", turn, BLUE, 5), (sigma2, "sigma2", turn + np.pi / 2, ORANGE, -38)):
+    for length, name, direction, colour, aside in ((sigma, "sigma", turn, BLUE, 5), (sigma2, "sigma2", turn + np.pi / 2, ORANGE, -25)):
         end = at[0] + length * np.cos(direction), at[1] + length * np.sin(direction)
         axes.annotate("", end, at, arrowprops={**ARROW, "color": colour})
         axes.annotate(name, end, xytext=(aside, 3), textcoords="offset points", color=colour, fontweight="bold")
     axes.plot([at[0], at[0] + 34.0], [at[1], at[1]], color="0.3", linewidth=0.8, linestyle="--")
     axes.add_patch(Arc(at, 48.0, 48.0, theta1=0.0, theta2=theta, color=GREEN, linewidth=1.4))
-    axes.annotate(f"theta = {theta:g}°", (at[0] + 25.0, at[1] + 3.0), color=GREEN, fontweight="bold")
+    axes.annotate(f"theta = {theta:g}°", (at[0] + 25.0, at[1] + 3.0), color=GREEN, fontweight="bold", fontsize=9)
     axes.annotate("", at, (0.0, 0.0), arrowprops={**ARROW, "color": "0.3"})
-    axes.annotate("(x, y)", (9.0, 2.0), color="0.3")
+    axes.annotate("(x, y)", (0.5 * at[0], 0.5 * at[1]), xytext=(5, -10), textcoords="offset points", color="0.3")
     _axes_of(axes, 74.0, "x", "y")
     axes.set(title="a source: x, y, sigma, sigma2, theta", xlim=(-80, 80), ylim=(-80, 80))
     axes.axis("off")
@@ -83,18 +83,18 @@ def lens(axes: Axes, theta_e: float = 46.0, f: float = 0.5, orientation: float =
     _show(axes, np.asarray(simulate.image(System(model, elliptical(5.0, 5.0, 0.0), 4.0, 3.0), instrument((160, 160), supersampling=2))))
     axes.plot(*critical_ellipse(model).T, color=BLUE, linewidth=1.5)
     axes.add_patch(Circle((0.0, 0.0), theta_e, fill=False, color=ORANGE, linewidth=1.3, linestyle="--"))
-    for length, direction, name in (
-        (theta_e * np.sqrt(f), turn, r"$\theta_E\sqrt{f}$"),
-        (theta_e / np.sqrt(f), turn + np.pi / 2, r"$\theta_E/\sqrt{f}$"),
+    for length, direction, name, aside in (
+        (theta_e * np.sqrt(f), turn, r"$\theta_E\sqrt{f}$", (-32, 2)),
+        (theta_e / np.sqrt(f), turn + np.pi / 2, r"$\theta_E/\sqrt{f}$", (-22, 8)),
     ):
         end = length * np.cos(direction), length * np.sin(direction)
         axes.annotate("", end, (0.0, 0.0), arrowprops={**ARROW, "color": BLUE})
-        axes.annotate(name, end, xytext=(4, 4), textcoords="offset points", color=BLUE, fontweight="bold")
-    end = theta_e * np.cos(-0.7), theta_e * np.sin(-0.7)
+        axes.annotate(name, end, xytext=aside, textcoords="offset points", color=BLUE, fontweight="bold")
+    end = theta_e * np.cos(3.6), theta_e * np.sin(3.6)
     axes.annotate("", end, (0.0, 0.0), arrowprops={**ARROW, "color": ORANGE})
-    axes.annotate(r"$\theta_E$", end, xytext=(4, -10), textcoords="offset points", color=ORANGE, fontweight="bold")
+    axes.annotate(r"$\theta_E$", end, xytext=(36, -4), textcoords="offset points", color=ORANGE, fontweight="bold")
     axes.add_patch(Arc((0.0, 0.0), 34.0, 34.0, theta1=0.0, theta2=orientation, color=GREEN, linewidth=1.4))
-    axes.annotate(f"orientation = {orientation:g}°", (18.0, 2.0), color=GREEN, fontweight="bold", fontsize=9)
+    axes.annotate(f"orientation\n= {orientation:g}°", (3.0, -3.0), color=GREEN, fontweight="bold", fontsize=8, va="top")
     _axes_of(axes, 74.0, "x", "y")
     axes.set(title=f"an SIE: theta_E, f = {f:g}, orientation", xlim=(-80, 80), ylim=(-80, 80))
     axes.axis("off")
