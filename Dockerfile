@@ -2,8 +2,10 @@
 #
 #   docker build -t lensjax .                                  # CPU
 #   docker build -t lensjax:cuda --build-arg EXTRAS=real,cuda .     # GPU; NVIDIA's libraries come with JAX's wheels
-#   docker run --rm -v "$PWD:/work" lensjax estimate lens.png --problem pm2022 --out results.csv
-#   docker run --rm --gpus all -v "$PWD:/work" lensjax:cuda train --config vgg19bn.py
+#   docker run --rm -v "$PWD:/work" --user "$(id -u):$(id -g)" lensjax estimate lens.png --problem pm2022 --out results.csv
+#   docker run --rm --gpus all -v "$PWD:/work" --user "$(id -u):$(id -g)" lensjax:cuda train --config vgg19bn.py
+#
+# --user: what it writes is yours, whatever your number. Such a user has no home; caches then go to /tmp.
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim AS build
 COPY . /source
@@ -15,6 +17,7 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir "$(ls /wheels/lensjax-*.whl)[${EXTRAS}]"
 # The work is done as an ordinary user, in a folder that is mounted.
 RUN useradd --create-home user && mkdir /work && chown user /work
+ENV MPLCONFIGDIR=/tmp/matplotlib
 USER user
 WORKDIR /work
 ENTRYPOINT ["lensjax"]

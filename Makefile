@@ -3,7 +3,7 @@
 # make test-all   the same with all tests
 # make test-slurm the jobs of slurm/ under a SLURM on this machine (root, and Debian's slurm-wlm and munge; about 10 minutes)
 # make lint       style, types and spelling alone: ruff, its format, mypy and codespell
-# make test-matrix  the quick tests on Python 3.11 to 3.14 (those that pyenv has), each in a virtual environment of its own
+# make test-matrix  the quick tests on Python 3.11 to 3.14 (those that pyenv or the PATH has), each in a virtual environment of its own
 # make test-lowest  the quick tests with the lowest versions of all dependencies that pyproject.toml names
 # make docs       the site, in site/html/; warnings and broken links are errors
 # make docs-all   the same with all tutorials, executed anew, all Python on the pages, and links to other sites (needs a network, and comes last)
@@ -46,8 +46,10 @@ test-slurm: venv
 MATRIX := 3.11 3.12 3.13 3.14
 test-matrix: $(MATRIX:%=test-on-%)
 test-on-%:
-	@version=$$(pyenv latest $* 2>/dev/null) || { echo "pyenv has no Python $*: not tested (pyenv install $*)"; exit 0; }; \
-	$(MAKE) --no-print-directory VENV=.venv-$* PYTHON=$$(PYENV_VERSION=$$version pyenv which python) quick
+	@version=$$(pyenv latest $* 2>/dev/null) && python=$$(PYENV_VERSION=$$version pyenv which python) || python=$$(command -v python$*); \
+	$${python:-false} -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "Python $*: not tested; neither pyenv nor the PATH has it with its module venv"; exit 0; }; \
+	$(MAKE) --no-print-directory VENV=.venv-$* PYTHON=$$python quick
 
 # uv resolves each direct dependency to the lowest version that pyproject.toml admits.
 LOWEST := .venv-lowest

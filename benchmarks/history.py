@@ -37,8 +37,8 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     adds = commands.add_parser("add", help="append a benchmark's rows")
     adds.add_argument("benchmark", help="its name, such as render")
-    adds.add_argument("rows", type=argparse.FileType(), nargs="?", default=sys.stdin, metavar="FILE", help="JSON lines (the input)")
-    adds.set_defaults(run=lambda options: add(options.history, options.benchmark, options.rows, now=stamp()))
+    adds.add_argument("rows", type=Path, nargs="?", metavar="FILE", help="JSON lines (the input)")
+    adds.set_defaults(run=lambda options: add(options.history, options.benchmark, lines(options.rows), now=stamp()))
     plots = commands.add_parser("plot", help="draw them")
     plots.add_argument("benchmark", help="its name, such as render")
     plots.add_argument("--figure", default="images_per_s", help="the field to draw (images_per_s)")
@@ -47,6 +47,11 @@ def main() -> None:
     plots.set_defaults(run=lambda options: plot(options.history, options.benchmark, options.figure, only=options.only, out=options.out))
     options = parser.parse_args()
     options.run(options)
+
+
+def lines(path: Path | None) -> list[str]:
+    """Those of a file, or of the standard input."""
+    return (path.read_text() if path else sys.stdin.read()).splitlines()
 
 
 def add(history: Path, benchmark: str, rows: Iterable[str], *, now: Record) -> int:
