@@ -5,7 +5,8 @@
 #   docker run --rm -v "$PWD:/work" --user "$(id -u):$(id -g)" lensjax estimate lens.png --problem pm2022 --out results.csv
 #   docker run --rm --gpus all -v "$PWD:/work" --user "$(id -u):$(id -g)" lensjax:cuda train --config vgg19bn.py
 #
-# --user: what it writes is yours, whatever your number. Such a user has no home; caches then go to /tmp.
+# --user: what it writes is yours, whatever your number. Such a user has no home: compiled programs are not kept, and Matplotlib's cache goes
+# to /tmp.
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim AS build
 COPY . /source
