@@ -72,18 +72,14 @@ def test_only_the_newest_files_are_kept(cache: Path) -> None:
     assert len(list(cache.rglob("*.npz"))) == kept.MOST
 
 
-def test_nothing_is_kept_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = jax.config.jax_compilation_cache_dir
-    monkeypatch.chdir(tmp_path)
-    jax.config.update("jax_compilation_cache_dir", None)
-    try:
-        compute = Counted()
-        kept.arrays("a", ONE, compute)
-        kept.arrays("a", ONE, compute)
-        assert compute.times == 2
-        assert not list(tmp_path.iterdir())
-    finally:
-        jax.config.update("jax_compilation_cache_dir", before)
+def test_nothing_is_kept_without_a_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(cache)
+    jax.config.update("jax_compilation_cache_dir", None)  # the fixture sets it back
+    compute = Counted()
+    kept.arrays("a", ONE, compute)
+    kept.arrays("a", ONE, compute)
+    assert compute.times == 2
+    assert not list(cache.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm(cache: Path) -> None:
