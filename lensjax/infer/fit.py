@@ -129,6 +129,13 @@ def equations_at(
     )
 
 
+@partial(jax.jit, static_argnames="problem")
+def equations(problem: Composition, observed: Observed, numbers: Array, belief: Belief | None) -> Joint:
+    """As `equations_at`, with the noise of the data."""
+    weight = weight_of(observed, observed.data)
+    return equations_at(problem, observed, numbers, weight, nuisance_of(observed, weight), belief)
+
+
 def total_flux(observed: Observed) -> Array:
     """The total flux of the pixels that are brighter than three times the noise, or else of all."""
     light = jnp.where(observed.mask, jnp.abs(observed.data), 0.0)

@@ -16,6 +16,7 @@ FOLLOWS = 0.8
 
 _SOURCE_ELLIPTICITY = 0.3
 _SIZE = (0.12, 0.5)  # of a source [arcsec], and standard deviation of its logarithm
+_INDEX = (1.2, 1.0)  # of a source's Sérsic profiles
 _RADIUS = (1.1, 0.7)  # the same of Einstein radii: wide, but no lens vanishes
 
 
@@ -29,8 +30,12 @@ def of(problem: Composition, light: LensLight | None, *, firm: float = 1.0) -> B
             that hardly exist.
     """
     known = {"x": (0.0, PLACE), "y": (0.0, PLACE), "gamma1": (0.0, SHEAR), "gamma2": (0.0, SHEAR), "gamma": (2.0, SLOPE)}
-    for name, (size, spread) in (("source_beta", _SIZE), ("theta_E", _RADIUS)):
-        known[name] = (size, size * (np.exp(spread) - 1.0))
+    for name in problem.names[: problem.size]:
+        if name == "theta_E" or name.endswith(("_beta", "_R")):
+            size, spread = _RADIUS if name == "theta_E" else _SIZE
+            known[name] = (size, size * (np.exp(spread) - 1.0))
+        elif name.endswith("_n"):
+            known[name] = _INDEX
     if light is not None:
         known |= {"x": (light.place[0], PLACE), "y": (light.place[1], PLACE)}
     own = problem.parameters[: problem.size]

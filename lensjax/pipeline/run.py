@@ -14,23 +14,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, get_args
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
 from lensjax.infer import estimation, fit, verdict
-from lensjax.infer.fit import Belief, Optimum
+from lensjax.infer.fit import Optimum
 from lensjax.infer.levenberg_marquardt import CONVERGED, Descent
-from lensjax.infer.linear import Joint
 from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, companions, flags, lens_light, starts, upgrade, window
+from lensjax.pipeline import arcs, belief, clumps, companions, flags, lens_light, starts, upgrade, window
 from lensjax.pipeline.arcs import Ring
+from lensjax.pipeline.clumps import Clumps
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
 from lensjax.pipeline.window import Window
@@ -71,7 +69,7 @@ class Options:
     """
 
     mass: Mass = "sie"
-    source: SourceModel = "shapelets"
+    source: SourceModel = "auto"
     lens_light: bool = True
 
     def __post_init__(self) -> None:
@@ -144,19 +142,13 @@ class _Search:
         soft, known = arcs.softened(self.seen, _SOFT[1]), belief.of(problem, self.light, firm=_FIRM[0])
         numbers = fit.descents([soft], [begin[None]], static=fit.rough(problem), beliefs=[known])[0].fit[0]
         at = jnp.asarray(numbers, soft.data.dtype)
-        found = _equations(problem, soft, at, known)
+        found = fit.equations(problem, soft, at, known)
         return np.asarray(numbers, np.float64), np.asarray(problem.model(at, found.amplitudes, soft.instrument), np.float64)
 
     def final(self, problem: Composition, begin: list[np.ndarray], *, soft: float) -> list[Optimum]:
         """Optima on the arcs, best first."""
         known = belief.of(problem, self.light, firm=1.0 if soft == 0 else _FIRM[1])
         return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[known])[0]
-
-
-@partial(jax.jit, static_argnames="problem")
-def _equations(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> Joint:
-    weight = fit.weight_of(seen, seen.data)
-    return fit.equations_at(problem, seen, numbers, weight, fit.nuisance_of(seen, weight), known)
 
 
 def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # noqa: B008
@@ -215,6 +207,11 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     numbers, model = search.plain(problem, kept[0])
     search.take_off(model)
     kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
+    if options.source == "auto":
+        few = _few_clumps(problem, search, kept, model)
+        if few is not None:
+            image = replace(image, remarks=(few.words, *image.remarks))
+            return _judged(image, few.problem, search, few.optimum, _rivals(problem, [], ends), soft=0.0, explained=True)
     optima = search.final(problem, kept, soft=_SOFT[1])
     if not optima:
         return _nothing(image, wanted, own, search, _NOT_FINITE)
@@ -230,6 +227,24 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
             problem, best, explained, soft = richer.problem, richer.optimum, richer.explained, 0.0
             image = replace(image, remarks=(richer.words, *image.remarks))
     return _judged(image, problem, search, best, rivals, soft=soft, explained=explained)
+
+
+def _few_clumps(problem: Composition, search: _Search, kept: list[np.ndarray], model: np.ndarray) -> Clumps | None:
+    """A fit with few Sérsic profiles that explains the arcs, from the first of the ends (E,) that leads to one; None where shapelets are
+    more probable. `model` (h, w) is that of the first."""
+    near = upgrade.about(search.seen, model)
+    if near is None:
+        return None
+    known = partial(belief.of, light=search.light)
+    found = ((clumps.fewest(problem, near, known, numbers, mass=search.options.mass), numbers) for numbers in kept)
+    few, begin = next((pair for pair in found if pair[0] is not None), (None, None))
+    if few is None or begin is None:
+        return None
+    shapelets = fit.descend_from(problem, [near], [[begin]], beliefs=[known(problem)])[0]
+    if shapelets and _is_noise(shapelets[0], near, problem):
+        if clumps.laplace(problem, near, known(problem), shapelets[0].numbers) > few.evidence + clumps.STRONGER:
+            return None
+    return replace(few, optimum=upgrade.on(search.seen, few.problem, few.optimum))
 
 
 def _best_of_each(short: Descent) -> np.ndarray:
@@ -378,8 +393,9 @@ def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float])
     gamma1, gamma2 = (params[:, at[name]].copy() for name in ("gamma1", "gamma2"))
     params[:, at["x"]] += x
     params[:, at["y"]] += y
-    params[:, at["source_x"]] += x - (gamma1 * x + gamma2 * y)
-    params[:, at["source_y"]] += y - (gamma2 * x - gamma1 * y)
+    for at_x, at_y in problem.places:
+        params[:, at_x] += x - (gamma1 * x + gamma2 * y)
+        params[:, at_y] += y - (gamma2 * x - gamma1 * y)
     return params
 
 

@@ -80,10 +80,9 @@ def ladder(
         mass: the mass of the problem.
         pixels_only: whether pixels are the answer however probable they are.
     """
-    bright = np.asarray(seen.mask) & (start.model > sigma_of(seen))
-    if not bright.any():
+    near = about(seen, start.model)
+    if near is None:
         return None
-    near = cropped(seen, _STEP * np.ceil((radius(seen.instrument)[bright].max() + _MARGIN) / _STEP))
     richer, grid = galaxy(mass=mass, source="shapelets", n_max=_ORDER), galaxy(mass=mass, source="pixels", source_pixels=SIDE)
     best, first = None, climb(near, belief_of(problem), start.numbers, problem)
     if first is None or (first.explained and not pixels_only):
@@ -100,7 +99,7 @@ def ladder(
             break
     if best is None:
         return None
-    whole = on(seen, best)
+    whole = on(seen, best.problem, best.optimum)
     return replace(best, optimum=whole, explained=_is_noise(best.problem, whole, seen, best.evidence))
 
 
@@ -162,6 +161,14 @@ def _traced(problem: Composition, numbers: Array, x: Array, y: Array) -> tuple[A
     return x - ax, y - ay, problem.decode(numbers, jnp.ones(problem.linear))
 
 
+def about(seen: Observed, model: np.ndarray) -> Observed | None:
+    """The part of an observation with the arcs of a model (H, W), see `cropped`; None where no arc is bright."""
+    bright = np.asarray(seen.mask) & (model > sigma_of(seen))
+    if not bright.any():
+        return None
+    return cropped(seen, float(_STEP * np.ceil((radius(seen.instrument)[bright].max() + _MARGIN) / _STEP)))
+
+
 def cropped(seen: Observed, reach: float) -> Observed:
     """The square about the origin that reaches so far, with what the pixels beyond, which have no light of arcs, say of the nuisance."""
     taken, row = seen.instrument, round(seen.instrument.middle[0])
@@ -186,11 +193,10 @@ def cropped(seen: Observed, reach: float) -> Observed:
     return Observed(jnp.asarray(data[part], dtype), jnp.asarray(np.asarray(seen.mask)[part]), noise, taken, near)
 
 
-def on(seen: Observed, rung: Rung) -> Optimum:
-    """A fit's optimum with model, residual and chi² on other pixels."""
-    best = rung.optimum
+def on(seen: Observed, problem: Composition, best: Optimum) -> Optimum:
+    """An optimum with model, residual and chi² on other pixels."""
     with jax.enable_x64(True):
-        model, residual, chi2 = _seen(rung.problem, fit.in_double(seen), jnp.asarray(best.numbers), jnp.asarray(best.amplitudes))
+        model, residual, chi2 = _seen(problem, fit.in_double(seen), jnp.asarray(best.numbers), jnp.asarray(best.amplitudes))
     other, pixels = float(chi2), int(np.asarray(seen.mask).sum())
     return replace(
         best, model=np.asarray(model), residual=np.asarray(residual), chi2=other, cost=best.cost + other - best.chi2, pixels=pixels

@@ -34,6 +34,7 @@ _ELLIPTICITY, _SHEAR, _PLACE = 0.3, 0.07, 0.05  # standard deviations of the pri
 _MOST_SHEAR = 0.3
 _SLOPE, _MULTIPOLE = 0.2, 0.01
 _FLUX = (1e-2, 1e6)
+_INDEX = (0.3, 6.0)  # of a source's Sérsic profiles
 _PIXEL = (0.01, 0.1)  # of a source
 
 
@@ -43,9 +44,15 @@ def _mass(kind: Mass, multipoles: tuple[int, ...]) -> Component:
     return galaxy_components.epl(unit=UNIT, theta_e=THETA_E, reach=REACH, q=_FLATTEST, multipoles=multipoles)
 
 
+def _clump(number: int) -> Component:
+    prefix = "source_" if number == 1 else f"source{number}_"
+    own: dict[str, Any] = {"unit": UNIT, "reach": _SOURCE_REACH, "q": _FLATTEST, "flux": _FLUX}
+    return components.sersic(prefix=prefix, radius=(0.03, 1.0), index=_INDEX, **own)
+
+
 def _source(kind: Source, n_max: int, gaussians: int, pixels: int) -> Component:
     if kind == "sersic":
-        return components.sersic(unit=UNIT, radius=(0.03, 1.0), index=(0.5, 4.0), reach=_SOURCE_REACH, q=_FLATTEST, flux=_FLUX)
+        return _clump(1)
     if kind == "shapelets":
         return galaxy_components.shapelets(n_max, unit=UNIT, beta=(0.03, 0.5), reach=_SOURCE_REACH, flux=_FLUX)
     if kind == "pixels":
@@ -67,6 +74,7 @@ def galaxy(
     *,
     mass: Mass = "sie",
     source: Source = "sersic",
+    clumps: int = 1,
     lens_light: LensLight = "none",
     shear: bool = True,
     multipoles: tuple[int, ...] = (),
@@ -84,8 +92,9 @@ def galaxy(
 
     Args:
         mass: "sie", or "epl" with a slope gamma of 1.5 to 2.5.
-        source: "sersic", "shapelets" to order `n_max`, "multi_gaussian" of `source_gaussians` Gaussians, or "pixels", a grid of
-            `source_pixels` on a side.
+        source: "sersic", of `clumps` profiles, "shapelets" to order `n_max`, "multi_gaussian" of `source_gaussians` Gaussians, or "pixels",
+            a grid of `source_pixels` on a side.
+        clumps: Sérsic profiles of the source; the names of all but the first begin with source2_, source3_ ….
         lens_light: "none", "sersic", or "multi_gaussian" of `light_gaussians` Gaussians.
         shear: whether there is external shear.
         multipoles: orders of the multipoles beside an "epl", such as (3, 4).
@@ -95,16 +104,20 @@ def galaxy(
         sky: whether a constant sky is fitted.
 
     Raises:
-        BadInput: an unknown kind, or multipoles beside another mass.
+        BadInput: an unknown kind, clumps of another source, or multipoles beside another mass.
     """
     for column, value, kinds in (("mass", mass, Mass), ("source", source, Source), ("lens_light", lens_light, LensLight)):
         if value not in get_args(kinds):
             hint = did_you_mean(value, get_args(kinds))
             raise BadInput(column=column, place="problem galaxy", value=value, expected=f"one of {listed(get_args(kinds))}", hint=hint)
+    if clumps < 1 or (clumps > 1 and source != "sersic"):
+        raise BadInput(column="clumps", place="problem galaxy", value=clumps, expected=f"1 or more of source = sersic; source = {source}")
     if multipoles and mass != "epl":
         raise BadInput(column="multipoles", place="problem galaxy", value=multipoles, expected=f"none beside mass = {mass}")
     lenses = [_mass(mass, multipoles), *([components.shear(most=_MOST_SHEAR)] if shear else [])]
-    parts = [*lenses, _source(source, n_max, source_gaussians, source_pixels), *_light(lens_light, light_gaussians)]
+    others = [_clump(number) for number in range(2, clumps + 1)]
+    parts = [*lenses, _source(source, n_max, source_gaussians, source_pixels), *others, *_light(lens_light, light_gaussians)]
+    alike = [tuple(range(len(lenses), len(lenses) + clumps))] if clumps > 1 else []
     uniform = compose("galaxy", parts, sky=sky)
     q = uniform.names.index("q")
 
@@ -124,7 +137,8 @@ def galaxy(
             params = params.at[k].set(mean + deviation * jax.random.truncated_normal(own, low, high))
         return params
 
-    return compose("galaxy", parts, sky=sky, prior=prior, normal=[*normal, ("q", 1.0, _ELLIPTICITY)])
+    normals = [*normal, ("q", 1.0, _ELLIPTICITY)]
+    return compose("galaxy", parts, sky=sky, exchangeable=alike, prior=prior, normal=normals)
 
 
 def _shape(key: Array) -> Array:

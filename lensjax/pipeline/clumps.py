@@ -1,0 +1,206 @@
+"""Sources of one to three Sérsic profiles, for arcs that they explain.
+
+Shapelets have dozens of amplitudes, and their series ends: what it leaves out moves the lens. Where a few profiles explain the arcs to
+their noise, and their evidence is higher, the lens is better known with them. The evidence is Laplace's (MacKay 1992),
+
+    ln E = −½ (χ² + priors) + ½ ln det P − ½ ln det H,
+
+where P is the inverse variance of the priors, and H is P and the information of the data.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax.infer import estimation, evidence, fit, verdict
+from lensjax.infer.fit import Belief, Optimum
+from lensjax.observation.instrument import places
+from lensjax.observation.observed import Observed
+from lensjax.pipeline.arcs import sigma_of
+from lensjax.problems import components
+from lensjax.problems.compose import Composition, compose
+from lensjax.problems.galaxy import UNIT, Mass, galaxy
+
+MOST = 3
+"""Sérsic profiles of a source, at most."""
+
+STRONGER = 3.0
+"""Difference in ln E from which another source is the more probable one."""
+
+_PLACES = 15  # on a side of the grid where another one is looked for
+_BRIGHT = 2.0  # times the noise: pixels of what is left
+_BLOB = 0.08  # radius of what is looked for there [arcsec]
+_WITHIN = (0.02, 0.98)  # of the arcs' light, traced back: that grid
+_TRIED, _SIZES = 2, (0.06, 0.15)  # places and radii [arcsec] that are started from
+_APART = 0.1  # arcsec between places that are started from
+_SIDE = 70  # px of the coarse copy
+_HOPELESS = 0.5  # part of the excess of chi² that one profile more must take away, so that others follow
+
+
+@dataclass(frozen=True)
+class Clumps:
+    """A fit with a source of Sérsic profiles that explains the arcs.
+
+    Attributes:
+        problem: what was fitted.
+        optimum: where it ended.
+        evidence: its ln E.
+    """
+
+    problem: Composition
+    optimum: Optimum
+    evidence: float
+
+    @property
+    def words(self) -> str:
+        """Which source it is."""
+        count = sum(name.endswith("_n") for name in self.problem.names)
+        return "source of 1 Sérsic profile" if count == 1 else f"source of {count} Sérsic profiles"
+
+
+def fewest(
+    problem: Composition, near: Observed, belief_of: Callable[[Composition], Belief], numbers: np.ndarray, *, mass: Mass
+) -> Clumps | None:
+    """The most probable fit with a source of `MOST` Sérsic profiles or fewer that explains the arcs; None where none does.
+
+    Args:
+        problem: of another fit, whose lens is the start.
+        near: the arcs, about the lens.
+        belief_of: the belief about a problem's numbers.
+        numbers: (E,) of that fit.
+        mass: the mass of the problem.
+    """
+    best: Clumps | None = None
+    params, model, last = _named(problem, numbers), np.zeros(near.data.shape), np.inf
+    for count in range(1, MOST + 1):
+        other = galaxy(mass=mass, source="sersic", clumps=count)
+        known = belief_of(other)
+        begin = _starts(other, near, params, model, count)
+        coarse = fit.descents([fit.coarse(near, side=_SIDE)], [begin], static=fit.rough(other), beliefs=[known])[0]
+        found = fit.descend_from(other, [near], [fit.distinct(coarse, 1)], beliefs=[known])[0]
+        if not found:
+            break
+        optimum, degrees = found[0], estimation.degrees_of(other, found[0])
+        explained = not verdict.against_noise(optimum.residual, np.asarray(near.mask), chi2=optimum.chi2, degrees=degrees)
+        excess = optimum.chi2 - degrees
+        if explained:
+            probable = laplace(other, near, known, optimum.numbers)
+            if best is not None and probable < best.evidence + STRONGER:
+                break
+            best = Clumps(other, optimum, probable)
+        elif excess > _HOPELESS * last:
+            break
+        params, model, last = _named(other, optimum.numbers), optimum.model, excess
+    return best
+
+
+def laplace(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> float:
+    """ln E of a fit at numbers (E,), with the most probable penalty. Numbers that nothing is believed of have a variance of 1 in it."""
+    with jax.enable_x64(True):
+        wide = fit.in_double(seen)
+        penalty, flux = problem.penalty(fit.total_flux(wide)), float(fit.total_flux(wide))
+        if penalty is None:
+            of_amplitudes, strength = np.eye(problem.linear) / flux**2, 1.0
+        else:
+            strength = evidence.strength_of(problem, seen, numbers).strength
+            of_amplitudes = np.asarray(penalty, np.float64) * strength
+        known = Belief(*(jnp.asarray(part, jnp.float64) for part in belief._replace(strength=strength)))
+        found = jax.tree.map(np.asarray, fit.equations(problem, wide, jnp.asarray(numbers, jnp.float64), known))
+    precision = np.asarray(belief.precision, np.float64)
+    of_numbers = np.where(precision > 0, precision, 1.0)
+    matrix = found.matrix + np.diag(np.r_[of_numbers - precision, np.zeros(problem.linear)])
+    if penalty is None:
+        matrix[problem.size :, problem.size :] += of_amplitudes
+    of_priors = np.log(of_numbers).sum() + np.linalg.slogdet(of_amplitudes)[1]
+    return float(0.5 * (of_priors - np.linalg.slogdet(matrix)[1] - found.cost))
+
+
+@partial(jax.jit, static_argnames="problem")
+def _parameters(problem: Composition, numbers: Array) -> Array:
+    return problem.decode(numbers, jnp.ones(problem.linear))
+
+
+def _named(problem: Composition, numbers: np.ndarray) -> dict[str, float]:
+    """Parameters by their names."""
+    return dict(zip(problem.names, np.asarray(_parameters(problem, jnp.asarray(numbers, jnp.float32))).tolist(), strict=True))
+
+
+def _starts(problem: Composition, seen: Observed, params: dict[str, float], model: np.ndarray, count: int) -> np.ndarray:
+    """Starts (S, E) with the lens and the other profiles of a fit; the last profile is where it explains most of what is left."""
+    prefix = "source_" if count == 1 else f"source{count}_"
+    own = params | {f"{prefix}n": 1.0, f"{prefix}q": 0.9, f"{prefix}phi": 0.0}
+    rows = []
+    for x, y in _brightest(problem, seen, params, model):
+        for size in _SIZES:
+            at = own | {f"{prefix}x": x, f"{prefix}y": y, f"{prefix}R": size}
+            rows.append(jnp.asarray([at.get(name, 1.0) for name in problem.names]))
+    return np.asarray(jax.jit(jax.vmap(problem.encode))(jnp.stack(rows)), np.float64)
+
+
+def _brightest(problem: Composition, seen: Observed, params: dict[str, float], model: np.ndarray) -> list[tuple[float, float]]:
+    """Places (x, y) in the source plane where a small blob explains most of what a model (H, W) leaves."""
+    left = fit.coarse(replace(seen, data=jnp.asarray(np.asarray(seen.data, np.float64) - model, seen.data.dtype)), side=_SIDE)
+    lens_parts = [part for part in problem.components if part.role == "lens"]
+    blob = compose("blob", [*lens_parts, components.gaussian(unit=UNIT, q=None)])
+    at = jnp.asarray([params.get(name, _BLOB if name == "source_sigma" else 0.0) for name in blob.names])
+    bent = [np.asarray(part, np.float64) for part in _traced(blob, left, at)]
+    data = np.asarray(left.data, np.float64)
+    bright = np.asarray(left.mask) & (data > _BRIGHT * sigma_of(left))
+    if not bright.any():
+        return [(0.0, 0.0)]
+    ends = [_quantiles(part[bright], data[bright]) for part in bent]
+    grid = np.stack(np.meshgrid(*(np.linspace(low, high, _PLACES) for low, high in ends)), axis=-1).reshape(-1, 2)
+    gain = np.asarray(_gains(blob, left, at, jnp.asarray(grid, jnp.float32)), np.float64)
+    chosen: list[tuple[float, float]] = []
+    for k in np.argsort(-gain):
+        x, y = (float(part) for part in grid[k])
+        if all(np.hypot(x - other[0], y - other[1]) > _APART for other in chosen):
+            chosen.append((x, y))
+        if len(chosen) == _TRIED:
+            break
+    return chosen
+
+
+def _quantiles(values: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Values (N,) between which most of the weight (N,) lies."""
+    order = np.argsort(values)
+    total = np.cumsum(weight[order]) / weight.sum()
+    low, high = np.interp(_WITHIN, total, values[order])
+    return float(low), float(high)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _traced(problem: Composition, seen: Observed, params: Array) -> tuple[Array, Array]:
+    """Where pixels (H, W) are traced back to."""
+    x, y = jnp.meshgrid(*map(jnp.asarray, places(seen.instrument)))
+    lens = problem.lens(problem.encode(params))
+    if lens is None:
+        return x, y
+    ax, ay = lens.deflection(x, y)
+    return x - ax, y - ay
+
+
+@partial(jax.jit, static_argnames="problem")
+def _gains(problem: Composition, seen: Observed, params: Array, grid: Array) -> Array:
+    """By how much a blob at each place (N, 2) lowers chi², (N,); 0 where its light would be negative."""
+    weight = fit.weight_of(seen, seen.data)
+    data = (seen.data * weight).reshape(-1)
+    nuisance = fit.nuisance_of(seen, weight)
+    at = [problem.names.index(name) for name in ("source_x", "source_y")]
+
+    def gain(place: Array) -> Array:
+        own = params.at[jnp.asarray(at)].set(place)
+        layer = (problem.layers(problem.encode(own), seen.instrument)[0] * weight).reshape(-1)
+        square, along = layer @ layer, layer @ data
+        if nuisance is not None:
+            shared = nuisance @ layer
+            square, along = square - shared @ shared, along - shared @ (nuisance @ data)
+        return jnp.maximum(along, 0.0) ** 2 / jnp.maximum(square, 1e-20)
+
+    gains: Array = jax.lax.map(gain, grid)
+    return gains
