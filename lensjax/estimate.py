@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -63,13 +63,13 @@ class Estimate:
         network: (P,) the network's prediction in file units; None without a network.
         solution: the refined parameters, one image; None without refinement.
         error: why the image cannot be used; network and solution are None then.
-        angles: position angles on the sky [deg, from north through east] of the solution's directions, of telescopes' images alone.
+        angles: position angles on the sky [deg, east of north] of the solution's directions, by name; of telescopes' images alone.
     """
 
     network: np.ndarray | None
     solution: Solution | None
     error: str | None
-    angles: tuple[float, ...] = ()
+    angles: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

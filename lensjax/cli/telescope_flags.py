@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from lensjax.problems.compose import Composition
     from lensjax.problems.galaxy import Mass
 
-EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear and a source of shapelets. Lengths are
-arcseconds, and phi_east_of_north is the position angle on the sky. The lens galaxy's own light is fitted and taken off first;
---lens-light none says that it is off already. With --source sersic too, light, mass and a constant sky are fitted at once, and
+EPILOG = """FITS files are images of telescopes, and their problem is galaxy: an SIE with shear, and a source of Sersic profiles or
+shapelets. Lengths are arcseconds, and phi_east_of_north is the position angle on the sky. The lens galaxy's own light is fitted and taken
+off first; --lens-light none says that it is off already. With --source sersic too, light, mass and a constant sky are fitted at once, and
 success means that the residuals are noise.
   lensjax estimate 'lens.fits[SCI]' --noise '[ERR]' --psf psf.fits --mask stars.reg --model-images models --coolest models --out results.csv
   lensjax estimate survey/*.fits --noise '[ERR]' --psf '[PSF]' --report report --out results.csv
@@ -30,7 +30,7 @@ A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without n
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""
 
 
-_SOURCES: "tuple[SourceModel, ...]" = ("shapelets", "sersic", "multi_gaussian", "pixels", "auto")
+_SOURCES: "tuple[SourceModel, ...]" = ("auto", "richer", "shapelets", "sersic", "multi_gaussian", "pixels")
 SOURCES = {name.replace("_", "-"): name for name in _SOURCES}
 """Values of --source, and the pipeline's names of them."""
 
@@ -61,7 +61,11 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
     for flag, kinds, words in (
         ("--lens", ("sie", "epl"), "mass (sie)"),
-        ("--source", SOURCES, "light behind it; auto: shapelets, or richer where these need it (shapelets)"),
+        (
+            "--source",
+            SOURCES,
+            "light behind it; auto: few Sersic profiles or shapelets; richer: beyond shapelets where these need it (auto)",
+        ),
         ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
         ("--noise-is", ("rms", "variance", "weight"), "what the noise map holds (rms)"),
     ):
@@ -99,7 +103,7 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     mass: Mass = "epl" if flags.lens == "epl" else "sie"
     if flags.source == "sersic" and flags.lens_light == "none":
         return problems.composed("galaxy", mass=mass, sky=True), None
-    options = Options(mass=mass, source=SOURCES[flags.source or "shapelets"], lens_light=flags.lens_light != "none")
+    options = Options(mass=mass, source=SOURCES[flags.source or "auto"], lens_light=flags.lens_light != "none")
     return problem_of(options), options
 
 
@@ -121,8 +125,8 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, 
         coolest.check(problem)
     draws = None
     if flags.posterior is not None:
-        if flags.source in ("pixels", "auto"):  # draws know no strength of a grid's penalty
-            others = "--source shapelets, sersic or multi-gaussian"
+        if flags.source in ("pixels", "richer"):  # draws know no strength of a grid's penalty
+            others = "--source auto, shapelets, sersic or multi-gaussian"
             raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=others)
         from lensjax.report.posterior_files import Draws, folder_of
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from lensjax.estimate import Estimate
 from lensjax.formats import results, results_json
 from lensjax.problems.base import Problem
@@ -89,7 +91,9 @@ class EstimateTable:
     def _row(self, filename: str, outcome: Estimate) -> results.Result:
         if outcome.solution is not None:
             solution = outcome.solution.named(self._names)
-            row = results.of_fit(filename, solution, network=outcome.network, angles=outcome.angles)
+            row = results.of_fit(
+                filename, solution, network=outcome.network, angles=[outcome.angles.get(name, np.nan) for name in self.angles]
+            )
             return replace(row, covariance=solution.covariance[0])
         if outcome.error is None and outcome.network is not None:
             return results.of_network(filename, outcome.network)

@@ -305,7 +305,7 @@ def _to_entry(outcome: Estimate) -> dict[str, object]:
         values = {field.name: getattr(outcome.solution, field.name) for field in fields(Solution)}
         solution = {name: value.tolist() if isinstance(value, np.ndarray) else list(value) for name, value in values.items()}
     network = None if outcome.network is None else outcome.network.tolist()
-    return {"network": network, "solution": solution, "error": outcome.error, "angles": outcome.angles}
+    return {"network": network, "solution": solution, "error": outcome.error, "angles": dict(outcome.angles)}
 
 
 def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | None:
@@ -321,5 +321,5 @@ def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | Non
                     for name, kind in kinds.items()
                 }
                 restored = replace(example, **values)
-            return Estimate(None if network is None else np.array(network), restored, error, tuple(angles))
+            return Estimate(None if network is None else np.array(network), restored, error, angles if isinstance(angles, dict) else {})
     return None

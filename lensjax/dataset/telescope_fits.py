@@ -221,10 +221,9 @@ def angle_names(problem: Composition) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in problem.parameters if parameter.unit == "deg" and parameter.period == 180.0)
 
 
-def sky_angles(problem: Composition, solution: Solution, image: SkyImage) -> tuple[float, ...]:
-    """Position angles [deg, from north through east] of a solution's directions; NaN without a WCS, or a fit."""
-    values = dict(zip(problem.names, solution.params[0], strict=True))
+def sky_angles(problem: Composition, solution: Solution, image: SkyImage) -> dict[str, float]:
+    """Position angles [deg, from north through east] of a solution's directions, by name; NaN without a WCS, or a fit."""
+    values = dict(zip(problem.names, solution.params[0].tolist(), strict=True))
     wcs = image.wcs
-    if wcs is None:
-        return (np.nan,) * len(angle_names(problem))
-    return tuple(np.nan if np.isnan(values[name]) else position_angle(values[name], wcs) for name in angle_names(problem))
+    names = angle_names(problem)
+    return {name: np.nan if wcs is None or np.isnan(values[name]) else position_angle(values[name], wcs) for name in names}

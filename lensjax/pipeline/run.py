@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import jax.numpy as jnp
 import numpy as np
 
+from lensjax._internal.compiled import let_programs_go
 from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
 from lensjax.infer import estimation, fit, verdict
@@ -36,7 +37,7 @@ from lensjax.problems.components import Guess
 from lensjax.problems.compose import Composition
 from lensjax.problems.galaxy import Mass, galaxy
 
-SourceModel = Literal["shapelets", "sersic", "multi_gaussian", "pixels", "auto"]
+SourceModel = Literal["auto", "richer", "shapelets", "sersic", "multi_gaussian", "pixels"]
 
 _REACH = 3.5  # arcsec about the lens that are looked at
 _RING = Ring(0.25, 3.2)
@@ -64,7 +65,8 @@ class Options:
 
     Attributes:
         mass: the mass's profile.
-        source: the source's; "pixels" begins where shapelets end, and "auto" is richer than shapelets where those do not explain the arcs.
+        source: the source's; "auto" is few Sérsic profiles where these explain the arcs, or else shapelets; "richer" goes beyond shapelets
+            where those do not explain the arcs; "pixels" begins where shapelets end.
         lens_light: whether the lens galaxy's light is fitted; otherwise it is off already.
     """
 
@@ -80,12 +82,9 @@ class Options:
 
 
 def problem_of(options: Options) -> Composition:
-    """What is fitted: the problem `galaxy` with these options; of "auto" the first that is."""
-    return galaxy(mass=options.mass, source="shapelets" if options.source == "auto" else options.source, n_max=_ORDER)
-
-
-def _climbing(options: Options) -> bool:
-    return options.source in ("pixels", "auto")
+    """What is fitted: the problem `galaxy` with these options; of "auto" and "richer" that with shapelets."""
+    source = "shapelets" if options.source in ("auto", "richer") else options.source
+    return galaxy(mass=options.mass, source=source, n_max=_ORDER)
 
 
 @dataclass(frozen=True)
@@ -161,6 +160,7 @@ def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # n
     Returns:
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
+    let_programs_go()
     own = _window(image, options)
     first = _fit_window(image, own, options)
     beside = [] if first.best is None else companions.candidates(own, first.light, outer=_RING.outer)
@@ -189,7 +189,7 @@ def _said(found: GalaxyFit, words: str, *, success: bool) -> GalaxyFit:
 def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     """Fits the part of an image that is about its lens."""
     wanted = problem_of(options)
-    problem = problem_of(replace(options, source="shapelets")) if _climbing(options) else wanted
+    problem = problem_of(replace(options, source="shapelets")) if options.source == "pixels" else wanted
     search = _Search(own, options)
     first = galaxy(source="multi_gaussian")
     rough = starts.round_lenses(arcs.softened(search.seen, _SOFT[0]), np.geomspace(*TRIED, _RADII * _FINE))
@@ -207,7 +207,7 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     numbers, model = search.plain(problem, kept[0])
     search.take_off(model)
     kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
-    if options.source == "auto":
+    if options.source in ("auto", "richer"):
         few = _few_clumps(problem, search, kept, model)
         if few is not None:
             image = replace(image, remarks=(few.words, *image.remarks))
@@ -219,7 +219,7 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     explained = bool(exact) and _is_noise(exact[0], search.seen, problem)
     best, rivals = exact[0] if explained else optima[0], _rivals(problem, optima, ends)
     soft = 0.0 if explained else _SOFT[1]
-    if options.source == "pixels" or (options.source == "auto" and exact and not explained):
+    if options.source == "pixels" or (options.source == "richer" and exact and not explained):
         known = partial(belief.of, light=search.light)
         pixels = options.source == "pixels"
         richer = upgrade.ladder(problem, search.seen, known, exact[0] if exact else best, mass=options.mass, pixels_only=pixels)

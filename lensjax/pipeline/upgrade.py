@@ -34,7 +34,7 @@ _KEPT = 1e6  # precision of numbers that a fit must keep
 _WITHIN = 0.95  # of the arcs' pixels, traced back: they lie in the inner part of the grid
 _PART = 0.7  # of the grid's half width: that inner part
 _APART = (0.012, 0.06)  # arcsec between the grid's points
-_MARGIN, _STEP = 0.3, 0.5  # arcsec beyond the arcs that are looked at, in steps, so that many images share programs
+_MARGIN, _STEP, _LEAST = 0.3, 0.5, 2.0  # arcsec beyond the arcs that are looked at, in steps and at least: many images share programs
 _STRONGER = 5.0  # in ln E: from which another source is the more probable one
 
 
@@ -166,7 +166,8 @@ def about(seen: Observed, model: np.ndarray) -> Observed | None:
     bright = np.asarray(seen.mask) & (model > sigma_of(seen))
     if not bright.any():
         return None
-    return cropped(seen, float(_STEP * np.ceil((radius(seen.instrument)[bright].max() + _MARGIN) / _STEP)))
+    reach = _STEP * np.ceil((radius(seen.instrument)[bright].max() + _MARGIN) / _STEP)
+    return cropped(seen, max(float(reach), _LEAST))
 
 
 def cropped(seen: Observed, reach: float) -> Observed:

@@ -1,13 +1,12 @@
 """What a page says of one fit of a telescope's image, as a record in JSON."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lensjax.dataset.telescope_fits import angle_names
 from lensjax.infer import Solution
 from lensjax.observation.sky import SkyImage
 from lensjax.problems.compose import Composition
@@ -81,7 +80,7 @@ def lens_of(
     problem: Composition,
     image: SkyImage,
     solution: Solution,
-    angles: Sequence[float],
+    angles: Mapping[str, float],
     panels: Sequence[Picture],
     problems: Sequence[str] = (),
 ) -> Lens:
@@ -92,7 +91,7 @@ def lens_of(
         problem: what was fitted.
         image: to which image.
         solution: the solution, fluxes in the file's unit.
-        angles: position angles on the sky of the problem's directions [deg]; NaN without a WCS.
+        angles: position angles on the sky of the problem's directions [deg], by name; NaN without a WCS.
         panels: the figures.
         problems: what is wrong with these, in words.
     """
@@ -119,18 +118,19 @@ def lens_of(
     )
 
 
-def rows_of(problem: Composition, solution: Solution, angles: Sequence[float], unit: str) -> tuple[tuple[Row, ...], tuple[Row, ...], int]:
+def rows_of(
+    problem: Composition, solution: Solution, angles: Mapping[str, float], unit: str
+) -> tuple[tuple[Row, ...], tuple[Row, ...], int]:
     """Rows of the parameters, rows of the amplitudes of profiles that have several, and how many of the latter are left out."""
     light = unit or "data unit"
     several = {parameter.name for part in problem.components for parameter in part.several}
-    on_sky = dict(zip(angle_names(problem), angles, strict=False))
     own: list[Row] = []
     others: list[Row] = []
     for parameter, value, error in zip(problem.parameters, solution.params[0], solution.errors[0], strict=True):
         text, spread = with_error(float(value), float(error))
         row = (parameter.name, text, spread, parameter.unit.replace("light", light))
         (others if parameter.name in several else own).append(row)
-        if math.isfinite(on_sky.get(parameter.name, math.nan)):
-            text, _ = with_error(on_sky[parameter.name], float(error))
+        if math.isfinite(angles.get(parameter.name, math.nan)):
+            text, _ = with_error(angles[parameter.name], float(error))
             own.append((f"{parameter.name}_east_of_north", text, spread, parameter.unit))
     return tuple(own), tuple(others[:_SHOWN]), len(others[_SHOWN:])

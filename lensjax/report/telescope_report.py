@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
 from PIL import Image
 
 from lensjax import __version__
@@ -195,7 +194,7 @@ def _key(estimate: Estimate) -> str:
     """A name for an estimate: another one for other numbers or words."""
     solution = estimate.solution
     numbers = [] if solution is None else [part.tolist() for part in (solution.params, solution.errors, solution.chi2)]
-    return fingerprint([numbers, solution and solution.status, estimate.error, np.asarray(estimate.angles).tolist()])
+    return fingerprint([numbers, solution and solution.status, estimate.error, dict(estimate.angles)])
 
 
 def _lines(lens: Lens) -> list[str]:

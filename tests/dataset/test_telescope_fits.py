@@ -76,8 +76,8 @@ def test_a_table_with_angles_on_the_sky_files_and_a_bad_image(tmp_path, known) -
     options = {"estimator": None, "taken": Taken(noise="[ERR]"), "leaves": leaves, "on_error": said.append}
     rows = estimates.run(PROBLEM, inputs, tmp_path / "r.csv", **options)
     assert len(known) == 2 and len(said) == 1 and "b.fits" in said[0]
-    assert rows[0].estimate.angles == pytest.approx((115.0, 10.0), abs=1e-3)  # φ − 90°
-    assert rows[2].estimate.angles == pytest.approx((65.0, 170.0), abs=1e-3)  # 90° − φ
+    assert rows[0].estimate.angles == pytest.approx({"phi": 115.0, "source_phi": 10.0}, abs=1e-3)  # φ − 90°
+    assert rows[2].estimate.angles == pytest.approx({"phi": 65.0, "source_phi": 170.0}, abs=1e-3)  # 90° − φ
     lines = (tmp_path / "r.csv").read_text().splitlines()
     assert lines[0].endswith(",phi_east_of_north,source_phi_east_of_north")
     assert [float(cell) for cell in lines[1].split(",")[-2:]] == pytest.approx([115.0, 10.0], abs=1e-3) and lines[2].endswith(",,")
