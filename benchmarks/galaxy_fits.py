@@ -6,12 +6,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import pandas as pd
+from galaxy_images import Mock
 from tqdm import tqdm
 
 from lensjax import problems
 from lensjax.files.whole import write_text
-from lensjax.infer import estimation
+from lensjax.infer import estimation, fit
 from lensjax.infer.solution import Solution
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
@@ -31,6 +34,19 @@ def pipeline(observed: Observed) -> Any:
     return fit_galaxy(SkyImage("mock", observed))
 
 
+def from_truth(mock: Mock) -> Any:
+    """A fit of the model that the mock was drawn with, from its truth: what the pixels hold."""
+    problem = problems.composed("galaxy", clumps=len(mock.clumps), lens_light="sersic")
+    at = mock.truth | {"x": mock.mass.x, "y": mock.mass.y}
+    prefixes = ["source_", *(f"source{k}_" for k in range(2, len(mock.clumps) + 1)), "light_"]
+    for prefix, own in zip(prefixes, (*mock.clumps, mock.galaxy), strict=True):
+        known = {"x": own.x, "y": own.y, "R": own.radius, "n": own.n, "q": own.q, "phi": np.degrees(own.phi) % 180.0}
+        at |= {f"{prefix}{name}": value for name, value in known.items()}
+    start = problem.encode(jnp.asarray([at.get(name, 1.0) for name in problem.names]))
+    best = fit.descend_from(problem, [mock.observed], [[np.asarray(start, np.float64)]])[0][0]
+    return estimation.Fitted(estimation.solution_of(problem, best, []), best)
+
+
 def fit_of(name: str) -> Fit:
     """The fit that is called `pipeline` or `estimate`, or MODULE:FUNCTION.
 
@@ -47,10 +63,10 @@ def fit_of(name: str) -> Fit:
     return found
 
 
-def solved(fit: Fit, observed: Observed) -> tuple[Solution, float]:
+def solved(run: Fit, observed: Observed) -> tuple[Solution, float]:
     """The solution of an observation, and the seconds that it took."""
     began = time.perf_counter()
-    solution = fit(observed).solution
+    solution = run(observed).solution
     return solution, time.perf_counter() - began
 
 

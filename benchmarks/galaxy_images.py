@@ -167,6 +167,9 @@ class Mock:
         observed: the observation.
         arcs, lens_light: (H, W) without noise.
         field: how it was taken.
+        mass: the lens.
+        clumps: of the source, each of flux 1, the brightest first.
+        galaxy: the lens's light, of flux 1.
     """
 
     truth: dict[str, float]
@@ -174,6 +177,9 @@ class Mock:
     arcs: np.ndarray
     lens_light: np.ndarray
     field: Field
+    mass: Mass
+    clumps: tuple[Sersic, ...]
+    galaxy: Sersic
 
 
 def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
@@ -199,7 +205,8 @@ def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
     px, py = field.points()
     ax, ay = true.deflection(px, py)
     place = np.array([x, y]) + _within(rng, 0.4 * theta_e)
-    arcs = field.exposed(_source(rng, place, px - ax, py - ay))
+    source = _source(rng, place)
+    arcs = field.exposed(sum(share * clump.light(px - ax, py - ay) for share, clump in source))
     lit = e + rng.normal(scale=0.05, size=2)
     lit *= min(1.0, _MOST / np.hypot(*lit))
     centre = np.array([x, y]) + rng.normal(scale=0.01, size=2)
@@ -207,7 +214,8 @@ def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
     front = field.exposed(light.light(px, py))
     front *= _amplitude(front.max(), rng.uniform(50.0, 300.0), field.exposure)
     arcs *= _amplitude_of_arcs(arcs, front, sn, field.exposure)
-    return Mock(true.truth(), observed(rng, arcs + front, field), arcs, front, field)
+    clumps = tuple(clump for _, clump in source)
+    return Mock(true.truth(), observed(rng, arcs + front, field), arcs, front, field, true, clumps, light)
 
 
 def _shape(e: np.ndarray) -> tuple[float, float]:
@@ -222,15 +230,15 @@ def _within(rng: np.random.Generator, radius: float) -> np.ndarray:
     return radius * np.sqrt(rng.uniform()) * np.array([np.cos(angle), np.sin(angle)])
 
 
-def _source(rng: np.random.Generator, place: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Light of one to three clumps about a place, the first the brightest."""
-    total = np.zeros(np.broadcast_shapes(x.shape, y.shape))
+def _source(rng: np.random.Generator, place: np.ndarray) -> list[tuple[float, Sersic]]:
+    """One to three clumps about a place with their fluxes, the first the brightest."""
+    clumps = []
     for k in range(rng.integers(1, 4)):
         at = place + (_within(rng, 0.3) if k else 0.0)
         size = rng.uniform(0.05, 0.25) * (0.6 if k else 1.0)
         clump = Sersic(*at, size, rng.uniform(0.5, 2.0), rng.uniform(0.4, 1.0), rng.uniform(0.0, np.pi))
-        total += (rng.uniform(0.1, 0.5) if k else 1.0) * clump.light(x, y)
-    return total
+        clumps.append((float(rng.uniform(0.1, 0.5)) if k else 1.0, clump))
+    return clumps
 
 
 def _amplitude(peak: float, sn: float, exposure: float) -> float:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -68,3 +69,13 @@ def test_a_sum_over_one_of_seven_axes_is_right():
     a = np.random.default_rng(0).normal(size=(1, 3, 3, 32, 2, 32, 2)).astype(np.float32)
     ours = jax.jit(lambda a: (a * jnp.eye(32)[:, None, :, None]).sum(3))(a)
     np.testing.assert_array_equal(ours, np.einsum("xyzcgcd->xyzgcd", a))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts Linux's memory mappings")
+@pytest.mark.parametrize(("share", "cleared"), [(0.0, True), (1.0, False)])
+def test_programs_go_where_they_hold_too_many_mappings(monkeypatch, share, cleared) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr(compiled, "_SHARE", share)
+    monkeypatch.setattr(jax, "clear_caches", lambda: calls.append(None))
+    compiled.let_programs_go()
+    assert bool(calls) == cleared
