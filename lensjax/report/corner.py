@@ -29,9 +29,11 @@ def check() -> None:
 
 
 def shown(problem: Composition) -> list[int]:
-    """Indices of the parameters in a plot: all without the many amplitudes of shapelets, Gaussians and pixels."""
-    many = {parameter.name for part in problem.components for parameter in part.several}
-    return [k for k, name in enumerate(problem.names) if name not in many]
+    """Indices of the parameters in a plot: of the first source alone, and without the many amplitudes of shapelets, Gaussians and pixels."""
+    left_out = {parameter.name for part in problem.components for parameter in part.several}
+    for part in [part for part in problem.components if part.role == "source"][1:]:
+        left_out |= {parameter.name for parameter in (*part.parameters, *part.amplitudes)}
+    return [k for k, name in enumerate(problem.names) if name not in left_out]
 
 
 def draw(path: Path, problem: Composition, draws: np.ndarray, *, best: np.ndarray | None = None) -> None:

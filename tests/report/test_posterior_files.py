@@ -14,6 +14,7 @@ from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
 from lensjax.problems import components
 from lensjax.problems.compose import compose
+from lensjax.problems.galaxy import galaxy
 from lensjax.report import corner, posterior_files
 
 pytest.importorskip("blackjax")
@@ -61,3 +62,5 @@ def test_a_plot_leaves_many_amplitudes_out() -> None:
 
     many = compose("many", [galaxy_components.multi_gaussian(4)], sky=True)
     assert [many.names[k] for k in corner.shown(many)] == ["light_x", "light_y", "light_q", "light_phi", "sky"]
+    two = galaxy(clumps=2)
+    assert "source_x" in two.names and not any(two.names[k].startswith("source2") for k in corner.shown(two))
