@@ -21,6 +21,7 @@ from lensjax.infer import estimation, evidence, fit, verdict
 from lensjax.infer.fit import Belief, Optimum
 from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
+from lensjax.pipeline import arcs
 from lensjax.pipeline.arcs import sigma_of
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
@@ -39,7 +40,7 @@ _WITHIN = (0.02, 0.98)  # of the arcs' light, traced back: that grid
 _TRIED, _SIZES = 2, (0.06, 0.15)  # places and radii [arcsec] that are started from
 _APART = 0.1  # arcsec between places that are started from
 _SIDE = 70  # px of the coarse copy
-_HOPELESS = 0.5  # part of the excess of chi² that one profile more must take away, so that others follow
+_SOFT, _FIRM = 0.1, 16.0  # while profiles are too few: part of the arcs' light that is an error of the model, and the belief's factor
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def fewest(
 ) -> Clumps | None:
     """The most probable fit with a source of `MOST` Sérsic profiles or fewer that explains the arcs; None where none does.
 
+    A lens that must make up for a profile that is not there yet becomes an absurd one. So each new profile is found with noise that has a
+    part of the arcs' light in it, and with a firmer belief; then the fit descends from there without either.
+
     Args:
         problem: of another fit, whose lens is the start.
         near: the arcs, about the lens.
@@ -76,26 +80,25 @@ def fewest(
         mass: the mass of the problem.
     """
     best: Clumps | None = None
-    params, model, last = _named(problem, numbers), np.zeros(near.data.shape), np.inf
+    soft = arcs.softened(near, _SOFT)
+    params, model = _named(problem, numbers), np.zeros(near.data.shape)
     for count in range(1, MOST + 1):
         other = galaxy(mass=mass, source="sersic", clumps=count)
         known = belief_of(other)
+        firm = known._replace(precision=_FIRM * known.precision)
         begin = _starts(other, near, params, model, count)
-        coarse = fit.descents([fit.coarse(near, side=_SIDE)], [begin], static=fit.rough(other), beliefs=[known])[0]
-        found = fit.descend_from(other, [near], [fit.distinct(coarse, 1)], beliefs=[known])[0]
+        rough = fit.distinct(fit.descents([fit.coarse(soft, side=_SIDE)], [begin], static=fit.rough(other), beliefs=[firm])[0], 1)
+        found = fit.descend_from(other, [near], [rough], beliefs=[known])[0]
         if not found:
             break
         optimum, degrees = found[0], estimation.degrees_of(other, found[0])
-        explained = not verdict.against_noise(optimum.residual, np.asarray(near.mask), chi2=optimum.chi2, degrees=degrees)
-        excess = optimum.chi2 - degrees
-        if explained:
+        if not verdict.against_noise(optimum.residual, np.asarray(near.mask), chi2=optimum.chi2, degrees=degrees):
             probable = laplace(other, near, known, optimum.numbers)
             if best is not None and probable < best.evidence + STRONGER:
                 break
             best = Clumps(other, optimum, probable)
-        elif excess > _HOPELESS * last:
-            break
-        params, model, last = _named(other, optimum.numbers), optimum.model, excess
+        params = _named(other, rough[0])
+        model = np.asarray(_model(other, soft, jnp.asarray(rough[0], soft.data.dtype), firm), np.float64)
     return best
 
 
@@ -123,6 +126,12 @@ def laplace(problem: Composition, seen: Observed, belief: Belief, numbers: np.nd
 @partial(jax.jit, static_argnames="problem")
 def _parameters(problem: Composition, numbers: Array) -> Array:
     return problem.decode(numbers, jnp.ones(problem.linear))
+
+
+@partial(jax.jit, static_argnames="problem")
+def _model(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> Array:
+    """The model (H, W) at numbers (E,), with the best amplitudes."""
+    return problem.model(numbers, fit.equations(problem, seen, numbers, known).amplitudes, seen.instrument)
 
 
 def _named(problem: Composition, numbers: np.ndarray) -> dict[str, float]:

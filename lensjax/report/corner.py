@@ -29,7 +29,7 @@ def check() -> None:
 
 
 def shown(problem: Composition) -> list[int]:
-    """Indices of the parameters in a plot: of the first source alone, and without the many amplitudes of shapelets, Gaussians and pixels."""
+    """Indices of the parameters in a plot: of the first source alone, without the many amplitudes of shapelets, Gaussians or pixels."""
     left_out = {parameter.name for part in problem.components for parameter in part.several}
     for part in [part for part in problem.components if part.role == "source"][1:]:
         left_out |= {parameter.name for parameter in (*part.parameters, *part.amplitudes)}
