@@ -146,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose names begin so")
-    parser.add_argument("--source", default="shapelets", help="of the pipeline (shapelets)")
+    parser.add_argument("--source", default="auto", help="of the pipeline (auto)")
     parser.add_argument("--out", type=Path, default=Path("results/published"))
     arguments = parser.parse_args()
     chosen = [case for case in CASES if not arguments.only or any(case.name.startswith(start) for start in arguments.only)]
