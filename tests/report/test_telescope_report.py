@@ -39,6 +39,7 @@ SHAPE, SCALE = (41, 45), 0.1
 SIE = components.sie(unit="arcsec", theta_e=(0.1, 3.0))
 LIGHT = galaxy_components.multi_gaussian(3, unit="arcsec", sigma=(0.2, 1.0), q=None)
 PROBLEM = compose("small", [SIE, components.gaussian(unit="arcsec"), LIGHT], sky=True)
+NORTHLESS = {"phi": np.nan, "source_phi": np.nan}
 TRUTH = {
     "x": 0.1, "y": -0.05, "theta_E": 1.0, "q": 0.7, "phi": 25.0, "source_x": 0.15, "source_y": 0.0, "source_sigma": 0.1, "source_q": 0.8,
     "source_phi": 100.0, "source_flux": 4.0, "light_x": 0.1, "light_y": -0.05, "light_flux1": 1.0, "light_flux2": 2.0, "light_flux3": 4.0,
@@ -126,12 +127,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Page]:
     image = seen(unit=1e-3, remarks=remarks)
     doubtful = solved(unit=1e-3, status=status, success=False)
     with jax.numpy_dtype_promotion("strict"):  # as in tests, which then need not compile again
-        report.draw(names[0], PROBLEM, image, Estimate(None, doubtful, None, (115.0, 10.0)))
+        report.draw(names[0], PROBLEM, image, Estimate(None, doubtful, None, {"phi": 115.0, "source_phi": 10.0}))
     failed = Solution.failed(PROBLEM.names, "no light stands out of the noise", coordinates=PROBLEM.size)
-    report.draw(names[1], PROBLEM, image, Estimate(None, failed, None, (np.nan, np.nan)))
+    report.draw(names[1], PROBLEM, image, Estimate(None, failed, None, NORTHLESS))
     error = BadInput("no such file", path="c.fits")
     report.draw(names[2], PROBLEM, error, Estimate(None, None, str(error)))
-    report.draw(names[3], PROBLEM, seen(wcs=None), Estimate(None, solved(), None, (np.nan, np.nan)))
+    report.draw(names[3], PROBLEM, seen(wcs=None), Estimate(None, solved(), None, NORTHLESS))
     report.write(names)
     return folder, Page(report.path)
 
@@ -284,7 +285,7 @@ def test_a_figure_that_fails_costs_its_lens_alone(tmp_path, monkeypatch) -> None
 
     monkeypatch.setattr(panels, "show_profile", broken)
     report = report_in(tmp_path, ["a.fits"])
-    report.draw("a.fits", PROBLEM, seen(), Estimate(None, solved(), None, (115.0, 10.0)))
+    report.draw("a.fits", PROBLEM, seen(), Estimate(None, solved(), None, {"phi": 115.0, "source_phi": 10.0}))
     report.write(["a.fits"])
     html = Page(report.path)
     assert "figures cannot be drawn: no such line" in html.items
@@ -348,7 +349,7 @@ def test_an_interrupted_run_has_all_lenses_in_the_end(tmp_path, monkeypatch) -> 
     assert re.findall(r"<h2>(.*\.fits)", report.path.read_text()) == list(inputs.filenames)
     assert not list(tmp_path.rglob("*.tmp-*"))
     # Another solution is another drawing.
-    assert report.drawn("0.fits", Estimate(None, solved(), None, (np.nan,) * 2)) is False
+    assert report.drawn("0.fits", Estimate(None, solved(), None, NORTHLESS)) is False
     assert json.loads((tmp_path / "r/lenses/0.json").read_text())["flags"] == ["failed: no light"]
 
 
