@@ -40,6 +40,7 @@ _WITHIN = (0.02, 0.98)  # of the arcs' light, traced back: that grid
 _TRIED, _SIZES = 2, (0.06, 0.15)  # places and radii [arcsec] that are started from
 _APART = 0.1  # arcsec between places that are started from
 _SIDE = 70  # px of the coarse copy
+_FAR = 1.5  # times the pixels: a rough fit's cost from which its profiles are too few
 _SOFT, _FIRM = 0.1, 16.0  # while profiles are too few: part of the arcs' light that is an error of the model, and the belief's factor
 
 
@@ -81,13 +82,22 @@ def fewest(
     """
     best: Clumps | None = None
     soft = arcs.softened(near, _SOFT)
+    small = fit.coarse(soft, side=_SIDE)
+    pixels = int(np.asarray(small.mask).sum())
     params, model = _named(problem, numbers), np.zeros(near.data.shape)
     for count in range(1, MOST + 1):
         other = galaxy(mass=mass, source="sersic", clumps=count)
         known = belief_of(other)
         firm = known._replace(precision=_FIRM * known.precision)
         begin = _starts(other, near, params, model, count)
-        rough = fit.distinct(fit.descents([fit.coarse(soft, side=_SIDE)], [begin], static=fit.rough(other), beliefs=[firm])[0], 1)
+        ends = fit.descents([small], [begin], static=fit.rough(other), beliefs=[firm])[0]
+        rough = fit.distinct(ends, 1)
+        if not rough:
+            break
+        params = _named(other, rough[0])
+        model = np.asarray(_model(other, soft, jnp.asarray(rough[0], soft.data.dtype), firm), np.float64)
+        if np.nanmin(ends.normal.cost) > _FAR * pixels:
+            continue
         found = fit.descend_from(other, [near], [rough], beliefs=[known])[0]
         if not found:
             break
@@ -97,8 +107,6 @@ def fewest(
             if best is not None and probable < best.evidence + STRONGER:
                 break
             best = Clumps(other, optimum, probable)
-        params = _named(other, rough[0])
-        model = np.asarray(_model(other, soft, jnp.asarray(rough[0], soft.data.dtype), firm), np.float64)
     return best
 
 
