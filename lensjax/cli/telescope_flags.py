@@ -61,11 +61,7 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
     for flag, kinds, words in (
         ("--lens", ("sie", "epl"), "mass (sie)"),
-        (
-            "--source",
-            SOURCES,
-            "light behind it; auto: few Sersic profiles or shapelets; richer: beyond shapelets where these need it (auto)",
-        ),
+        ("--source", SOURCES, "light behind it; auto: few Sersic profiles or shapelets; richer: beyond these (auto)"),
         ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
         ("--noise-is", ("rms", "variance", "weight"), "what the noise map holds (rms)"),
     ):

@@ -171,6 +171,11 @@ def degrees_of(problem: Composition, best: Optimum) -> int:
     return best.pixels - problem.size - problem.linear
 
 
+def is_noise(problem: Composition, best: Optimum, observed: Observed) -> bool:
+    """Whether the residuals of an optimum are noise."""
+    return not verdict.against_noise(best.residual, np.asarray(observed.mask), chi2=best.chi2, degrees=degrees_of(problem, best))
+
+
 def solution_of(
     problem: Composition, best: Optimum, residuals: Sequence[str], *, others: Sequence[Optimum] = (), needless: bool = False
 ) -> Solution:

@@ -8,7 +8,7 @@ their noise, and their evidence is higher, the lens is better known with them. T
 where P is the inverse variance of the priors, and H is P and the information of the data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax.infer import estimation, evidence, fit, verdict
+from lensjax.infer import estimation, evidence, fit
 from lensjax.infer.fit import Belief, Optimum
 from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
-from lensjax.pipeline import arcs
+from lensjax.pipeline import arcs, upgrade
 from lensjax.pipeline.arcs import sigma_of
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
@@ -30,9 +30,7 @@ from lensjax.problems.galaxy import UNIT, Mass, galaxy
 MOST = 3
 """Sérsic profiles of a source, at most."""
 
-STRONGER = 3.0
-"""Difference in ln E from which another source is the more probable one."""
-
+_STRONGER = 3.0  # in ln E: from which another source is the more probable one
 _PLACES = 15  # on a side of the grid where another one is looked for
 _BRIGHT = 2.0  # times the noise: pixels of what is left
 _BLOB = 0.08  # radius of what is looked for there [arcsec]
@@ -63,6 +61,41 @@ class Clumps:
         """Which source it is."""
         count = sum(name.endswith("_n") for name in self.problem.names)
         return "source of 1 Sérsic profile" if count == 1 else f"source of {count} Sérsic profiles"
+
+
+def probable(
+    problem: Composition,
+    seen: Observed,
+    belief_of: Callable[[Composition], Belief],
+    kept: Sequence[np.ndarray],
+    model: np.ndarray,
+    *,
+    mass: Mass,
+) -> Clumps | None:
+    """The fit of `fewest` from the first start that leads to one; None where none does, or shapelets are more probable.
+
+    Args:
+        problem: with shapelets.
+        seen: the arcs, about the lens.
+        belief_of: the belief about a problem's numbers.
+        kept: numbers (E,) of fits with shapelets, best first.
+        model: (H, W) of the arcs, roughly.
+        mass: the mass of the problem.
+    """
+    near = upgrade.about(seen, model)
+    if near is None:
+        return None
+    for begin in kept:
+        few = fewest(problem, near, belief_of, begin, mass=mass)
+        if few is None:
+            continue
+        known = belief_of(problem)
+        found = fit.descend_from(problem, [near], [[begin]], beliefs=[known])[0]
+        if found and estimation.is_noise(problem, found[0], near):
+            if laplace(problem, near, known, found[0].numbers) > few.evidence + _STRONGER:
+                return None
+        return replace(few, optimum=upgrade.on(seen, few.problem, few.optimum))
+    return None
 
 
 def fewest(
@@ -101,12 +134,11 @@ def fewest(
         found = fit.descend_from(other, [near], [rough], beliefs=[known])[0]
         if not found:
             break
-        optimum, degrees = found[0], estimation.degrees_of(other, found[0])
-        if not verdict.against_noise(optimum.residual, np.asarray(near.mask), chi2=optimum.chi2, degrees=degrees):
-            probable = laplace(other, near, known, optimum.numbers)
-            if best is not None and probable < best.evidence + STRONGER:
+        if estimation.is_noise(other, found[0], near):
+            own = laplace(other, near, known, found[0].numbers)
+            if best is not None and own < best.evidence + _STRONGER:
                 break
-            best = Clumps(other, optimum, probable)
+            best = Clumps(other, found[0], own)
     return best
 
 
@@ -165,7 +197,8 @@ def _brightest(problem: Composition, seen: Observed, params: dict[str, float], m
     lens_parts = [part for part in problem.components if part.role == "lens"]
     blob = compose("blob", [*lens_parts, components.gaussian(unit=UNIT, q=None)])
     at = jnp.asarray([params.get(name, _BLOB if name == "source_sigma" else 0.0) for name in blob.names])
-    bent = [np.asarray(part, np.float64) for part in _traced(blob, left, at)]
+    x, y, _ = upgrade.traced(blob, blob.encode(at), *map(jnp.asarray, np.meshgrid(*places(left.instrument))))
+    bent = [np.asarray(part, np.float64) for part in (x, y)]
     data = np.asarray(left.data, np.float64)
     bright = np.asarray(left.mask) & (data > _BRIGHT * sigma_of(left))
     if not bright.any():
@@ -189,17 +222,6 @@ def _quantiles(values: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     total = np.cumsum(weight[order]) / weight.sum()
     low, high = np.interp(_WITHIN, total, values[order])
     return float(low), float(high)
-
-
-@partial(jax.jit, static_argnames="problem")
-def _traced(problem: Composition, seen: Observed, params: Array) -> tuple[Array, Array]:
-    """Where pixels (H, W) are traced back to."""
-    x, y = jnp.meshgrid(*map(jnp.asarray, places(seen.instrument)))
-    lens = problem.lens(problem.encode(params))
-    if lens is None:
-        return x, y
-    ax, ay = lens.deflection(x, y)
-    return x - ax, y - ay
 
 
 @partial(jax.jit, static_argnames="problem")

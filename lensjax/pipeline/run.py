@@ -20,7 +20,7 @@ import numpy as np
 from lensjax._internal.compiled import let_programs_go
 from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
-from lensjax.infer import estimation, fit, verdict
+from lensjax.infer import estimation, fit
 from lensjax.infer.fit import Optimum
 from lensjax.infer.levenberg_marquardt import CONVERGED, Descent
 from lensjax.infer.solution import Solution
@@ -29,7 +29,6 @@ from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import arcs, belief, clumps, companions, flags, lens_light, starts, upgrade, window
 from lensjax.pipeline.arcs import Ring
-from lensjax.pipeline.clumps import Clumps
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
 from lensjax.pipeline.window import Window
@@ -208,7 +207,7 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     search.take_off(model)
     kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
     if options.source in ("auto", "richer"):
-        few = _few_clumps(problem, search, kept, model)
+        few = clumps.probable(problem, search.seen, partial(belief.of, light=search.light), kept, model, mass=options.mass)
         if few is not None:
             image = replace(image, remarks=(few.words, *image.remarks))
             return _judged(image, few.problem, search, few.optimum, _rivals(problem, [], ends), soft=0.0, explained=True)
@@ -216,7 +215,7 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     if not optima:
         return _nothing(image, wanted, own, search, _NOT_FINITE)
     exact = search.final(problem, [optima[0].numbers], soft=0.0)
-    explained = bool(exact) and _is_noise(exact[0], search.seen, problem)
+    explained = bool(exact) and estimation.is_noise(problem, exact[0], search.seen)
     best, rivals = exact[0] if explained else optima[0], _rivals(problem, optima, ends)
     soft = 0.0 if explained else _SOFT[1]
     if options.source == "pixels" or (options.source == "richer" and exact and not explained):
@@ -227,24 +226,6 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
             problem, best, explained, soft = richer.problem, richer.optimum, richer.explained, 0.0
             image = replace(image, remarks=(richer.words, *image.remarks))
     return _judged(image, problem, search, best, rivals, soft=soft, explained=explained)
-
-
-def _few_clumps(problem: Composition, search: _Search, kept: list[np.ndarray], model: np.ndarray) -> Clumps | None:
-    """A fit with few Sérsic profiles that explains the arcs, from the first of the ends (E,) that leads to one; None where shapelets are
-    more probable. `model` (h, w) is that of the first."""
-    near = upgrade.about(search.seen, model)
-    if near is None:
-        return None
-    known = partial(belief.of, light=search.light)
-    found = ((clumps.fewest(problem, near, known, numbers, mass=search.options.mass), numbers) for numbers in kept)
-    few, begin = next((pair for pair in found if pair[0] is not None), (None, None))
-    if few is None or begin is None:
-        return None
-    shapelets = fit.descend_from(problem, [near], [[begin]], beliefs=[known(problem)])[0]
-    if shapelets and _is_noise(shapelets[0], near, problem):
-        if clumps.laplace(problem, near, known(problem), shapelets[0].numbers) > few.evidence + clumps.STRONGER:
-            return None
-    return replace(few, optimum=upgrade.on(search.seen, few.problem, few.optimum))
 
 
 def _best_of_each(short: Descent) -> np.ndarray:
@@ -296,11 +277,6 @@ def _nothing(image: SkyImage, problem: Composition, own: Window, search: _Search
     failed = Solution.failed(problem.names, reason, coordinates=problem.size)
     remarks = "; ".join((reason, *image.remarks))
     return GalaxyFit(problem, replace(failed, status=(remarks,)), image, None, None, search.light, own, search.seen)
-
-
-def _is_noise(best: Optimum, seen: Observed, problem: Composition) -> bool:
-    degrees = estimation.degrees_of(problem, best)
-    return not verdict.against_noise(best.residual, np.asarray(seen.mask), chi2=best.chi2, degrees=degrees)
 
 
 def _judged(

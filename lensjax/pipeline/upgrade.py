@@ -138,10 +138,10 @@ def on_grid(last: Rung, grid: Composition, seen: Observed, belief: Belief) -> tu
     """
     problem, numbers = last.problem, jnp.asarray(last.optimum.numbers)
     bright = last.optimum.model > sigma_of(seen)
-    x, y, params = _traced(problem, numbers, *map(jnp.asarray, np.meshgrid(*places(seen.instrument))))
-    traced, light = np.stack([np.asarray(x, np.float64)[bright], np.asarray(y, np.float64)[bright]]), last.optimum.model[bright]
-    middle = np.array([_weighted(part, light) for part in traced])
-    reach = np.quantile(np.abs(traced - middle[:, None]).max(axis=0), _WITHIN)
+    x, y, params = traced(problem, numbers, *map(jnp.asarray, np.meshgrid(*places(seen.instrument))))
+    reached, light = np.stack([np.asarray(x, np.float64)[bright], np.asarray(y, np.float64)[bright]]), last.optimum.model[bright]
+    middle = np.array([_weighted(part, light) for part in reached])
+    reach = np.quantile(np.abs(reached - middle[:, None]).max(axis=0), _WITHIN)
     apart = float(np.clip(2.0 * reach / _PART / (SIDE - 1), *_APART))
     known = dict(zip(problem.names, np.asarray(params).tolist(), strict=True))
     known |= {"source_x": float(middle[0]), "source_y": float(middle[1]), "source_pixel": apart}
@@ -154,7 +154,7 @@ def on_grid(last: Rung, grid: Composition, seen: Observed, belief: Belief) -> tu
 
 
 @partial(jax.jit, static_argnames="problem")
-def _traced(problem: Composition, numbers: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
+def traced(problem: Composition, numbers: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
     """Where points (H, W) are traced back to, and the parameters (P,), with amplitudes of 1."""
     lens = problem.lens(numbers)
     ax, ay = (jnp.zeros_like(x), jnp.zeros_like(y)) if lens is None else lens.deflection(x, y)
