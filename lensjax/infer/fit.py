@@ -298,15 +298,15 @@ def search(
     return [distinct(part, kept, orders) for part in found]
 
 
-def distinct(found: Descent, most: int, orders: np.ndarray | None = None) -> list[np.ndarray]:
-    """The best distinct ends (E,) of descents (S,), best first and `most` at most; none much worse than the best.
+def distinct(found: Descent, most: int, orders: np.ndarray | None = None, *, worse: float = _WORSE) -> list[np.ndarray]:
+    """The best distinct ends (E,) of descents (S,), best first and `most` at most; none of `worse` times the cost of the best.
 
     Ends that differ by one of the `orders` (O, E) of their numbers are the same.
     """
     costs, numbers = np.asarray(found.normal.cost, np.float64), np.asarray(found.fit, np.float64)
     kept: list[np.ndarray] = []
     for k in np.argsort(np.where(np.isfinite(costs), costs, np.inf)):
-        if not np.isfinite(costs[k]) or costs[k] > _WORSE * np.nanmin(costs) + 100.0 or len(kept) == most:
+        if not np.isfinite(costs[k]) or costs[k] > worse * np.nanmin(costs) + 100.0 or len(kept) == most:
             break
         same = numbers[k][None] if orders is None else numbers[k][orders]
         if all(np.abs(same - other).max(axis=1).min() > _SAME for other in kept):

@@ -39,6 +39,8 @@ _TRIED, _SIZES = 2, (0.06, 0.15)  # places and radii [arcsec] that are started f
 _APART = 0.1  # arcsec between places that are started from
 _SIDE = 70  # px of the coarse copy
 _FAR = 1.5  # times the pixels: a rough fit's cost from which its profiles are too few
+_LENSES, _WORSE = 2, 1.25  # fits that another profile is added to: how many, and their costs over that of the best
+_ANOTHER = 0.04  # relative difference of their Einstein radii
 _SOFT, _FIRM = 0.1, 16.0  # while profiles are too few: part of the arcs' light that is an error of the model, and the belief's factor
 
 
@@ -104,7 +106,8 @@ def fewest(
     """The most probable fit with a source of `MOST` Sérsic profiles or fewer that explains the arcs; None where none does.
 
     A lens that must make up for a profile that is not there yet becomes an absurd one. So each new profile is found with noise that has a
-    part of the arcs' light in it, and with a firmer belief; then the fit descends from there without either.
+    part of the arcs' light in it, and with a firmer belief; then the fit descends from there without either. It is added to the best two
+    lenses, since the right one need not be the better one before all profiles are there.
 
     Args:
         problem: of another fit, whose lens is the start.
@@ -117,21 +120,20 @@ def fewest(
     soft = arcs.softened(near, _SOFT)
     small = fit.coarse(soft, side=_SIDE)
     pixels = int(np.asarray(small.mask).sum())
-    params, model = _named(problem, numbers), np.zeros(near.data.shape)
+    lenses = [(_named(problem, numbers), np.zeros(near.data.shape))]
     for count in range(1, MOST + 1):
         other = galaxy(mass=mass, source="sersic", clumps=count)
         known = belief_of(other)
         firm = known._replace(precision=_FIRM * known.precision)
-        begin = _starts(other, near, params, model, count)
+        begin = np.concatenate([_starts(other, near, params, model, count) for params, model in lenses])
         ends = fit.descents([small], [begin], static=fit.rough(other), beliefs=[firm])[0]
-        rough = fit.distinct(ends, 1)
+        rough = fit.distinct(ends, len(begin), worse=_WORSE)
         if not rough:
             break
-        params = _named(other, rough[0])
-        model = np.asarray(_model(other, soft, jnp.asarray(rough[0], soft.data.dtype), firm), np.float64)
+        lenses = [(params, _model(other, soft, own, firm)) for params, own in _lenses([(_named(other, own), own) for own in rough])]
         if np.nanmin(ends.normal.cost) > _FAR * pixels:
             continue
-        found = fit.descend_from(other, [near], [rough], beliefs=[known])[0]
+        found = fit.descend_from(other, [near], [rough[:1]], beliefs=[known])[0]
         if not found:
             break
         if estimation.is_noise(other, found[0], near):
@@ -140,6 +142,15 @@ def fewest(
                 break
             best = Clumps(other, found[0], own)
     return best
+
+
+def _lenses(fits: list[tuple[dict[str, float], np.ndarray]]) -> list[tuple[dict[str, float], np.ndarray]]:
+    """The best of fits, best first, that are of another lens than those before: parameters by their names, and numbers (E,)."""
+    kept: list[tuple[dict[str, float], np.ndarray]] = []
+    for own in fits:
+        if len(kept) < _LENSES and all(abs(own[0]["theta_E"] / other[0]["theta_E"] - 1.0) > _ANOTHER for other in kept):
+            kept.append(own)
+    return kept
 
 
 def laplace(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> float:
@@ -168,9 +179,13 @@ def _parameters(problem: Composition, numbers: Array) -> Array:
     return problem.decode(numbers, jnp.ones(problem.linear))
 
 
-@partial(jax.jit, static_argnames="problem")
-def _model(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> Array:
+def _model(problem: Composition, seen: Observed, numbers: np.ndarray, known: Belief) -> np.ndarray:
     """The model (H, W) at numbers (E,), with the best amplitudes."""
+    return np.asarray(_rendered(problem, seen, jnp.asarray(numbers, seen.data.dtype), known), np.float64)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _rendered(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> Array:
     return problem.model(numbers, fit.equations(problem, seen, numbers, known).amplitudes, seen.instrument)
 
 

@@ -22,6 +22,7 @@ _EDGE = 1.03  # factor within which an Einstein radius is at the end of its rang
 _AS_GOOD, _OTHER = 10.0, 0.1  # difference in cost, and relative one of Einstein radii, of another solution
 _VARIES = (0.25, 0.1)  # relative differences of Einstein radii with a simpler source, and with a richer one
 _BRIGHT = 2.0  # times the noise: pixels of arcs
+_FEWEST = 10  # of these: fewer may be a part of a galaxy's disc
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Findings:
 
     Attributes:
         signal: largest signal to noise of the arcs, smoothed.
+        bright: pixels of the modelled arcs that are brighter than twice the noise.
         counter: signal to noise of the modelled light on the side of the lens that faces away from the brightest arc.
         excess: chi² of a pixel of the arcs over that of a pixel elsewhere, with the error of the model that the fit had; of a richer
             source where it leaves less; 1 at most where all residuals are noise by the noise map.
@@ -41,6 +43,7 @@ class Findings:
     """
 
     signal: float
+    bright: int
     counter: float
     excess: float
     theta_e: float
@@ -66,6 +69,11 @@ def counter_signal(seen: Observed, model: np.ndarray) -> float:
     return float((wave * np.where(mask, np.asarray(seen.data, np.float64), 0.0) / sigma).sum()) / norm if norm > 0 else 0.0
 
 
+def bright_of(seen: Observed, model: np.ndarray) -> np.ndarray:
+    """(H, W) whether a model (H, W) of arcs is brighter than twice the noise."""
+    return np.asarray(np.asarray(seen.mask) & (model > _BRIGHT * sigma_of(seen)))
+
+
 def excess_of(seen: Observed, model: np.ndarray, residual: np.ndarray) -> float:
     """chi² of a pixel of the arcs over that of a pixel elsewhere, the latter from the middle half of their residuals.
 
@@ -75,10 +83,9 @@ def excess_of(seen: Observed, model: np.ndarray, residual: np.ndarray) -> float:
         residual: (H, W) in units of that noise.
     """
     mask = np.asarray(seen.mask)
-    sigma = sigma_of(seen)
-    arcs = mask & (model > _BRIGHT * sigma)
+    arcs = bright_of(seen, model)
     rest = mask & ~ndimage.binary_dilation(arcs, iterations=2)
-    if arcs.sum() < 10 or rest.sum() < 100:
+    if arcs.sum() < _FEWEST or rest.sum() < 100:
         return 0.0
     low, high = np.percentile(residual[rest], [25.0, 75.0])
     scatter = max((high - low) / 1.349, 1e-9)
@@ -95,6 +102,8 @@ def words(found: Findings) -> list[str]:
     if found.signal < FAINTEST:
         return [NO_LENS]
     against = [] if found.converged else ["the descent did not converge"]
+    if found.bright < _FEWEST:
+        against.append(f"the arcs are too faint: {found.bright} pixels of them are brighter than {_BRIGHT:.0f} times the noise")
     if found.counter < _COUNTER:
         against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")
     if found.excess > MOST_EXCESS:

@@ -4,8 +4,10 @@
 2. Round lenses of many Einstein radii are starts (`starts`). Those that two steps bring furthest descend on a coarse copy of the arcs,
    with a source of Gaussians.
 3. The best go on with a source of shapelets. Then the lens's light is fitted again without their arcs, and they once more.
-4. The best two descend on the arcs themselves. Details of the source that no model has must not decide on the lens, so a part of the
-   arcs' light counts as an error of the model. Where the arcs are explained to the noise without it, that is the answer.
+4. Few Sérsic profiles that explain the arcs are the answer (`clumps`). Or else the best two descend on the arcs with shapelets. Details of
+   the source that no model has must not decide on the lens, so a part of the arcs' light counts as an error of the model. Where the arcs
+   are explained to the noise without it, that is the answer. Where they are not, and more shapelets lead to another lens, all of this is
+   done from there.
 5. What stands against the answer is said in words (`flags`). Where anything does, and objects beside the lens may be no arcs
    (`companions`), all is done again without them; that is the answer where nothing stands against it.
 """
@@ -47,6 +49,7 @@ TRIED = (0.4, 2.6)
 _RADII, _FINE = 14, 3  # Einstein radii that are descended from, each the best of so many
 _SHORT = 2  # steps by which these are compared
 _SIDE = 70  # px of the coarse copy
+_ANOTHER = 0.04  # relative difference of Einstein radii of lenses that are tried apart
 _SOFT = (0.15, 0.1)  # part of the arcs' light that is an error of the model: with Gaussians, and after them
 _KEPT = (4, 3, 2)
 _FIRM = (16.0, 4.0)  # factors on the belief's precision: while modes are searched, and where the arcs are not explained to the noise
@@ -86,6 +89,11 @@ def problem_of(options: Options) -> Composition:
     return galaxy(mass=options.mass, source=source, n_max=_ORDER)
 
 
+def _with_order(order: int, options: Options) -> Composition:
+    """The problem with shapelets up to an order."""
+    return galaxy(mass=options.mass, source="shapelets", n_max=order)
+
+
 @dataclass(frozen=True)
 class GalaxyFit:
     """A fit of a galaxy's image.
@@ -109,6 +117,29 @@ class GalaxyFit:
     light: LensLight | None
     window: Window
     seen: Observed
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Where descents on the arcs ended.
+
+    Attributes:
+        problem: what was fitted.
+        best: the best optimum.
+        rivals: Einstein radii of others, each with how much higher its cost is.
+        cost: of the best with shapelets, with a part of the arcs' light as an error; of few profiles their own.
+        soft: that part in the noise of the best.
+        explained: whether its residuals are noise.
+        words: which source it is, where that was chosen.
+    """
+
+    problem: Composition
+    best: Optimum
+    rivals: tuple[tuple[float, float], ...]
+    cost: float
+    soft: float
+    explained: bool
+    words: tuple[str, ...] = ()
 
 
 class _Search:
@@ -206,26 +237,56 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     numbers, model = search.plain(problem, kept[0])
     search.take_off(model)
     kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=_SOFT[1]), _KEPT[2])
-    if options.source in ("auto", "richer"):
-        few = clumps.probable(problem, search.seen, partial(belief.of, light=search.light), kept, model, mass=options.mass)
+    answer = _answer(problem, search, kept, model, (ends,))
+    if answer is not None and not answer.explained:
+        answer = _restarted(problem, search, answer, model, (ends,))
+    if answer is None:
+        return _nothing(image, wanted, own, search, _NOT_FINITE)
+    return _judged(replace(image, remarks=(*answer.words, *image.remarks)), search, answer)
+
+
+def _answer(problem: Composition, search: _Search, kept: list[np.ndarray], model: np.ndarray, ends: tuple[Descent, ...]) -> _Answer | None:
+    """The answer of descents on the arcs; None where these lead nowhere.
+
+    Args:
+        problem: with shapelets, or the source that is wanted.
+        search: the arcs.
+        kept: numbers (E,) to descend from, best first.
+        model: (h, w) of the arcs, roughly.
+        ends: of coarse descents of the same problem.
+    """
+    source, mass, known = search.options.source, search.options.mass, partial(belief.of, light=search.light)
+    if source in ("auto", "richer"):
+        few = clumps.probable(problem, search.seen, known, kept, model, mass=mass)
         if few is not None:
-            image = replace(image, remarks=(few.words, *image.remarks))
-            return _judged(image, few.problem, search, few.optimum, _rivals(problem, [], ends), soft=0.0, explained=True)
+            return _Answer(few.problem, few.optimum, _rivals(problem, [], ends), few.optimum.cost, 0.0, explained=True, words=(few.words,))
     optima = search.final(problem, kept, soft=_SOFT[1])
     if not optima:
-        return _nothing(image, wanted, own, search, _NOT_FINITE)
+        return None
+    rivals, cost = _rivals(problem, optima, ends), optima[0].cost
     exact = search.final(problem, [optima[0].numbers], soft=0.0)
     explained = bool(exact) and estimation.is_noise(problem, exact[0], search.seen)
-    best, rivals = exact[0] if explained else optima[0], _rivals(problem, optima, ends)
-    soft = 0.0 if explained else _SOFT[1]
-    if options.source == "pixels" or (options.source == "richer" and exact and not explained):
-        known = partial(belief.of, light=search.light)
-        pixels = options.source == "pixels"
-        richer = upgrade.ladder(problem, search.seen, known, exact[0] if exact else best, mass=options.mass, pixels_only=pixels)
+    if source == "pixels" or (source == "richer" and exact and not explained):
+        start = exact[0] if exact else optima[0]
+        richer = upgrade.ladder(problem, search.seen, known, start, mass=mass, pixels_only=source == "pixels")
         if richer is not None:
-            problem, best, explained, soft = richer.problem, richer.optimum, richer.explained, 0.0
-            image = replace(image, remarks=(richer.words, *image.remarks))
-    return _judged(image, problem, search, best, rivals, soft=soft, explained=explained)
+            return _Answer(richer.problem, richer.optimum, rivals, cost, 0.0, explained=richer.explained, words=(richer.words,))
+    if explained:
+        return _Answer(problem, exact[0], rivals, cost, 0.0, explained=True)
+    return _Answer(problem, optima[0], rivals, cost, _SOFT[1], explained=False)
+
+
+def _restarted(problem: Composition, search: _Search, answer: _Answer, model: np.ndarray, ends: tuple[Descent, ...]) -> _Answer:
+    """The better of an answer and the one from the lens that more shapelets lead to, where that is another lens."""
+    other = _with_order(_OTHER_ORDERS[1], search.options)
+    start = _numbers_of(other, answer.problem, answer.best.numbers)
+    numbers = np.asarray(search.coarse(other, start[None], soft=_SOFT[1]).fit[0], np.float64)
+    if abs(_theta_e(other, numbers) / _theta_e(answer.problem, answer.best.numbers) - 1.0) < _ANOTHER:
+        return answer
+    again = search.coarse(problem, _numbers_of(problem, other, numbers)[None], soft=_SOFT[1])
+    begin = fit.distinct(again, 1)
+    second = _answer(problem, search, begin, model, (*ends, again)) if begin else None
+    return answer if second is None or (not second.explained and second.cost > answer.cost) else second
 
 
 def _best_of_each(short: Descent) -> np.ndarray:
@@ -235,11 +296,12 @@ def _best_of_each(short: Descent) -> np.ndarray:
     return np.asarray(np.asarray(short.fit, np.float64).reshape(len(costs), _FINE, -1)[np.arange(len(costs)), best])
 
 
-def _rivals(problem: Composition, optima: list[Optimum], ends: Descent) -> tuple[tuple[float, float], ...]:
+def _rivals(problem: Composition, optima: list[Optimum], ends: tuple[Descent, ...]) -> tuple[tuple[float, float], ...]:
     """Einstein radii of other optima, and of all ends of coarse descents, each with its cost above that of the best of its kind."""
-    costs = np.asarray(ends.normal.cost, np.float64)
+    costs = np.concatenate([np.asarray(part.normal.cost, np.float64) for part in ends])
+    numbers = np.concatenate([np.asarray(part.fit, np.float64) for part in ends])
     found = [(_theta_e(problem, other.numbers), other.cost - optima[0].cost) for other in optima[1:]]
-    found += [(_theta_e(problem, own), cost) for own, cost in zip(np.asarray(ends.fit, np.float64), costs - np.nanmin(costs), strict=True)]
+    found += [(_theta_e(problem, own), cost) for own, cost in zip(numbers, costs - np.nanmin(costs), strict=True)]
     return tuple((radius, float(cost)) for radius, cost in found if np.isfinite(cost))
 
 
@@ -273,29 +335,26 @@ def _carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -
     return np.array(rows).reshape(-1, problem.size)
 
 
+def _numbers_of(problem: Composition, first: Composition, numbers: np.ndarray) -> np.ndarray:
+    """Numbers (E,) of a problem with the lens of another's, and the source where that is of the same kind."""
+    same = problem.names[: problem.size] == first.names[: first.size]
+    return numbers if same else np.asarray(_carried(first, problem, [numbers])[0])
+
+
 def _nothing(image: SkyImage, problem: Composition, own: Window, search: _Search, reason: str) -> GalaxyFit:
     failed = Solution.failed(problem.names, reason, coordinates=problem.size)
     remarks = "; ".join((reason, *image.remarks))
     return GalaxyFit(problem, replace(failed, status=(remarks,)), image, None, None, search.light, own, search.seen)
 
 
-def _judged(
-    image: SkyImage,
-    problem: Composition,
-    search: _Search,
-    best: Optimum,
-    rivals: tuple[tuple[float, float], ...],
-    *,
-    soft: float,
-    explained: bool,
-) -> GalaxyFit:
-    """The fit with its errors and its verdict; `soft` is that of its noise."""
-    own, seen = search.window, search.seen
-    fitted = arcs.softened(seen, soft)
+def _judged(image: SkyImage, search: _Search, answer: _Answer) -> GalaxyFit:
+    """The fit with its errors and its verdict."""
+    own, seen, problem, best, explained = search.window, search.seen, answer.problem, answer.best, answer.explained
+    fitted = arcs.softened(seen, answer.soft)
     mask = np.asarray(seen.mask)
     over = np.where(mask, 1.0 / arcs.sigma_of(fitted), 0.0)
     nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * arcs.sigma_of(fitted), 0.0)
-    found = _findings(problem, search, best, rivals, fitted)
+    found = _findings(problem, search, best, answer.rivals, fitted)
     if explained:  # a noise map with a floor is too large where there is no light, so that arcs stand out which it explains
         found = replace(found, excess=min(found.excess, 1.0))
     against = flags.words(found)
@@ -324,6 +383,7 @@ def _findings(problem: Composition, search: _Search, best: Optimum, rivals: tupl
     at = dict(zip(problem.names, values.tolist(), strict=True))
     return Findings(
         signal=flags.signal_of(search.seen),
+        bright=int(flags.bright_of(search.seen, best.model).sum()),
         counter=flags.counter_signal(search.seen, best.model),
         excess=excess,
         theta_e=at["theta_E"],
@@ -341,10 +401,9 @@ def _with_other_sources(
     """Einstein radii with a simpler and a richer source, from the best; and the richer problem with its numbers."""
     radii: list[float] = []
     for order in _OTHER_ORDERS:
-        other = galaxy(mass=search.options.mass, source="shapelets", n_max=order)
-        shapelets = "source_beta" in problem.names
-        begin = best.numbers[None] if shapelets else _carried(problem, other, [best.numbers])[:1]
-        numbers = np.asarray(search.coarse(other, begin, soft=_SOFT[1]).fit[0], np.float64)
+        other = _with_order(order, search.options)
+        begin = _numbers_of(other, problem, best.numbers)
+        numbers = np.asarray(search.coarse(other, begin[None], soft=_SOFT[1]).fit[0], np.float64)
         radii.append(_theta_e(other, numbers))
     return (radii[0], radii[1]), (other, [numbers])
 

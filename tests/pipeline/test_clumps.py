@@ -54,6 +54,11 @@ def test_as_many_profiles_as_there_are(count: int) -> None:
     np.testing.assert_allclose(places, sorted((own["x"], own["y"]) for own in CLUMPS[:count]), atol=0.05)
 
 
+def test_another_profile_is_added_to_two_lenses() -> None:
+    fits = [({"theta_E": theta_e}, np.zeros(0)) for theta_e in (1.0, 1.01, 1.1, 1.3)]
+    assert [own["theta_E"] for own, _ in clumps._lenses(fits)] == [1.0, 1.1]
+
+
 def test_no_profiles_where_none_explain_the_arcs() -> None:
     own = seen(1)
     spiral = np.sin(np.arange(32)[:, None] * 0.9) * np.cos(np.arange(32) * 1.1)
