@@ -34,7 +34,8 @@ from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import belief
 from lensjax.pipeline.arcs import radius, sigma_of
-from lensjax.pipeline.run import GalaxyFit, Options, fit_galaxy
+from lensjax.pipeline.options import Options
+from lensjax.pipeline.run import GalaxyFit, fit_galaxy
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402

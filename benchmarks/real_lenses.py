@@ -23,7 +23,8 @@ from lensjax.dataset.telescope import Taken
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import observe
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline.run import GalaxyFit, Options, fit_galaxy
+from lensjax.pipeline.options import Options
+from lensjax.pipeline.run import GalaxyFit, fit_galaxy
 from lensjax.pipeline.window import small_psf
 
 matplotlib.use("Agg")

@@ -14,8 +14,8 @@ from lensjax.files.place import is_fits
 if TYPE_CHECKING:
     from lensjax.dataset.telescope import Taken
     from lensjax.dataset.telescope_fits import Files
-    from lensjax.pipeline.run import Options as PipelineOptions
-    from lensjax.pipeline.run import SourceModel
+    from lensjax.pipeline.options import Options as PipelineOptions
+    from lensjax.pipeline.options import SourceModel
     from lensjax.problems.compose import Composition
     from lensjax.problems.galaxy import Mass
 
@@ -94,7 +94,7 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     Raises:
         BadInput: flags that do not go together.
     """
-    from lensjax.pipeline.run import Options, problem_of
+    from lensjax.pipeline.options import Options, problem_of
 
     mass: Mass = "epl" if flags.lens == "epl" else "sie"
     if flags.source == "sersic" and flags.lens_light == "none":

@@ -25,7 +25,7 @@ from lensjax.files.place import place_of
 from lensjax.formats.cosmosim import parameters, table
 from lensjax.infer import Solution
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import run as pipeline
+from lensjax.pipeline.options import Options
 from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
 
@@ -147,7 +147,7 @@ def run(
     taken: Taken | None = None,
     leaves: telescope_fits.Files | None = None,
     report: telescope_fits.Report | None = None,
-    options: pipeline.Options | None = None,
+    options: Options | None = None,
     on_error: Callable[[str], None] = lambda message: None,
 ) -> list[Estimated]:
     """Estimates images and writes results.csv row by row, or results.json.

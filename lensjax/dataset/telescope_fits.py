@@ -20,7 +20,8 @@ from lensjax.infer.estimation import Fitted
 from lensjax.infer.fit import Optimum
 from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
-from lensjax.pipeline import run as pipeline
+from lensjax.pipeline.options import Options
+from lensjax.pipeline.run import fit_galaxy
 from lensjax.problems.compose import Composition
 
 _log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def each(
     filenames: Sequence[str],
     leaves: Files | None,
     report: Report | None = None,
-    options: pipeline.Options | None = None,
+    options: Options | None = None,
 ) -> Iterator[tuple[int, Estimate]]:
     """Each image's fit, when its files are written and its figures are drawn. The failure of one image is its own row.
 
@@ -164,7 +165,7 @@ def draw_missing(
     taken: Taken,
     report: Report,
     estimates: Sequence[Estimate],
-    options: pipeline.Options | None = None,
+    options: Options | None = None,
 ) -> None:
     """Draws those of the first images whose estimates are known but not drawn. Fits of the pipeline are done again for that.
 
@@ -184,7 +185,7 @@ def draw_missing(
 
 
 def _estimate(
-    problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None, options: pipeline.Options | None
+    problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None, options: Options | None
 ) -> tuple[Estimate, SkyImage | BadInput, Composition]:
     """An image's estimate, the image as it was fitted, and what was fitted to it."""
     if isinstance(image, BadInput):
@@ -194,7 +195,7 @@ def _estimate(
             found = fitted(problem, image)
             solution, optimum, seen, offset = found.solution, found.best, image, (0.0, 0.0)
         else:
-            whole = pipeline.fit_galaxy(image, options)
+            whole = fit_galaxy(image, options)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
             solution, optimum = telescope_field.judged(whole.solution, image), whole.best
             seen, offset, image = replace(image, observed=whole.seen), whole.window.offset, whole.image

@@ -28,7 +28,7 @@ from lensjax.infer.near_peak import without_network
 from lensjax.infer.objective import Light, Normal, soft
 from lensjax.infer.solution import Solution
 from lensjax.observation.grid import pixel_points
-from lensjax.pipeline import run as pipeline
+from lensjax.pipeline.options import Options, problem_of
 from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import HIGHEST, LOWEST
 from lensjax.report.estimate_report import model_and_source
@@ -123,7 +123,7 @@ def estimate(
     folder = path.parent / "results"
     make_folder(folder)
     if is_fits(path):
-        return _galaxy(path, folder, say, taken, pipeline.Options(lens_light=lens_light))
+        return _galaxy(path, folder, say, taken, Options(lens_light=lens_light))
     return _thesis(path, folder, image, say, problem, refined)
 
 
@@ -246,8 +246,8 @@ def _saved(folder: Path, stage: Stage) -> dict[str, Path]:
     return files
 
 
-def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], taken: Taken, options: pipeline.Options) -> Outcome:
-    problem = pipeline.problem_of(options)
+def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], taken: Taken, options: Options) -> Outcome:
+    problem = problem_of(options)
     first = "the lens galaxy's light comes off, " if options.lens_light else ""
     say(Stage(f"{first}round lenses of many radii are tried, and the best descend; this takes some minutes"))
     out = folder / "results.csv"
@@ -301,13 +301,13 @@ print(rows[0].estimate)
     return f"lensjax estimate {shlex.quote(name)} --out results.csv{flags}", python
 
 
-def _galaxy_lines(name: str, taken: Taken, options: pipeline.Options) -> str:
+def _galaxy_lines(name: str, taken: Taken, options: Options) -> str:
     said = ", ".join(f"{part}={value!r}" for part in ("pixel_scale", "psf", "noise") if (value := getattr(taken, part)) is not None)
     return f"""from pathlib import Path
 
 from lensjax.dataset import estimates
 from lensjax.dataset.telescope import Taken
-from lensjax.pipeline.run import Options, problem_of
+from lensjax.pipeline.options import Options, problem_of
 
 options = Options(lens_light={options.lens_light})
 inputs = estimates.of_paths([Path({name!r})])

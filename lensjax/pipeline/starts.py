@@ -1,4 +1,5 @@
-"""Starts of fits of arcs: round lenses of many Einstein radii, each with the source where it traces the arcs' light back to."""
+"""Starts of fits of arcs: round lenses of many Einstein radii, each with the source where it traces the arcs' light back to; then those of
+other sources, from one that was fitted."""
 
 import numpy as np
 from scipy import ndimage
@@ -6,10 +7,12 @@ from scipy import ndimage
 from lensjax.observation.observed import Observed
 from lensjax.pipeline.arcs import significance
 from lensjax.problems.components import Guess
+from lensjax.problems.compose import Composition
 
 _BRIGHT = 2.0  # times the noise of the smoothed image
 _FEWEST = 4  # px of a clump
 _ROUNDS = 6
+_SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
 
 
 def bright_pixels(observed: Observed) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +45,24 @@ def _centre(at: np.ndarray, light: np.ndarray) -> tuple[float, float]:
         square = ((at - middle[:, None]) ** 2).sum(axis=0)
         near = 1.0 / (1.0 + square / max(float(np.median(square)), 1e-9))
     return float(middle[0]), float(middle[1])
+
+
+def carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -> np.ndarray:
+    """Starts (S, E) of a problem with the mass, shear and place of the source of another's numbers, and sources of two sizes."""
+    rows = []
+    for size in _SIZES:
+        guess = Guess(theta_e=1.0, lens=(0.0, 0.0), source=(0.0, 0.0), size=size)
+        row = np.asarray(problem.start(guess), np.float64)
+        own = [k for k, name in enumerate(problem.names[: problem.size]) if name in first.names and name not in ("source_q", "source_phi")]
+        of_first = [first.names.index(problem.names[k]) for k in own]
+        for numbers in kept:
+            new = row.copy()
+            new[own] = numbers[of_first]
+            rows.append(new)
+    return np.array(rows).reshape(-1, problem.size)
+
+
+def numbers_of(problem: Composition, first: Composition, numbers: np.ndarray) -> np.ndarray:
+    """Numbers (E,) of a problem with the lens of another's, and the source where that is of the same kind."""
+    same = problem.names[: problem.size] == first.names[: first.size]
+    return numbers if same else np.asarray(carried(first, problem, [numbers])[0])

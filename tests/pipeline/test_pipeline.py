@@ -16,10 +16,11 @@ from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import belief, flags, run, starts, window
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
+from lensjax.pipeline.options import Options
 from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
-    signal=40.0, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), strain=2.0,
+    signal=40.0, bright=200, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), strain=2.0,
     rivals=(), varied=(1.21, 1.18), converged=True,
 )  # fmt: skip
 
@@ -32,6 +33,7 @@ def test_nothing_stands_against_a_good_fit() -> None:
     ("change", "words"),
     [
         ({"signal": 3.0}, "no lens found"),
+        ({"bright": 3}, "the arcs are too faint: 3 pixels of them are brighter than 2 times the noise"),
         ({"converged": False}, "did not converge"),
         ({"counter": 1.0}, "no counter-image"),
         ({"excess": 6.0}, "the source model leaves 6.0 times the noise"),
@@ -106,13 +108,13 @@ def test_without_light_there_are_no_starts() -> None:
 
 def test_an_image_of_noise_holds_no_lens() -> None:
     noise = np.random.default_rng(0).normal(size=(101, 101))
-    found = run.fit_galaxy(SkyImage("noise", observe(noise, 1.0, pixel_scale=0.05)), run.Options(lens_light=False))
+    found = run.fit_galaxy(SkyImage("noise", observe(noise, 1.0, pixel_scale=0.05)), Options(lens_light=False))
     assert not found.solution.success[0] and "no lens found" in found.solution.status[0]
 
 
 def test_an_unknown_source_names_the_nearest() -> None:
     with pytest.raises(BadInput, match="shapelets"):
-        run.Options(source="shapelet")  # type: ignore[arg-type]
+        Options(source="shapelet")  # type: ignore[arg-type]
 
 
 def test_shear_about_the_origin_moves_the_source() -> None:
@@ -145,7 +147,7 @@ def test_beliefs_are_about_the_light() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("theta_e", [0.8, 1.3])
 def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
-    found = run.fit_galaxy(ring(theta_e), run.Options(lens_light=False))
+    found = run.fit_galaxy(ring(theta_e), Options(lens_light=False))
     values = dict(zip(found.solution.names, found.solution.params[0], strict=True))
     errors = dict(zip(found.solution.names, found.solution.errors[0], strict=True))
     assert found.solution.success[0], found.solution.status
@@ -159,7 +161,7 @@ def test_a_bright_neighbour_is_masked() -> None:
     spread = 0.5 * ((x[None, :] + 1.5) ** 2 + (y[:, None] - 1.2) ** 2) / 0.2**2
     neighbour = 60.0 * np.exp(-spread)
     both = replace(alone, observed=replace(alone.observed, data=alone.observed.data + jnp.asarray(neighbour, jnp.float32)))
-    found = run.fit_galaxy(both, run.Options(lens_light=False))
+    found = run.fit_galaxy(both, Options(lens_light=False))
     assert found.solution.success[0] and "masked 1 companion at (-1.5" in found.solution.status[0], found.solution.status
     assert found.solution.params[0, found.solution.names.index("theta_E")] == pytest.approx(1.0, rel=0.01)
     assert not np.asarray(found.image.observed.mask)[neighbour > 10.0].any()

@@ -1,0 +1,47 @@
+"""How the image of a galaxy is fitted, and the problem that it is."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from lensjax._internal.words import did_you_mean, listed
+from lensjax.errors import BadInput
+from lensjax.problems.compose import Composition
+from lensjax.problems.galaxy import Mass, galaxy
+
+SourceModel = Literal["auto", "richer", "shapelets", "sersic", "multi_gaussian", "pixels"]
+
+ORDER, OTHER_ORDERS = 8, (4, 12)
+"""Of shapelets: of those that are fitted, and of a simpler and a richer source that these are compared with."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an image is fitted.
+
+    Attributes:
+        mass: the mass's profile.
+        source: the source's; "auto" is few Sérsic profiles where these explain the arcs, or else shapelets; "richer" goes beyond shapelets
+            where those do not explain the arcs; "pixels" begins where shapelets end.
+        lens_light: whether the lens galaxy's light is fitted; otherwise it is off already.
+    """
+
+    mass: Mass = "sie"
+    source: SourceModel = "auto"
+    lens_light: bool = True
+
+    def __post_init__(self) -> None:
+        for column, value, kinds in (("mass", self.mass, Mass), ("source", self.source, SourceModel)):
+            if value not in get_args(kinds):
+                hint = did_you_mean(value, get_args(kinds))
+                raise BadInput(column=column, value=value, expected=f"one of {listed(get_args(kinds))}", hint=hint)
+
+
+def problem_of(options: Options) -> Composition:
+    """What is fitted: the problem `galaxy` with these options; of "auto" and "richer" that with shapelets."""
+    source = "shapelets" if options.source in ("auto", "richer") else options.source
+    return galaxy(mass=options.mass, source=source, n_max=ORDER)
+
+
+def with_order(order: int, options: Options) -> Composition:
+    """The problem with shapelets up to an order."""
+    return galaxy(mass=options.mass, source="shapelets", n_max=order)

@@ -1,0 +1,64 @@
+"""Descents on the arcs of one image, and what is known of the lens meanwhile."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from lensjax.infer import fit
+from lensjax.infer.fit import Optimum
+from lensjax.infer.levenberg_marquardt import Descent
+from lensjax.pipeline import arcs, belief, lens_light
+from lensjax.pipeline.arcs import Ring
+from lensjax.pipeline.lens_light import LensLight
+from lensjax.pipeline.options import Options
+from lensjax.pipeline.window import Window
+from lensjax.problems.compose import Composition
+
+REACH = 3.5
+"""arcsec about the lens that are looked at"""
+
+RING = Ring(0.25, 3.2)
+_RING_ALONE = Ring(0.0, 3.2)  # where the lens's light is off already
+
+SOFT = (0.15, 0.1)
+"""Part of the arcs' light that is an error of the model: with a source of Gaussians, and after it."""
+
+_FIRM = (16.0, 4.0)  # factors on the belief's precision: while modes are searched, and where the arcs are not explained to the noise
+_SIDE = 70  # px of the coarse copy
+
+
+class Search:
+    """The arcs of one image, and descents on them."""
+
+    def __init__(self, window: Window, options: Options) -> None:
+        self.window, self.options = window, options
+        self.light: LensLight | None = None
+        self.ring = RING if options.lens_light else _RING_ALONE
+        self.take_off(np.zeros_like(window.data))
+
+    def take_off(self, of_arcs: np.ndarray) -> None:
+        """Fits the lens's light in the window without arcs (h, w)."""
+        own = self.window
+        if self.options.lens_light:
+            start = np.array([0.0, 0.0, 0.01, 0.0]) if self.light is None else np.array([*self.light.place, *self.light.ellipticity])
+            self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=REACH, start=start)
+        self.seen = arcs.observed_arcs(own, self.light, self.ring)
+
+    def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float, steps: int | None = None) -> Descent:
+        """Descents (S,) on a coarse copy."""
+        small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
+        known = belief.of(problem, self.light, firm=_FIRM[0])
+        static = fit.rough(problem) | ({} if steps is None else {"steps": steps})
+        return fit.descents([small], [begin], static=static, beliefs=[known])[0]
+
+    def plain(self, problem: Composition, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers (E,) and model (h, w) of a descent on the arcs."""
+        soft, known = arcs.softened(self.seen, SOFT[1]), belief.of(problem, self.light, firm=_FIRM[0])
+        numbers = fit.descents([soft], [begin[None]], static=fit.rough(problem), beliefs=[known])[0].fit[0]
+        at = jnp.asarray(numbers, soft.data.dtype)
+        found = fit.equations(problem, soft, at, known)
+        return np.asarray(numbers, np.float64), np.asarray(problem.model(at, found.amplitudes, soft.instrument), np.float64)
+
+    def final(self, problem: Composition, begin: list[np.ndarray], *, soft: float) -> list[Optimum]:
+        """Optima on the arcs, best first."""
+        known = belief.of(problem, self.light, firm=1.0 if soft == 0 else _FIRM[1])
+        return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[known])[0]
