@@ -34,6 +34,8 @@ _SOURCES: "tuple[SourceModel, ...]" = ("auto", "richer", "shapelets", "sersic", 
 SOURCES = {name.replace("_", "-"): name for name in _SOURCES}
 """Values of --source, and the pipeline's names of them."""
 
+_MULTIPOLES = ("3", "4", "3,4")
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -48,6 +50,7 @@ class Flags:
     model_images: Path | None
     coolest: Path | None
     lens: str | None
+    multipoles: str | None
     source: str | None
     lens_light: str | None
     posterior: int | None
@@ -66,6 +69,9 @@ def add(command: arguments.Parser) -> None:
         ("--noise-is", ("rms", "variance", "weight"), "what the noise map holds (rms)"),
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
+    group.add_argument(
+        "--multipoles", type=values.one_of(_MULTIPOLES), metavar="ORDERS", help="of the mass of --lens epl: 3, 4, or 3,4 (none)"
+    )
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
     group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
@@ -97,9 +103,13 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     from lensjax.pipeline.options import Options, problem_of
 
     mass: Mass = "epl" if flags.lens == "epl" else "sie"
+    multipoles = tuple(int(order) for order in (flags.multipoles or "").split(",") if order)
+    if multipoles and mass != "epl":
+        raise BadInput("only --lens epl has multipoles", column="--multipoles", value=flags.multipoles, expected="--lens epl beside it")
     if flags.source == "sersic" and flags.lens_light == "none":
-        return problems.composed("galaxy", mass=mass, sky=True), None
-    options = Options(mass=mass, source=SOURCES[flags.source or "auto"], lens_light=flags.lens_light != "none")
+        return problems.composed("galaxy", mass=mass, multipoles=multipoles, sky=True), None
+    source = SOURCES[flags.source or "auto"]
+    options = Options(mass=mass, multipoles=multipoles, source=source, lens_light=flags.lens_light != "none")
     return problem_of(options), options
 
 

@@ -8,9 +8,9 @@ from lensjax.pipeline.lens_light import LensLight
 from lensjax.problems.components import E_MAX
 from lensjax.problems.compose import Composition
 
-PLACE, ELLIPTICITY, SHEAR, SLOPE = 0.04, 0.1, 0.03, 0.1
+PLACE, ELLIPTICITY, SHEAR, SLOPE, MULTIPOLE = 0.04, 0.1, 0.03, 0.1, 0.01
 """Standard deviations: of the mass's place about that of the light [arcsec], of its (e1, e2) about `FOLLOWS` times the light's, of the
-shear's components, and of the slope about 2 (Bolton et al. 2008, ApJ 682, 964; Koopmans et al. 2006)."""
+shear's components, of the slope about 2 (Bolton et al. 2008, ApJ 682, 964; Koopmans et al. 2006), and of multipoles."""
 
 FOLLOWS = 0.8
 
@@ -36,6 +36,8 @@ def of(problem: Composition, light: LensLight | None, *, firm: float = 1.0) -> B
             known[name] = (size, size * (np.exp(spread) - 1.0))
         elif name.endswith("_n"):
             known[name] = _INDEX
+        elif name[1:].isdigit() and name[0] in "ab":
+            known[name] = (0.0, MULTIPOLE)
     if light is not None:
         known |= {"x": (light.place[0], PLACE), "y": (light.place[1], PLACE)}
     own = problem.parameters[: problem.size]

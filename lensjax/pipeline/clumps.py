@@ -8,9 +8,10 @@ their noise, and their evidence is higher, the lens is better known with them. T
 where P is the inverse variance of the priors, and H is P and the information of the data.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, pairwise
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +24,10 @@ from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
 from lensjax.pipeline import arcs, upgrade
 from lensjax.pipeline.arcs import sigma_of
+from lensjax.pipeline.options import Options
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
-from lensjax.problems.galaxy import UNIT, Mass, galaxy
+from lensjax.problems.galaxy import UNIT
 
 MOST = 3
 """Sérsic profiles of a source, at most."""
@@ -39,6 +41,7 @@ _TRIED, _SIZES = 2, (0.06, 0.15)  # places and radii [arcsec] that are started f
 _APART = 0.1  # arcsec between places that are started from
 _SIDE = 70  # px of the coarse copy
 _FAR = 1.5  # times the pixels: a rough fit's cost from which its profiles are too few
+_MORE = 50.0  # by which one more profile lowers a rough fit's cost where the others are too few
 _LENSES, _WORSE = 2, 1.25  # fits that another profile is added to: how many, and their costs over that of the best
 _ANOTHER = 0.04  # relative difference of their Einstein radii
 _SOFT, _FIRM = 0.1, 16.0  # while profiles are too few: part of the arcs' light that is an error of the model, and the belief's factor
@@ -72,7 +75,7 @@ def probable(
     kept: Sequence[np.ndarray],
     model: np.ndarray,
     *,
-    mass: Mass,
+    options: Options,
 ) -> Clumps | None:
     """The fit of `fewest` from the first start that leads to one; None where none does, or shapelets are more probable.
 
@@ -82,13 +85,13 @@ def probable(
         belief_of: the belief about a problem's numbers.
         kept: numbers (E,) of fits with shapelets, best first.
         model: (H, W) of the arcs, roughly.
-        mass: the mass of the problem.
+        options: how the image is fitted.
     """
     near = upgrade.about(seen, model)
     if near is None:
         return None
-    for begin in kept:
-        few = fewest(problem, near, belief_of, begin, mass=mass)
+    for begin in _of_other_lenses(problem, kept):
+        few = fewest(problem, near, belief_of, begin, options=options)
         if few is None:
             continue
         known = belief_of(problem)
@@ -101,7 +104,7 @@ def probable(
 
 
 def fewest(
-    problem: Composition, near: Observed, belief_of: Callable[[Composition], Belief], numbers: np.ndarray, *, mass: Mass
+    problem: Composition, near: Observed, belief_of: Callable[[Composition], Belief], numbers: np.ndarray, *, options: Options
 ) -> Clumps | None:
     """The most probable fit with a source of `MOST` Sérsic profiles or fewer that explains the arcs; None where none does.
 
@@ -114,43 +117,68 @@ def fewest(
         near: the arcs, about the lens.
         belief_of: the belief about a problem's numbers.
         numbers: (E,) of that fit.
-        mass: the mass of the problem.
+        options: how the image is fitted.
     """
     best: Clumps | None = None
+    for rough, richer in pairwise(chain(_roughly(problem, near, belief_of, numbers, options), [None])):
+        if rough is None or rough.cost > _FAR * rough.pixels or (richer is not None and rough.cost > richer.cost + _MORE):
+            continue
+        known = belief_of(rough.problem)
+        found = fit.descend_from(rough.problem, [near], [[rough.numbers]], beliefs=[known])[0]
+        if found and estimation.is_noise(rough.problem, found[0], near):
+            own = laplace(rough.problem, near, known, found[0].numbers)
+            if best is not None and own < best.evidence + _STRONGER:
+                break
+            best = Clumps(rough.problem, found[0], own)
+    return best
+
+
+def _roughly(
+    problem: Composition, near: Observed, belief_of: Callable[[Composition], Belief], numbers: np.ndarray, options: Options
+) -> Iterator["_Rough"]:
+    """Fits of one profile, then of one more each."""
     soft = arcs.softened(near, _SOFT)
     small = fit.coarse(soft, side=_SIDE)
     pixels = int(np.asarray(small.mask).sum())
     lenses = [(_named(problem, numbers), np.zeros(near.data.shape))]
     for count in range(1, MOST + 1):
-        other = galaxy(mass=mass, source="sersic", clumps=count)
+        other = options.galaxy(source="sersic", clumps=count)
         known = belief_of(other)
         firm = known._replace(precision=_FIRM * known.precision)
         begin = np.concatenate([_starts(other, near, params, model, count) for params, model in lenses])
         ends = fit.descents([small], [begin], static=fit.rough(other), beliefs=[firm])[0]
         rough = fit.distinct(ends, len(begin), worse=_WORSE)
         if not rough:
-            break
-        lenses = [(params, _model(other, soft, own, firm)) for params, own in _lenses([(_named(other, own), own) for own in rough])]
-        if np.nanmin(ends.normal.cost) > _FAR * pixels:
-            continue
-        found = fit.descend_from(other, [near], [rough[:1]], beliefs=[known])[0]
-        if not found:
-            break
-        if estimation.is_noise(other, found[0], near):
-            own = laplace(other, near, known, found[0].numbers)
-            if best is not None and own < best.evidence + _STRONGER:
-                break
-            best = Clumps(other, found[0], own)
-    return best
+            return
+        yield _Rough(other, rough[0], float(np.nanmin(ends.normal.cost)), pixels)
+        lenses = [(_named(other, own), _model(other, soft, own, firm)) for own in _of_other_lenses(other, rough)]
 
 
-def _lenses(fits: list[tuple[dict[str, float], np.ndarray]]) -> list[tuple[dict[str, float], np.ndarray]]:
-    """The best of fits, best first, that are of another lens than those before: parameters by their names, and numbers (E,)."""
-    kept: list[tuple[dict[str, float], np.ndarray]] = []
-    for own in fits:
-        if len(kept) < _LENSES and all(abs(own[0]["theta_E"] / other[0]["theta_E"] - 1.0) > _ANOTHER for other in kept):
-            kept.append(own)
-    return kept
+def _of_other_lenses(problem: Composition, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The first `_LENSES` of numbers (E,) whose Einstein radii differ."""
+    kept: dict[float, np.ndarray] = {}
+    for numbers in rows:
+        radius = _named(problem, numbers)["theta_E"]
+        if len(kept) < _LENSES and all(abs(radius / other - 1.0) > _ANOTHER for other in kept):
+            kept[radius] = numbers
+    return list(kept.values())
+
+
+@dataclass(frozen=True)
+class _Rough:
+    """A fit on a coarse copy whose noise has a part of the arcs' light in it, with a firmer belief.
+
+    Attributes:
+        problem: what was fitted.
+        numbers: (E,) where it ended.
+        cost: chi² and the priors there.
+        pixels: of the copy.
+    """
+
+    problem: Composition
+    numbers: np.ndarray
+    cost: float
+    pixels: int
 
 
 def laplace(problem: Composition, seen: Observed, belief: Belief, numbers: np.ndarray) -> float:

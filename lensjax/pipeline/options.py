@@ -1,7 +1,7 @@
 """How the image of a galaxy is fitted, and the problem that it is."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from lensjax._internal.words import did_you_mean, listed
 from lensjax.errors import BadInput
@@ -20,12 +20,14 @@ class Options:
 
     Attributes:
         mass: the mass's profile.
+        multipoles: orders of the multipoles beside an "epl".
         source: the source's; "auto" is few Sérsic profiles where these explain the arcs, or else shapelets; "richer" goes beyond shapelets
             where those do not explain the arcs; "pixels" begins where shapelets end.
         lens_light: whether the lens galaxy's light is fitted; otherwise it is off already.
     """
 
     mass: Mass = "sie"
+    multipoles: tuple[int, ...] = ()
     source: SourceModel = "auto"
     lens_light: bool = True
 
@@ -35,13 +37,12 @@ class Options:
                 hint = did_you_mean(value, get_args(kinds))
                 raise BadInput(column=column, value=value, expected=f"one of {listed(get_args(kinds))}", hint=hint)
 
+    def galaxy(self, **others: Any) -> Composition:
+        """The problem `galaxy` with this mass, and with other arguments."""
+        return galaxy(mass=self.mass, multipoles=self.multipoles, **others)
+
 
 def problem_of(options: Options) -> Composition:
     """What is fitted: the problem `galaxy` with these options; of "auto" and "richer" that with shapelets."""
     source = "shapelets" if options.source in ("auto", "richer") else options.source
-    return galaxy(mass=options.mass, source=source, n_max=ORDER)
-
-
-def with_order(order: int, options: Options) -> Composition:
-    """The problem with shapelets up to an order."""
-    return galaxy(mass=options.mass, source="shapelets", n_max=order)
+    return options.galaxy(source=source, n_max=ORDER)

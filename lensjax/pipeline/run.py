@@ -26,10 +26,10 @@ from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import arcs, belief, companions, flags, starts, window
-from lensjax.pipeline.answer import Answer, answer_of, restarted, theta_e
+from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of, theta_e
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
-from lensjax.pipeline.options import OTHER_ORDERS, Options, problem_of, with_order
+from lensjax.pipeline.options import OTHER_ORDERS, Options, problem_of
 from lensjax.pipeline.search import REACH, RING, SOFT, Search
 from lensjax.pipeline.window import Window
 from lensjax.problems.compose import Composition
@@ -128,10 +128,10 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     kept = fit.distinct(ends, _KEPT[1])
     numbers, model = search.plain(problem, kept[0])
     search.take_off(model)
-    kept = fit.distinct(search.coarse(problem, np.stack([numbers, *kept]), soft=SOFT[1]), _KEPT[2])
-    answer = answer_of(problem, search, kept, model, (ends,))
+    again, rivals = search.coarse(problem, np.stack([numbers, *kept]), soft=SOFT[1]), rivals_of(problem, ends)
+    answer = answer_of(problem, search, fit.distinct(again, _KEPT[2]), model, rivals)
     if answer is not None and not answer.explained:
-        answer = restarted(problem, search, answer, model, (ends,))
+        answer = restarted(problem, search, answer, model, rivals, least=float(np.nanmin(again.normal.cost)))
     if answer is None:
         return _nothing(image, wanted, own, search, _NOT_FINITE)
     return _judged(replace(image, remarks=(*answer.words, *image.remarks)), search, answer)
@@ -214,7 +214,7 @@ def _with_other_sources(
     """Einstein radii with a simpler and a richer source, from the best; and the richer problem with its numbers."""
     radii: list[float] = []
     for order in OTHER_ORDERS:
-        other = with_order(order, search.options)
+        other = search.options.galaxy(source="shapelets", n_max=order)
         begin = starts.numbers_of(other, problem, best.numbers)
         numbers = np.asarray(search.coarse(other, begin[None], soft=SOFT[1]).fit[0], np.float64)
         radii.append(theta_e(other, numbers))

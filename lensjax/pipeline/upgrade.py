@@ -22,8 +22,8 @@ from lensjax.observation.instrument import places
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.pipeline.arcs import radius, sigma_of
+from lensjax.pipeline.options import Options
 from lensjax.problems.compose import Composition
-from lensjax.problems.galaxy import Mass, galaxy
 
 SIDE = 25
 """Points on a side of a source's grid."""
@@ -67,7 +67,7 @@ def ladder(
     belief_of: Callable[[Composition], Belief],
     start: Optimum,
     *,
-    mass: Mass,
+    options: Options,
     pixels_only: bool = False,
 ) -> Rung | None:
     """The most probable fit with a richer source than that of a fit with shapelets; None where the shapelets' own is.
@@ -77,13 +77,13 @@ def ladder(
         seen: the arcs, about the lens.
         belief_of: the belief about a problem's numbers.
         start: where the fit with shapelets ended.
-        mass: the mass of the problem.
+        options: how the image is fitted.
         pixels_only: whether pixels are the answer however probable they are.
     """
     near = about(seen, start.model)
     if near is None:
         return None
-    richer, grid = galaxy(mass=mass, source="shapelets", n_max=_ORDER), galaxy(mass=mass, source="pixels", source_pixels=SIDE)
+    richer, grid = options.galaxy(source="shapelets", n_max=_ORDER), options.galaxy(source="pixels", source_pixels=SIDE)
     best, first = None, climb(near, belief_of(problem), start.numbers, problem)
     if first is None or (first.explained and not pixels_only):
         return None

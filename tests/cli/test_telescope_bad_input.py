@@ -95,6 +95,8 @@ LINES = [
     ("a.fits --noise [ERR] --pixel-scale 0.0001", "the image shows 0.003×0.0024 arcsec"),
     ("a.fits --noise [ERR] --pixel-scale -0.05", "--pixel-scale"),
     ("a.fits --noise [ERR] --pixel-scale 0", "--pixel-scale"),
+    ("a.fits --noise [ERR] --multipoles 4", "--multipoles: only --lens epl has multipoles"),
+    ("a.fits --noise [ERR] --lens epl --multipoles 5", "expected one of 3, 4, 3,4"),
     ("a.fits --noise [ERR] --source pixels --posterior 20", "--posterior: no draws of a grid of pixels"),
     # images
     (

@@ -1,6 +1,5 @@
 """The answer of a galaxy's fit: where arcs are left over, the lens that more shapelets lead to is tried as well."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -40,25 +39,17 @@ BETTER, WORSE, EXPLAINED = ended(1.2, cost=150.0), ended(1.2, cost=250.0), ended
 
 @pytest.mark.parametrize(("second", "taken"), [(BETTER, True), (WORSE, False), (EXPLAINED, True), (None, False)])
 def test_the_better_answer_is_taken(monkeypatch: pytest.MonkeyPatch, second: Answer | None, taken: bool) -> None:
-    begun: list[float] = []
-
-    def answer_of(problem: Composition, search: object, kept: list[np.ndarray], *_: object) -> Answer | None:
-        begun.append(answer.theta_e(problem, kept[0]))
+    def answer_of(problem: Composition, search: object, kept: list[np.ndarray], model: np.ndarray, rivals: answer.Rivals) -> Answer | None:
+        assert answer.theta_e(problem, kept[0]) == pytest.approx(1.2, rel=1e-3)
+        assert rivals == ((0.9, 25.0),)  # the second search ended 20 lower
         return second
 
     monkeypatch.setattr(answer, "answer_of", answer_of)
-    found = answer.restarted(PROBLEM, search_that_leads_to(1.2), FIRST, NOTHING, ())
-    assert begun == [pytest.approx(1.2, rel=1e-3)] and found is (second if taken else FIRST)
+    found = answer.restarted(PROBLEM, search_that_leads_to(1.2), FIRST, NOTHING, ((0.9, 5.0),), least=30.0)
+    assert found is (second if taken else FIRST)
 
 
-def test_the_same_lens_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("theta_e", "least"), [(1.02, 30.0), (1.2, 11.0)])
+def test_the_same_lens_and_a_worse_one_are_not_tried_again(monkeypatch: pytest.MonkeyPatch, theta_e: float, least: float) -> None:
     monkeypatch.setattr(answer, "answer_of", lambda *_: pytest.fail("tried again"))
-    assert answer.restarted(PROBLEM, search_that_leads_to(1.02), FIRST, NOTHING, ()) is FIRST
-
-
-def test_a_rival_of_the_second_search_counts_from_the_best_of_both() -> None:
-    ends = [
-        SimpleNamespace(fit=numbers(at)[None], normal=SimpleNamespace(cost=np.array([cost]))) for at, cost in ((1.0, 300.0), (1.2, 100.0))
-    ]
-    found = answer._rivals(PROBLEM, [replace(FIRST.best)], tuple(ends))
-    assert found == ((pytest.approx(1.0, rel=1e-3), 200.0), (pytest.approx(1.2, rel=1e-3), 0.0))
+    assert answer.restarted(PROBLEM, search_that_leads_to(theta_e), FIRST, NOTHING, (), least=least) is FIRST

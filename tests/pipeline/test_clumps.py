@@ -12,6 +12,7 @@ from lensjax.infer import fit
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import Observed, observe
 from lensjax.pipeline import belief, clumps
+from lensjax.pipeline.options import Options
 from lensjax.pipeline.run import moved
 from lensjax.problems.galaxy import galaxy
 
@@ -45,7 +46,7 @@ def begin() -> np.ndarray:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_as_many_profiles_as_there_are(count: int) -> None:
-    found = clumps.fewest(galaxy(source="shapelets", n_max=2), seen(count), KNOWN, begin(), mass="sie")
+    found = clumps.fewest(galaxy(source="shapelets", n_max=2), seen(count), KNOWN, begin(), options=Options())
     assert found is not None and found.words == ("source of 1 Sérsic profile", "source of 2 Sérsic profiles")[count - 1]
     values = found.problem.decode(jnp.asarray(found.optimum.numbers), jnp.asarray(found.optimum.amplitudes))
     at = dict(zip(found.problem.names, np.asarray(values).tolist(), strict=True))
@@ -55,8 +56,14 @@ def test_as_many_profiles_as_there_are(count: int) -> None:
 
 
 def test_another_profile_is_added_to_two_lenses() -> None:
-    fits = [({"theta_E": theta_e}, np.zeros(0)) for theta_e in (1.0, 1.01, 1.1, 1.3)]
-    assert [own["theta_E"] for own, _ in clumps._lenses(fits)] == [1.0, 1.1]
+    problem = galaxy(source="sersic")
+    at = LENS | {f"source_{name}": value for name, value in CLUMPS[0].items()}
+    rows = []
+    for theta_e in (1.0, 1.01, 1.1, 1.3):
+        values = [(at | {"theta_E": theta_e}).get(name, 0.0) for name in problem.names]
+        rows.append(np.asarray(problem.encode(jnp.asarray(values)), np.float64))
+    kept = clumps._of_other_lenses(problem, rows)
+    assert [own is row for own, row in zip(kept, rows[::2], strict=False)] == [True, True] and len(kept) == 2
 
 
 def test_no_profiles_where_none_explain_the_arcs() -> None:
@@ -65,7 +72,7 @@ def test_no_profiles_where_none_explain_the_arcs() -> None:
     other = observe(
         np.asarray(own.data) + 0.5 * np.abs(spiral) * float(own.data.max()), np.asarray(own.noise.sigma(own.data)), taken_by=own.instrument
     )
-    assert clumps.fewest(galaxy(source="shapelets", n_max=2), other, KNOWN, begin(), mass="sie") is None
+    assert clumps.fewest(galaxy(source="shapelets", n_max=2), other, KNOWN, begin(), options=Options()) is None
 
 
 def test_the_evidence_is_that_of_a_normal_likelihood() -> None:

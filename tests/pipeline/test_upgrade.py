@@ -12,6 +12,7 @@ from lensjax.infer.levenberg_marquardt import CONVERGED
 from lensjax.observation.instrument import instrument
 from lensjax.observation.observed import Observed, observe
 from lensjax.pipeline import belief, upgrade
+from lensjax.pipeline.options import Options
 from lensjax.problems.galaxy import galaxy
 
 SHAPELETS = galaxy(source="shapelets", n_max=2)
@@ -86,7 +87,7 @@ def test_the_words_name_the_source() -> None:
 @pytest.mark.slow
 def test_pixels_explain_what_few_shapelets_do_not() -> None:
     seen, numbers = arcs_of(seed=2)
-    best = upgrade.ladder(SHAPELETS, seen, lambda problem: belief.of(problem, None), optimum(seen, numbers), mass="sie")
+    best = upgrade.ladder(SHAPELETS, seen, lambda problem: belief.of(problem, None), optimum(seen, numbers), options=Options())
     assert best is not None and best.explained
     k = best.problem.names.index("theta_E")
     radius = float(best.problem.decode(jnp.asarray(best.optimum.numbers), jnp.ones(best.problem.linear))[k])
