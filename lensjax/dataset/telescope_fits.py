@@ -17,7 +17,7 @@ from lensjax.estimate import Estimate
 from lensjax.formats import coolest, model_images
 from lensjax.infer import estimation
 from lensjax.infer.estimation import Fitted
-from lensjax.infer.fit import Optimum
+from lensjax.infer.fit import Belief, Optimum
 from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
 from lensjax.pipeline.options import Options
@@ -46,7 +46,9 @@ class Report(Protocol):
 class Draws(Protocol):
     """What writes draws from posteriors, such as `report.posterior_files.Draws`."""
 
-    def write(self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum, offset: tuple[float, float]) -> str:
+    def write(
+        self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum, offset: tuple[float, float], belief: Belief | None
+    ) -> str:
         """Writes the draws of one fit about a place in its image, in files of this name, and returns their diagnostics in words."""
         ...
 
@@ -69,8 +71,23 @@ class Files:
     coolest: Path | None
     draws: Draws | None = None
 
-    def sample(self, filename: str, image: SkyImage, solution: Solution, optimum: Optimum | None, offset: tuple[float, float]) -> Solution:
+    def sample(
+        self,
+        filename: str,
+        image: SkyImage,
+        solution: Solution,
+        optimum: Optimum | None,
+        offset: tuple[float, float],
+        belief: Belief | None = None,
+    ) -> Solution:
         """Writes draws from the posterior of a fit, where they are wanted; its solution, whose status has their diagnostics.
+
+        Args:
+            filename: of the image.
+            image: as it was fitted.
+            solution, optimum: of the fit.
+            offset: x and y of the fit's origin in the whole image.
+            belief: what the fit had in place of the problem's prior.
 
         Raises:
             BadInput: they cannot be written.
@@ -78,7 +95,7 @@ class Files:
         if self.draws is None or optimum is None:
             return solution
         try:
-            words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset)
+            words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset, belief)
         except BadInput:
             raise
         except Exception as error:  # the failure of draws must not cost the fit
@@ -193,13 +210,13 @@ def _estimate(
     try:
         if options is None:
             found = fitted(problem, image)
-            solution, optimum, seen, offset = found.solution, found.best, image, (0.0, 0.0)
+            solution, optimum, seen, offset, known = found.solution, found.best, image, (0.0, 0.0), None
         else:
             whole = fit_galaxy(image, options)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
-            solution, optimum = telescope_field.judged(whole.solution, image), whole.best
+            solution, optimum, known = telescope_field.judged(whole.solution, image), whole.best, whole.belief
             seen, offset, image = replace(image, observed=whole.seen), whole.window.offset, whole.image
-        solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset)
+        solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset, known)
     except BadInput:
         raise
     except Exception as error:  # the failure of one image must not cost the others their solutions

@@ -28,7 +28,7 @@ from jax import Array
 from scipy import special
 
 from lensjax.infer import nuts, prior
-from lensjax.infer.fit import Optimum, total_flux
+from lensjax.infer.fit import Belief, Optimum, total_flux
 from lensjax.infer.linear import amplitudes_of, nuisance_root, whitened_nuisance
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
@@ -100,7 +100,8 @@ def most_r_hat(chains: int, draws: int) -> float:
 
 class _Data(NamedTuple):
     """What a density depends on: the observation, weights 1/σ (H, W), whitened residuals (H, W) at the mode, its coordinates (E,), the
-    matrix (E, E) that makes coordinates about it of the chains' own, and V of `linear.nuisance_root`."""
+    matrix (E, E) that makes coordinates about it of the chains' own, V of `linear.nuisance_root`, and what is believed of the numbers in
+    place of the prior."""
 
     observed: Observed
     weight: Array
@@ -108,6 +109,7 @@ class _Data(NamedTuple):
     mode: Array
     stretch: Array
     nuisance: Array | None
+    belief: Belief | None
 
 
 def sample(
@@ -119,6 +121,7 @@ def sample(
     seed: int = 0,
     chains: int = nuts.CHAINS,
     warmup: int = nuts.WARMUP,
+    belief: Belief | None = None,
 ) -> Posterior:
     """Draws from the posterior of an observation.
 
@@ -130,11 +133,12 @@ def sample(
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
         warmup: steps of a chain before its first draw.
+        belief: of the numbers, in place of the prior, as the fit had it; the prior's bounds hold as well.
 
     Raises:
         BadInput: blackjax is missing.
     """
-    data, mode = _data(problem, observed, optimum)
+    data, mode = _data(problem, observed, optimum, belief)
     each = max(2, -(-draws // chains))
     found = nuts.chains(_density(problem), data, size=len(mode), draws=each, seed=seed, count=chains, warmup=warmup)
     flat = found.draws.reshape(-1, len(mode))
@@ -159,14 +163,15 @@ def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
     return values
 
 
-def _data(problem: Composition, observed: Observed, optimum: Optimum) -> tuple[_Data, np.ndarray]:
+def _data(problem: Composition, observed: Observed, optimum: Optimum, belief: Belief | None) -> tuple[_Data, np.ndarray]:
     dtype = observed.data.dtype
     mode, stretch = whitening(problem, optimum)
     weight = jnp.where(observed.mask, 1.0 / observed.noise.sigma(jnp.asarray(optimum.model, dtype)), 0.0)
     residual = (observed.data - jnp.asarray(optimum.model, dtype)) * weight
     nuisance = None if observed.nuisance is None else nuisance_root(whitened_nuisance(observed.nuisance, weight))
     residual = _without(nuisance, residual.reshape(1, -1)).reshape(residual.shape)
-    return _Data(observed, weight, residual, jnp.asarray(mode, dtype), jnp.asarray(stretch, dtype), nuisance), mode
+    known = None if belief is None else Belief(*(jnp.asarray(part, dtype) for part in belief))
+    return _Data(observed, weight, residual, jnp.asarray(mode, dtype), jnp.asarray(stretch, dtype), nuisance, known), mode
 
 
 def _without(nuisance: Array | None, rows: Array) -> Array:
@@ -196,7 +201,7 @@ def _density(problem: Composition) -> nuts.Density:
         u = data.mode + data.stretch @ w
         at = prior.numbers(problem, u)
         chance = log_likelihood(problem, data.observed, data.weight, at, residual=data.residual, nuisance=data.nuisance)
-        return chance + prior.log_prior(problem, u)
+        return chance + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
 
     return density
 

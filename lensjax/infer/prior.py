@@ -6,12 +6,15 @@ sampler would run into, but a slope: beyond them the density goes on as that ins
 out (`inside`). Those that remain have the density inside.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax.infer.fit import Belief
 from lensjax.problems.components import E_MAX, ellipticity
 from lensjax.problems.compose import Composition
 
@@ -90,17 +93,36 @@ def log_prior(problem: Composition, u: Array) -> Array:
     table = _table(problem)
     values = _values(table, u)
     off = jnp.asarray(table.inverse, u.dtype) * (values - jnp.asarray(table.mean, u.dtype))
-    low, high, width = (jnp.asarray(part, u.dtype) for part in (table.low, table.high, _SLOPE * (table.high - table.low)))
-    beyond = jnp.maximum(jnp.maximum(low - u, u - high), 0.0) / width
-    each = jnp.where(jnp.asarray(table.log), u, 0.0) - 0.5 * (off * off + beyond * beyond)
-    total = jnp.where(jnp.asarray(table.plain), each, 0.0).sum()
-    for first, most, narrow in table.ellipses:
-        pair = u[first : first + 2]
-        e = jnp.sqrt(pair @ pair + _ROUND * _ROUND)
-        past = jnp.maximum(e - most, 0.0) / (_SLOPE * most)
-        total = total - 0.5 * past * past
+    each = jnp.where(jnp.asarray(table.log), u, 0.0) - 0.5 * off * off
+    total = jnp.where(jnp.asarray(table.plain), each, 0.0).sum() + _beyond(table, u)
+    for first, _, narrow in table.ellipses:
+        e = _ellipticity(u, first)
         total = total - (0.5 * (narrow * e) ** 2 if narrow else 2.0 * jnp.log1p(e) + jnp.log(e))
     return total
+
+
+def log_belief(problem: Composition, u: Array, belief: Belief) -> Array:
+    """As `log_prior`, of what is believed in place of the prior: normal in the fit's numbers, and uniform in those it says nothing of."""
+    off = numbers(problem, u) - belief.mean
+    slope = jax.jacfwd(partial(numbers, problem))(u)
+    density: Array = jnp.linalg.slogdet(slope)[1] - 0.5 * (belief.precision * off * off).sum() + _beyond(_table(problem), u)
+    return density
+
+
+def _beyond(table: _Table, u: Array) -> Array:
+    """Logarithm of the factor that makes the density fall beyond the prior's ends."""
+    low, high, width = (jnp.asarray(part, u.dtype) for part in (table.low, table.high, _SLOPE * (table.high - table.low)))
+    beyond = jnp.where(jnp.asarray(table.plain), jnp.maximum(jnp.maximum(low - u, u - high), 0.0) / width, 0.0)
+    total = -0.5 * (beyond * beyond).sum()
+    for first, most, _ in table.ellipses:
+        past = jnp.maximum(_ellipticity(u, first) - most, 0.0) / (_SLOPE * most)
+        total = total - 0.5 * past * past
+    return total
+
+
+def _ellipticity(u: Array, first: int) -> Array:
+    pair = u[first : first + 2]
+    return jnp.sqrt(pair @ pair + _ROUND * _ROUND)
 
 
 def inside(problem: Composition, u: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 
 from lensjax._internal.compiled import let_programs_go
 from lensjax.infer import estimation, fit
-from lensjax.infer.fit import Optimum
+from lensjax.infer.fit import Belief, Optimum
 from lensjax.infer.levenberg_marquardt import CONVERGED, Descent
 from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
@@ -61,6 +61,7 @@ class GalaxyFit:
         light: the lens galaxy's light in the window; None without.
         window: the part of the image that was fitted.
         seen: its arcs as they were fitted last, about the lens's pixel.
+        belief: what was believed of the numbers there; None where nothing could be fitted.
     """
 
     problem: Composition
@@ -71,6 +72,7 @@ class GalaxyFit:
     light: LensLight | None
     window: Window
     seen: Observed
+    belief: Belief | None = None
 
 
 def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # noqa: B008
@@ -185,7 +187,8 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
         status=("; ".join((plain.status[0], *against, *image.remarks)),),
     )
     light = nuisance if search.light is None else search.light.image + nuisance
-    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, fitted)
+    known = search.belief(problem, soft=answer.soft)
+    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, fitted, known)
 
 
 def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:

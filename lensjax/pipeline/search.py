@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lensjax.infer import fit
-from lensjax.infer.fit import Optimum
+from lensjax.infer.fit import Belief, Optimum
 from lensjax.infer.levenberg_marquardt import Descent
 from lensjax.pipeline import arcs, belief, lens_light
 from lensjax.pipeline.arcs import Ring
@@ -60,5 +60,8 @@ class Search:
 
     def final(self, problem: Composition, begin: list[np.ndarray], *, soft: float) -> list[Optimum]:
         """Optima on the arcs, best first."""
-        known = belief.of(problem, self.light, firm=1.0 if soft == 0 else _FIRM[1])
-        return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[known])[0]
+        return fit.descend_from(problem, [arcs.softened(self.seen, soft)], [begin], beliefs=[self.belief(problem, soft=soft)])[0]
+
+    def belief(self, problem: Composition, *, soft: float) -> Belief:
+        """What is believed of the numbers in the last fit, whose noise has a part `soft` of the arcs' light in it."""
+        return belief.of(problem, self.light, firm=1.0 if soft == 0 else _FIRM[1])

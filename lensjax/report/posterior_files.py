@@ -8,7 +8,7 @@ import numpy as np
 
 from lensjax.files.whole import check_folder, write_text
 from lensjax.infer import nuts, posterior
-from lensjax.infer.fit import Optimum
+from lensjax.infer.fit import Belief, Optimum
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline.run import moved
 from lensjax.problems.compose import Composition
@@ -39,18 +39,27 @@ class Draws:
         corner.check()
         check_folder(self.folder)
 
-    def write(self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum, offset: tuple[float, float] = (0.0, 0.0)) -> str:
+    def write(
+        self,
+        stem: str,
+        problem: Composition,
+        image: SkyImage,
+        optimum: Optimum,
+        offset: tuple[float, float] = (0.0, 0.0),
+        belief: Belief | None = None,
+    ) -> str:
         """Writes the draws of one fit, fluxes in the file's unit, and returns their diagnostics in words.
 
         Args:
             stem: name of the files.
             problem, image, optimum: the fit.
             offset: x and y of the fit's origin in the whole image, whose origin that of the draws is.
+            belief: what the fit had in place of the problem's prior.
 
         Raises:
             BadInput: a file cannot be written.
         """
-        own = posterior.sample(problem, image.observed, optimum, draws=self.count, seed=self.seed)
+        own = posterior.sample(problem, image.observed, optimum, draws=self.count, seed=self.seed, belief=belief)
         draws = own.draws.copy()
         draws[:, len(problem.names) - problem.linear :] *= image.scale
         draws = moved(problem, draws, offset)

@@ -119,6 +119,25 @@ def test_the_prior_is_that_of_the_parameters(k: int, law) -> None:
         np.testing.assert_allclose(problem.decode(back, jnp.zeros(1)), inside, rtol=1e-9)
 
 
+def test_a_belief_is_normal_in_the_numbers_of_a_fit() -> None:
+    """Of a size in its logarithm, and of an ellipse in z = e/√(1 − e²), of which the coordinates are e."""
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)])
+    with jax.enable_x64(True):
+        mean = problem.encode(jnp.asarray([0.5, 0.0, 2.0, 0.7, 30.0, 0.0]))
+        belief = fit.Belief(mean, jnp.asarray([4.0, 0.0, 9.0, 25.0, 25.0]))
+        ends = [
+            prior.coordinates(problem, problem.encode(jnp.asarray(at)))
+            for at in ((0.5, 0.0, 2.0, 0.7, 30.0, 0.0), (1.0, 2.0, 3.0, 0.5, 75.0, 0.0))
+        ]
+        first, second = (float(prior.log_belief(problem, u, belief)) for u in ends)
+        off = np.asarray(problem.encode(jnp.asarray([1.0, 2.0, 3.0, 0.5, 75.0, 0.0])) - mean)
+    assert off[2] == pytest.approx(np.log(1.5), abs=1e-6)
+    e = [(1.0 - q) / (1.0 + q) / components.E_MAX for q in (0.7, 0.5)]
+    slopes = [-2.0 * np.log1p(-own * own) for own in e]  # ln |dz/de|: (1 − e²)^−3/2 along, (1 − e²)^−1/2 across
+    expected = slopes[1] - slopes[0] - 0.5 * float(np.asarray(belief.precision) @ off**2)
+    assert second - first == pytest.approx(expected, abs=2e-3)
+
+
 def meaning(problem, rows):
     """Parameters (N, P) and density (N,) of coordinates (N, E), without those beyond the bounds."""
     rows = rows[prior.inside(problem, np.asarray(rows))]
