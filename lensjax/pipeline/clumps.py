@@ -110,7 +110,7 @@ def fewest(
 
     A lens that must make up for a profile that is not there yet becomes an absurd one. So each new profile is found with noise that has a
     part of the arcs' light in it, and with a firmer belief; then the fit descends from there without either. It is added to the best two
-    lenses, since the right one need not be the better one before all profiles are there.
+    lenses, or else to the best two fits of one lens, since the right one need not be the better one before all profiles are there.
 
     Args:
         problem: of another fit, whose lens is the start.
@@ -151,7 +151,9 @@ def _roughly(
         if not rough:
             return
         yield _Rough(other, rough[0], float(np.nanmin(ends.normal.cost)), pixels)
-        lenses = [(_named(other, own), _model(other, soft, own, firm)) for own in _of_other_lenses(other, rough)]
+        two = _of_other_lenses(other, rough)
+        two = two if len(two) == _LENSES else rough[:_LENSES]
+        lenses = [(_named(other, own), _model(other, soft, own, firm)) for own in two]
 
 
 def _of_other_lenses(problem: Composition, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
