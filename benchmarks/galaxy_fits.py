@@ -19,6 +19,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline.run import fit_galaxy
+from lensjax.problems.galaxy import source_prefix
 
 Fit = Callable[[Observed], Any]
 """An observation → what has a `solution`."""
@@ -38,7 +39,7 @@ def from_truth(mock: Mock) -> Any:
     """A fit of the model that the mock was drawn with, from its truth: what the pixels hold."""
     problem = problems.composed("galaxy", clumps=len(mock.clumps), lens_light="sersic")
     at = mock.truth | {"x": mock.mass.x, "y": mock.mass.y}
-    prefixes = ["source_", *(f"source{k}_" for k in range(2, len(mock.clumps) + 1)), "light_"]
+    prefixes = [*(source_prefix(k) for k in range(1, len(mock.clumps) + 1)), "light_"]
     for prefix, own in zip(prefixes, (*mock.clumps, mock.galaxy), strict=True):
         known = {"x": own.x, "y": own.y, "R": own.radius, "n": own.n, "q": own.q, "phi": np.degrees(own.phi) % 180.0}
         at |= {f"{prefix}{name}": value for name, value in known.items()}

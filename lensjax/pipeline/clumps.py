@@ -10,7 +10,7 @@ where P is the inverse variance of the priors, and H is P and the information of
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain, pairwise
 
 import jax
@@ -27,7 +27,7 @@ from lensjax.pipeline.arcs import sigma_of
 from lensjax.pipeline.options import Options
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
-from lensjax.problems.galaxy import UNIT
+from lensjax.problems.galaxy import UNIT, source_prefix
 
 MOST = 3
 """Sérsic profiles of a source, at most."""
@@ -226,21 +226,34 @@ def _named(problem: Composition, numbers: np.ndarray) -> dict[str, float]:
 
 def _starts(problem: Composition, seen: Observed, params: dict[str, float], model: np.ndarray, count: int) -> np.ndarray:
     """Starts (S, E) with the lens and the other profiles of a fit; the last profile is where it explains most of what is left."""
-    prefix = "source_" if count == 1 else f"source{count}_"
+    prefix = source_prefix(count)
     own = params | {f"{prefix}n": 1.0, f"{prefix}q": 0.9, f"{prefix}phi": 0.0}
     rows = []
     for x, y in _brightest(problem, seen, params, model):
         for size in _SIZES:
             at = own | {f"{prefix}x": x, f"{prefix}y": y, f"{prefix}R": size}
             rows.append(jnp.asarray([at.get(name, 1.0) for name in problem.names]))
-    return np.asarray(jax.jit(jax.vmap(problem.encode))(jnp.stack(rows)), np.float64)
+    return np.asarray(_encoded(problem, jnp.stack(rows)), np.float64)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _encoded(problem: Composition, rows: Array) -> Array:
+    """Numbers (S, E) of parameters (S, P)."""
+    numbers: Array = jax.vmap(problem.encode)(rows)
+    return numbers
+
+
+@cache
+def _blob(problem: Composition) -> Composition:
+    """A small round source behind the lens of a problem."""
+    lens_parts = [part for part in problem.components if part.role == "lens"]
+    return compose("blob", [*lens_parts, components.gaussian(unit=UNIT, q=None)])
 
 
 def _brightest(problem: Composition, seen: Observed, params: dict[str, float], model: np.ndarray) -> list[tuple[float, float]]:
     """Places (x, y) in the source plane where a small blob explains most of what a model (H, W) leaves."""
     left = fit.coarse(replace(seen, data=jnp.asarray(np.asarray(seen.data, np.float64) - model, seen.data.dtype)), side=_SIDE)
-    lens_parts = [part for part in problem.components if part.role == "lens"]
-    blob = compose("blob", [*lens_parts, components.gaussian(unit=UNIT, q=None)])
+    blob = _blob(problem)
     at = jnp.asarray([params.get(name, _BLOB if name == "source_sigma" else 0.0) for name in blob.names])
     x, y, _ = upgrade.traced(blob, blob.encode(at), *map(jnp.asarray, np.meshgrid(*places(left.instrument))))
     bent = [np.asarray(part, np.float64) for part in (x, y)]

@@ -44,10 +44,14 @@ def _mass(kind: Mass, multipoles: tuple[int, ...]) -> Component:
     return galaxy_components.epl(unit=UNIT, theta_e=THETA_E, reach=REACH, q=_FLATTEST, multipoles=multipoles)
 
 
+def source_prefix(number: int) -> str:
+    """What the names of a source's profile begin with; the first is number 1."""
+    return "source_" if number == 1 else f"source{number}_"
+
+
 def _clump(number: int) -> Component:
-    prefix = "source_" if number == 1 else f"source{number}_"
     own: dict[str, Any] = {"unit": UNIT, "reach": _SOURCE_REACH, "q": _FLATTEST, "flux": _FLUX}
-    return components.sersic(prefix=prefix, radius=(0.03, 1.0), index=_INDEX, **own)
+    return components.sersic(prefix=source_prefix(number), radius=(0.03, 1.0), index=_INDEX, **own)
 
 
 def _source(kind: Source, n_max: int, gaussians: int, pixels: int) -> Component:
