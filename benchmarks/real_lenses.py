@@ -114,7 +114,11 @@ def main() -> None:
         table.write_text(",".join(heads) + "\n")
     with table.open() as lines:
         done = {row["name"]: row for row in csv.DictReader(lines)}
-    figure, axes = plt.subplots(len(names), 4, figsize=(8.0, 2.1 * len(names)), squeeze=False)
+    lines_of_three = -(-len(names) // 3)
+    figure, axes = plt.subplots(lines_of_three, 12, figsize=(24.0, 2.1 * lines_of_three), squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    axes = axes.reshape(-1, 4)
     left = [name for name in names if name not in done]
     for name, fit, seconds in lenses(arguments, left):
         values = dict(zip(fit.solution.names, fit.solution.params[0].tolist(), strict=True))
