@@ -103,7 +103,7 @@ def words(found: Findings) -> list[str]:
         return [NO_LENS]
     against = [] if found.converged else ["the descent did not converge"]
     if found.bright < _FEWEST:
-        against.append(f"the arcs are too faint: {found.bright} pixels of them are brighter than {_BRIGHT:.0f} times the noise")
+        against.append(f"the arcs are too faint: they exceed {_BRIGHT:.0f} times the noise in {found.bright} px")
     if found.counter < _COUNTER:
         against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")
     if found.excess > MOST_EXCESS:

@@ -33,7 +33,7 @@ def test_nothing_stands_against_a_good_fit() -> None:
     ("change", "words"),
     [
         ({"signal": 3.0}, "no lens found"),
-        ({"bright": 3}, "the arcs are too faint: 3 pixels of them are brighter than 2 times the noise"),
+        ({"bright": 3}, "the arcs are too faint: they exceed 2 times the noise in 3 px"),
         ({"converged": False}, "did not converge"),
         ({"counter": 1.0}, "no counter-image"),
         ({"excess": 6.0}, "the source model leaves 6.0 times the noise"),
