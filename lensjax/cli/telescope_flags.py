@@ -69,9 +69,7 @@ def add(command: arguments.Parser) -> None:
         ("--noise-is", ("rms", "variance", "weight"), "what the noise map holds (rms)"),
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
-    group.add_argument(
-        "--multipoles", type=values.one_of(_MULTIPOLES), metavar="ORDERS", help="of the mass of --lens epl: 3, 4, or 3,4 (none)"
-    )
+    group.add_argument("--multipoles", type=values.one_of(_MULTIPOLES), metavar="ORDERS", help="of --lens epl: 3, 4, or 3,4 (none)")
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
     group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
@@ -95,17 +93,11 @@ def taken_of(flags: Flags, noise: float | str | None) -> "Taken":
 
 
 def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
-    """What is fitted, and how the pipeline does it. A Sérsic source without lens light is fitted at once: None.
-
-    Raises:
-        BadInput: flags that do not go together.
-    """
+    """What is fitted, and how the pipeline does it. A Sérsic source without lens light is fitted at once: None."""
     from lensjax.pipeline.options import Options, problem_of
 
     mass: Mass = "epl" if flags.lens == "epl" else "sie"
     multipoles = tuple(int(order) for order in (flags.multipoles or "").split(",") if order)
-    if multipoles and mass != "epl":
-        raise BadInput("only --lens epl has multipoles", column="--multipoles", value=flags.multipoles, expected="--lens epl beside it")
     if flags.source == "sersic" and flags.lens_light == "none":
         return problems.composed("galaxy", mass=mass, multipoles=multipoles, sky=True), None
     source = SOURCES[flags.source or "auto"]
@@ -131,9 +123,6 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, 
         coolest.check(problem)
     draws = None
     if flags.posterior is not None:
-        if flags.source in ("pixels", "richer"):  # draws know no strength of a grid's penalty
-            others = "--source auto, shapelets, sersic or multi-gaussian"
-            raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=others)
         from lensjax.report.posterior_files import Draws, folder_of
 
         draws = Draws(folder_of(out), flags.posterior, seed)
