@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 
-import jax.numpy as jnp
 import numpy as np
 
 from lensjax.infer import estimation
@@ -12,12 +11,12 @@ from lensjax.infer.levenberg_marquardt import Descent
 from lensjax.pipeline import belief, clumps, starts, upgrade
 from lensjax.pipeline.options import OTHER_ORDERS
 from lensjax.pipeline.search import SOFT, Search
+from lensjax.pipeline.starts import another_lens, theta_e
 from lensjax.problems.compose import Composition
 
 Rivals = tuple[tuple[float, float], ...]
 """Einstein radii of other solutions, each with how much higher its cost is than the best of its kind."""
 
-_ANOTHER = 0.04  # relative difference of Einstein radii of lenses that are tried apart
 _BETTER = 10.0  # by which the cost of a better lens is lower
 
 
@@ -87,7 +86,7 @@ def restarted(problem: Composition, search: Search, answer: Answer, model: np.nd
     other = search.options.galaxy(source="shapelets", n_max=OTHER_ORDERS[1])
     start = starts.numbers_of(other, answer.problem, answer.best.numbers)
     numbers = np.asarray(search.coarse(other, start[None], soft=SOFT[1]).fit[0], np.float64)
-    if abs(theta_e(other, numbers) / theta_e(answer.problem, answer.best.numbers) - 1.0) < _ANOTHER:
+    if not another_lens(theta_e(other, numbers), theta_e(answer.problem, answer.best.numbers)):
         return answer
     again = search.coarse(problem, starts.numbers_of(problem, other, numbers)[None], soft=SOFT[1])
     better = least - float(again.normal.cost[0])
@@ -103,9 +102,3 @@ def rivals_of(problem: Composition, ends: Descent) -> Rivals:
     costs = np.asarray(ends.normal.cost, np.float64)
     pairs = zip(np.asarray(ends.fit, np.float64), costs - np.nanmin(costs), strict=True)
     return tuple((theta_e(problem, numbers), float(cost)) for numbers, cost in pairs if np.isfinite(cost))
-
-
-def theta_e(problem: Composition, numbers: np.ndarray) -> float:
-    """The Einstein radius of numbers (E,)."""
-    params = problem.decode(jnp.asarray(numbers), jnp.ones(problem.linear))
-    return float(params[problem.names.index("theta_E")])

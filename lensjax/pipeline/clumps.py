@@ -22,7 +22,7 @@ from lensjax.infer import estimation, evidence, fit
 from lensjax.infer.fit import Belief, Optimum
 from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
-from lensjax.pipeline import arcs, upgrade
+from lensjax.pipeline import arcs, starts, upgrade
 from lensjax.pipeline.arcs import sigma_of
 from lensjax.pipeline.options import Options
 from lensjax.problems import components
@@ -43,7 +43,6 @@ _SIDE = 70  # px of the coarse copy
 _FAR = 1.5  # times the pixels: a rough fit's cost from which its profiles are too few
 _MORE = 50.0  # by which one more profile lowers a rough fit's cost where the others are too few
 _LENSES, _WORSE = 2, 1.25  # fits that another profile is added to: how many, and their costs over that of the best
-_ANOTHER = 0.04  # relative difference of their Einstein radii
 _SOFT, _FIRM = 0.1, 16.0  # while profiles are too few: part of the arcs' light that is an error of the model, and the belief's factor
 
 
@@ -160,8 +159,8 @@ def _of_other_lenses(problem: Composition, rows: Sequence[np.ndarray]) -> list[n
     """The first `_LENSES` of numbers (E,) whose Einstein radii differ."""
     kept: dict[float, np.ndarray] = {}
     for numbers in rows:
-        radius = _named(problem, numbers)["theta_E"]
-        if len(kept) < _LENSES and all(abs(radius / other - 1.0) > _ANOTHER for other in kept):
+        radius = starts.theta_e(problem, numbers)
+        if len(kept) < _LENSES and all(starts.another_lens(radius, other) for other in kept):
             kept[radius] = numbers
     return list(kept.values())
 

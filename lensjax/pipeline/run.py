@@ -26,7 +26,7 @@ from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import arcs, belief, companions, flags, starts, window
-from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of, theta_e
+from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
 from lensjax.pipeline.options import OTHER_ORDERS, Options, problem_of
@@ -198,7 +198,7 @@ def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple
     if excess > flags.MOST_EXCESS:
         for other in search.final(*richer, soft=SOFT[1]):
             excess = min(excess, flags.excess_of(soft, other.model, other.residual))
-            varied = (varied[0], theta_e(richer[0], other.numbers))
+            varied = (varied[0], starts.theta_e(richer[0], other.numbers))
     at = dict(zip(problem.names, values.tolist(), strict=True))
     return Findings(
         signal=flags.signal_of(search.seen),
@@ -223,7 +223,7 @@ def _with_other_sources(
         other = search.options.galaxy(source="shapelets", n_max=order)
         begin = starts.numbers_of(other, problem, best.numbers)
         numbers = np.asarray(search.coarse(other, begin[None], soft=SOFT[1]).fit[0], np.float64)
-        radii.append(theta_e(other, numbers))
+        radii.append(starts.theta_e(other, numbers))
     return (radii[0], radii[1]), (other, [numbers])
 
 

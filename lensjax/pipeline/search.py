@@ -14,7 +14,7 @@ from lensjax.pipeline.window import Window
 from lensjax.problems.compose import Composition
 
 REACH = 3.5
-"""arcsec about the lens that are looked at"""
+"""How far from the lens an image is looked at [arcsec]."""
 
 RING = Ring(0.25, 3.2)
 _RING_ALONE = Ring(0.0, 3.2)  # where the lens's light is off already

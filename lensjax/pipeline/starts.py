@@ -1,6 +1,7 @@
 """Starts of fits of arcs: round lenses of many Einstein radii, each with the source where it traces the arcs' light back to; then those of
 other sources, from one that was fitted."""
 
+import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
@@ -12,6 +13,7 @@ from lensjax.problems.compose import Composition
 _BRIGHT = 2.0  # times the noise of the smoothed image
 _FEWEST = 4  # px of a clump
 _ROUNDS = 6
+_ANOTHER = 0.04  # relative difference of Einstein radii of lenses that are tried apart
 _SIZES = (0.08, 0.16)  # of a source at its start [arcsec]
 
 
@@ -45,6 +47,17 @@ def _centre(at: np.ndarray, light: np.ndarray) -> tuple[float, float]:
         square = ((at - middle[:, None]) ** 2).sum(axis=0)
         near = 1.0 / (1.0 + square / max(float(np.median(square)), 1e-9))
     return float(middle[0]), float(middle[1])
+
+
+def theta_e(problem: Composition, numbers: np.ndarray) -> float:
+    """The Einstein radius of numbers (E,)."""
+    params = problem.decode(jnp.asarray(numbers), jnp.ones(problem.linear))
+    return float(params[problem.names.index("theta_E")])
+
+
+def another_lens(radius: float, other: float) -> bool:
+    """Whether lenses of two Einstein radii are tried apart."""
+    return abs(radius / other - 1.0) > _ANOTHER
 
 
 def carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -> np.ndarray:
