@@ -85,6 +85,12 @@ def cluster(members: Sequence[tuple[Lens, Array | float, Array | float]]) -> Clu
     return Cluster(tuple(groups))
 
 
+def gathered(lens: Cluster, x: Array, y: Array) -> Cluster:
+    """The same lenses, all at the place (x, y) [px]."""
+    groups = (Group(group.lens, jnp.full_like(group.x, x), jnp.full_like(group.y, y)) for group in lens.groups)
+    return Cluster(tuple(groups), lens.vectorised)
+
+
 def padded(lens: Cluster, *, least: int = 8) -> Cluster:
     """The same sum with all SISs as SIEs, filled up with SIEs and point masses without mass.
 

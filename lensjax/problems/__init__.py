@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lensjax.problems.compose import Composition
 
 __all__ = [
-    "Parameter", "Problem", "command_names", "composed", "composed_names", "cosmosim_names", "get", "lens_kind", "names", "telescope_names",
-    "thesis",
+    "Parameter", "Problem", "cluster_names", "command_names", "composed", "composed_names", "cosmosim_names", "get", "lens_kind", "names",
+    "telescope_names", "thesis",
 ]  # fmt: skip
 
 _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
@@ -25,6 +25,9 @@ _COSMOSIM = ("cluster2sie2026", "cluster4sis2026", "sie2026")
 _COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
 """Modules of the problems that are composed of components and have images of their own, on which networks train."""
 
+_CLUSTERS = ("cluster2sie2026", "cluster4sis2026")
+"""Problems of `_COSMOSIM` with more than one lens."""
+
 _TELESCOPE = {"galaxy": "galaxy"}
 """Modules of the composed problems whose images telescopes take."""
 
@@ -32,6 +35,11 @@ _TELESCOPE = {"galaxy": "galaxy"}
 def cosmosim_names() -> list[str]:
     """Names of the composed problems whose images CosmoSim draws."""
     return list(_COSMOSIM)
+
+
+def cluster_names() -> list[str]:
+    """Names of the problems of `cosmosim_names` with more than one lens."""
+    return list(_CLUSTERS)
 
 
 def command_names() -> list[str]:
@@ -82,13 +90,20 @@ def lens_kind(name: str) -> str:
 def get(name: str, **options: Any) -> "Problem":
     """The problem called `name`. All have the option `image_size`; those of 2022 and 2023 integer, method, terms and centred too.
 
+    Those of `cluster_names` have the option `origin`: the origin of CosmoSim's coordinates is among their parameters.
+
     Raises:
         BadInput: no such problem, or an option out of range.
     """
     if name not in _COMPOSED:
         return thesis(name, **options)
     place = import_module(f"lensjax.problems.{_COMPOSED[name]}")
-    problem: Problem = place.imaged(getattr(place, name)())
+    own = getattr(place, name)()
+    if options.pop("origin", False):
+        if name not in _CLUSTERS:
+            raise BadInput(column="problem", value=name, expected=f"one of {listed(_CLUSTERS)}, with origin")
+        own = place.labelled(own)
+    problem: Problem = place.imaged(own)
     size = options.pop("image_size", problem.field)
     if options:
         raise BadInput("is not an option of this problem", place=f"problem {name}", column=next(iter(options)), expected="image_size alone")

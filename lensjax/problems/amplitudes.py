@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jax import Array
 
 from lensjax import roulette, simulate
 from lensjax.errors import BadInput
+from lensjax.lens.cluster import Cluster, gathered
 from lensjax.problems.base import Parameter, Problem, Symmetry, power
 
 Scale = Literal["raw", "standardised", "scaled"]
@@ -38,6 +39,8 @@ class Amplitudes:
         scale: the encoding: "raw" numbers; "standardised" by mean and spread over the prior; "scaled" to α_s^m s^(m−1), s the distance from
             the point to the nearest lens, then standardised; log s is answered too.
         source: whether the source's size, index and flux are answered too, by their logarithms where the amplitudes are scaled.
+        about: indices, among the problem's parameters, of the place where all lenses are taken to stand, as in CosmoSim's labels of
+            clusters; None for where they do stand.
     """
 
     problem: Problem
@@ -45,6 +48,7 @@ class Amplitudes:
     point: Literal["xi", "centre"] = "xi"
     scale: Scale = "standardised"
     source: bool = False
+    about: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -180,10 +184,12 @@ class Amplitudes:
             xi = jnp.stack(system.lens.primary_image(x, y))
         else:
             xi = simulate.image_centre(system, problem.instrument, trace=problem.trace)
-        at = [params[jnp.array(pair)] for pair in problem.places if pair not in problem.sources]
+        pairs = [pair for pair in problem.places if pair not in problem.sources] if self.about is None else [self.about]
+        at = [params[jnp.array(pair)] for pair in pairs]
         lenses = jnp.stack(at) if at else jnp.zeros((1, 2), params.dtype)
         distance = jnp.maximum(jnp.sqrt(((xi - lenses) ** 2).sum(axis=-1)).min(), _NEAREST)
-        alpha, beta = roulette.amplitudes(system.lens, xi[0], xi[1], terms=self.order)
+        lens = system.lens if self.about is None else gathered(cast(Cluster, system.lens), lenses[0, 0], lenses[0, 1])
+        alpha, beta = roulette.amplitudes(lens, xi[0], xi[1], terms=self.order)
         picked = [(alpha if kind == "alpha" else beta)[m, s] for kind, m, s in self.pairs]
         return jnp.concatenate([xi[: self.places], jnp.stack([*picked, *(params[k] for k in self.of_source), distance])])
 
@@ -202,8 +208,8 @@ def _statistics(table: Amplitudes) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(number) for number in np.asarray(column)) for column in columns)
 
 
-def amplitudes(problem: Problem, *, order: int, point: str, scale: str, source: bool = False) -> Amplitudes:
-    """The table.
+def amplitudes(problem: Problem, *, order: int, point: str, scale: str, source: bool = False, gathered: bool = False) -> Amplitudes:
+    """The table; `gathered` for amplitudes of a cluster as though its members stood at its origin.
 
     Raises:
         BadInput: an unknown point or scale, or an order below 1.
@@ -213,6 +219,7 @@ def amplitudes(problem: Problem, *, order: int, point: str, scale: str, source: 
             raise BadInput(column=column, value=value, expected=f"one of {', '.join(known)}")
     if order < 1:
         raise BadInput(column="order", value=order, expected="1 or more")
-    table = Amplitudes(problem, order, point, scale, source)  # type: ignore[arg-type]
+    about = (problem.names.index("origin_x"), problem.names.index("origin_y")) if gathered else None
+    table = Amplitudes(problem, order, point, scale, source, about)  # type: ignore[arg-type]
     _statistics(table)  # here, since they cannot be drawn while a program that needs them is compiled
     return table

@@ -264,6 +264,12 @@ def point_mass(*, prefix: str = "", unit: str = "px", theta_e: tuple[float, floa
     return component("lens", numbers, lambda v: (PointMass(v["theta_e"]), v["x"], v["y"]), names=("x", "y", "theta_e"))
 
 
+def origin(*, prefix: str = "origin_", unit: str = "px", reach: float = 20.0) -> Component:
+    """The origin of a set's coordinates, x and y, as a lens without mass: no image shows it, but labels may be about it."""
+    numbers = placed(prefix, unit, reach)
+    return component("lens", numbers, lambda v: (SIS(jnp.zeros_like(v["x"])), v["x"], v["y"]), names=("x", "y"))
+
+
 def shear(*, prefix: str = "", most: float = 0.1) -> Component:
     """External shear about the image's origin: gamma1, gamma2."""
     numbers = tuple(Number(Parameter(f"{prefix}gamma{k}", "", -most, most), "plain", most) for k in (1, 2))

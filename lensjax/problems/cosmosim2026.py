@@ -5,7 +5,8 @@ y up. phi is the direction of the mass's long axis: CosmoSim's `orientation` is 
 times CosmoSim's luminosity.
 """
 
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import SIE, SIS, Lens, cluster
 from lensjax.observation.centre import centroid
 from lensjax.observation.instrument import instrument
-from lensjax.problems.components import Component, sersic, sie, sis
+from lensjax.problems.components import Component, origin, sersic, sie, sis
 from lensjax.problems.compose import Composition, compose
 from lensjax.problems.images import ComposedProblem
 
@@ -55,8 +56,7 @@ def cluster2sie2026() -> Composition:
     members = [sie(prefix=f"lens{k}_", theta_e=(3.0, 75.0), reach=_REACH, q=0.1) for k in (1, 2)]
 
     def prior(key: Array) -> Array:
-        system = _drawn(key, members=2, theta_e=(3.0, 75.0), shaped=True, reach=1.2, source=((5.0, 50.0), (20.0, 80.0)))
-        return _centred(cluster2sie2026(), system)
+        return _centred(cluster2sie2026(), _CLUSTERS["cluster2sie2026"](key))
 
     return compose("cluster2sie2026", [*members, _source((5.0, 50.0), (20.0, 80.0))], exchangeable=((0, 1),), prior=prior)
 
@@ -67,10 +67,26 @@ def cluster4sis2026() -> Composition:
     members = [sis(prefix=f"lens{k}_", theta_e=(20.0, 75.0), reach=_REACH) for k in (1, 2, 3, 4)]
 
     def prior(key: Array) -> Array:
-        system = _drawn(key, members=4, theta_e=(20.0, 75.0), shaped=False, reach=0.4, source=((1.0, 4.0), (20.0, 100.0)))
-        return _centred(cluster4sis2026(), system)
+        return _centred(cluster4sis2026(), _CLUSTERS["cluster4sis2026"](key))
 
     return compose("cluster4sis2026", [*members, _source((1.0, 4.0), (20.0, 100.0))], exchangeable=((0, 1, 2, 3),), prior=prior)
+
+
+@cache
+def labelled(problem: Composition) -> Composition:
+    """The problem of a cluster with the origin of CosmoSim's coordinates as its last lens, without mass.
+
+    CosmoSim's labels of a cluster are amplitudes about this origin, as though all members stood there. No image shows where it is.
+    """
+    members = [k for k, part in enumerate(problem.components) if part.role == "lens"]
+    place, count = len(members), sum(len(problem.components[k].parameters) for k in members)
+
+    def prior(key: Array) -> Array:
+        system = _CLUSTERS[problem.name](key)
+        return _centred(labelled(problem), jnp.concatenate([system[:count], jnp.zeros(2), system[count:]]))
+
+    parts = (*problem.components[:place], origin(reach=_REACH), *problem.components[place:])
+    return replace(problem, components=parts, prior=prior)
 
 
 def imaged(problem: Composition) -> ComposedProblem:
@@ -110,6 +126,13 @@ def _drawn(
         1e3 * (dimmest + (brightest - dimmest) * bright),
     ]  # fmt: skip
     return jnp.concatenate([jnp.stack(columns, axis=-1).reshape(-1), jnp.stack(light)])
+
+
+_CLUSTERS = {
+    "cluster2sie2026": partial(_drawn, members=2, theta_e=(3.0, 75.0), shaped=True, reach=1.2, source=((5.0, 50.0), (20.0, 80.0))),
+    "cluster4sis2026": partial(_drawn, members=4, theta_e=(20.0, 75.0), shaped=False, reach=0.4, source=((1.0, 4.0), (20.0, 100.0))),
+}
+"""Draws of the clusters' systems, by problem."""
 
 
 def _member(columns: Array, *, shaped: bool) -> SIE | SIS:

@@ -81,6 +81,8 @@ class TrainConfig:
         order: largest m of the amplitudes; without effect on other targets, as the next three are.
         point: where amplitudes are taken: "xi", the image of the source's centre, or "centre", the image's middle.
         amplitude_scale: "raw", "standardised" by mean and spread over the prior, or "scaled": dimensionless by the distance to the lens.
+        cluster_labels: "lens" for amplitudes of a cluster as it is, or "cosmosim" for the labels that CosmoSim 3.3 writes, which take all
+            members to stand at the origin of its coordinates.
         with_source: whether the source's size, index and flux are answered beside the amplitudes; of composed problems.
         weights: factors on the loss of each target, such as "1,1,2,1,1,0.5"; empty for equal ones.
         by_ellipticity: whether the loss of an ellipse's direction is multiplied by its ellipticity; with raw or polar targets.
@@ -143,6 +145,7 @@ class TrainConfig:
     order: int = 4
     point: str = "xi"
     amplitude_scale: str = "scaled"
+    cluster_labels: str = "lens"
     with_source: bool = False
     weights: str = ""
     by_ellipticity: bool = False
@@ -196,6 +199,7 @@ class TrainConfig:
             ("targets", TARGETS),
             ("point", POINTS),
             ("amplitude_scale", SCALES),
+            ("cluster_labels", targets.CLUSTER_LABELS),
             ("head", HEADS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
@@ -328,7 +332,7 @@ def make_problem(config: TrainConfig) -> Problem:
     """The config's problem; how a composed problem is rendered and drawn is its own."""
     size = {} if config.native else {"image_size": config.image_size}
     if config.problem in problems.composed_names():
-        problem = problems.get(config.problem, **size)
+        problem = problems.get(config.problem, origin=config.cluster_labels == "cosmosim", **size)
     else:
         method = "ring" if config.method == MIXED else config.method
         problem = problems.get(config.problem, integer=config.integer, method=method, **size)
@@ -346,8 +350,14 @@ def make_task(config: TrainConfig, problem: Problem, standard: Standard | None =
     """
     table = None
     if config.targets == "amplitudes":
-        scale, source = config.amplitude_scale, config.with_source
-        table = amplitudes(problem, order=config.order, point=config.point, scale=scale, source=source)
+        table = amplitudes(
+            problem,
+            order=config.order,
+            point=config.point,
+            scale=config.amplitude_scale,
+            source=config.with_source,
+            gathered=config.cluster_labels == "cosmosim",
+        )
     task = Task(
         problem,
         size=config.image_size,

@@ -4,10 +4,13 @@ import re
 from typing import TYPE_CHECKING
 
 from lensjax import problems
+from lensjax._internal.words import shown
 from lensjax.errors import BadInput
 
 if TYPE_CHECKING:
     from lensjax.train.config import TrainConfig
+
+CLUSTER_LABELS = ("lens", "cosmosim")
 
 
 def check(config: "TrainConfig") -> None:
@@ -22,5 +25,10 @@ def check(config: "TrainConfig") -> None:
         raise BadInput(column="by_ellipticity", value=True, expected=f"False with targets {config.targets}")
     if config.with_source and config.targets == "amplitudes" and config.problem not in problems.composed_names():
         raise BadInput(column="with_source", value=True, expected=f"False with problem {config.problem}")
+    if config.cluster_labels == "cosmosim":
+        for name, wanted in (("problem", problems.cluster_names()), ("targets", ("amplitudes",)), ("data", ("",))):
+            if getattr(config, name) not in wanted:
+                expected = f"{' or '.join(shown(value) for value in wanted)} with cluster_labels cosmosim"
+                raise BadInput(column=name, value=getattr(config, name), expected=expected)
     if config.targets == "amplitudes" and config.frame == "canonical" and config.amplitude_scale != "scaled":
         raise BadInput(column="amplitude_scale", value=config.amplitude_scale, expected="scaled with frame canonical")

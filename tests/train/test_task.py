@@ -153,6 +153,9 @@ def test_directions_count_by_ellipticity():
         ({"head": "gauss"}, "head"),
         ({"targets": "amplitudes", "order": 0}, "order"),
         ({"targets": "amplitudes", "with_source": True}, "with_source"),
+        ({"targets": "amplitudes", "cluster_labels": "cosmosim"}, "problem"),
+        ({"problem": "cluster2sie2026", "cluster_labels": "cosmosim"}, "targets"),
+        ({"problem": "cluster2sie2026", "targets": "amplitudes", "cluster_labels": "cosmosim", "data": "set"}, "data"),
     ],
 )
 def test_fields_that_do_not_fit_each_other_are_named(fields, column):

@@ -16,10 +16,11 @@ def get_config() -> ConfigDict:
     config.problem = "cluster4sis2026"
     config.image_size = 64
     config.targets = "amplitudes"
+    config.cluster_labels = "cosmosim"
     config.with_source = True
     config.loss = "l2"
     config.batch_size = 256
-    config.steps = 2000
+    config.steps = 4000
     config.eval_every = 500
     config.checkpoint_every = 100
     return config
