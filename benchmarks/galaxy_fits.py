@@ -18,6 +18,7 @@ from lensjax.infer import estimation, fit
 from lensjax.infer.solution import Solution
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
+from lensjax.pipeline.options import Options
 from lensjax.pipeline.run import fit_galaxy
 from lensjax.problems.galaxy import source_prefix
 
@@ -31,8 +32,8 @@ def estimate(observed: Observed) -> Any:
 
 
 def pipeline(observed: Observed) -> Any:
-    """As `lensjax estimate` fits a telescope's image."""
-    return fit_galaxy(SkyImage("mock", observed))
+    """As `lensjax estimate` fits a telescope's image; the mass of a mock is exactly of the profile that is fitted."""
+    return fit_galaxy(SkyImage("mock", observed), Options(mass_error=0.0))
 
 
 def from_truth(mock: Mock) -> Any:

@@ -42,6 +42,8 @@ def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapp
         raise BadInput("goes with --noise or --background", column="--noise-is")
     if flags.multipoles is not None and flags.lens != "epl":
         raise BadInput("only --lens epl has multipoles", column="--multipoles", value=flags.multipoles, expected="--lens epl beside it")
+    if flags.mass_error is not None and flags.source == "sersic" and flags.lens_light == "none":  # fitted at once, see telescope_flags
+        raise BadInput("not with --source sersic and --lens-light none", column="--mass-error", value=flags.mass_error)
     if flags.posterior is not None and flags.source in ("pixels", "richer"):  # draws know no strength of a grid's penalty
         sources = "--source auto, shapelets, sersic or multi-gaussian"
         raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=sources)

@@ -51,6 +51,7 @@ class Flags:
     coolest: Path | None
     lens: str | None
     multipoles: str | None
+    mass_error: float | None
     source: str | None
     lens_light: str | None
     posterior: int | None
@@ -70,6 +71,7 @@ def add(command: arguments.Parser) -> None:
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
     group.add_argument("--multipoles", type=values.one_of(_MULTIPOLES), metavar="ORDERS", help="of --lens epl: 3, 4, or 3,4 (none)")
+    group.add_argument("--mass-error", type=values.SHARE, metavar="SHARE", help="of theta_E: no mass is exactly of its profile (0.01)")
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
     group.add_argument("--model-images", type=Path, metavar="DIR", help="write DIR/NAME.fits: model, arcs, residual, source")
@@ -101,7 +103,8 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     if flags.source == "sersic" and flags.lens_light == "none":
         return problems.composed("galaxy", mass=mass, multipoles=multipoles, sky=True), None
     source = SOURCES[flags.source or "auto"]
-    options = Options(mass=mass, multipoles=multipoles, source=source, lens_light=flags.lens_light != "none")
+    given = {} if flags.mass_error is None else {"mass_error": flags.mass_error}
+    options = Options(mass, multipoles, source, flags.lens_light != "none", **given)
     return problem_of(options), options
 
 

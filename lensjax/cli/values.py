@@ -54,6 +54,8 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
     return check
 
 
+SHARE = number(0.0, 0.99, "a share from 0 to 0.99")
+
 positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
 
 

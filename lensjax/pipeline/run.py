@@ -42,7 +42,7 @@ _RADII, _FINE = 14, 3  # Einstein radii that are descended from, each the best o
 _SHORT = 2  # steps by which these are compared
 _KEPT = (4, 3, 2)
 _SERIES, _CURVED = 2.5, 1.15  # factors on errors where the arcs are explained, from mocks: with shapelets, whose series ends, and otherwise
-_FLOOR = 0.01  # of theta_E: its error where the arcs are not explained to the noise
+_FLOOR = 0.01  # of theta_E: its least error where the arcs are not explained to the noise
 _SAME = 0.1  # relative difference of Einstein radii with and without companions
 _NOT_FINITE = "no start leads to a finite residual"
 _NOISY = 1e3  # times the median: noise of pixels that others have masked
@@ -178,7 +178,8 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
     if explained:
         excess *= (_SERIES if "source_beta" in problem.names else _CURVED) ** 2
-    solution = _with_errors(problem, plain, excess, floor=0.0 if explained else _FLOOR)
+    of_mass = search.options.mass_error
+    solution = _with_errors(problem, plain, excess, floor=of_mass if explained else max(of_mass, _FLOOR))
     solution = replace(solution, params=moved(problem, solution.params, own.offset))
     solution = estimation.in_unit(problem, solution, image.scale)
     solution = replace(
