@@ -9,7 +9,7 @@ import numpy as np
 
 from lensjax.estimate import Estimate
 from lensjax.formats import results, results_json
-from lensjax.problems.base import Problem
+from lensjax.problems.base import Parameter, Problem
 from lensjax.problems.compose import Composition
 
 _EVERY = 10.0  # s, after which a JSON file is written again
@@ -23,27 +23,29 @@ class EstimateTable:
 
     Attributes:
         path: the file.
-        problem: whose parameters they are.
+        problems: whose parameters they are: what is estimated, and what else the answer may be, such as other sources behind a lens.
         angles: names of the parameters that have a position angle on the sky.
     """
 
     path: Path
-    problem: Problem | Composition
+    problems: Sequence[Problem | Composition]
     angles: Sequence[str] = ()
     _rows: list[results.Result] = field(default_factory=list)
     _written: float = -_EVERY
 
     @property
-    def _kept(self) -> list[int]:
-        """Indices of the parameters that have columns: all but the amplitudes of light profiles with several."""
-        if not isinstance(self.problem, Composition):
-            return list(range(len(self.problem.names)))
-        several = {parameter.name for part in self.problem.components for parameter in part.several}
-        return [k for k, name in enumerate(self.problem.names) if name not in several]
+    def _parameters(self) -> tuple[Parameter, ...]:
+        """Those that have columns: all but the amplitudes of light profiles with several."""
+        found: dict[str, Parameter] = {}
+        for problem in self.problems:
+            parts = problem.components if isinstance(problem, Composition) else ()
+            several = {parameter.name for part in parts for parameter in part.several}
+            found |= {own.name: own for own in problem.parameters if own.name not in several and own.name not in found}
+        return tuple(found.values())
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return tuple(self.problem.names[k] for k in self._kept)
+        return tuple(parameter.name for parameter in self._parameters)
 
     def begin(self, filenames: Sequence[str], outcomes: Sequence[Estimate]) -> None:
         """A new file with these estimates, of the first images alone.
@@ -82,8 +84,8 @@ class EstimateTable:
 
     def _write(self) -> None:
         if self._is_json:
-            parameters = tuple(self.problem.parameters[k] for k in self._kept)
-            results_json.write(self.path, self._rows, problem=self.problem.name, parameters=parameters, angles=self.angles)
+            name = self.problems[0].name
+            results_json.write(self.path, self._rows, problem=name, parameters=self._parameters, angles=self.angles)
             self._written = time.monotonic()
         else:
             results.write(self.path, self._rows, names=self._names, angles=self.angles)

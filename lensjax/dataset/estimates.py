@@ -25,7 +25,7 @@ from lensjax.files.place import place_of
 from lensjax.formats.cosmosim import parameters, table
 from lensjax.infer import Solution
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline.options import Options
+from lensjax.pipeline.options import Options, answers_of
 from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
 
@@ -178,10 +178,11 @@ def run(
     files.check_file(out)
     kept: dict[int, np.ndarray] = {}
     settings = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator), options)
-    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(problem)
+    answers = [problem] if options is None else answers_of(options)
+    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(answers)
     others = () if taken is None else (taken, leaves, *map(_stamp, taken.files))
     task = fingerprint([settings, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
-    written = EstimateTable(out, problem, angles)
+    written = EstimateTable(out, answers, angles)
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observation(i: int) -> Observation | SkyImage | BadInput:

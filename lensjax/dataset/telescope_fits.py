@@ -22,6 +22,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
 from lensjax.pipeline.options import Options
 from lensjax.pipeline.run import fit_galaxy
+from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
 
 _log = logging.getLogger(__name__)
@@ -234,14 +235,15 @@ def fitted(problem: Composition, image: SkyImage) -> Fitted:
     return replace(found, solution=replace(solution, status=tuple("; ".join((words, *image.remarks)) for words in solution.status)))
 
 
-def angle_names(problem: Composition) -> tuple[str, ...]:
-    """Names of the parameters that are directions of a line."""
-    return tuple(parameter.name for parameter in problem.parameters if parameter.unit == "deg" and parameter.period == 180.0)
+def angle_names(answers: Sequence[Problem | Composition]) -> tuple[str, ...]:
+    """Names of the parameters, of any of the problems, that are directions of a line."""
+    parameters = [parameter for problem in answers for parameter in problem.parameters]
+    return tuple(dict.fromkeys(own.name for own in parameters if own.unit == "deg" and own.period == 180.0))
 
 
 def sky_angles(problem: Composition, solution: Solution, image: SkyImage) -> dict[str, float]:
     """Position angles [deg, from north through east] of a solution's directions, by name; NaN without a WCS, or a fit."""
     values = dict(zip(problem.names, solution.params[0].tolist(), strict=True))
     wcs = image.wcs
-    names = angle_names(problem)
+    names = angle_names([problem])
     return {name: np.nan if wcs is None or np.isnan(values[name]) else position_angle(values[name], wcs) for name in names}

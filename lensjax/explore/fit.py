@@ -28,8 +28,7 @@ from lensjax.infer.near_peak import without_network
 from lensjax.infer.objective import Light, Normal, soft
 from lensjax.infer.solution import Solution
 from lensjax.observation.grid import pixel_points
-from lensjax.pipeline.clumps import MOST
-from lensjax.pipeline.options import Options, problem_of
+from lensjax.pipeline.options import Options, answers_of, problem_of
 from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import HIGHEST, LOWEST
 from lensjax.report.estimate_report import model_and_source
@@ -273,8 +272,7 @@ def _galaxy(path: Path, folder: Path, say: Callable[[Stage], None], taken: Taken
         files["model.png"] = folder / "model.png"
         bright = np.nanpercentile(model, 99.8)
         images.write_png(files["model.png"], GREY_LEVELS * np.clip(model / max(float(bright), 1e-30), 0.0, 1.0))
-    several = options.galaxy(source="sersic", clumps=MOST).parameters
-    unit_of = {parameter.name: parameter.unit for parameter in (*several, *problem.parameters)}
+    unit_of = {parameter.name: parameter.unit for answer in answers_of(options) for parameter in answer.parameters}
     units = tuple(unit_of[name] for name in solution.names)
     named = replace(taken, psf=taken.psf and Path(taken.psf).name, noise=taken.noise and Path(taken.noise).name)
     more = "".join(
@@ -311,7 +309,6 @@ def _galaxy_lines(name: str, taken: Taken, options: Options) -> str:
 
 from lensjax.dataset import estimates
 from lensjax.dataset.telescope import Taken
-from lensjax.pipeline.clumps import MOST
 from lensjax.pipeline.options import Options, problem_of
 
 options = Options(lens_light={options.lens_light})

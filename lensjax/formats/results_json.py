@@ -4,9 +4,10 @@
       "parameters": {"theta_E": {"value": 1.2, "error": 0.003, "identified": true, "unit": "arcsec"}, …},
       "covariance": {"names": ["x", …], "matrix": [[…], …]}, "method": "raytrace", "fit": "least squares"}, …]
 
-Unknown numbers are null. So is the error of a parameter that the image does not identify, as are its rows and columns of the covariance;
-`identified` is then false. Where they exist a parameter has `network`, `low` and `high` (certified bounds), and `east_of_north` (position
-angle on the sky [deg]); an image has `violated` and `shift`. `success` is null for the estimate of a network alone.
+Parameters that the answer does not have, such as those of other sources, are left out. Unknown numbers are null. So is the error of a
+parameter that the image does not identify, as are its rows and columns of the covariance; `identified` is then false. Where they exist a
+parameter has `network`, `low` and `high` (certified bounds), and `east_of_north` (position angle on the sky [deg]); an image has
+`violated` and `shift`. `success` is null for the estimate of a network alone.
 """
 
 import json
@@ -48,6 +49,8 @@ def _entry(row: Result, problem: str, parameters: Sequence[Parameter], angles: S
     columns = {"value": row.params, "error": row.errors, "network": row.network, "low": row.low, "high": row.high}
     numbers = {key: np.asarray(values, np.float64) * scale for key, values in columns.items()}
     sky = dict(zip(angles, row.angles, strict=False))
+    answered = np.isfinite(numbers["value"]) | np.isfinite(numbers["network"])
+    shown = [(k, parameter) for k, parameter in enumerate(parameters) if answered[k] or not answered.any()]
     entry: dict[str, Any] = {
         "filename": row.filename,
         "problem": problem,
@@ -63,13 +66,14 @@ def _entry(row: Result, problem: str, parameters: Sequence[Parameter], angles: S
                 **{key: float(numbers[key][k]) for key in ("network", "low", "high") if math.isfinite(numbers[key][k])},
                 **({"east_of_north": sky[parameter.name]} if math.isfinite(sky.get(parameter.name, math.nan)) else {}),
             }
-            for k, parameter in enumerate(parameters)
+            for k, parameter in shown
         },
         "covariance": None,
     }
     if row.covariance is not None and np.isfinite(row.covariance).any():
-        matrix = [[_number(value) for value in line] for line in row.covariance * np.outer(scale, scale)]
-        entry["covariance"] = {"names": [parameter.name for parameter in parameters], "matrix": matrix}
+        own = np.array([k for k, _ in shown])
+        matrix = [[_number(value) for value in line] for line in (row.covariance * np.outer(scale, scale))[np.ix_(own, own)]]
+        entry["covariance"] = {"names": [parameter.name for _, parameter in shown], "matrix": matrix}
     entry |= {"method": row.method or None, "fit": row.fit or None}
     if math.isfinite(row.violated):
         entry["violated"] = int(row.violated)

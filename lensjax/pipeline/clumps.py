@@ -24,13 +24,10 @@ from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
 from lensjax.pipeline import arcs, starts, upgrade
 from lensjax.pipeline.arcs import sigma_of
-from lensjax.pipeline.options import Options
+from lensjax.pipeline.options import MOST_CLUMPS, Options
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
 from lensjax.problems.galaxy import UNIT, source_prefix
-
-MOST = 3
-"""Sérsic profiles of a source, at most."""
 
 _STRONGER = 3.0  # in ln E: from which another source is the more probable one
 _PLACES = 15  # on a side of the grid where another one is looked for
@@ -105,7 +102,7 @@ def probable(
 def fewest(
     problem: Composition, near: Observed, belief_of: Callable[[Composition], Belief], numbers: np.ndarray, *, options: Options
 ) -> Clumps | None:
-    """The most probable fit with a source of `MOST` Sérsic profiles or fewer that explains the arcs; None where none does.
+    """The most probable fit with a source of `MOST_CLUMPS` Sérsic profiles or fewer that explains the arcs; None where none does.
 
     A lens that must make up for a profile that is not there yet becomes an absurd one. So each new profile is found with noise that has a
     part of the arcs' light in it, and with a firmer belief; then the fit descends from there without either. It is added to the best two
@@ -140,7 +137,7 @@ def _roughly(
     small = fit.coarse(soft, side=_SIDE)
     pixels = int(np.asarray(small.mask).sum())
     lenses = [(_named(problem, numbers), np.zeros(near.data.shape))]
-    for count in range(1, MOST + 1):
+    for count in range(1, MOST_CLUMPS + 1):
         other = options.galaxy(source="sersic", clumps=count)
         known = belief_of(other)
         firm = known._replace(precision=_FIRM * known.precision)

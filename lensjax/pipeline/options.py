@@ -10,6 +10,9 @@ from lensjax.problems.galaxy import Mass, galaxy
 
 SourceModel = Literal["auto", "richer", "shapelets", "sersic", "multi_gaussian", "pixels"]
 
+MOST_CLUMPS = 3
+"""Sérsic profiles of a source at most."""
+
 ORDER, OTHER_ORDERS = 8, (4, 12)
 """Of shapelets: of those that are fitted, and of a simpler and a richer source that these are compared with."""
 
@@ -45,6 +48,16 @@ class Options:
     def galaxy(self, **others: Any) -> Composition:
         """The problem `galaxy` with this mass, and with other arguments."""
         return galaxy(mass=self.mass, multipoles=self.multipoles, **others)
+
+
+def answers_of(options: Options) -> tuple[Composition, ...]:
+    """All problems whose parameters the answer may have; `problem_of` first."""
+    found = [problem_of(options)]
+    if options.source in ("auto", "richer"):
+        found += [options.galaxy(clumps=count) for count in range(1, MOST_CLUMPS + 1)]
+    if options.source == "richer":
+        found.append(options.galaxy(source="pixels"))
+    return tuple(found)
 
 
 def problem_of(options: Options) -> Composition:
