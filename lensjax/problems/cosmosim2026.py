@@ -56,7 +56,7 @@ def cluster2sie2026() -> Composition:
     members = [sie(prefix=f"lens{k}_", theta_e=(3.0, 75.0), reach=_REACH, q=0.1) for k in (1, 2)]
 
     def prior(key: Array) -> Array:
-        return _centred(cluster2sie2026(), _CLUSTERS["cluster2sie2026"](key))
+        return _centred(cluster2sie2026(), CLUSTERS["cluster2sie2026"](key))
 
     return compose("cluster2sie2026", [*members, _source((5.0, 50.0), (20.0, 80.0))], exchangeable=((0, 1),), prior=prior)
 
@@ -67,7 +67,7 @@ def cluster4sis2026() -> Composition:
     members = [sis(prefix=f"lens{k}_", theta_e=(20.0, 75.0), reach=_REACH) for k in (1, 2, 3, 4)]
 
     def prior(key: Array) -> Array:
-        return _centred(cluster4sis2026(), _CLUSTERS["cluster4sis2026"](key))
+        return _centred(cluster4sis2026(), CLUSTERS["cluster4sis2026"](key))
 
     return compose("cluster4sis2026", [*members, _source((1.0, 4.0), (20.0, 100.0))], exchangeable=((0, 1, 2, 3),), prior=prior)
 
@@ -82,7 +82,7 @@ def labelled(problem: Composition) -> Composition:
     place, count = len(members), sum(len(problem.components[k].parameters) for k in members)
 
     def prior(key: Array) -> Array:
-        system = _CLUSTERS[problem.name](key)
+        system = CLUSTERS[problem.name](key)
         return _centred(labelled(problem), jnp.concatenate([system[:count], jnp.zeros(2), system[count:]]))
 
     parts = (*problem.components[:place], origin(reach=_REACH), *problem.components[place:])
@@ -128,7 +128,7 @@ def _drawn(
     return jnp.concatenate([jnp.stack(columns, axis=-1).reshape(-1), jnp.stack(light)])
 
 
-_CLUSTERS = {
+CLUSTERS = {
     "cluster2sie2026": partial(_drawn, members=2, theta_e=(3.0, 75.0), shaped=True, reach=1.2, source=((5.0, 50.0), (20.0, 80.0))),
     "cluster4sis2026": partial(_drawn, members=4, theta_e=(20.0, 75.0), shaped=False, reach=0.4, source=((1.0, 4.0), (20.0, 100.0))),
 }
