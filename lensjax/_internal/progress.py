@@ -53,6 +53,16 @@ class Progress:
         else:
             self.update(count - self.done)
 
+    def note(self, words: str) -> None:
+        """Says what is being done with the item at hand: behind the bar, or in a log where its last line is long ago."""
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.set_postfix_str(words)
+        elif now - self._last >= self._every:
+            self._last = now
+            of = "" if self.total is None else f" of {self.total}"
+            print(f"{self.unit} {self.done + 1}{of}: {words}", file=self._out, flush=True)
+
     def update(self, count: int = 1) -> None:
         """Counts `count` more items."""
         self.done += count

@@ -214,7 +214,7 @@ def run(
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
         if isinstance(problem, Composition):
-            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves, report, options)
+            outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves, report, options, progress.note)
         else:
             outcomes = estimate.solve_each(
                 problem, source, estimator=estimator, refined=refined, methods=methods, free_shift=free_shift, seed=seed

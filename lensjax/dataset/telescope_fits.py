@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -155,6 +155,7 @@ def each(
     leaves: Files | None,
     report: Report | None = None,
     options: Options | None = None,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Iterator[tuple[int, Estimate]]:
     """Each image's fit, when its files are written and its figures are drawn. The failure of one image is its own row.
 
@@ -165,12 +166,13 @@ def each(
         leaves: the files that a fit leaves.
         report: what draws it.
         options: of the pipeline; None fits everything at once, from the bright pixels.
+        say: called with words about what is done with an image.
 
     Raises:
         BadInput: a file about a fit cannot be written.
     """
     for k, image in enumerate(images):
-        estimate, shown, own = _estimate(problem, image, filenames[k], leaves, options)
+        estimate, shown, own = _estimate(problem, image, filenames[k], leaves, options, say)
         if report is not None:
             report.draw(filenames[k], own, shown, estimate)
         yield k, estimate
@@ -197,13 +199,18 @@ def draw_missing(
         for k in missing:
             image, drawn = read(paths[k], taken, problem), problem
             if options is not None:
-                _, image, drawn = _estimate(problem, image, filenames[k], None, options)
+                _, image, drawn = _estimate(problem, image, filenames[k], None, options, progress.note)
             report.draw(filenames[k], drawn, image, estimates[k])
             progress.update()
 
 
 def _estimate(
-    problem: Composition, image: SkyImage | BadInput, filename: str, leaves: Files | None, options: Options | None
+    problem: Composition,
+    image: SkyImage | BadInput,
+    filename: str,
+    leaves: Files | None,
+    options: Options | None,
+    say: Callable[[str], None],
 ) -> tuple[Estimate, SkyImage | BadInput, Composition]:
     """An image's estimate, the image as it was fitted, and what was fitted to it."""
     if isinstance(image, BadInput):
@@ -213,7 +220,7 @@ def _estimate(
             found = fitted(problem, image)
             solution, optimum, seen, offset, known = found.solution, found.best, image, (0.0, 0.0), None
         else:
-            whole = fit_galaxy(image, options)
+            whole = fit_galaxy(image, options, say)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
             solution, optimum, known = telescope_field.judged(whole.solution, image), whole.best, whole.belief
             seen, offset, image = replace(image, observed=whole.seen), whole.window.offset, whole.image

@@ -55,9 +55,11 @@ def answer_of(problem: Composition, search: Search, kept: list[np.ndarray], mode
     """
     options, known = search.options, partial(belief.of, light=search.light)
     if options.source in ("auto", "richer"):
+        search.say("source of Sérsic profiles")
         few = clumps.probable(problem, search.seen, known, kept, model, options=options)
         if few is not None:
             return Answer(few.problem, few.optimum, rivals, few.optimum.cost, 0.0, explained=True, words=(few.words,))
+    search.say("source of shapelets")
     optima = search.final(problem, kept, soft=SOFT[1])
     if not optima:
         return None

@@ -12,6 +12,7 @@
    (`companions`), all is done again without them; that is the answer where nothing stands against it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
@@ -75,25 +76,30 @@ class GalaxyFit:
     belief: Belief | None = None
 
 
-def fit_galaxy(image: SkyImage, options: Options = Options()) -> GalaxyFit:  # noqa: B008
+def fit_galaxy(
+    image: SkyImage,
+    options: Options = Options(),  # noqa: B008
+    say: Callable[[str], None] = lambda words: None,
+) -> GalaxyFit:
     """Fits the image of a galaxy that may be a lens.
 
     Args:
         image: the image; lengths are arcseconds.
         options: what is fitted.
+        say: called with words about what is done, as it is done.
 
     Returns:
         The fit. Where no lens is found, or nothing can be fitted, its solution has no success, and the reason in its status.
     """
     let_programs_go()
     own = _window(image, options)
-    first = _fit_window(image, own, options)
+    first = _fit_window(image, own, options, say)
     beside = [] if first.best is None else companions.candidates(own, first.light, outer=RING.outer)
     if first.best is not None and first.solution.success[0]:
         beside = companions.lit(beside, first.best.model, arcs.sigma_of(first.seen))
     if not beside:
         return first
-    masked = _fit_window(image, companions.masked(own, beside), options)
+    masked = _fit_window(image, companions.masked(own, beside), options, lambda words: say(f"without companions: {words}"))
     if not masked.solution.success[0]:
         return first
     if not first.solution.success[0]:
@@ -111,11 +117,12 @@ def _said(found: GalaxyFit, words: str, *, success: bool) -> GalaxyFit:
     return replace(found, solution=replace(found.solution, status=status, success=np.array([success])))
 
 
-def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
+def _fit_window(image: SkyImage, own: Window, options: Options, say: Callable[[str], None]) -> GalaxyFit:
     """Fits the part of an image that is about its lens."""
     wanted = problem_of(options)
     problem = problem_of(replace(options, source="shapelets")) if options.source == "pixels" else wanted
-    search = Search(own, options)
+    search = Search(own, options, say)
+    say("round lenses of many Einstein radii")
     first = galaxy(source="multi_gaussian")
     rough = starts.round_lenses(arcs.softened(search.seen, SOFT[0]), np.geomspace(*TRIED, _RADII * _FINE))
     if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
@@ -127,6 +134,7 @@ def _fit_window(image: SkyImage, own: Window, options: Options) -> GalaxyFit:
     begin = starts.carried(first, problem, fit.distinct(gaussian, _KEPT[0]))
     if not len(begin):
         return _nothing(image, wanted, own, search, _NOT_FINITE)
+    say("rough source of shapelets")
     ends = search.coarse(problem, begin, soft=SOFT[1])
     kept = fit.distinct(ends, _KEPT[1])
     numbers, model = search.plain(problem, kept[0])
@@ -170,6 +178,7 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     mask = np.asarray(seen.mask)
     over = np.where(mask, 1.0 / arcs.sigma_of(fitted), 0.0)
     nuisance = np.where(mask, ((np.asarray(seen.data, np.float64) - best.model) * over - best.residual) * arcs.sigma_of(fitted), 0.0)
+    search.say("other sources, for the verdict")
     found = _findings(problem, search, best, answer.rivals, fitted)
     if explained:  # a noise map with a floor is too large where there is no light, so that arcs stand out which it explains
         found = replace(found, excess=min(found.excess, 1.0))

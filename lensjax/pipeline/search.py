@@ -1,5 +1,7 @@
 """Descents on the arcs of one image, and what is known of the lens meanwhile."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -27,10 +29,10 @@ _SIDE = 70  # px of the coarse copy
 
 
 class Search:
-    """The arcs of one image, and descents on them."""
+    """The arcs of one image, and descents on them; `say` takes words about what is done."""
 
-    def __init__(self, window: Window, options: Options) -> None:
-        self.window, self.options = window, options
+    def __init__(self, window: Window, options: Options, say: Callable[[str], None]) -> None:
+        self.window, self.options, self.say = window, options, say
         self.light: LensLight | None = None
         self.ring = RING if options.lens_light else _RING_ALONE
         self.take_off(np.zeros_like(window.data))
@@ -38,6 +40,7 @@ class Search:
     def take_off(self, of_arcs: np.ndarray) -> None:
         """Fits the lens's light in the window without arcs (h, w)."""
         own = self.window
+        self.say("lens light")
         if self.options.lens_light:
             start = np.array([0.0, 0.0, 0.01, 0.0]) if self.light is None else np.array([*self.light.place, *self.light.ellipticity])
             self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=REACH, start=start)
