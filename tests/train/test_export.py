@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from lensjax import estimate
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, export_weights, load_weights
 from lensjax.train import config as configs
@@ -127,3 +128,14 @@ def test_config_is_believed_over_the_tensors(folder):
     (folder / "config.json").write_text(json.dumps(content))
     with pytest.raises(BadInput, match="weights.safetensors: tensor params/Dense_0/kernel: "):
         load_weights(folder)
+
+
+@pytest.mark.slow  # draws a thousand clusters, for the spreads of their amplitudes
+def test_networks_of_cosmosims_labels_are_read_again(tmp_path):
+    config = TrainConfig(model="compact", problem="cluster4sis2026", image_size=32, targets="amplitudes", cluster_labels="cosmosim")
+    model = configs.make_model(config, configs.make_problem(config))
+    shapes = jax.eval_shape(lambda key: init_variables(model, key, image_size=32), jax.random.key(0))
+    export_weights(tmp_path, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes), dataclasses.asdict(config))
+    found = estimate.network(tmp_path, problem="cluster4sis2026")
+    assert found.task.amplitudes is not None and found.task.amplitudes.about is not None
+    assert found.predict(np.full((1, 256, 256), 7.0)).shape == (1, len(found.task.amplitudes.names))
