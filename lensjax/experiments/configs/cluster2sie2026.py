@@ -2,7 +2,7 @@
 
     lensjax train --config cluster2sie2026.py
 
-It takes three quarters of an hour of one core without a GPU.
+It takes an hour and a quarter of one core without a GPU.
 """
 
 from ml_collections import ConfigDict

@@ -1,4 +1,4 @@
-"""The network for the CosmoSim group's set of four SIS: roulette amplitudes and source from shapelets in the frame of the light.
+"""The network for the CosmoSim group's set of four SIS: CosmoSim's labels and the source from shapelets in the frame of the light.
 
     lensjax train --config cluster4sis2026.py
 
@@ -20,7 +20,7 @@ def get_config() -> ConfigDict:
     config.with_source = True
     config.loss = "l2"
     config.batch_size = 256
-    config.steps = 4000
+    config.steps = 2000
     config.eval_every = 500
     config.checkpoint_every = 100
     return config
