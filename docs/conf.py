@@ -60,6 +60,7 @@ html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
+html_use_index = False
 
 # Numbers do not part from their units, nor at their thousands.
 TOGETHER = re.compile(r"(?<=\d) (?=%|×$|(?:px|ms)\b|\d{3}\b(?!\.))|(?<=\d) (?=± )|(?<=±) (?=\d)")
