@@ -76,12 +76,13 @@ OTHER = {"problem": "pm2022", "data": "set", "split": "8,1,1", "augment": "any",
          "method": "raytrace", "frame": "canonical", "targets": "polar", "point": "centre",
          "amplitude_scale": "raw", "weights": "1,2,1,1,1,1", "head": "gaussian", "optimizer": "sgd", "loss": "l2",
          "schedule": "cosine", "dtype": "bfloat16", "model": "vgg19_bn", "init": "weights",
-         "zeroed": "features", "frozen": "features", "slowed": "features", "hidden": "128,64"}  # fmt: skip
+         "zeroed": "features", "frozen": "features", "slowed": "features", "hidden": "128,64", "cluster_labels": "cosmosim"}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TrainConfig)])
 def test_what_a_resumed_run_may_change(tmp_path, field):
-    old = TrainConfig(schedule="thesis", targets="raw")
+    needed = {"problem": "cluster2sie2026", "targets": "amplitudes"} if field == "cluster_labels" else {"targets": "raw"}
+    old = TrainConfig(schedule="thesis", **needed)
     value = getattr(old, field)
     if isinstance(value, str):
         new = OTHER[field]
