@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from galaxy_images import lens
+from galaxy_mocks import OFF
 from mocks import drawn
 from tqdm import tqdm
 
@@ -35,6 +36,7 @@ from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
+from lensjax.pipeline.run import TRIED
 from lensjax.pipeline.starts import round_lenses, theta_e
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
@@ -42,9 +44,7 @@ from lensjax.problems.galaxy import galaxy
 
 SMALL = compose("sie", [components.sie(theta_e=(7.0, 16.0), reach=1.5, q=0.4), components.gaussian(sigma=(1.5, 3.0), reach=5.0, q=None)])
 GALAXY = replace(galaxy(source="sersic"), normal=())
-RADII = (0.4, 2.6)  # arcsec, of the pipeline's round lenses
 SN = 300.0  # of galaxies' arcs
-RIGHT = 0.03
 TAKEN = instrument((60, 60), supersampling=2, psf=psf.gaussian(2.0))
 
 
@@ -84,9 +84,10 @@ def galaxy_cases(images: int, starts: int, seed: int) -> Iterator[Case]:
         number += 1
         if len(mock.clumps) > 1:
             continue
-        seen = replace(mock.observed, data=mock.observed.data - jnp.asarray(mock.lens_light, mock.observed.data.dtype))
-        seen = replace(seen, noise=GaussianNoise(mock.observed.noise.sigma(mock.observed.data)))
-        guesses = round_lenses(seen, np.geomspace(*RADII, starts))
+        whole = mock.observed
+        data = whole.data - jnp.asarray(mock.lens_light, whole.data.dtype)
+        seen = replace(whole, data=data, noise=GaussianNoise(whole.noise.sigma(whole.data)))
+        guesses = round_lenses(seen, np.geomspace(*TRIED, starts))
         begin = np.stack([np.asarray(GALAXY.start(guess), np.float32) for guess in guesses])
         found += 1
         yield Case(fit.coarse(seen), begin, mock.truth["theta_E"])
@@ -140,18 +141,20 @@ def adam(problem: Composition, rate: float, steps: int) -> Callable[[Observed, j
 
     @jax.jit
     def run(observed: Observed, start: jax.Array) -> Ended:
+        def lower(least: jax.Array, lowest: jax.Array, here: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+            """The lower of two costs, and where it is."""
+            return jnp.fmin(least, here), jnp.where(here < least, q, lowest)
+
         def step(state: tuple[jax.Array, ...], _: None) -> tuple[tuple[jax.Array, ...], None]:
             q, moments, least, lowest = state
             here, slope = jax.value_and_grad(cost)(q, observed)
             move, moments = solver.update(slope, moments)
-            lower = here < least
-            return (q + move, moments, jnp.where(lower, here, least), jnp.where(lower, q, lowest)), None
+            return (q + move, moments, *lower(least, lowest, here, q)), None
 
         begin = (start, solver.init(start), jnp.float32(jnp.inf), start)
         (q, _, least, lowest), _ = jax.lax.scan(step, begin, length=steps)
-        here = cost(q, observed)
-        lower = here < least
-        return jnp.where(lower, here, least), jnp.bool_(False), jnp.int32(steps), jnp.where(lower, q, lowest)
+        least, lowest = lower(least, lowest, cost(q, observed), q)
+        return least, jnp.bool_(False), jnp.int32(steps), lowest
 
     return run
 
@@ -194,7 +197,7 @@ def main() -> None:
             cost[name][k], converged[name][k] = ([float(end[i]) for end in ends] for i in (0, 1))
             steps[name] += [int(end[2]) for end in ends]
             lowest = ends[int(np.argmin(np.where(np.isfinite(cost[name][k]), cost[name][k], np.inf)))]
-            right[name][k] = abs(theta_e(problem, np.asarray(lowest[3])) / case.theta_e - 1.0) < RIGHT
+            right[name][k] = abs(theta_e(problem, np.asarray(lowest[3])) / case.theta_e - 1.0) < OFF
     best = np.min([np.nanmin(value, axis=1) for value in cost.values()], axis=0)
     print(f"{flags.images} images, {flags.starts} starts each, jax {jax.__version__}, {jax.default_backend()}")
     heads = (

@@ -133,7 +133,7 @@ def network(folder: str | Path | None = None, *, problem: str = "sis2023") -> Es
     if config.problem != problem:
         raise BadInput(f"weights for problem {config.problem}", path=folder, expected=f"weights for problem {problem}")
     trained = make_problem(config)
-    native = problems.get(problem, **({"origin": True} if config.cluster_labels == "cosmosim" else {}))
+    native = problems.get(problem, origin=config.cluster_labels == "cosmosim")
     if native.field % config.image_size:
         raise BadInput(path=folder, column="image_size", value=config.image_size, expected=f"a divisor of the images' {native.field} px")
     return Estimator(

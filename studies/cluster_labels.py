@@ -16,14 +16,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pandas as pd
 from flax import linen as nn
 from jax import Array
 from tqdm import trange
 
 from lensjax import problems
-from lensjax.problems.amplitudes import Amplitudes
+from lensjax.formats.cosmosim import table
+from lensjax.formats.cosmosim.table import Row
+from lensjax.problems.amplitudes import Amplitudes, origin_of
 from lensjax.problems.cosmosim2026 import CLUSTERS
+from lensjax.problems.tables import params_of
 
 ORDER = 4
 KNOWN = 5  # labels beside the amplitudes: place of the reference point, and the source's size, index and luminosity
@@ -64,12 +66,11 @@ class Network(nn.Module):
 def tables(name: str) -> tuple[Amplitudes, Amplitudes]:
     """CosmoSim's labels of a cluster, and the cluster's amplitudes; both of parameters with the origin among them."""
     problem = problems.get(name, origin=True)
-    origin = (problem.names.index("origin_x"), problem.names.index("origin_y"))
-    return Amplitudes(problem, ORDER, about=origin), Amplitudes(problem, ORDER)
+    return Amplitudes(problem, ORDER, about=origin_of(problem)), Amplitudes(problem, ORDER)
 
 
 def described(name: str, systems: Array) -> Answer:
-    """The tables of systems (N, P), the origin of whose coordinates is 0."""
+    """The tables of systems (N, P)."""
     labels, true = tables(name)
     names = labels.problem.names
     members = sum(column.startswith("lens") and column.endswith("_x") for column in names)
@@ -97,7 +98,7 @@ def described(name: str, systems: Array) -> Answer:
 
 def drawn(name: str, n: int, seed: int) -> Array:
     """Systems (n, P), as CosmoSim draws them about its origin."""
-    count = problems.get(name, origin=True).names.index("origin_x")
+    count = origin_of(problems.get(name, origin=True))[0]
 
     @jax.jit
     def draws(keys: Array) -> Array:
@@ -107,17 +108,13 @@ def drawn(name: str, n: int, seed: int) -> Array:
     return jnp.asarray(draws(jax.random.split(jax.random.key(seed), n)))
 
 
-def read(folder: Path) -> Array:
-    """The systems (N, P) of a set that CosmoSim drew."""
-    rows, labels = (pd.read_csv(folder / file) for file in ("dataset.csv", "roulette.csv"))
-    systems = []
-    for (_, row), (_, label) in zip(rows.iterrows(), labels.iterrows(), strict=True):
-        params: list[float] = []
-        for member in row["cluster"].split(";"):
-            x, y, theta_e, *shape = (float(number) for number in member.split("/")[1:])
-            params += [x, y, theta_e, *([shape[0], (shape[1] + 90.0) % 180.0] if shape else [])]
-        systems.append([*params, 0.0, 0.0, label["x"], label["y"], row["sigma"], row["n_sersic"], 1e3 * row["luminosity"]])
-    return jnp.asarray(systems, jnp.float32)
+def read(name: str, folder: Path) -> Array:
+    """The systems (N, P) of a set that CosmoSim drew, in coordinates of their images."""
+    rows, labels = (table.read(folder / file) for file in ("dataset.csv", "roulette.csv"))
+    origins = [[Row(labels, k).number(column) for column in ("lensX", "lensY")] for k in range(len(labels))]
+    systems = params_of(problems.get(name), rows, amplitudes=labels)
+    place = origin_of(problems.get(name, origin=True))[0]
+    return jnp.asarray(np.insert(systems, [place, place], origins, axis=1), jnp.float32)
 
 
 def learnt(training: Answer, test: Answer, powers: np.ndarray, steps: int) -> np.ndarray:
@@ -156,7 +153,7 @@ def main() -> None:
     pairs = tables(flags.problem)[0].pairs
     powers, order = np.array([m - 1.0 for _, m, _ in pairs]), np.array([m for _, m, _ in pairs])
     training = described(flags.problem, drawn(flags.problem, flags.draws, 1))
-    test = described(flags.problem, drawn(flags.problem, TEST, 2) if flags.folder is None else read(flags.folder))
+    test = described(flags.problem, drawn(flags.problem, TEST, 2) if flags.folder is None else read(flags.problem, flags.folder))
     spread = test.labels.var(axis=0)
     print(f"{flags.problem}, {len(test.labels)} systems; R² of {' '.join(f'{kind}[{m}][{s}]' for kind, m, s in pairs)}")
     for words, values in (("the true cluster", test.true), ("network of it", learnt(training, test, powers, flags.steps))):

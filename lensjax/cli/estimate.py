@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from lensjax import problems
-from lensjax.cli import arguments, telescope_flags, values
+from lensjax.cli import arguments, telescope_check, telescope_flags, values
 from lensjax.cli.estimate_options import Options, check
 from lensjax.conventions import METHODS
 
@@ -63,7 +63,7 @@ def _options(flags: argparse.Namespace) -> Options:
 
 def run(options: Options) -> None:
     """The command."""
-    name = telescope_flags.problem_of(options.problem, options.image)
+    name = telescope_check.problem_of(options.problem, options.image)
     check(options, name)
     from lensjax.dataset import estimates
     from lensjax.files import whole as files

@@ -1,10 +1,12 @@
-"""Which flags of images of telescopes go together."""
+"""Which problem images have, and which flags of images of telescopes go together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lensjax import problems
 from lensjax.cli.telescope_flags import Flags
 from lensjax.errors import BadInput
+from lensjax.files.place import is_fits
 
 
 def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapping[str, object]) -> None:
@@ -47,3 +49,17 @@ def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapp
     if flags.posterior is not None and flags.source in ("pixels", "richer"):  # draws know no strength of a grid's penalty
         sources = "--source auto, shapelets, sersic or multi-gaussian"
         raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=sources)
+
+
+def problem_of(named: str | None, images: Sequence[Path]) -> str:
+    """The problem that is named, or else that of the images' files.
+
+    Raises:
+        BadInput: FITS files and others together.
+    """
+    if named is not None:
+        return named
+    telescopes = [is_fits(path) for path in images]
+    if any(telescopes) and not all(telescopes):
+        raise BadInput("FITS files and other images together", column="--problem", expected="a problem, or images of one kind")
+    return "galaxy" if any(telescopes) else "sis2023"

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from lensjax import problems
 from lensjax.cli import arguments, values
-from lensjax.errors import BadInput
-from lensjax.files.place import is_fits
 
 if TYPE_CHECKING:
     from lensjax.dataset.telescope import Taken
@@ -136,17 +134,3 @@ def files_of(flags: Flags, problem: "Composition", filenames: Sequence[str], *, 
 def flags_of(namespace: argparse.Namespace) -> Flags:
     """The flags' values."""
     return arguments.options_of(Flags, namespace)
-
-
-def problem_of(named: str | None, images: Sequence[Path]) -> str:
-    """The problem that is named, or else that of the images' files.
-
-    Raises:
-        BadInput: FITS files and others together.
-    """
-    if named is not None:
-        return named
-    telescopes = [is_fits(path) for path in images]
-    if any(telescopes) and not all(telescopes):
-        raise BadInput("FITS files and other images together", column="--problem", expected="a problem, or images of one kind")
-    return "galaxy" if any(telescopes) else "sis2023"

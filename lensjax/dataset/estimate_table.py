@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ class EstimateTable:
     _rows: list[results.Result] = field(default_factory=list)
     _written: float = -_EVERY
 
-    @property
+    @cached_property
     def _parameters(self) -> tuple[Parameter, ...]:
         """Those that have columns: all but the amplitudes of light profiles with several."""
         found: dict[str, Parameter] = {}
@@ -43,7 +44,7 @@ class EstimateTable:
             found |= {own.name: own for own in problem.parameters if own.name not in several and own.name not in found}
         return tuple(found.values())
 
-    @property
+    @cached_property
     def _names(self) -> tuple[str, ...]:
         return tuple(parameter.name for parameter in self._parameters)
 

@@ -90,20 +90,19 @@ def lens_kind(name: str) -> str:
 def get(name: str, **options: Any) -> "Problem":
     """The problem called `name`. All have the option `image_size`; those of 2022 and 2023 integer, method, terms and centred too.
 
-    Those of `cluster_names` have the option `origin`: the origin of CosmoSim's coordinates is among their parameters.
+    `origin=True`, of those of `cluster_names`: the origin of CosmoSim's coordinates is among their parameters.
 
     Raises:
         BadInput: no such problem, or an option out of range.
     """
+    origin = options.pop("origin", False)
+    if origin and name not in _CLUSTERS:
+        raise BadInput(column="problem", value=name, expected=f"one of {listed(_CLUSTERS)}, with origin")
     if name not in _COMPOSED:
         return thesis(name, **options)
     place = import_module(f"lensjax.problems.{_COMPOSED[name]}")
     own = getattr(place, name)()
-    if options.pop("origin", False):
-        if name not in _CLUSTERS:
-            raise BadInput(column="problem", value=name, expected=f"one of {listed(_CLUSTERS)}, with origin")
-        own = place.labelled(own)
-    problem: Problem = place.imaged(own)
+    problem: Problem = place.imaged(place.labelled(own) if origin else own)
     size = options.pop("image_size", problem.field)
     if options:
         raise BadInput("is not an option of this problem", place=f"problem {name}", column=next(iter(options)), expected="image_size alone")

@@ -37,7 +37,7 @@ class Amplitudes:
         order: largest m.
         point: "xi" at the image of the first source's centre, whose place (xiX, xiY) is answered too; "centre" at the image's middle.
         scale: the encoding: "raw" numbers; "standardised" by mean and spread over the prior; "scaled" to α_s^m s^(m−1), s the distance from
-            the point to the nearest lens, then standardised; log s is answered too.
+            the point to the nearest lens, or to `about`, then standardised; log s is answered too.
         source: whether the source's size, index and flux are answered too, by their logarithms where the amplitudes are scaled.
         about: indices, among the problem's parameters, of the place where all lenses are taken to stand, as in CosmoSim's labels of
             clusters; None for where they do stand.
@@ -208,6 +208,11 @@ def _statistics(table: Amplitudes) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(number) for number in np.asarray(column)) for column in columns)
 
 
+def origin_of(problem: Problem) -> tuple[int, int]:
+    """Indices of the origin's x and y among the parameters of a problem that has it, see `problems.get`."""
+    return problem.names.index("origin_x"), problem.names.index("origin_y")
+
+
 def amplitudes(problem: Problem, *, order: int, point: str, scale: str, source: bool = False, gathered: bool = False) -> Amplitudes:
     """The table; `gathered` for amplitudes of a cluster as though its members stood at its origin.
 
@@ -219,7 +224,6 @@ def amplitudes(problem: Problem, *, order: int, point: str, scale: str, source: 
             raise BadInput(column=column, value=value, expected=f"one of {', '.join(known)}")
     if order < 1:
         raise BadInput(column="order", value=order, expected="1 or more")
-    about = (problem.names.index("origin_x"), problem.names.index("origin_y")) if gathered else None
-    table = Amplitudes(problem, order, point, scale, source, about)  # type: ignore[arg-type]
+    table = Amplitudes(problem, order, point, scale, source, origin_of(problem) if gathered else None)  # type: ignore[arg-type]
     _statistics(table)  # here, since they cannot be drawn while a program that needs them is compiled
     return table

@@ -81,9 +81,9 @@ class TrainConfig:
         order: largest m of the amplitudes; without effect on other targets, as the next three are.
         point: where amplitudes are taken: "xi", the image of the source's centre, or "centre", the image's middle.
         amplitude_scale: "raw", "standardised" by mean and spread over the prior, or "scaled": dimensionless by the distance to the lens.
+        with_source: whether the source's size, index and flux are answered beside the amplitudes; of composed problems.
         cluster_labels: "lens" for amplitudes of a cluster as it is, or "cosmosim" for the labels that CosmoSim 3.3 writes, which take all
             members to stand at the origin of its coordinates.
-        with_source: whether the source's size, index and flux are answered beside the amplitudes; of composed problems.
         weights: factors on the loss of each target, such as "1,1,2,1,1,0.5"; empty for equal ones.
         by_ellipticity: whether the loss of an ellipse's direction is multiplied by its ellipticity; with raw or polar targets.
         up_to_symmetry: whether the loss is that to the nearest of the parameter sets that show the same image.
@@ -145,8 +145,8 @@ class TrainConfig:
     order: int = 4
     point: str = "xi"
     amplitude_scale: str = "scaled"
-    cluster_labels: str = "lens"
     with_source: bool = False
+    cluster_labels: str = "lens"
     weights: str = ""
     by_ellipticity: bool = False
     up_to_symmetry: bool = False
