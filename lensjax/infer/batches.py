@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from lensjax._internal.compiled import quick_to_compile
+
 Task = tuple[tuple[Any, ...], np.ndarray]
 """Arguments that several starts share, and the starts (S, E)."""
 
@@ -27,7 +29,7 @@ def _program(one: Callable[..., Any], static: tuple[tuple[str, Any], ...], devic
     """`one` compiled: of one start (0 devices), or of a batch that so many devices share."""
     function = update_wrapper(partial(one, **dict(static)), one)
     if not devices:
-        return jax.jit(function)
+        return jax.jit(function, compiler_options=quick_to_compile())
     batch = jax.vmap(function)
     if devices == 1:
         return jax.jit(batch)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.compiled import quick_jit
 from lensjax.infer import batches
 from lensjax.infer.levenberg_marquardt import CONVERGED, Descent, descend
 from lensjax.infer.linear import Joint, joint, projected, whitened_nuisance
@@ -129,11 +130,14 @@ def equations_at(
     )
 
 
-@partial(jax.jit, static_argnames="problem")
-def equations(problem: Composition, observed: Observed, numbers: Array, belief: Belief | None) -> Joint:
+def equations_of(problem: Composition, observed: Observed, numbers: Array, belief: Belief | None) -> Joint:
     """As `equations_at`, with the noise of the data."""
     weight = weight_of(observed, observed.data)
     return equations_at(problem, observed, numbers, weight, nuisance_of(observed, weight), belief)
+
+
+equations = quick_jit(equations_of, static_argnames="problem")
+"""`equations_of`, compiled."""
 
 
 def total_flux(observed: Observed) -> Array:

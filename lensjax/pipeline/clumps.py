@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.compiled import quick_jit
 from lensjax.infer import estimation, evidence, fit
 from lensjax.infer.fit import Belief, Optimum
 from lensjax.observation.instrument import places
@@ -210,9 +211,9 @@ def _model(problem: Composition, seen: Observed, numbers: np.ndarray, known: Bel
     return np.asarray(_rendered(problem, seen, jnp.asarray(numbers, seen.data.dtype), known), np.float64)
 
 
-@partial(jax.jit, static_argnames="problem")
+@partial(quick_jit, static_argnames="problem")
 def _rendered(problem: Composition, seen: Observed, numbers: Array, known: Belief) -> Array:
-    return problem.model(numbers, fit.equations(problem, seen, numbers, known).amplitudes, seen.instrument)
+    return problem.model(numbers, fit.equations_of(problem, seen, numbers, known).amplitudes, seen.instrument)
 
 
 def _named(problem: Composition, numbers: np.ndarray) -> dict[str, float]:

@@ -79,3 +79,16 @@ def test_programs_go_where_they_hold_too_many_mappings(monkeypatch, share, clear
     monkeypatch.setattr(jax, "clear_caches", lambda: calls.append(None))
     compiled.let_programs_go()
     assert bool(calls) == cleared
+
+
+def test_an_option_that_xla_does_not_have_is_left_out(monkeypatch) -> None:
+    monkeypatch.setattr(compiled, "_EMITTERS", "xla_cpu_no_such_option")
+    assert compiled.quick_to_compile.__wrapped__() == {}
+
+
+def test_fits_are_compiled_with_options_that_xla_takes() -> None:
+    options = compiled.quick_to_compile()
+    assert set(options) <= {"xla_cpu_use_fusion_emitters"}
+    x = np.linspace(0.0, 1.0, 64, dtype=np.float32)
+    quick = jax.jit(lambda x: (jnp.sin(x) ** 2 + jnp.cos(x) ** 2).sum(), compiler_options=options)(x)
+    np.testing.assert_allclose(quick, 64.0, rtol=1e-6)
