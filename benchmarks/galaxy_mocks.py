@@ -1,6 +1,7 @@
 """Fits of mock lenses as real ones look, with truth: lens light, clumps, PSF, photons, from the image alone.
 
-    python benchmarks/galaxy_mocks.py [--n 100] [--sn 100] [--mass sie] [--seed 1] [--fit pipeline] [--out results/galaxy_mocks] [--plot]
+    python benchmarks/galaxy_mocks.py [--n 100] [--first 0] [--sn 100] [--mass sie] [--seed 1] [--fit pipeline]
+        [--out results/galaxy_mocks] [--plot]
 
 galaxy_images.py says how they are drawn, without LensJAX's renderer. --sn is the arcs' total signal to noise: 300, 100, 30 and 10 make a
 ladder. --fit truth fits the model that a mock was drawn with, from its truth: what the pixels hold. --fit estimate fits all light at
@@ -126,6 +127,7 @@ def main() -> None:
     """Draws, fits, compares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=100, help="mocks (100)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first (0)")
     parser.add_argument("--sn", type=float, default=100.0, help="total signal to noise of the arcs (100)")
     parser.add_argument("--mass", choices=("sie", "epl"), default="sie", help="of the mocks; the fit's is its own")
     parser.add_argument("--seed", type=int, default=1)
@@ -137,7 +139,7 @@ def main() -> None:
         fit_of(flags.fit)
     settings = {"seed": flags.seed, "sn": flags.sn, "mass": flags.mass, "fit": flags.fit}
     path = flags.out.with_name(f"{flags.out.name}-{flags.sn:g}.csv")
-    table = rows(path, settings, range(flags.n), lambda number: row_of(number, **settings))
+    table = rows(path, settings, range(flags.first, flags.first + flags.n), lambda number: row_of(number, **settings))
     print(summary(table))
     print(f"{path}; {jax.devices()[0].device_kind}")
     if flags.plot:

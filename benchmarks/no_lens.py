@@ -1,6 +1,6 @@
 """What fits claim of galaxies, stars and skies without a lens.
 
-    python benchmarks/no_lens.py [--n 100] [--seed 0] [--fit pipeline] [--out results/no_lens] [--plot]
+    python benchmarks/no_lens.py [--n 100] [--first 0] [--seed 0] [--fit pipeline] [--out results/no_lens] [--plot]
 
 Draws N images, as many of each kind: stars, spirals, ellipticals with companions, edge-on discs, mergers, empty skies, ellipticals with
 cosmic rays, and ring galaxies (galaxy_images.py). Fits each as a lens, and counts those with success. In one colour a ring galaxy may
@@ -64,6 +64,7 @@ def main() -> None:
     """Draws, fits, counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=100, help="images (100)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first (0)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fit", default="pipeline", metavar="pipeline|estimate|MODULE:FUNCTION")
     parser.add_argument("--out", type=Path, default=Path("results/no_lens"), help="OUT.csv and OUT.png")
@@ -72,7 +73,7 @@ def main() -> None:
     fit_of(flags.fit)
     settings = {"seed": flags.seed, "fit": flags.fit}
     path = flags.out.with_name(f"{flags.out.name}.csv")
-    table = rows(path, settings, range(flags.n), lambda number: row_of(number, **settings))
+    table = rows(path, settings, range(flags.first, flags.first + flags.n), lambda number: row_of(number, **settings))
     print(summary(table))
     print(path)
     if flags.plot:
