@@ -37,6 +37,7 @@ author = "The LensJAX authors"
 version = release = lensjax.__version__
 extensions = ["myst_nb"]
 exclude_patterns = ["figures", "notebooks/*.ipynb"]
+templates_path = ["templates"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
