@@ -115,7 +115,8 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
     found = network(folder, problem=problem)
     if found.task.amplitudes is not None:
         expected = "weights of a network that answers a system's parameters"
-        raise BadInput(path=PACKAGED / problem if folder is None else folder, column="targets", value="amplitudes", expected=expected)
+        path = PACKAGED / problem if folder is None else folder
+        raise BadInput(path=path, column="targets", value="amplitudes", expected=expected, hint="--no-refine writes its amplitudes")
     return found
 
 

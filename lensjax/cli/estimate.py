@@ -15,6 +15,7 @@ _EPILOG = """examples:
   lensjax estimate image.png --out results.csv --no-network         start from the image alone, without the network
   lensjax estimate images/*.png --out results.csv --no-refine       the network alone
   lensjax estimate images/*.png --out results.csv --problem sie2026 --amplitudes 4
+  lensjax estimate images/*.png --out results.csv --problem cluster4sis2026 --no-refine
 
 Images of 400×400 pixels with a source of peak 255, as the thesis's, have the quickest and most exact fit. Images of another size or
 brightness are fitted by exact ray tracing, from their bright pixels.
@@ -27,7 +28,8 @@ is a row with success False and the reason in status; the exit code is 2 where n
 
 The problems sie2026, cluster2sie2026 and cluster4sis2026 are fits of 8-bit images of any size that CosmoSim drew. They need no
 network; with --weights DIR they start from its estimate too. --amplitudes M writes the roulette amplitudes of their lenses beside OUT:
-OUT-amplitudes.csv with errors, and OUT-predictions.csv as droulette lays out its predictions."""
+OUT-amplitudes.csv with errors, and OUT-predictions.csv as droulette lays out its predictions. With --no-refine the answers of a network
+alone are written, that of --weights or the one that ships; OUT-predictions.csv too where it answers amplitudes."""
 
 
 def add(parser: arguments.Parser) -> None:
@@ -92,11 +94,12 @@ def run(options: Options) -> None:
     # Fits of composed problems start from the bright pixels unless a network is named.
     needs_none = composed or not estimates.ships(name)
     unaided = options.no_network or (needs_none and options.weights is None and not options.no_refine)
+    estimator = None if unaided else estimates.network(options.weights, name, amplitudes=options.no_refine)
     rows = estimates.run(
         problem,
         inputs,
         options.out,
-        estimator=None if unaided else estimates.network(options.weights, name),
+        estimator=estimator,
         refined=not options.no_refine,
         methods=None if options.method == "auto" else (options.method,),
         free_shift=options.shift,
@@ -123,6 +126,11 @@ def run(options: Options) -> None:
         fitted = [row.estimate.solution for row in rows]
         for path in fit_amplitudes.write(options.out, problem.composition, inputs.filenames, fitted, order=options.amplitudes):
             print(path)
+    if estimator is not None and estimator.task.amplitudes is not None:
+        from lensjax.dataset import fit_amplitudes
+
+        predicted = [row.estimate.network for row in rows]
+        print(fit_amplitudes.write_predictions(options.out, inputs.filenames, estimator.task.amplitudes.names, predicted))
     if inputs.truth is not None and isinstance(problem, problems.Problem):
         from lensjax.report import estimate_report as report
 

@@ -42,12 +42,15 @@ def check(options: Options, problem: str) -> None:
         raise BadInput(column="--amplitudes", value=problem, expected=f"--problem {', '.join(problems.cosmosim_names())}")
     other = {"--method": options.method != "auto", "--no-shift": not options.shift}
     if composed:
-        given = {"--no-refine": options.no_refine, "--report": options.report, "--noise": options.noise}
+        given = {"--report": options.report, "--noise": options.noise}
         for flag, value in (given | other).items():
             if value:
                 raise BadInput(f"does not go with --problem {problem}", column=flag, expected="--problem sis2023 or pm2022")
     flags = {"--no-refine": options.no_refine} | other | {"--weights": options.weights}
     telescope_check.check(options.telescope, problem, noise=options.noise, others=flags)
+    if options.no_refine and options.amplitudes is not None:
+        expected = "a fit; a network that answers amplitudes writes them without it"
+        raise BadInput("--no-refine and --amplitudes contradict each other", expected=expected)
     if options.no_refine and options.no_network:
         raise BadInput("--no-refine and --no-network contradict each other", expected="one of the two")
     if options.weights is not None and options.no_network:

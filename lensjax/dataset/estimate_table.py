@@ -10,7 +10,8 @@ import numpy as np
 
 from lensjax.estimate import Estimate
 from lensjax.formats import results, results_json
-from lensjax.problems.base import Parameter, Problem
+from lensjax.problems.amplitudes import Answered
+from lensjax.problems.base import Parameter
 from lensjax.problems.compose import Composition
 
 _EVERY = 10.0  # s, after which a JSON file is written again
@@ -29,7 +30,7 @@ class EstimateTable:
     """
 
     path: Path
-    problems: Sequence[Problem | Composition]
+    problems: Sequence[Answered | Composition]
     angles: Sequence[str] = ()
     _rows: list[results.Result] = field(default_factory=list)
     _written: float = -_EVERY

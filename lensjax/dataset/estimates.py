@@ -117,8 +117,8 @@ def ships(problem: str) -> bool:
     return (estimate.PACKAGED / problem / "weights.safetensors").exists()
 
 
-def network(weights: Path | None, problem: str) -> Estimator:
-    """The network in a folder, or by default the one that ships for a problem.
+def network(weights: Path | None, problem: str, *, amplitudes: bool = False) -> Estimator:
+    """The network in a folder, or by default the one that ships for a problem; with `amplitudes` also one that answers them.
 
     Raises:
         BadInput: no network ships for the problem, or that of the folder cannot be used.
@@ -127,7 +127,7 @@ def network(weights: Path | None, problem: str) -> Estimator:
         raise BadInput(f"no network ships for problem {problem}", value=problem, hint="give --weights DIR")
     folder = estimate.PACKAGED / problem if weights is None else weights
     try:
-        return estimate.load(folder, problem=problem)
+        return estimate.network(folder, problem=problem) if amplitudes else estimate.load(folder, problem=problem)
     except BadInput as error:
         raise error if str(folder) in str(error) else error.within(path=folder) from None
 
@@ -178,11 +178,11 @@ def run(
     files.check_file(out)
     kept: dict[int, np.ndarray] = {}
     settings = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator), options)
-    answers = [problem] if options is None else answers_of(options)
-    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(answers)
+    fitted = [problem] if options is None else answers_of(options)
+    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(fitted)
     others = () if taken is None else (taken, leaves, *map(_stamp, taken.files))
     task = fingerprint([settings, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
-    written = EstimateTable(out, answers, angles)
+    written = EstimateTable(out, fitted if estimator is None else [estimator.task.answered], angles)
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observation(i: int) -> Observation | SkyImage | BadInput:

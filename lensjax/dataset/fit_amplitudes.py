@@ -1,4 +1,4 @@
-"""Tables of the roulette amplitudes of fitted lenses: with errors, and as droulette lays out its predictions."""
+"""Tables of the roulette amplitudes of lenses, fitted or predicted: with errors, and as droulette lays out its predictions."""
 
 import csv
 import io
@@ -76,6 +76,10 @@ def of_solution(problem: Composition, solution: Solution, order: int) -> FittedA
     return FittedAmplitudes(*parts(row), *parts(errors))
 
 
+LIGHT = {"sigma": ("source_R", 1.0), "luminosity": ("source_flux", 1e-3), "n_sersic": ("source_n", 1.0)}
+"""droulette's columns of the source: our parameter, and what it is multiplied with."""
+
+
 def columns(order: int) -> list[str]:
     """Names of the amplitudes as droulette has them, alpha and beta in turn; β of s = 0 is zero and left out."""
     pairs = [(kind, m, s) for m, s in orders(order) for kind in ("alpha", "beta") if kind == "alpha" or s > 0]
@@ -111,9 +115,8 @@ def write(
         BadInput: they cannot be written there.
     """
     names = columns(order)
-    light = ["sigma", "luminosity", "n_sersic"]
     first = ["filename", "xiX", "xiX_err", "xiY", "xiY_err", *(name + suffix for name in names for suffix in ("", "_err")), "success"]
-    second = ["filename", *light, "xiX", "xiY", *names]
+    second = ["filename", *LIGHT, "xiX", "xiY", *names]
     tables: list[list[list[str]]] = [[first], [second]]
     for filename, solution in zip(filenames, solutions, strict=True):
         if solution is None or not np.isfinite(solution.params).all():
@@ -125,11 +128,39 @@ def write(
         places = [f"{v:.10g}" for pair in zip(row.xi, row.xi_errors, strict=True) for v in pair]
         tables[0].append([filename, *places, *(f"{v:.10g}" for cell in cells for v in cell), str(bool(solution.success[0]))])
         found = dict(zip(problem.names, solution.params[0], strict=True))
-        of_light = [found["source_R"], found["source_flux"] / 1e3, found["source_n"]]
+        of_light = [factor * found[name] for name, factor in LIGHT.values()]
         tables[1].append([filename, *(f"{v:.10g}" for v in (*of_light, *row.xi, *(value for value, _ in cells)))])
     written = paths(results)
     for path, table in zip(written, tables, strict=True):
-        content = io.StringIO()
-        csv.writer(content, lineterminator="\n").writerows(table)
-        write_text(path, content.getvalue())
+        _write(path, table)
     return written
+
+
+def write_predictions(results: Path, filenames: Sequence[str], names: Sequence[str], answers: Sequence[np.ndarray | None]) -> Path:
+    """Writes droulette's table of predictions beside a table of results, of a network that answers amplitudes.
+
+    Args:
+        results: the table of results.
+        filenames: (N,) names of the images.
+        names: (V,) names of the numbers that it answers.
+        answers: (N,) its numbers (V,) of each image; None is a row of empty cells.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    light = {heading: (names.index(name), factor) for heading, (name, factor) in LIGHT.items() if name in names}
+    of_source = {k for k, _ in light.values()}
+    rest = [k for k in range(len(names)) if k not in of_source]
+    table = [["filename", *light, *(names[k] for k in rest)]]
+    for filename, answer in zip(filenames, answers, strict=True):
+        cells = [] if answer is None else [*(factor * answer[k] for k, factor in light.values()), *(answer[k] for k in rest)]
+        table.append([filename, *([f"{value:.10g}" for value in cells] or [""] * (len(table[0]) - 1))])
+    path = paths(results)[1]
+    _write(path, table)
+    return path
+
+
+def _write(path: Path, table: list[list[str]]) -> None:
+    content = io.StringIO()
+    csv.writer(content, lineterminator="\n").writerows(table)
+    write_text(path, content.getvalue())

@@ -1,6 +1,7 @@
 """Amplitudes of fitted lenses against those of the lens itself, errors against drawn parameters; the command from image to tables."""
 
 import csv
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lensjax import roulette
+from lensjax import estimate, roulette
 from lensjax.cli.main import main
 from lensjax.dataset import fit_amplitudes
 from lensjax.infer.solution import Solution
@@ -18,6 +19,9 @@ from lensjax.lens import SIE
 from lensjax.problems.cosmosim2026 import sie2026
 from lensjax.simulate import System, Trace
 from lensjax.simulate import lattice as pixels
+from lensjax.train.config import TrainConfig, make_model, make_problem
+from lensjax.train.export import export_weights
+from lensjax.train.layers import init_variables
 
 PARAMS = np.array([3.0, -4.0, 20.0, 0.6, 120.0, 9.0, -9.0, 3.0, 1.5, 1.5e4])
 
@@ -81,11 +85,62 @@ def test_the_command_writes_results_amplitudes_and_predictions(tmp_path: Path) -
     assert tables[0][1]["alpha[1][2]"] == ""
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of amplitudes and the source that has learned nothing."""
+    config = TrainConfig(
+        model="compact",
+        problem="cluster4sis2026",
+        image_size=16,
+        targets="amplitudes",
+        order=2,
+        cluster_labels="cosmosim",
+        with_source=True,
+    )
+    model = make_model(config, make_problem(config))
+    variables = init_variables(model, jax.random.key(0), image_size=16)
+    return export_weights(tmp_path_factory.mktemp("weights"), variables, dataclasses.asdict(config))
+
+
+def test_a_network_alone_writes_its_amplitudes_as_droulette_does(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for name, size in (("a.png", 256), ("small.png", 64), ("b.png", 256)):
+        Image.fromarray(rng.integers(0, 256, (size, size), np.uint8)).save(tmp_path / name)
+    out = tmp_path / "results.csv"
+    words = ["estimate", *(str(tmp_path / name) for name in ("a.png", "small.png", "b.png")), "--problem", "cluster4sis2026"]
+    assert main([*words, "--no-refine", "--weights", str(weights), "--out", str(out)]) == 0
+    path = fit_amplitudes.paths(out)[1]
+    assert capsys.readouterr().out == f"3 images by the network alone; 1 could not be used; {out}\n{path}\n"
+    rows, predicted = (list(csv.DictReader(file.open())) for file in (out, path))
+    heads = ["filename", "sigma", "luminosity", "n_sersic", "xiX", "xiY", *fit_amplitudes.columns(2)]
+    assert list(predicted[0]) == heads and [row["filename"] for row in predicted] == ["a.png", "small.png", "b.png"]
+    assert set(predicted[1].values()) == {"small.png", ""} and "images of 256×256 px" in rows[1]["status"]
+    network = estimate.network(weights, problem="cluster4sis2026")
+    shown = np.stack([np.asarray(Image.open(tmp_path / name), np.float32) for name in ("a.png", "b.png")])
+    assert network.task.amplitudes is not None
+    for row, own, values in zip(rows[::2], predicted[::2], network.predict(shown), strict=True):
+        truth = dict(zip(network.task.amplitudes.names, values, strict=True))
+        assert float(own["luminosity"]) == pytest.approx(truth["source_flux"] / 1e3, rel=1e-5)
+        assert float(own["sigma"]) == pytest.approx(truth["source_R"], rel=1e-5)
+        for name in ("xiX", "alpha[1][0]", "beta[2][3]"):
+            assert float(own[name]) == float(row[name]) == float(row[f"{name}_network"]) == pytest.approx(truth[name], rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "flags",
-    [["--problem", "sie2026", "--noise", "3"], ["--problem", "sie2026", "--no-refine"], ["--amplitudes", "4"], ["--problem", "sie2025"]],
+    [
+        ["--problem", "sie2026", "--noise", "3"],
+        ["--problem", "sie2026", "--no-refine", "--amplitudes", "4"],
+        ["--problem", "sie2026", "--no-refine", "--no-network"],
+        ["--problem", "cluster4sis2026", "--weights", "AMPLITUDES"],
+        ["--amplitudes", "4"],
+        ["--problem", "sie2025"],
+    ],
 )
-def test_flags_that_do_not_go_together_are_refused(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_that_do_not_go_together_are_refused(
+    flags: list[str], weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [str(weights) if word == "AMPLITUDES" else word for word in flags]
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "a.png")
     assert main(["estimate", str(tmp_path / "a.png"), "--out", str(tmp_path / "r.csv"), *flags]) == 2
     assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "r.csv").exists()
