@@ -6,7 +6,7 @@
 # make test-matrix  the quick tests on Python 3.11 to 3.14 (those that pyenv or the PATH has), each in a virtual environment of its own
 # make test-lowest  the quick tests with the lowest versions of all dependencies that pyproject.toml names
 # make docs       the site, in site/html/; warnings and broken links are errors
-# make docs-all   the same with all tutorials, executed anew, all Python on the pages, and links to other sites (needs a network, and comes last)
+# make docs-all   the same with every tutorial executed anew, all Python on the pages, and links to other sites (needs a network, and comes last)
 # make figures    docs/lens.gif and docs/conventions.png
 # make api        docs/api.md and tests/public_api.txt, from the code
 # make venv       .venv with the exact versions of requirements.lock (the other targets make it when it is missing)
@@ -79,7 +79,6 @@ docs: venv $(VENV)/docs.stamp
 	@echo "site/html/index.html"
 
 docs-all: export JAX_PLATFORMS = cpu
-docs-all: export LENSJAX_DOCS_ALL = 1
 docs-all: venv $(VENV)/docs.stamp
 	@$(PY) -m sphinx --fail-on-warning --keep-going --quiet -E -j 2 -D nb_execution_mode=force docs site/html
 	@$(PY) -m pytest -q tests/test_readme.py

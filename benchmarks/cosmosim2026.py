@@ -22,12 +22,14 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from lensjax import estimate
+from lensjax import estimate, problems
 from lensjax.dataset import fit_amplitudes
 from lensjax.files.whole import write_text
+from lensjax.formats.cosmosim import table as tables
 from lensjax.infer import Solution, lattice
 from lensjax.problems.compose import Composition
 from lensjax.problems.cosmosim2026 import cluster2sie2026, cluster4sis2026, sie2026
+from lensjax.problems.tables import params_of
 
 ORDER = 4
 PROBLEMS = {"sie2026": sie2026, "cluster2sie2026": cluster2sie2026, "cluster4sis2026": cluster4sis2026}
@@ -74,17 +76,10 @@ def labels_of(system: pd.Series, label: pd.Series, names: list[str]) -> dict[str
     return row | {"xi": float(np.hypot(label["xiX"] - label["lensX"], label["xiY"] - label["lensY"]))}
 
 
-def true_lens(problem: Composition, system: pd.Series, label: pd.Series) -> dict[str, float]:
+def true_lens(problem: Composition, params: np.ndarray) -> dict[str, float]:
     """Reference point and amplitudes of the true cluster, members where they stand."""
-    params: list[float] = []
-    for member in str(system["cluster"]).split(";"):
-        x, y, theta_e, *shape = (float(part) for part in member.split("/")[1:])
-        params += [x + label["lensX"], y + label["lensY"], theta_e]
-        if shape:
-            params += [shape[0], (shape[1] + 90.0) % 180.0]
-    params += [label["reletaX"], label["reletaY"], system["sigma"], system["n_sersic"], 1e3 * system["luminosity"]]
     fit = Solution.failed(problem.names, "", coordinates=problem.size)
-    fit = replace(fit, params=np.array([params]), errors=np.ones((1, len(params))), covariance=np.eye(len(params))[None])
+    fit = replace(fit, params=params[None], errors=np.ones((1, len(params))), covariance=np.eye(len(params))[None])
     answers = answers_of(problem, fit)
     return {f"{name} lens": answers[name] for name in ("xiX", "xiY", *fit_amplitudes.columns(ORDER))}
 
@@ -131,14 +126,17 @@ def main() -> None:
     network = None if flags.network is None else estimate.network(flags.network, problem=flags.problem)
     if network is not None and network.task.amplitudes is not None and not flags.network_alone:
         parser.error("--network: expected one that answers parameters, for fits to start from; or --network-alone")
+    clusters = flags.problem != "sie2026"
+    of_systems, of_labels = (tables.read(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
+    truths = params_of(problems.get(flags.problem), of_systems, amplitudes=of_labels) if clusters else []
     chosen = range(flags.first, min(flags.first + flags.n, len(systems)))
     rows = []
     for k in tqdm(chosen, unit="image"):
         system, label = systems.iloc[k], labels.iloc[k]
         pixels = np.asarray(Image.open(flags.folder / "images" / system["filename"]).convert("L"))
         row = labels_of(system, label, names)
-        if "cluster" in system:
-            row |= true_lens(problem, system, label)
+        if clusters:
+            row |= true_lens(problem, truths[k])
         began = time.perf_counter()
         guess = None if network is None else network.predict(pixels[None])[0]
         if flags.network_alone and guess is not None and network is not None and network.task.amplitudes is not None:

@@ -47,8 +47,6 @@ nb_execution_timeout = 1800  # of one cell, on a machine that is busy with other
 nb_execution_in_temp = True  # they write files
 nb_merge_streams = True
 nb_output_stderr = "remove"  # progress
-# What takes minutes is executed by `make docs-all` alone.
-nb_execution_excludepatterns = [] if os.environ.get("LENSJAX_DOCS_ALL") else ["notebooks/telescope.md"]
 suppress_warnings = ["misc.highlighting_failure"]
 highlight_language = "none"
 
