@@ -113,5 +113,5 @@ def create(
 def head_names(net: nn.Module) -> tuple[str, ...]:
     """Names of the layers with one output for each number to regress: the last one, and those of auxiliary heads."""
     family: Any = sys.modules[type(net).__module__]
-    extra: Any = getattr(net, "extra_layers", False)
-    return (*(getattr(family, "HEADS_AFTER_EXTRA", family.HEADS) if extra else family.HEADS), "output")
+    heads: tuple[str, ...] = getattr(family, "HEADS", ())  # a network of one's own may have none
+    return (*(getattr(family, "HEADS_AFTER_EXTRA", heads) if getattr(net, "extra_layers", False) else heads), "output")

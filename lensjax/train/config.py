@@ -106,7 +106,8 @@ class TrainConfig:
         warmup_steps: steps of linear growth from zero, before the schedule.
         weight_decay: decay of kernels: decoupled for adamw and lion, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
-        init: folder with exported weights of the same network, the initial weights of the run; empty for random ones.
+        init: folder with exported weights of the same network, the initial weights of the run; empty for random ones. A last layer with
+            another number of outputs is initialised.
         head_scale: factor on the random initial weights of the heads. With few outputs torchvision's are too large in MnasNet, EfficientNet
             and Inception; 0.02 works there.
         zeroed: regular expression for the beginning of the names of parameters that are initially zero; empty for none. It has no effect

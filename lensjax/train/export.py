@@ -12,6 +12,7 @@ import safetensors.numpy
 from flax.linen import Module
 from safetensors import SafetensorError
 
+from lensjax import models
 from lensjax.errors import BadInput, at
 from lensjax.files.read import read_json, readable
 from lensjax.files.whole import write_bytes, write_text
@@ -58,10 +59,13 @@ def export_weights(
     return folder
 
 
-def load_weights(folder: Path, *, model: Module | None = None, image_size: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_weights(
+    folder: Path, *, model: Module | None = None, image_size: int | None = None, other_head: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """({"params", "batch_stats"}, fields of the config) from a folder that `export_weights` wrote.
 
-    They must fit `model` at `image_size`; by default the network of the folder's own config.
+    They must fit `model` at `image_size`; by default the network of the folder's own config. With `other_head` the last layer of `model`
+    may have another number of outputs; None stands in place of its tensors then.
 
     Raises:
         BadInput: a file is missing or unreadable, or a tensor is missing, surplus, or of another shape or type.
@@ -71,7 +75,7 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
     path = folder / WEIGHTS
     with readable(path, "a safetensors file"):
         try:
-            tensors = safetensors.numpy.load_file(path)
+            tensors: dict[str, np.ndarray | None] = dict(safetensors.numpy.load_file(path))
         except (SafetensorError, KeyError) as error:
             raise BadInput(f"not a safetensors file: {error}", path=path) from None
     problem = configs.make_problem(config)
@@ -81,18 +85,22 @@ def load_weights(folder: Path, *, model: Module | None = None, image_size: int |
     side = side if image_size is None else image_size
     expected = jax.eval_shape(lambda: init_variables(model, jax.random.key(0), image_size=side, in_channels=channels))
     shapes = _flat(expected)
+    heads = models.head_names(model) if other_head else ()
     for name, shape in shapes.items():
         if name not in tensors:
             raise BadInput("missing", path=path, place=f"tensor {name}", expected=f"{_type(shape)} for {config.model}")
         tensor = tensors[name]
-        if tensor.shape != shape.shape or tensor.dtype != shape.dtype:
+        assert tensor is not None
+        if tensor.shape != shape.shape and ".".join(name.split("/")[1:-1]) in heads:
+            tensors[name] = None
+        elif tensor.shape != shape.shape or tensor.dtype != shape.dtype:
             raise BadInput(
                 _type(tensor), path=path, place=f"tensor {name}", value=_type(tensor), expected=f"{_type(shape)} for {config.model}"
             )
     for name in tensors:
         if name not in shapes:
             raise BadInput(f"surplus: {config.model} has no tensor of this name", path=path, place=f"tensor {name}")
-    leaves = jax.device_put([tensors[name] for name in shapes])
+    leaves = [None if tensors[name] is None else jax.device_put(tensors[name]) for name in shapes]
     return jax.tree.unflatten(jax.tree.structure(expected), leaves), dataclasses.asdict(config)
 
 

@@ -19,7 +19,7 @@ from lensjax.files import whole
 from lensjax.problems.base import Problem
 from lensjax.train import config as configs
 from lensjax.train import data as datasets
-from lensjax.train import evaluation, hard, logs, optim, predictors, sharding
+from lensjax.train import evaluation, hard, logs, optim, predictors, sharding, statistics
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
 from lensjax.train.data import DataSet
@@ -113,9 +113,12 @@ def train(
     feed = None if data is None else Feed(data, mesh, batch_size=config.batch_size, seed=config.seed, workers=config.data_workers)
     train_step = make_train_step(config, problem, model, optimizer, mesh, standard=standard)
     if data is None or feed is None:
+        render = make_render(config, problem, mesh)
         predictions = predictors.of_stream(config, problem, model, mesh, run_keys)
+        statistics_of = statistics.of_stream(config, render, model, mesh, run_keys)
     else:
         predictions = predictors.of_data(config, problem, model, mesh, feed, data.rows.watched, standard)
+        statistics_of = statistics.of_data(config, problem, model, mesh, feed, standard, run_keys)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
         state = _start(initialise, optimizer, run_keys.init, mesh, checkpoints, weights, on_notice)
@@ -132,7 +135,6 @@ def train(
         on_start(step)
         rendering = None
         if step < config.steps and data is None:
-            render = make_render(config, problem, mesh)
             rendering = logs.Rendering(lambda: render(run_keys.stream, state.step))
         ended = evaluation.exhausted(rows, config.patience)
 
@@ -183,6 +185,7 @@ def train(
             if evaluate:
                 if rendering is not None:
                     rendering.measure()
+                state = state.with_statistics(statistics_of(state.variables, step))
                 test, training = predictions(state.variables, step)
                 row = evaluation.row(
                     answered,
@@ -294,7 +297,7 @@ def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[s
     if theirs != config.model:
         raise BadInput(f"weights of {theirs}", path=config.init, column="init", expected=f"weights of {config.model}")
     side, _, _ = configs.make_task(config, configs.make_problem(config)).input_shape
-    return load_weights(Path(config.init), model=model, image_size=side)[0]
+    return load_weights(Path(config.init), model=model, image_size=side, other_head=True)[0]
 
 
 def _start(
@@ -317,6 +320,10 @@ def _start(
     state = initialise(key)
     if weights is None:
         return state
+    fresh = {name: getattr(state, name) for name in weights}
+    if None in jax.tree.leaves(weights, is_leaf=lambda leaf: leaf is None):
+        on_notice("the last layer is new: that of the initial weights has another number of outputs")
+    weights = jax.tree.map(lambda own, new: new if own is None else own, weights, fresh, is_leaf=lambda leaf: leaf is None)
     weights = jax.device_put(weights, sharding.replicated(mesh))
     average = None if state.average is None else jax.tree.map(jnp.copy, weights)
     opt_state = jax.jit(optimizer.init, out_shardings=sharding.replicated(mesh))(weights["params"])

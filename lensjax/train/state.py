@@ -1,6 +1,6 @@
 """The state of a run between two steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -47,6 +47,12 @@ class TrainState:
             average: dict[str, Any] = self.average
             return average
         return {"params": optim.averaged(self.opt_state, self.params), "batch_stats": self.batch_stats}
+
+    def with_statistics(self, batch_stats: Any) -> "TrainState":
+        """The state with other statistics beside the variables for estimates."""
+        if self.average is not None:
+            return replace(self, average={**self.average, "batch_stats": batch_stats})
+        return replace(self, batch_stats=batch_stats)
 
     @property
     def saved(self) -> dict[str, Any]:

@@ -168,6 +168,17 @@ def make_render(config: TrainConfig, problem: Problem, mesh: Mesh) -> Render:
     return jax.jit(render)
 
 
+def make_render_given(config: TrainConfig, problem: Problem, mesh: Mesh, *, standard: Standard | None = None) -> Callable[[Batch], Array]:
+    """The function from a batch of a data set to the network's input, with the parts of `accumulate` as `make_render` has them."""
+    task = make_task(config, problem, standard)
+
+    def render(given: Batch) -> Array:
+        shown: Array = _rendered(config, task, given.params, augment.FromFile(given.image), mesh)["input"]
+        return shown if config.accumulate == 1 else shown.reshape(config.accumulate, -1, *shown.shape[1:])
+
+    return jax.jit(render)
+
+
 def _moved(average: Any, variables: Any, *, step: Array, ema: float) -> Any:
     """The moving average one step on; its decay grows to `ema`, so that the initial weights soon lose their influence."""
     done = step.astype(jnp.float32)

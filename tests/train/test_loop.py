@@ -29,6 +29,9 @@ CONFIG = TrainConfig(
 )  # fmt: skip
 
 
+HEADS = ("Dense_0",)
+
+
 class Small(nn.Module):
     """Normalisation, dropout and a layer: all that a network may carry from step to step."""
 
@@ -380,6 +383,17 @@ def test_averages_start_from_exported_weights_too(tmp_path, unbroken):
     run = train(dataclasses.replace(AVERAGED, init=str(folder), learning_rate=1e-12), tmp_path / "run")
     for name, leaf in run.variables["params"]["Dense_0"].items():
         np.testing.assert_allclose(leaf, unbroken[0].variables["params"]["Dense_0"][name], atol=1e-5)
+
+
+def test_a_last_layer_for_other_targets_is_initialised(tmp_path, unbroken):
+    folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
+    config = dataclasses.replace(CONFIG, init=str(folder), targets="amplitudes", order=1, learning_rate=1e-12, warmup_steps=0, ema=0.0)
+    notices: list[str] = []
+    run = train(config, tmp_path / "run", on_notice=notices.append)
+    assert notices == ["the last layer is new: that of the initial weights has another number of outputs"]
+    found, before = (variables["params"] for variables in (run.variables, unbroken[0].variables))
+    np.testing.assert_allclose(found["BatchNorm_0"]["scale"], before["BatchNorm_0"]["scale"], atol=1e-7)
+    assert found["Dense_0"]["kernel"].shape != before["Dense_0"]["kernel"].shape and found["Dense_0"]["kernel"].std() > 0
 
 
 def test_weights_that_are_not_there_leave_no_folder(tmp_path):

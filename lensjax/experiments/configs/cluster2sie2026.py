@@ -1,4 +1,4 @@
-"""The network for the CosmoSim group's set of two SIEs, as that for four SIS.
+"""The network for the CosmoSim group's set of two SIEs: CosmoSim's labels and the source, from shapelets in the frame of the light.
 
     lensjax train --config cluster2sie2026.py
 
@@ -14,6 +14,8 @@ def get_config() -> ConfigDict:
     """The run."""
     config = cluster4sis2026.get_config()
     config.problem = "cluster2sie2026"
+    config.model = "shapelets"
+    config.frame = "canonical"
     config.steps = 2700
     config.eval_every = 300
     return config
