@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -19,7 +20,9 @@ from lensjax.infer import Solution, free, from_moments, from_params, refine_each
 from lensjax.infer.near_peak import without_network
 from lensjax.problems import Problem
 from lensjax.problems.axisymmetric import AxisymmetricProblem
+from lensjax.problems.framed import Change, changed_back
 from lensjax.simulate.chunks import FITS, PREDICTIONS
+from lensjax.train.augment import changed_image
 from lensjax.train.config import from_mapping, make_model, make_problem, make_task
 from lensjax.train.export import load_weights, read_standard
 from lensjax.train.task import Task
@@ -88,7 +91,11 @@ class Estimator:
     task: Task
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """What the network answers, (N, V) in file units, of images (N, n, n) in grey levels, n the problem's native size."""
+        """What the network answers, (N, V) in file units, of images (N, n, n) in grey levels, n the problem's native size.
+
+        One that is shown images as they are and answers amplitudes is asked eight times, of each image turned by quarters of a turn and
+        mirrored. The answer is the mean of what it says, turned back, and so turns with the image as amplitudes do.
+        """
         images = np.asarray(images, np.float32)
         outputs = []
         for first in range(0, len(images), PREDICTIONS):
@@ -101,9 +108,21 @@ class Estimator:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], images: Array) -> Array:
-    shown, frame = task.shown(images)
-    output: Any = model.apply(variables, shown, train=False)
-    return task.answers(output, frame)
+    def answers(images: Array) -> Array:
+        shown, frame = task.shown(images)
+        output: Any = model.apply(variables, shown, train=False)
+        return task.answers(output, frame)
+
+    def of_view(change: Change) -> Array:
+        seen = jax.vmap(lambda image: changed_image(task.problem, image, change))(images)
+        return jax.vmap(lambda row: changed_back(task.answered, row, change))(answers(seen))
+
+    if task.amplitudes is None or task.frame != "image":
+        return answers(images)
+    cos, sin = jnp.tile(jnp.array([[1.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]], images.dtype), 2)
+    still = jnp.zeros(8, images.dtype)
+    said: Array = jax.lax.map(of_view, Change(jnp.arange(8) < 4, cos, sin, still, still))
+    return said.mean(axis=0)
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:

@@ -42,7 +42,8 @@ def add(parser: arguments.Parser) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="results.csv, or results.json")
     known = (*arguments.ALL_PROBLEMS, *problems.telescope_names())
     command.choice("--problem", known, help="kind of system (sis2023; of FITS files galaxy)")
-    command.add_argument("--weights", type=Path, metavar="DIR", help="network to start from (sis2023: the one that ships; others: none)")
+    weights = "network to start from (sis2023: the one that ships; others: none), or to ask alone"
+    command.add_argument("--weights", type=Path, metavar="DIR", help=weights)
     command.add_argument("--no-refine", action="store_true", help="stop at the network's estimate")
     command.add_argument("--no-network", action="store_true", help="start from the image alone, without a network")
     method = "how the image was rendered (auto: try all)"

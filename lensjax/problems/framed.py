@@ -46,6 +46,13 @@ def changed(problem: Problem, params: Array, change: Change) -> Array:
     return _shifted(symmetry, _turned(symmetry, params, change.cos, change.sin), change.x, change.y)
 
 
+def changed_back(problem: Answered, params: Array, change: Change) -> Array:
+    """Parameters (P,) of an image as they were before it was mirrored and turned, without a move: the inverse of `changed`."""
+    symmetry = problem.symmetry
+    params = _turned(symmetry, params, change.cos, -change.sin)
+    return jnp.where(change.mirrored, _turned(symmetry, _mirrored(symmetry, params), jnp.ones(()), jnp.zeros(())), params)
+
+
 def enlargement(problem: Answered, frame: Frame) -> Array:
     """Factor from lengths of the image to those in its frame."""
     return problem.field / SIZES / frame.size

@@ -17,8 +17,10 @@ from lensjax.dataset import fit_amplitudes
 from lensjax.infer.solution import Solution
 from lensjax.lens import SIE
 from lensjax.problems.cosmosim2026 import sie2026
+from lensjax.problems.framed import Change, changed_back
 from lensjax.simulate import System, Trace
 from lensjax.simulate import lattice as pixels
+from lensjax.train.augment import changed_image
 from lensjax.train.config import TrainConfig, make_model, make_problem
 from lensjax.train.export import export_weights
 from lensjax.train.layers import init_variables
@@ -124,6 +126,22 @@ def test_a_network_alone_writes_its_amplitudes_as_droulette_does(weights: Path, 
         assert float(own["sigma"]) == pytest.approx(truth["source_R"], rel=1e-5)
         for name in ("xiX", "alpha[1][0]", "beta[2][3]"):
             assert float(own[name]) == float(row[name]) == float(row[f"{name}_network"]) == pytest.approx(truth[name], rel=1e-5)
+
+
+def test_what_a_network_of_amplitudes_says_turns_with_the_image(weights: Path) -> None:
+    network = estimate.network(weights, problem="cluster4sis2026")
+    image = np.zeros((256, 256), np.float32)
+    image[60:200, 50:190] = np.random.default_rng(1).uniform(0.0, 255.0, (140, 140))
+    table = network.task.amplitudes
+    assert table is not None
+    before = network.predict(image[None])[0]
+    for mirrored, cos, sin in ((False, 0.0, 1.0), (True, -1.0, 0.0)):
+        change = Change(jnp.bool_(mirrored), *(jnp.float32(number) for number in (cos, sin, 0.0, 0.0)))
+        after = network.predict(np.asarray(changed_image(network.problem, jnp.asarray(image), change))[None])[0]
+        np.testing.assert_allclose(
+            np.asarray(changed_back(table, jnp.asarray(after), change)), before, rtol=2e-3, atol=1e-4 * np.abs(before).max()
+        )
+        assert np.abs(after - before).max() > 1e-3
 
 
 @pytest.mark.parametrize(
