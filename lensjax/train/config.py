@@ -98,7 +98,7 @@ class TrainConfig:
         steps: steps of the whole run.
         patience: evaluations in a row without a better test error, up to symmetry, after which the run ends early; 0 for never.
         optimizer: "adam", "adamw", "lion", "rmsprop", "schedule_free_adamw" or "sgd". The schedule-free one averages the parameters
-            itself, needs `schedule` "constant" and `ema` 0, and profits from a warm-up; batch normalisations keep their own statistics.
+            itself, needs `schedule` "constant" and `ema` 0, and profits from a warm-up.
         learning_rate: the peak of the schedule.
         schedule: "constant", "cosine" (to zero at the last step), "plateau" (half the rate after 3 evaluation intervals in a row whose
             mean training loss is not the lowest yet), "step" (a tenth of the rate after 30, 60 and 90 % of the steps) or "thesis" (a
@@ -122,7 +122,8 @@ class TrainConfig:
         dtype: type of the network's arithmetic; its parameters are float32 always.
         seed: seed of everything random.
         eval_every: steps from one evaluation to the next.
-        eval_size: images of the test set; as many of the training stream are evaluated too.
+        eval_size: images of the test set; as many of the training stream are evaluated too, and up to 1024 of these give batch
+            normalisations the statistics of an evaluation.
         checkpoint_every: steps from one checkpoint to the next.
         keep_checkpoints: newest checkpoints kept.
         log_every: steps between reports of progress.
