@@ -126,9 +126,10 @@ def main() -> None:
     network = None if flags.network is None else estimate.network(flags.network, problem=flags.problem)
     if network is not None and network.task.amplitudes is not None and not flags.network_alone:
         parser.error("--network: expected one that answers parameters, for fits to start from; or --network-alone")
-    clusters = flags.problem != "sie2026"
-    of_systems, of_labels = (tables.read(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
-    truths = params_of(problems.get(flags.problem), of_systems, amplitudes=of_labels) if clusters else []
+    clusters = flags.problem in problems.cluster_names()
+    if clusters:
+        of_systems, of_labels = (tables.read(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
+        truths = params_of(problems.get(flags.problem), of_systems, amplitudes=of_labels)
     chosen = range(flags.first, min(flags.first + flags.n, len(systems)))
     rows = []
     for k in tqdm(chosen, unit="image"):
@@ -198,7 +199,7 @@ def score(table: pd.DataFrame, labels: tuple[str, ...]) -> None:
             kinds += [(" lens", "true", "raw, of the true lens itself", 1.0)]
         for found, truth, kind, weight in kinds:
             each, (least, most) = scores(part, found, truth, weight)
-            mean = np.nanmean([each[name] for name in (*columns, *(name for name in labels if name in each))])
+            mean = np.nanmean(np.array(list(each.values()))[counted])
             low = np.nanmean([each[name] for name, m in zip(columns, (0, 0, *order), strict=True) if m <= 2])
             of_labels = f"mean of the labels {mean:6.3f} ({least:.3f} to {most:.3f})"
             print(f"R², {label}, {kind:7}: {of_labels}, of amplitudes and their place to m = 2 {low:6.3f}")
