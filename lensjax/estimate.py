@@ -24,7 +24,7 @@ from lensjax.problems.framed import Change, changed_back
 from lensjax.simulate.chunks import FITS, PREDICTIONS
 from lensjax.train.augment import changed_image
 from lensjax.train.config import from_mapping, make_model, make_problem, make_task
-from lensjax.train.export import load_weights, read_standard
+from lensjax.train.export import WEIGHTS, load_weights, read_standard
 from lensjax.train.task import Task
 
 if TYPE_CHECKING:
@@ -83,15 +83,17 @@ class Estimator:
         problem: at native resolution.
         model, variables: the network.
         task: what the network is shown, and what it answers.
+        others: further networks with the same answers, of which the mean is taken, as in Lakshminarayanan et al. (2017).
     """
 
     problem: Problem
     model: "nn.Module"
     variables: Mapping[str, Any]
     task: Task
+    others: tuple["Estimator", ...] = ()
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """What the network answers, (N, V) in file units, of images (N, n, n) in grey levels, n the problem's native size.
+        """What the networks answer, (N, V) in file units, of images (N, n, n) in grey levels, n the problem's native size.
 
         One that is shown images as they are and answers amplitudes is asked eight times, of each image turned by quarters of a turn and
         mirrored. The answer is the mean of what it says, turned back, and so turns with the image as amplitudes do.
@@ -102,7 +104,8 @@ class Estimator:
             batch = images[first : first + PREDICTIONS]
             missing = PREDICTIONS - len(batch)
             padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            outputs.append(np.asarray(_predict(self.model, self.task, self.variables, padded))[: len(batch)])
+            said = [np.asarray(_predict(each.model, each.task, each.variables, padded)) for each in (self, *self.others)]
+            outputs.append(np.mean(said, axis=0)[: len(batch)])
         return np.concatenate(outputs)
 
 
@@ -140,14 +143,32 @@ def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estim
 
 
 def network(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
-    """As `load`, also of networks that answer amplitudes.
+    """As `load`, also of networks that answer amplitudes. The mean of several is taken where the folder holds one folder for each.
 
     Raises:
-        BadInput: the folder has no weights, or those of another problem or network.
+        BadInput: the folder has no weights, or those of another problem or network; or its networks do not answer the same amplitudes.
     """
     folder = PACKAGED / problem if folder is None else Path(folder)
-    if not (folder / "weights.safetensors").exists():
+    folders = exported(folder)
+    if not folders:
         raise BadInput("no weights.safetensors in this folder", path=folder, expected="a folder written by `lensjax train --export`")
+    first, *others = (_one(each, problem) for each in folders)
+    for path, other in zip(folders[1:], others, strict=True):
+        if first.task.amplitudes is None or other.task.amplitudes != first.task.amplitudes:
+            expected = f"amplitudes as those of {folders[0].name}; only of these is a mean taken"
+            raise BadInput("another kind of answers", path=path / "config.json", column="targets", expected=expected)
+    return replace(first, others=tuple(others))
+
+
+def exported(folder: Path) -> list[Path]:
+    """The folders of exported weights that a folder stands for: itself, or those in it; none where it holds no weights."""
+    if (folder / WEIGHTS).exists():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{WEIGHTS}"))
+
+
+def _one(folder: Path, problem: str) -> Estimator:
+    """The network of one folder of exported weights."""
     variables, fields_of_config = load_weights(folder)
     config = from_mapping(fields_of_config)
     if config.problem != problem:

@@ -114,7 +114,7 @@ def part(inputs: ImageFiles, index: int, count: int) -> ImageFiles:
 
 def ships(problem: str) -> bool:
     """Whether a network ships for a problem."""
-    return (estimate.PACKAGED / problem / "weights.safetensors").exists()
+    return bool(estimate.exported(estimate.PACKAGED / problem))
 
 
 def network(weights: Path | None, problem: str, *, amplitudes: bool = False) -> Estimator:
@@ -280,13 +280,15 @@ def _with_any_readable(observations: Iterator[T | BadInput]) -> Iterator[T | Bad
 
 
 def _identity(estimator: Estimator | None) -> str:
-    """A fingerprint of a network's weights."""
+    """A fingerprint of the networks' weights."""
     if estimator is None:
         return ""
-    task = estimator.task
-    digest = hashlib.sha256(repr((task.size, task.frame, task.reads, task.targets, task.head, task.components)).encode())
-    for leaf in jax.tree.leaves(estimator.variables):
-        digest.update(np.asarray(leaf).tobytes())
+    digest = hashlib.sha256()
+    for each in (estimator, *estimator.others):
+        task = each.task
+        digest.update(repr((task.size, task.frame, task.reads, task.targets, task.head, task.components)).encode())
+        for leaf in jax.tree.leaves(each.variables):
+            digest.update(np.asarray(leaf).tobytes())
     return digest.hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Trains a network on endless images, or on those of a data set (--config.data=DIR). Started again with the same folder, the run resumes.
 
-    lensjax train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR]
+    lensjax train --config NAME.py [--config.FIELD=VALUE ...] [--workdir DIR] [--export DIR [--half]]
                                 [--tensorboard]
 
 A bare config name is looked up in lensjax/experiments/configs/. The run's folder (default: runs/NAME) receives
@@ -32,6 +32,7 @@ from lensjax.train.evaluation import scores
 _CONFIG = config_flags.DEFINE_config_file("config", None, "NAME.py of lensjax/experiments/configs/, or a path.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<config name>.")
 _EXPORT = flags.DEFINE_string("export", None, "Folder for the weights, written at the end.")
+_HALF = flags.DEFINE_bool("half", False, "Write the weights of --export as float16, in half the space.")
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write events for TensorBoard too, into the run's folder.")
 flags.mark_flag_as_required("config")
 
@@ -87,6 +88,7 @@ def main() -> None:
             dataclasses.asdict(config),
             scores(workdir / "evaluation.csv"),
             recorded(config, workdir, count=len(run.problem.parameters)),
+            half=_HALF.value,
         )
 
 

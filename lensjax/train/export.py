@@ -31,6 +31,8 @@ def export_weights(
     config: Mapping[str, Any],
     metrics: Mapping[str, float] | None = None,
     standard: Standard | None = None,
+    *,
+    half: bool = False,
 ) -> Path:
     """Writes folder/weights.safetensors (tensors named like "params/Conv_0/kernel") and folder/config.json.
 
@@ -40,10 +42,11 @@ def export_weights(
         config: fields of the `TrainConfig` that they were trained with; missing fields take their defaults.
         metrics: scores of the network, written into the config file.
         standard: what its targets are measured in, where the config standardises them.
+        half: whether "params" are written as float16, in half the space; they are read as float32.
 
     Raises:
         BadInput: `config` is not a config.
-        ValueError: `standard` is missing, or given for a config that does not standardise targets.
+        ValueError: `standard` is missing, or given for a config that does not standardise targets; or a weight is too large for float16.
     """
     folder = Path(folder)
     checked = configs.from_mapping(config)
@@ -51,6 +54,11 @@ def export_weights(
         raise ValueError("standard is given for configs that standardise targets, and for no other")
     complete = dataclasses.asdict(checked)
     tensors = _flat({name: variables[name] for name in ("params", "batch_stats") if name in variables})
+    for name, tensor in tensors.items():
+        if half and name.startswith("params/"):
+            if not np.abs(tensor).max() < np.finfo(np.float16).max:
+                raise ValueError(f"{name} does not fit float16")
+            tensors[name] = np.asarray(tensor).astype(np.float16)
     write_bytes(folder / WEIGHTS, safetensors.numpy.save({k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in tensors.items()}))
     content: dict[str, Any] = {"config": complete, "metrics": dict(metrics or {})}
     if standard is not None:
@@ -65,7 +73,7 @@ def load_weights(
     """({"params", "batch_stats"}, fields of the config) from a folder that `export_weights` wrote.
 
     They must fit `model` at `image_size`; by default the network of the folder's own config. With `other_head` the last layer of `model`
-    may have another number of outputs; None stands in place of its tensors then.
+    may have another number of outputs; None stands in place of its tensors then. Tensors of float16 are read as float32.
 
     Raises:
         BadInput: a file is missing or unreadable, or a tensor is missing, surplus, or of another shape or type.
@@ -91,6 +99,8 @@ def load_weights(
             raise BadInput("missing", path=path, place=f"tensor {name}", expected=f"{_type(shape)} for {config.model}")
         tensor = tensors[name]
         assert tensor is not None
+        if tensor.dtype == np.float16:
+            tensors[name] = tensor = tensor.astype(np.float32)
         if tensor.shape != shape.shape and ".".join(name.split("/")[1:-1]) in heads:
             tensors[name] = None
         elif tensor.shape != shape.shape or tensor.dtype != shape.dtype:

@@ -14,6 +14,7 @@ from PIL import Image
 from lensjax import estimate, roulette
 from lensjax.cli.main import main
 from lensjax.dataset import fit_amplitudes
+from lensjax.errors import BadInput
 from lensjax.infer.solution import Solution
 from lensjax.lens import SIE
 from lensjax.problems.cosmosim2026 import sie2026
@@ -21,8 +22,8 @@ from lensjax.problems.framed import Change, changed_back
 from lensjax.simulate import System, Trace
 from lensjax.simulate import lattice as pixels
 from lensjax.train.augment import changed_image
-from lensjax.train.config import TrainConfig, make_model, make_problem
-from lensjax.train.export import export_weights
+from lensjax.train.config import TrainConfig, from_mapping, make_model, make_problem
+from lensjax.train.export import export_weights, load_weights
 from lensjax.train.layers import init_variables
 
 PARAMS = np.array([3.0, -4.0, 20.0, 0.6, 120.0, 9.0, -9.0, 3.0, 1.5, 1.5e4])
@@ -126,6 +127,23 @@ def test_a_network_alone_writes_its_amplitudes_as_droulette_does(weights: Path, 
         assert float(own["sigma"]) == pytest.approx(truth["source_R"], rel=1e-5)
         for name in ("xiX", "alpha[1][0]", "beta[2][3]"):
             assert float(own[name]) == float(row[name]) == float(row[f"{name}_network"]) == pytest.approx(truth[name], rel=1e-5)
+
+
+def test_the_mean_of_several_networks_stands_in_a_folder_of_theirs(weights: Path, tmp_path: Path) -> None:
+    one = estimate.network(weights, problem="cluster4sis2026")
+    fields = load_weights(weights)[1]
+    other = jax.tree.map(lambda leaf: 1.3 * leaf, one.variables)
+    for name, variables in (("a", one.variables), ("b", other)):
+        export_weights(tmp_path / name, variables, fields)
+    images = np.random.default_rng(0).uniform(0.0, 255.0, (2, 256, 256))
+    said = [estimate.network(tmp_path / name, problem="cluster4sis2026").predict(images) for name in ("a", "b")]
+    np.testing.assert_allclose(estimate.network(tmp_path, problem="cluster4sis2026").predict(images), np.mean(said, axis=0), rtol=1e-6)
+    assert not np.allclose(*said, rtol=1e-3)
+    kind = dataclasses.asdict(dataclasses.replace(from_mapping(fields), order=1))
+    model = make_model(from_mapping(kind), make_problem(from_mapping(kind)))
+    export_weights(tmp_path / "c", init_variables(model, jax.random.key(0), image_size=16), kind)
+    with pytest.raises(BadInput, match=r"c/config.json: targets: another kind of answers; expected amplitudes as those of a;"):
+        estimate.network(tmp_path, problem="cluster4sis2026")
 
 
 def test_what_a_network_of_amplitudes_says_turns_with_the_image(weights: Path) -> None:

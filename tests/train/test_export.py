@@ -42,6 +42,20 @@ def test_roundtrip(folder, variables):
     jax.tree.map(np.testing.assert_array_equal, found, variables)
 
 
+def test_half_the_space(tmp_path, folder, variables):
+    halved = export_weights(tmp_path / "half", variables, dataclasses.asdict(CONFIG), half=True)
+    whole, half = ((path / "weights.safetensors").stat().st_size for path in (folder, halved))
+    assert half < 0.55 * whole
+    found = load_weights(halved)[0]
+    jax.tree.map(np.testing.assert_array_equal, found["batch_stats"], variables["batch_stats"])
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(found))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-7), found["params"], variables["params"])
+    variables = jax.tree.map(lambda leaf: leaf * 1e6, variables)
+    with pytest.raises(ValueError, match="params/.* does not fit float16"):
+        export_weights(tmp_path / "large", variables, dataclasses.asdict(CONFIG), half=True)
+    assert not (tmp_path / "large").exists()
+
+
 def test_names_are_flat_and_scores_stand_beside(folder):
     tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
     assert {"params/Conv_0/kernel", "batch_stats/BatchNorm_0/mean"} <= set(tensors)
