@@ -9,7 +9,8 @@ the columns is the number of droulette's log: 0.051, 0.179 and 0.456 for the gro
 of order one. Behind a mean stand the central 68 % of its bootstrap over the images: few lenses near ξ decide the amplitudes of m = 3 and 4.
 A network may answer parameters or amplitudes; fits start from one that answers parameters. A table says which columns an
 image identifies. CosmoSim's amplitudes of a cluster leave out where its members stand, so that no image holds them: a second score is
-against those of the true lens, and a third says how far these follow the labels. Writes OUT.csv, one row an image.
+against those of the true lens, and a third says how far these follow the labels. Images hold an answer where the stated errors of their
+fits are below a third of the spread of every label over the set. Writes OUT.csv, one row an image.
 """
 
 import argparse
@@ -35,6 +36,8 @@ ORDER = 4
 PROBLEMS = {"sie2026": sie2026, "cluster2sie2026": cluster2sie2026, "cluster4sis2026": cluster4sis2026}
 SOURCE = {"sigma": "sigma", "n": "n_sersic", "luminosity": "luminosity"}
 """Numbers of the source, and their columns in dataset.csv."""
+ANSWERED = 1 / 3
+"""Of a label's spread over the set: the stated error below which an image holds an answer."""
 LABELS = {"sie2026": ("sigma",), "cluster2sie2026": tuple(SOURCE), "cluster4sis2026": tuple(SOURCE)}
 """Which of them are labels of the group's networks, beside the amplitudes and their place."""
 
@@ -65,6 +68,15 @@ def identified(table: pd.DataFrame, columns: list[str]) -> str:
         spread = float(table[f"{name} true"].std())
         lines.append(f"{name:14}{spread:12.4g}{np.median(error):14.3g}{(error < spread / 10).mean():19.0%}{(error > spread).mean():27.0%}")
     return "\n".join(lines)
+
+
+def answered(table: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """(N,) which images hold an answer: their fits state errors of all labels that are below a third of the labels' spread over the set."""
+    if any(f"{name} err" not in table for name in names):
+        return np.zeros(len(table), bool)
+    errors = np.nan_to_num(table[[f"{name} err" for name in names]].to_numpy(float), nan=np.inf)
+    spread = np.array([table[f"{name} true"].std() for name in names])
+    return np.asarray((errors < ANSWERED * spread).all(axis=1))
 
 
 def labels_of(system: pd.Series, label: pd.Series, names: list[str]) -> dict[str, float]:
@@ -187,7 +199,8 @@ def score(table: pd.DataFrame, labels: tuple[str, ...]) -> None:
         true = part[[f"{name} {truth if name in columns else 'true'}" for name in scored]].to_numpy() * factor
         return dict(zip(scored, r_squared(own, true), strict=True)), interval(own[:, counted], true[:, counted])
 
-    for label, used in (("successes", success), ("all images", known)):
+    told = known & answered(table, [name for name, own in zip(scored, counted, strict=True) if own])
+    for label, used in (("successes", success), ("images that hold an answer", told), ("all images", known)):
         if not used.any():
             continue
         part = table[used]

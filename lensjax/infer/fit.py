@@ -28,6 +28,7 @@ _REACH = 12.0  # of every number, either way: far beyond any prior
 COARSE_SIDE = 96
 """Pixels from which the coarse copy is binned."""
 _COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 12
+_FURTHER_STEPS = 100
 _COARSE_TOLERANCE, _FINE_TOLERANCE, _EXACT_TOLERANCE = 0.3, 1e-2, 1e-3  # in chi²
 _DAMPED = 1e-3  # of the diagonal: the damping of a step after one that failed
 _PROMISE = 0.1  # of chi², below which a fit has converged
@@ -280,7 +281,7 @@ def descents(
     known = [None] * len(observations) if beliefs is None else beliefs
     tasks: list[batches.Task] = [
         ((seen, seen.data, None if own is None else _cast(own, jnp.float32)), np.asarray(part, np.float32))
-        for seen, own, part in zip(observations, known, starts, strict=True)
+        for seen, own, part in zip(map(_quick, observations), known, starts, strict=True)
     ]
     return batches.run(descent, tasks, static=static, batch=batch)
 
@@ -294,10 +295,17 @@ def search(
     batch: int | None = None,
     side: int = COARSE_SIDE,
     kept: int = _KEPT,
+    further: int = 0,
 ) -> list[list[np.ndarray]]:
-    """Each observation's best distinct coarse optima, best first and `kept` at most: numbers (E,) each; its starts are (S, E)."""
+    """Each observation's best distinct coarse optima, best first and `kept` at most: numbers (E,) each; its starts are (S, E).
+
+    The `further` best of the coarse descents go on for as many steps again as a valley may take.
+    """
     small = [coarse(observed, side=side) for observed in observations]
     found = descents(small, starts, static=rough(problem), beliefs=beliefs, batch=batch)
+    if further:
+        best = [np.asarray(part.fit)[np.argsort(np.nan_to_num(part.normal.cost, nan=np.inf))[:further]] for part in found]
+        found = descents(small, best, static=rough(problem) | {"steps": _FURTHER_STEPS}, beliefs=beliefs, batch=batch)
     orders = np.array(problem.orders())[:, : problem.size]
     return [distinct(part, kept, orders) for part in found]
 
@@ -337,16 +345,35 @@ def descend_from(
     with jax.enable_x64(True):
         known = [None] * len(observations) if beliefs is None else beliefs
         tasks: list[batches.Task] = [
-            ((in_double(observed), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
+            ((in_double(_quick(observed)), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
             for observed, own, part, chosen in zip(observations, known, found, usable, strict=True)
         ]
         ends = batches.run(_finished, tasks, static={"problem": problem}, batch=batch)
     optima = []
     for observed, part, chosen, end in zip(observations, found, usable, ends, strict=True):
         pixels = int(np.asarray(observed.mask).sum())
-        own = [_optimum(problem, _row(end, k), pixels, int(part.code[row])) for k, row in enumerate(chosen)]
+        columns = observed.instrument.shape[1]
+        own = [_optimum(problem, _row(end, k), pixels, columns, int(part.code[row])) for k, row in enumerate(chosen)]
         optima.append(sorted(own, key=lambda optimum: optimum.cost))
     return optima
+
+
+def _quick(observed: Observed) -> Observed:
+    """The same with one more column, which is masked, where rows have a power of two of pixels and no PSF follows.
+
+    XLA writes loops for CPUs that take derivatives of such images five times slower than those for others.
+    """
+    rows, columns = observed.instrument.shape
+    if columns & (columns - 1) or observed.instrument.psf is not None:
+        return observed
+
+    def padded(leaf: Array) -> Array:
+        own = leaf.shape[-2:] == (rows, columns)
+        return jnp.pad(leaf, [(0, 0)] * (leaf.ndim - 1) + [(0, 1)], mode="edge") if own else leaf
+
+    wide: Observed = jax.tree.map(padded, observed)
+    taken = replace(observed.instrument, shape=(rows, columns + 1))
+    return replace(wide, mask=wide.mask.at[:, -1].set(False), instrument=taken)
 
 
 def in_double(observed: Observed) -> Observed:
@@ -364,7 +391,7 @@ def _row(end: _End, k: int) -> _End:
     return row
 
 
-def _optimum(problem: Composition, end: _End, pixels: int, code: int) -> Optimum:
+def _optimum(problem: Composition, end: _End, pixels: int, columns: int, code: int) -> Optimum:
     amplitudes = np.asarray(end.equations.amplitudes)
     return Optimum(
         numbers=np.asarray(end.numbers),
@@ -374,8 +401,8 @@ def _optimum(problem: Composition, end: _End, pixels: int, code: int) -> Optimum
         cost=float(end.equations.cost),
         pixels=pixels,
         code=CONVERGED if end.converged else code,
-        model=np.asarray(end.model),
-        residual=np.asarray(end.residual),
+        model=np.asarray(end.model)[:, :columns],
+        residual=np.asarray(end.residual)[:, :columns],
     )
 
 

@@ -29,7 +29,7 @@ from lensjax.problems.compose import Composition
 _ROUGH = (1.0, 0.15)  # noise of the first fit: grey levels, and a fraction of the light
 _STARTS = (12, 36)  # from the bright pixels, of the first search and of a second one where the first does not explain the image
 _DRAWN = 96  # starts of several lenses, from draws of the prior
-_ROUNDS = 2  # of the last fit, each with the errors and the rounding of the one before
+_FURTHER, _KEPT = 24, 6  # of them the best coarse ends that go on, and the distinct ones that are fitted to the image itself
 _WANDERINGS, _WANDER = 2, 0.3  # further searches about the best optimum; in Einstein radii, and in the numbers of a fit
 _EXPLAINED = 1.6  # chi² of a lit pixel below which no further search is needed
 _WORSE = 2.0  # times the best chi², beyond which an optimum is not fitted again
@@ -174,12 +174,15 @@ def _fitted(problem: Composition, image: np.ndarray, rows: np.ndarray, known: Be
     shape = (image.shape[0], image.shape[1])
     plain = instrument(shape)
     seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=plain)
-    found = fit.search(problem, [seen], [rows], beliefs=[known], batch=batch)
+    several = problem.lens_count > 1
+    further, kept = (_FURTHER, _KEPT) if several else (0, 3)
+    found = fit.search(problem, [seen], [rows], beliefs=[known], batch=batch, further=further, kept=kept)
     optima = fit.descend_from(problem, [seen], found, beliefs=[known], batch=batch)[0]
     again: list[tuple[Optimum, Observed]] = []
-    for taken in (plain, *(instrument(shape, supersampling=_SUPERSAMPLING),) * _ROUNDS):
+    finer = instrument(shape, supersampling=_SUPERSAMPLING)
+    for taken, most in ((plain, _KEPT), (plain, 2), (finer, 2)) if several else ((plain, 3), (finer, 3), (finer, 3)):
         again = []
-        for optimum in optima:
+        for optimum in optima[:most]:
             level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)
             data, mask = image, (image < GREY_LEVELS) & (optimum.model < GREY_LEVELS)
             if lattice:

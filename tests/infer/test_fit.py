@@ -96,6 +96,21 @@ def test_photon_noise_is_weighed_by_the_model() -> None:
     assert abs(best.chi2 - best.pixels) < 5 * np.sqrt(2 * best.pixels)
 
 
+def test_rows_of_a_power_of_two_of_pixels_are_fitted_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They get one more column, which is masked; the fit is the same, and its model has the image's shape."""
+    taken = instrument((40, 32))
+    params, image = mock(3, SMALL, taken)
+    seen = observe(image + np.random.default_rng(0).normal(size=taken.shape) * 0.02, np.full(taken.shape, 0.02), taken_by=taken)
+    start = [np.asarray(SMALL.encode(jnp.asarray(params, jnp.float32))) + 0.02]
+    (optimum,) = fit.descend_from(SMALL, [seen], [start])[0]
+    monkeypatch.setattr(fit, "_quick", lambda observed: observed)
+    (plain,) = fit.descend_from(SMALL, [seen], [start])[0]
+    assert optimum.model.shape == optimum.residual.shape == taken.shape and optimum.pixels == plain.pixels == 1280
+    assert optimum.chi2 == pytest.approx(plain.chi2, rel=1e-8) and 1000 < optimum.chi2 < 1600
+    np.testing.assert_allclose(optimum.numbers, plain.numbers, atol=1e-6)
+    np.testing.assert_allclose(optimum.residual, plain.residual, atol=1e-5)
+
+
 def test_masked_pixels_do_not_count() -> None:
     params, image = mock(8)
     rng = np.random.default_rng(8)
