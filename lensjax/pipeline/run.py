@@ -44,6 +44,7 @@ _SHORT = 2  # steps by which these are compared
 _KEPT = (4, 3, 2)
 _SERIES, _CURVED = 2.5, 1.15  # factors on errors where the arcs are explained, from mocks: with shapelets, whose series ends, and otherwise
 _FLOOR = 0.01  # of theta_E: its least error where the arcs are not explained to the noise
+_SAMPLED = 0.03  # px: error of theta_E beside that of the noise, since light and PSF are known by pixels; from mocks
 _SAME = 0.1  # relative difference of Einstein radii with and without companions
 _NOT_FINITE = "no start leads to a finite residual"
 _NOISY = 1e3  # times the median: noise of pixels that others have masked
@@ -188,7 +189,8 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     if explained:
         excess *= (_SERIES if "source_beta" in problem.names else _CURVED) ** 2
     of_mass = search.options.mass_error
-    solution = _with_errors(problem, plain, excess, floor=of_mass if explained else max(of_mass, _FLOOR))
+    sampled = _SAMPLED * seen.instrument.pixel_scale
+    solution = _with_errors(problem, plain, excess, floor=of_mass if explained else max(of_mass, _FLOOR), least=sampled)
     solution = replace(solution, params=moved(problem, solution.params, own.offset))
     solution = estimation.in_unit(problem, solution, image.scale)
     solution = replace(
@@ -237,13 +239,13 @@ def _with_other_sources(
     return (radii[0], radii[1]), (other, [numbers])
 
 
-def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float) -> Solution:
-    """A solution with its variances times `excess`, and a relative error of theta_E of `floor` in quadrature."""
+def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float, least: float) -> Solution:
+    """A solution with its variances times `excess`, and errors of theta_E of `floor` times itself and of `least` in quadrature."""
     covariance, k = solution.covariance * excess, problem.names.index("theta_E")
-    least = (floor * solution.params[:, k]) ** 2
-    covariance[:, k, k] += least
+    more = (floor * solution.params[:, k]) ** 2 + least**2
+    covariance[:, k, k] += more
     errors = solution.errors * np.sqrt(excess)
-    errors[:, k] = np.hypot(errors[:, k], np.sqrt(least))
+    errors[:, k] = np.hypot(errors[:, k], np.sqrt(more))
     return replace(solution, errors=errors, covariance=covariance)
 
 
