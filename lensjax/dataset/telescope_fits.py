@@ -48,7 +48,14 @@ class Draws(Protocol):
     """What writes draws from posteriors, such as `report.posterior_files.Draws`."""
 
     def write(
-        self, stem: str, problem: Composition, image: SkyImage, optimum: Optimum, offset: tuple[float, float], belief: Belief | None
+        self,
+        stem: str,
+        problem: Composition,
+        image: SkyImage,
+        optimum: Optimum,
+        offset: tuple[float, float],
+        belief: Belief | None,
+        beyond: float,
     ) -> str:
         """Writes the draws of one fit about a place in its image, in files of this name, and returns their diagnostics in words."""
         ...
@@ -80,6 +87,7 @@ class Files:
         optimum: Optimum | None,
         offset: tuple[float, float],
         belief: Belief | None = None,
+        beyond: float = 0.0,
     ) -> Solution:
         """Writes draws from the posterior of a fit, where they are wanted; its solution, whose status has their diagnostics.
 
@@ -89,6 +97,7 @@ class Files:
             solution, optimum: of the fit.
             offset: x and y of the fit's origin in the whole image.
             belief: what the fit had in place of the problem's prior.
+            beyond: error of theta_E beside that of the image's noise [arcsec].
 
         Raises:
             BadInput: they cannot be written.
@@ -96,7 +105,7 @@ class Files:
         if self.draws is None or optimum is None:
             return solution
         try:
-            words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset, belief)
+            words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset, belief, beyond)
         except BadInput:
             raise
         except Exception as error:  # the failure of draws must not cost the fit
@@ -218,13 +227,13 @@ def _estimate(
     try:
         if options is None:
             found = fitted(problem, image)
-            solution, optimum, seen, offset, known = found.solution, found.best, image, (0.0, 0.0), None
+            solution, optimum, seen, offset, known, beyond = found.solution, found.best, image, (0.0, 0.0), None, 0.0
         else:
             whole = fit_galaxy(image, options, say)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
-            solution, optimum, known = telescope_field.judged(whole.solution, image), whole.best, whole.belief
-            seen, offset, image = replace(image, observed=whole.seen), whole.window.offset, whole.image
-        solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset, known)
+            solution, optimum, known, beyond = telescope_field.judged(whole.solution, image), whole.best, whole.belief, whole.beyond
+            seen, offset, image = replace(image, observed=whole.weighed), whole.window.offset, whole.image
+        solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset, known, beyond)
     except BadInput:
         raise
     except Exception as error:  # the failure of one image must not cost the others their solutions

@@ -64,6 +64,8 @@ class GalaxyFit:
         window: the part of the image that was fitted.
         seen: its arcs as they were fitted last, about the lens's pixel.
         belief: what was believed of the numbers there; None where nothing could be fitted.
+        growth: how many times the errors by the noise map count in those of the solution.
+        beyond: error of theta_E beside these [arcsec].
     """
 
     problem: Composition
@@ -75,6 +77,13 @@ class GalaxyFit:
     window: Window
     seen: Observed
     belief: Belief | None = None
+    growth: float = 1.0
+    beyond: float = 0.0
+
+    @property
+    def weighed(self) -> Observed:
+        """`seen` with as much noise as gives the solution's errors, but for `beyond`."""
+        return replace(self.seen, noise=GaussianNoise(jnp.asarray(self.growth * arcs.sigma_of(self.seen), self.seen.data.dtype)))
 
 
 def fit_galaxy(
@@ -188,9 +197,10 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
     if explained:
         excess *= (_SERIES if "source_beta" in problem.names else _CURVED) ** 2
-    of_mass = search.options.mass_error
-    sampled = _SAMPLED * seen.instrument.pixel_scale
-    solution = _with_errors(problem, plain, excess, floor=of_mass if explained else max(of_mass, _FLOOR), least=sampled)
+    of_mass = search.options.mass_error if explained else max(search.options.mass_error, _FLOOR)
+    k = problem.names.index("theta_E")
+    beyond = float(np.hypot(of_mass * plain.params[0, k], _SAMPLED * seen.instrument.pixel_scale))
+    solution = _with_errors(plain, excess, k, beyond)
     solution = replace(solution, params=moved(problem, solution.params, own.offset))
     solution = estimation.in_unit(problem, solution, image.scale)
     solution = replace(
@@ -200,7 +210,8 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     )
     light = nuisance if search.light is None else search.light.image + nuisance
     known = search.belief(problem, soft=answer.soft)
-    return GalaxyFit(problem, solution, _without_light(image, own, light, mask, seen), found, best, search.light, own, fitted, known)
+    shown = _without_light(image, own, light, mask, seen)
+    return GalaxyFit(problem, solution, shown, found, best, search.light, own, fitted, known, growth=float(np.sqrt(excess)), beyond=beyond)
 
 
 def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple[tuple[float, float], ...], soft: Observed) -> Findings:
@@ -239,13 +250,11 @@ def _with_other_sources(
     return (radii[0], radii[1]), (other, [numbers])
 
 
-def _with_errors(problem: Composition, solution: Solution, excess: float, *, floor: float, least: float) -> Solution:
-    """A solution with its variances times `excess`, and errors of theta_E of `floor` times itself and of `least` in quadrature."""
-    covariance, k = solution.covariance * excess, problem.names.index("theta_E")
-    more = (floor * solution.params[:, k]) ** 2 + least**2
-    covariance[:, k, k] += more
-    errors = solution.errors * np.sqrt(excess)
-    errors[:, k] = np.hypot(errors[:, k], np.sqrt(more))
+def _with_errors(solution: Solution, excess: float, k: int, beyond: float) -> Solution:
+    """A solution with its variances times `excess`, and an error `beyond` of parameter k in quadrature."""
+    covariance, errors = solution.covariance * excess, solution.errors * np.sqrt(excess)
+    covariance[:, k, k] += beyond**2
+    errors[:, k] = np.hypot(errors[:, k], beyond)
     return replace(solution, errors=errors, covariance=covariance)
 
 

@@ -47,6 +47,7 @@ class Draws:
         optimum: Optimum,
         offset: tuple[float, float] = (0.0, 0.0),
         belief: Belief | None = None,
+        beyond: float = 0.0,
     ) -> str:
         """Writes the draws of one fit, fluxes in the file's unit, and returns their diagnostics in words.
 
@@ -55,6 +56,7 @@ class Draws:
             problem, image, optimum: the fit.
             offset: x and y of the fit's origin in the whole image, whose origin that of the draws is.
             belief: what the fit had in place of the problem's prior.
+            beyond: error of theta_E beside that of the image's noise [arcsec]; each draw gets one.
 
         Raises:
             BadInput: a file cannot be written.
@@ -63,6 +65,8 @@ class Draws:
         draws = own.draws.copy()
         draws[:, len(problem.names) - problem.linear :] *= image.scale
         draws = moved(problem, draws, offset)
+        if beyond:
+            draws[:, problem.names.index("theta_E")] += np.random.default_rng(self.seed).normal(scale=beyond, size=len(draws))
         lines = [",".join(problem.names), *(",".join(f"{value:.8g}" for value in row) for row in draws.tolist())]
         write_text(self.folder / f"{stem}.csv", "\n".join(lines) + "\n")
         best = np.asarray(problem.decode(jnp.asarray(optimum.numbers), jnp.asarray(optimum.amplitudes * image.scale)), np.float64)

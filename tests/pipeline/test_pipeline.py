@@ -152,6 +152,10 @@ def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
     errors = dict(zip(found.solution.names, found.solution.errors[0], strict=True))
     assert found.solution.success[0], found.solution.status
     assert abs(values["theta_E"] - theta_e) < max(4.0 * errors["theta_E"], 0.005 * theta_e)
+    assert found.beyond == pytest.approx(np.hypot(0.01 * values["theta_E"], 0.03 * 0.05), rel=1e-3)
+    assert found.beyond < errors["theta_E"] < 0.02 * theta_e
+    more, sigma = replace(found, growth=1.5).weighed, found.seen.noise.sigma(found.seen.data)
+    np.testing.assert_allclose(more.noise.sigma(more.data), 1.5 * sigma, rtol=1e-5)
 
 
 @pytest.mark.slow

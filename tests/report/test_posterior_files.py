@@ -57,6 +57,25 @@ def test_files_have_the_units_of_the_image(tmp_path, monkeypatch) -> None:
     assert files.sample("a.fits", image, solution, best, (0.0, 0.0)).status[0] == "converged; posterior failed: no number"
 
 
+def test_draws_have_the_error_that_no_pixel_tells(tmp_path, monkeypatch):
+    problem = compose("lens", [components.sis(theta_e=(1.0, 6.0), reach=1.0), components.gaussian(sigma=(1.0, 2.0), reach=1.0)])
+    params = np.asarray(problem.draw(jax.random.key(0)), np.float64)
+    count, k = len(params), problem.names.index("theta_E")
+    draws = params + 1e-3 * np.random.default_rng(5).normal(size=(400, count))
+    own = posterior.Posterior(problem.names, draws, 400, 4, np.ones(count), np.full(count, 400.0), 0, 7)
+    monkeypatch.setattr(posterior, "sample", lambda *args, **options: own)
+    image = SkyImage("a.fits", observe(np.ones((16, 16)), 1.0), None, 1.0, "", ())
+    nothing = np.zeros((16, 16))
+    best = fit.Optimum(
+        np.asarray(problem.encode(jax.numpy.asarray(params))), params[-1:], np.eye(count), 1.0, 1.0, 256, 0, nothing, nothing
+    )
+    posterior_files.Draws(tmp_path, 400, 3).write("a", problem, image, best, beyond=0.05)
+    wider = np.genfromtxt(tmp_path / "a.csv", delimiter=",", skip_header=1)
+    off = wider[:, k] - draws[:, k]
+    assert off.std() == pytest.approx(0.05, rel=0.1) and abs(off.mean()) < 0.01
+    np.testing.assert_allclose(np.delete(wider, k, axis=1), np.delete(draws, k, axis=1), rtol=1e-6, atol=1e-8)
+
+
 def test_a_plot_leaves_many_amplitudes_out() -> None:
     from lensjax.problems import galaxy_components
 
