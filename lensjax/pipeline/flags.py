@@ -23,6 +23,7 @@ _AS_GOOD, _OTHER = 10.0, 0.1  # difference in cost, and relative one of Einstein
 _VARIES = (0.25, 0.1)  # relative differences of Einstein radii with a simpler source, and with a richer one
 _BRIGHT = 2.0  # times the noise: pixels of arcs
 _FEWEST = 10  # of these: fewer may be a part of a galaxy's disc
+_BEHIND = 0.01  # of an Einstein radius: one lens in a thousand has its source so near its centre, and any galaxy with two arms looks so
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Findings:
         rivals: Einstein radii of other solutions, each with how much higher its cost is.
         varied: Einstein radii with a simpler source, and with a richer one.
         converged: whether the descent converged.
+        aside: distance of the source's place from the lens's centre, in Einstein radii.
     """
 
     signal: float
@@ -52,6 +54,7 @@ class Findings:
     rivals: tuple[tuple[float, float], ...]
     varied: tuple[float, float]
     converged: bool
+    aside: float
 
 
 def counter_signal(seen: Observed, model: np.ndarray) -> float:
@@ -108,6 +111,8 @@ def words(found: Findings) -> list[str]:
         against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")
     if found.excess > MOST_EXCESS:
         against.append(f"the source model leaves {found.excess:.1f} times the noise in the arcs")
+    if found.excess > 1.0 and found.aside < _BEHIND:
+        against.append("the source lies exactly behind the lens and does not explain the arcs to their noise: they may be a galaxy's own")
     low, high = found.tried
     if not low * _EDGE < found.theta_e < high / _EDGE:
         against.append("theta_E at the end of the range tried")

@@ -21,7 +21,7 @@ from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
     signal=40.0, bright=200, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), strain=2.0,
-    rivals=(), varied=(1.21, 1.18), converged=True,
+    rivals=(), varied=(1.21, 1.18), converged=True, aside=0.2,
 )  # fmt: skip
 
 
@@ -40,11 +40,16 @@ def test_nothing_stands_against_a_good_fit() -> None:
         ({"theta_e": 2.59, "varied": (2.6, 2.6)}, "end of the range"),
         ({"strain": 7.0}, "the lens would be an unusual one: its ellipticity and shear are 7.0 sigma"),
         ({"rivals": ((0.8, 3.0), (1.5, 90.0))}, "another solution explains the arcs as well: theta_E 0.8"),
+        ({"aside": 0.004}, "the source lies exactly behind the lens"),
         ({"varied": (1.1, 0.9)}, "theta_E depends on the source model: 0.9"),
     ],
 )
 def test_what_stands_against_a_fit_is_said(change: dict[str, float], words: str) -> None:
     assert any(words in said for said in flags.words(replace(GOOD, **change)))
+
+
+def test_a_ring_that_is_explained_to_its_noise_may_have_its_source_behind_the_lens() -> None:
+    assert flags.words(replace(GOOD, aside=0.004, excess=1.0)) == []
 
 
 def test_a_lens_is_judged_by_its_light() -> None:
