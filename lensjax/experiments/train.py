@@ -22,6 +22,7 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
+from lensjax.errors import BadInput
 from lensjax.experiments import commandline
 from lensjax.experiments.events import Events
 from lensjax.experiments.progress import Watch
@@ -56,6 +57,8 @@ class Signals:
 
 def main() -> None:
     """The program."""
+    if _HALF.value and not _EXPORT.value:
+        raise BadInput("goes with --export DIR, whose weights it halves", column="--half")
     config = commandline.train_config(_CONFIG.value)
     name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
     workdir = Path(_WORKDIR.value or Path("runs") / name)

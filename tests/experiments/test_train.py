@@ -159,6 +159,7 @@ def test_a_folder_of_another_run_is_refused(environment, unbroken):
         (["--config=smoke.py", "--config.batch_size=four"], "four"),
         (["--config=smoke.py", "--config.model=vgg20"], "vgg"),
         (["--config=smoke.py", "--workdirr=x"], "workdir"),
+        (["--config=smoke.py", "--half"], "--half: goes with --export DIR"),
         (["--config=smoke.py", "extra"], "extra"),
         ([], "--config"),
     ],
