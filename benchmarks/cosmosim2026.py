@@ -63,20 +63,21 @@ def identified(table: pd.DataFrame, columns: list[str]) -> str:
     """
     lines = [f"{'column':14}{'spread':>12}{'median error':>14}{'known to spread/10':>19}{'unknown (error > spread)':>27}"]
     for name in columns:
-        error = table[f"{name} err"].to_numpy(float) if f"{name} err" in table else np.full(len(table), np.inf)
-        error = np.where(np.isfinite(error), error, np.inf)
+        error = stated(table, name)
         spread = float(table[f"{name} true"].std())
         lines.append(f"{name:14}{spread:12.4g}{np.median(error):14.3g}{(error < spread / 10).mean():19.0%}{(error > spread).mean():27.0%}")
     return "\n".join(lines)
 
 
+def stated(table: pd.DataFrame, name: str) -> np.ndarray:
+    """(N,) errors that fits state of a column; inf where they state none."""
+    error = table[f"{name} err"].to_numpy(float) if f"{name} err" in table else np.full(len(table), np.inf)
+    return np.where(np.isfinite(error), error, np.inf)
+
+
 def answered(table: pd.DataFrame, names: list[str]) -> np.ndarray:
     """(N,) which images hold an answer: their fits state errors of all labels that are below a third of the labels' spread over the set."""
-    if any(f"{name} err" not in table for name in names):
-        return np.zeros(len(table), bool)
-    errors = np.nan_to_num(table[[f"{name} err" for name in names]].to_numpy(float), nan=np.inf)
-    spread = np.array([table[f"{name} true"].std() for name in names])
-    return np.asarray((errors < ANSWERED * spread).all(axis=1))
+    return np.all([stated(table, name) < ANSWERED * table[f"{name} true"].std() for name in names], axis=0)
 
 
 def labels_of(system: pd.Series, label: pd.Series, names: list[str]) -> dict[str, float]:

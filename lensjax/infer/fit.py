@@ -21,18 +21,18 @@ from lensjax.infer.levenberg_marquardt import CONVERGED, Descent, descend
 from lensjax.infer.linear import Joint, joint, projected, whitened_nuisance
 from lensjax.infer.objective import Normal
 from lensjax.observation.noise import GaussianNoise
-from lensjax.observation.observed import Observed
+from lensjax.observation.observed import Observed, quick_rows
 from lensjax.problems.compose import Composition
 
 _REACH = 12.0  # of every number, either way: far beyond any prior
 COARSE_SIDE = 96
 """Pixels from which the coarse copy is binned."""
-_COARSE_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 60, 12
-_FURTHER_STEPS = 100
+_COARSE_STEPS, _FURTHER_STEPS, _FINE_STEPS, _EXACT_STEPS = 25, 100, 60, 12  # further: of the coarse descents that go on
 _COARSE_TOLERANCE, _FINE_TOLERANCE, _EXACT_TOLERANCE = 0.3, 1e-2, 1e-3  # in chi²
 _DAMPED = 1e-3  # of the diagonal: the damping of a step after one that failed
 _PROMISE = 0.1  # of chi², below which a fit has converged
-_KEPT = 3  # distinct coarse optima that descend on the observation itself
+KEPT = 3
+"""Distinct coarse optima that descend on the observation itself."""
 _WORSE = 3.0  # times the best coarse chi², beyond which an optimum is no candidate
 _SAME = 0.05  # distance in the numbers, within which two optima are one
 
@@ -281,7 +281,7 @@ def descents(
     known = [None] * len(observations) if beliefs is None else beliefs
     tasks: list[batches.Task] = [
         ((seen, seen.data, None if own is None else _cast(own, jnp.float32)), np.asarray(part, np.float32))
-        for seen, own, part in zip(map(_quick, observations), known, starts, strict=True)
+        for seen, own, part in zip(map(quick_rows, observations), known, starts, strict=True)
     ]
     return batches.run(descent, tasks, static=static, batch=batch)
 
@@ -294,12 +294,12 @@ def search(
     beliefs: Sequence[Belief | None] | None = None,
     batch: int | None = None,
     side: int = COARSE_SIDE,
-    kept: int = _KEPT,
+    kept: int = KEPT,
     further: int = 0,
 ) -> list[list[np.ndarray]]:
     """Each observation's best distinct coarse optima, best first and `kept` at most: numbers (E,) each; its starts are (S, E).
 
-    The `further` best of the coarse descents go on for as many steps again as a valley may take.
+    The `further` best of the coarse descents go on, as along a curved valley.
     """
     small = [coarse(observed, side=side) for observed in observations]
     found = descents(small, starts, static=rough(problem), beliefs=beliefs, batch=batch)
@@ -345,7 +345,7 @@ def descend_from(
     with jax.enable_x64(True):
         known = [None] * len(observations) if beliefs is None else beliefs
         tasks: list[batches.Task] = [
-            ((in_double(_quick(observed)), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
+            ((in_double(quick_rows(observed)), None if own is None else _cast(own, jnp.float64)), np.asarray(part.fit, np.float64)[chosen])
             for observed, own, part, chosen in zip(observations, known, found, usable, strict=True)
         ]
         ends = batches.run(_finished, tasks, static={"problem": problem}, batch=batch)
@@ -356,24 +356,6 @@ def descend_from(
         own = [_optimum(problem, _row(end, k), pixels, columns, int(part.code[row])) for k, row in enumerate(chosen)]
         optima.append(sorted(own, key=lambda optimum: optimum.cost))
     return optima
-
-
-def _quick(observed: Observed) -> Observed:
-    """The same with one more column, which is masked, where rows have a power of two of pixels and no PSF follows.
-
-    XLA writes loops for CPUs that take derivatives of such images five times slower than those for others.
-    """
-    rows, columns = observed.instrument.shape
-    if columns & (columns - 1) or observed.instrument.psf is not None:
-        return observed
-
-    def padded(leaf: Array) -> Array:
-        own = leaf.shape[-2:] == (rows, columns)
-        return jnp.pad(leaf, [(0, 0)] * (leaf.ndim - 1) + [(0, 1)], mode="edge") if own else leaf
-
-    wide: Observed = jax.tree.map(padded, observed)
-    taken = replace(observed.instrument, shape=(rows, columns + 1))
-    return replace(wide, mask=wide.mask.at[:, -1].set(False), instrument=taken)
 
 
 def in_double(observed: Observed) -> Observed:

@@ -30,6 +30,7 @@ _ROUGH = (1.0, 0.15)  # noise of the first fit: grey levels, and a fraction of t
 _STARTS = (12, 36)  # from the bright pixels, of the first search and of a second one where the first does not explain the image
 _DRAWN = 96  # starts of several lenses, from draws of the prior
 _FURTHER, _KEPT = 24, 6  # of them the best coarse ends that go on, and the distinct ones that are fitted to the image itself
+_LAST = 2  # of these, best first, that have the errors and the rounding of the round before
 _WANDERINGS, _WANDER = 2, 0.3  # further searches about the best optimum; in Einstein radii, and in the numbers of a fit
 _EXPLAINED = 1.6  # chi² of a lit pixel below which no further search is needed
 _WORSE = 2.0  # times the best chi², beyond which an optimum is not fitted again
@@ -175,12 +176,13 @@ def _fitted(problem: Composition, image: np.ndarray, rows: np.ndarray, known: Be
     plain = instrument(shape)
     seen = observe(image, rough, mask=image < GREY_LEVELS, taken_by=plain)
     several = problem.lens_count > 1
-    further, kept = (_FURTHER, _KEPT) if several else (0, 3)
+    further, kept = (_FURTHER, _KEPT) if several else (0, fit.KEPT)
     found = fit.search(problem, [seen], [rows], beliefs=[known], batch=batch, further=further, kept=kept)
     optima = fit.descend_from(problem, [seen], found, beliefs=[known], batch=batch)[0]
     again: list[tuple[Optimum, Observed]] = []
     finer = instrument(shape, supersampling=_SUPERSAMPLING)
-    for taken, most in ((plain, _KEPT), (plain, 2), (finer, 2)) if several else ((plain, 3), (finer, 3), (finer, 3)):
+    rounds = ((plain, kept), (plain, _LAST), (finer, _LAST)) if several else ((plain, kept), (finer, kept), (finer, kept))
+    for taken, most in rounds:
         again = []
         for optimum in optima[:most]:
             level = error_map(problem, taken, optimum) if lattice else np.full(image.shape, ROUNDING_VARIANCE**0.5)

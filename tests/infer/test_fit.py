@@ -103,7 +103,7 @@ def test_rows_of_a_power_of_two_of_pixels_are_fitted_as_others(monkeypatch: pyte
     seen = observe(image + np.random.default_rng(0).normal(size=taken.shape) * 0.02, np.full(taken.shape, 0.02), taken_by=taken)
     start = [np.asarray(SMALL.encode(jnp.asarray(params, jnp.float32))) + 0.02]
     (optimum,) = fit.descend_from(SMALL, [seen], [start])[0]
-    monkeypatch.setattr(fit, "_quick", lambda observed: observed)
+    monkeypatch.setattr(fit, "quick_rows", lambda observed: observed)
     (plain,) = fit.descend_from(SMALL, [seen], [start])[0]
     assert optimum.model.shape == optimum.residual.shape == taken.shape and optimum.pixels == plain.pixels == 1280
     assert optimum.chi2 == pytest.approx(plain.chi2, rel=1e-8) and 1000 < optimum.chi2 < 1600
