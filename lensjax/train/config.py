@@ -107,7 +107,7 @@ class TrainConfig:
         weight_decay: decay of kernels: decoupled for adamw and lion, added to the gradient for the others.
         loss: "l1" or "l2", of the targets.
         init: folder with exported weights of the same network, the initial weights of the run; empty for random ones. A last layer with
-            another number of outputs is initialised.
+            another number of outputs is initialised, but for the means of a Gaussian or mixture head of the same targets.
         head_scale: factor on the random initial weights of the heads. With few outputs torchvision's are too large in MnasNet, EfficientNet
             and Inception; 0.02 works there.
         zeroed: regular expression for the beginning of the names of parameters that are initially zero; empty for none. It has no effect
@@ -323,6 +323,12 @@ def check_same_run(old: TrainConfig, new: TrainConfig, *, path: Path) -> None:
             why = " (steps can change with schedule constant or plateau only)" if field.name == "steps" else ""
             hint = f"choose another --workdir for the new run{why}"
             raise BadInput(path=path, column=field.name, value=now, expected=f"{shown(before)}, as this run has", hint=hint)
+
+
+def same_targets(one: TrainConfig, other: TrainConfig) -> bool:
+    """Whether networks of two configs learn the same targets, in the same units."""
+    fields = ("problem", "frame", "targets", "order", "point", "amplitude_scale", "with_source", "cluster_labels", "standardise")
+    return not one.standardise and all(getattr(one, name) == getattr(other, name) for name in fields)
 
 
 def widths(hidden: str) -> tuple[int, ...]:

@@ -73,7 +73,7 @@ def load_weights(
     """({"params", "batch_stats"}, fields of the config) from a folder that `export_weights` wrote.
 
     They must fit `model` at `image_size`; by default the network of the folder's own config. With `other_head` the last layer of `model`
-    may have another number of outputs; None stands in place of its tensors then. Tensors of float16 are read as float32.
+    may have another number of outputs; its tensors then have their own shapes. Tensors of float16 are read as float32.
 
     Raises:
         BadInput: a file is missing or unreadable, or a tensor is missing, surplus, or of another shape or type.
@@ -83,7 +83,7 @@ def load_weights(
     path = folder / WEIGHTS
     with readable(path, "a safetensors file"):
         try:
-            tensors: dict[str, np.ndarray | None] = dict(safetensors.numpy.load_file(path))
+            tensors: dict[str, np.ndarray] = safetensors.numpy.load_file(path)
         except (SafetensorError, KeyError) as error:
             raise BadInput(f"not a safetensors file: {error}", path=path) from None
     problem = configs.make_problem(config)
@@ -98,19 +98,17 @@ def load_weights(
         if name not in tensors:
             raise BadInput("missing", path=path, place=f"tensor {name}", expected=f"{_type(shape)} for {config.model}")
         tensor = tensors[name]
-        assert tensor is not None
         if tensor.dtype == np.float16:
             tensors[name] = tensor = tensor.astype(np.float32)
-        if tensor.shape != shape.shape and ".".join(name.split("/")[1:-1]) in heads:
-            tensors[name] = None
-        elif tensor.shape != shape.shape or tensor.dtype != shape.dtype:
+        same = tensor.shape[:-1] == shape.shape[:-1] if ".".join(name.split("/")[1:-1]) in heads else tensor.shape == shape.shape
+        if not same or tensor.dtype != shape.dtype:
             raise BadInput(
                 _type(tensor), path=path, place=f"tensor {name}", value=_type(tensor), expected=f"{_type(shape)} for {config.model}"
             )
     for name in tensors:
         if name not in shapes:
             raise BadInput(f"surplus: {config.model} has no tensor of this name", path=path, place=f"tensor {name}")
-    leaves = [None if tensors[name] is None else jax.device_put(tensors[name]) for name in shapes]
+    leaves = [jax.device_put(tensors[name]) for name in shapes]
     return jax.tree.unflatten(jax.tree.structure(expected), leaves), dataclasses.asdict(config)
 
 

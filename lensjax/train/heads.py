@@ -36,6 +36,14 @@ def outputs(head: str, targets: int, *, components: int) -> int:
     return {"point": targets, "gaussian": one, "mixture": components * (1 + one)}[head]
 
 
+def continued(head: str, point: Array, fresh: Array, *, components: int) -> Array:
+    """A last layer's weights (…, O) of a Gaussian or mixture head: fresh ones, with the means (…, E) of a head that says one point."""
+    count, targets = components if head == "mixture" else 1, point.shape[-1]
+    logits, rest = jnp.split(fresh, [count if head == "mixture" else 0], axis=-1)
+    parts = rest.reshape(*rest.shape[:-1], count, -1).at[..., :targets].set(point[..., None, :])
+    return jnp.concatenate([logits, parts.reshape(rest.shape)], axis=-1)
+
+
 def best(head: str, output: Array, *, targets: int, components: int) -> Array:
     """Targets (B, E) that outputs (B, O) hold for the best: the mean of the Gaussian of the largest weight."""
     if head == "point":

@@ -19,11 +19,10 @@ from lensjax.files import whole
 from lensjax.problems.base import Problem
 from lensjax.train import config as configs
 from lensjax.train import data as datasets
-from lensjax.train import evaluation, hard, logs, optim, predictors, sharding, statistics
+from lensjax.train import evaluation, hard, initial, logs, optim, predictors, sharding, statistics
 from lensjax.train.checkpoint import Checkpoints, Damaged
 from lensjax.train.config import TrainConfig
 from lensjax.train.data import DataSet
-from lensjax.train.export import load_weights, read_config
 from lensjax.train.feed import Feed
 from lensjax.train.logs import Progress
 from lensjax.train.standard import Standard
@@ -121,7 +120,7 @@ def train(
         statistics_of = statistics.of_data(config, problem, model, mesh, feed, standard, run_keys)
 
     with Checkpoints(workdir / "checkpoints", keep=config.keep_checkpoints) as checkpoints:
-        state = _start(initialise, optimizer, run_keys.init, mesh, checkpoints, weights, on_notice)
+        state = _start(config, initialise, optimizer, run_keys.init, mesh, checkpoints, weights, on_notice)
         step = int(state.step)
         if step > config.steps:
             raise BadInput(f"this run has done {step} steps", path=workdir, column="steps", value=config.steps, expected=f"{step} or more")
@@ -293,14 +292,11 @@ def _initial_weights(config: TrainConfig, model: Module, folder: Path) -> dict[s
         with Checkpoints(folder, read_only=True) as checkpoints:
             if checkpoints.steps():
                 return None
-    theirs = read_config(Path(config.init)).model
-    if theirs != config.model:
-        raise BadInput(f"weights of {theirs}", path=config.init, column="init", expected=f"weights of {config.model}")
-    side, _, _ = configs.make_task(config, configs.make_problem(config)).input_shape
-    return load_weights(Path(config.init), model=model, image_size=side, other_head=True)[0]
+    return initial.load(config, model)
 
 
 def _start(
+    config: TrainConfig,
     initialise: Callable[[Array], TrainState],
     optimizer: optax.GradientTransformation,
     key: Array,
@@ -320,10 +316,9 @@ def _start(
     state = initialise(key)
     if weights is None:
         return state
-    fresh = {name: getattr(state, name) for name in weights}
-    if None in jax.tree.leaves(weights, is_leaf=lambda leaf: leaf is None):
-        on_notice("the last layer is new: that of the initial weights has another number of outputs")
-    weights = jax.tree.map(lambda own, new: new if own is None else own, weights, fresh, is_leaf=lambda leaf: leaf is None)
+    weights, notice = initial.joined(config, weights, {name: getattr(state, name) for name in weights})
+    if notice:
+        on_notice(notice)
     weights = jax.device_put(weights, sharding.replicated(mesh))
     average = None if state.average is None else jax.tree.map(jnp.copy, weights)
     opt_state = jax.jit(optimizer.init, out_shardings=sharding.replicated(mesh))(weights["params"])

@@ -58,3 +58,15 @@ def test_gradients_are_finite_far_away(head):
         lambda o: heads.negative_log_likelihood(head, o, jnp.zeros((3, TARGETS)), components=COMPONENTS).mean()
     )(output)
     assert np.isfinite(value) and np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("head", ["gaussian", "mixture"])
+def test_means_continue_those_of_a_point(head):
+    weights = jax.random.normal(jax.random.key(0), (7, TARGETS))
+    fresh = jax.random.normal(jax.random.key(1), (7, heads.outputs(head, TARGETS, components=COMPONENTS)))
+    row = jax.random.normal(jax.random.key(2), (1, 7))
+    output = row @ heads.continued(head, weights, fresh, components=COMPONENTS)
+    held, before = (heads.belief(head, o, targets=TARGETS, components=COMPONENTS) for o in (output, row @ fresh))
+    np.testing.assert_allclose(held.means, jnp.broadcast_to(row @ weights, held.means.shape), atol=1e-5)
+    np.testing.assert_allclose(held.covariances, before.covariances, rtol=1e-4)
+    np.testing.assert_allclose(held.weights, before.weights, rtol=1e-5)

@@ -396,6 +396,16 @@ def test_a_last_layer_for_other_targets_is_initialised(tmp_path, unbroken):
     assert found["Dense_0"]["kernel"].shape != before["Dense_0"]["kernel"].shape and found["Dense_0"]["kernel"].std() > 0
 
 
+def test_a_head_with_errors_begins_at_the_points_that_weights_answer(tmp_path, unbroken):
+    folder = export_weights(tmp_path / "weights", unbroken[0].variables, dataclasses.asdict(CONFIG))
+    config = dataclasses.replace(CONFIG, init=str(folder), head="gaussian", learning_rate=1e-12, warmup_steps=0, ema=0.0)
+    notices: list[str] = []
+    run = train(config, tmp_path / "run", on_notice=notices.append)
+    assert notices == ["the last layer is new but for its means, which are those of the initial weights"]
+    before = unbroken[0].variables["params"]["Dense_0"]["kernel"]
+    np.testing.assert_allclose(run.variables["params"]["Dense_0"]["kernel"][:, : before.shape[1]], before, atol=1e-7)
+
+
 def test_weights_that_are_not_there_leave_no_folder(tmp_path):
     with pytest.raises(BadInput, match="no such file"):
         train(dataclasses.replace(CONFIG, init=str(tmp_path / "weights")), tmp_path / "run")
