@@ -6,19 +6,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lensjax import problems
+from lensjax import metrics, problems
 from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.infer import Solution, free, from_moments, from_params, refine_each
 from lensjax.infer.near_peak import without_network
 from lensjax.problems import Problem
+from lensjax.problems.amplitudes import Answered
 from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.framed import Change, changed_back
 from lensjax.simulate.chunks import FITS, PREDICTIONS
@@ -36,6 +37,7 @@ PACKAGED = Path(__file__).parent / "weights"
 """Folder of the packaged networks, one for each problem."""
 
 _SMALLEST = 16  # px on a side
+_DRAWS = 400  # of what a network believes of an image
 _DOUBTFUL = 1.5  # chi² from which an image without an interval fit is searched again
 
 
@@ -66,6 +68,7 @@ class Estimate:
         network: (P,) the network's prediction in file units; None without a network.
         solution: the refined parameters, one image; None without refinement.
         error: why the image cannot be used; network and solution are None then.
+        network_errors: (P,) how sure the network is, 1σ; None of one that says one point.
         angles: position angles on the sky [deg, east of north] of the solution's directions, by name; of telescopes' images alone.
     """
 
@@ -73,6 +76,20 @@ class Estimate:
     solution: Solution | None
     error: str | None
     angles: Mapping[str, float] = field(default_factory=dict)
+    network_errors: np.ndarray | None = None
+
+
+class Answers(NamedTuple):
+    """What networks answer.
+
+    Attributes:
+        values: (N, V) in file units.
+        errors: (N, V) how sure they are, 1σ: the central 68.3 % of what they believe; inf where the answer has no meaning, as the
+            direction of a round source. None of networks that say one point.
+    """
+
+    values: np.ndarray
+    errors: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -98,34 +115,60 @@ class Estimator:
         One that is shown images as they are and answers amplitudes is asked eight times, of each image turned by quarters of a turn and
         mirrored. The answer is the mean of what it says, turned back, and so turns with the image as amplitudes do.
         """
+        return self.answers(images).values
+
+    def answers(self, images: np.ndarray) -> Answers:
+        """What the networks answer, and how sure they are, of images as in `predict`."""
         images = np.asarray(images, np.float32)
-        outputs = []
+        sure = all(each.task.head != "point" for each in (self, *self.others))
+        outputs, errors = [], []
         for first in range(0, len(images), PREDICTIONS):
             batch = images[first : first + PREDICTIONS]
             missing = PREDICTIONS - len(batch)
             padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            said = [np.asarray(_predict(each.model, each.task, each.variables, padded)) for each in (self, *self.others)]
-            outputs.append(np.mean(said, axis=0)[: len(batch)])
-        return np.concatenate(outputs)
+            said = [_predict(each.model, each.task, each.variables, padded) for each in (self, *self.others)]
+            best = np.mean([np.asarray(values) for values, _ in said], axis=0)
+            outputs.append(best[: len(batch)])
+            if sure:
+                held = np.concatenate([np.asarray(draws) for _, draws in said])
+                errors.append(_spread(self.task.answered, best, held)[: len(batch)])
+        return Answers(np.concatenate(outputs), np.concatenate(errors) if sure else None)
+
+
+def _spread(answered: Answered, best: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """1σ (B, V) of draws (S, B, V) about the best answers (B, V): 68.3 % lie nearer, up to symmetry. Infinite without a meaning."""
+    found = np.quantile(metrics.distances(draws, best, problem=answered), 0.683, axis=0)
+    return np.where(np.isnan(found), np.inf, found)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], images: Array) -> Array:
-    def answers(images: Array) -> Array:
+def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], images: Array) -> tuple[Array, Array]:
+    """Answers (B, V) to images, and draws (S, B, V) of what the network believes of them; none of a head that says one point."""
+
+    def answers(images: Array, key: Array, count: int) -> tuple[Array, Array]:
         shown, frame = task.shown(images)
         output: Any = model.apply(variables, shown, train=False)
-        return task.answers(output, frame)
+        best = task.answers(output, frame)
+        if task.head == "point":
+            return best, jnp.zeros((0, *best.shape), best.dtype)
+        return best, task.draws(output, frame, key, count=count)
 
-    def of_view(change: Change) -> Array:
+    def of_view(view: tuple[Change, Array]) -> tuple[Array, Array]:
+        change, key = view
         seen = jax.vmap(lambda image: changed_image(task.problem, image, change))(images)
-        return jax.vmap(lambda row: changed_back(task.answered, row, change))(answers(seen))
+        best, draws = answers(seen, key, _DRAWS // 8)
+        rows = jnp.concatenate([best[None], draws]).reshape(-1, best.shape[-1])
+        back: Array = jax.vmap(lambda row: changed_back(task.answered, row, change))(rows)
+        back = back.reshape(-1, *best.shape)
+        return back[0], back[1:]
 
+    key = jax.random.key(0)
     if task.amplitudes is None or task.frame != "image":
-        return answers(images)
+        return answers(images, key, _DRAWS)
     cos, sin = jnp.tile(jnp.array([[1.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]], images.dtype), 2)
     still = jnp.zeros(8, images.dtype)
-    said: Array = jax.lax.map(of_view, Change(jnp.arange(8) < 4, cos, sin, still, still))
-    return said.mean(axis=0)
+    best, draws = jax.lax.map(of_view, (Change(jnp.arange(8) < 4, cos, sin, still, still), jax.random.split(key, 8)))
+    return best.mean(axis=0), draws.reshape(-1, *best.shape[1:])
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
@@ -243,17 +286,19 @@ def solve_each(
     while chunk := list(islice(rest, FITS)):
         checked = [_checked(problem, observation, methods) for observation in chunk]
         seen = [o for o in checked if isinstance(o, Observation) and _is_seen(problem, o)]
-        network = None if estimator is None or not seen else estimator.predict(np.stack([observation.data for observation in seen]))
+        answers = None if estimator is None or not seen else estimator.answers(np.stack([observation.data for observation in seen]))
+        network, sure = answers or (None, None)
         solutions: Iterator[Solution] = iter(())
         if refined and exact is not None:
             solutions = _refined(exact, seen, network, search_on=search_on, methods=methods, free_shift=free_shift, seed=seed)
         predictions = iter(() if network is None else network)
+        errors = iter(() if sure is None else sure)
         for observation in checked:
             if not isinstance(observation, Observation):
                 yield done, Estimate(None, None, observation)
                 done += 1
                 continue
-            predicted = next(predictions, None) if _is_seen(problem, observation) else None
+            predicted, spread = (next(predictions, None), next(errors, None)) if _is_seen(problem, observation) else (None, None)
             solution = None
             if refined and exact is not None and _is_seen(problem, observation):
                 solution = next(solutions)
@@ -266,7 +311,7 @@ def solve_each(
                 size = f"{problem.field}×{problem.field} px"
                 yield done, Estimate(None, None, f"the image has shape {observation.data.shape}; a network estimates images of {size}")
             else:
-                yield done, Estimate(predicted, _with_its_file(solution, observation), None)
+                yield done, Estimate(predicted, _with_its_file(solution, observation), None, network_errors=spread)
             done += 1
 
 

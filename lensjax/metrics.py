@@ -105,6 +105,20 @@ def symmetric_error(predicted: ArrayLike, truth: ArrayLike, *, problem: Answered
     return nearest
 
 
+def distances(draws: ArrayLike, best: ArrayLike, *, problem: Answered) -> NDArray[np.float64]:
+    """How far draws are from the best answers, up to symmetry; NaN for the direction of a best answer that is round.
+
+    Args:
+        draws: parameters (S, N, P) in file units.
+        best: parameters (N, P) in file units.
+        problem: the problem they belong to.
+
+    Returns:
+        (S, N, P).
+    """
+    return np.stack([np.abs(symmetric_error(row, best, problem=problem)) for row in np.asarray(draws)])
+
+
 @partial(jax.jit, static_argnums=0)
 def _sets(problem: Answered, predicted: jax.Array, truth: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Which parameters of the truth mean nothing, the canonical sets of predictions, and all sets that show the true images."""

@@ -40,7 +40,11 @@ def answers(observations):
     network.totals = [observation.data.sum() for observation in observations]
 
     def of(some) -> list[estimate.Estimate]:
-        pairs = list(solve_each(PROBLEM, some, estimator=SimpleNamespace(predict=network), search_on=False))
+        pairs = list(
+            solve_each(
+                PROBLEM, some, estimator=SimpleNamespace(answers=lambda images: estimate.Answers(network(images), None)), search_on=False
+            )
+        )
         assert [index for index, _ in pairs] == list(range(len(pairs)))
         return [one for _, one in pairs]
 
@@ -111,7 +115,7 @@ def test_images_are_taken_as_they_are_needed(observations):
             taken.append(k)
             yield Observation(observations[0].data)
 
-    predict = SimpleNamespace(predict=lambda images: np.arange(len(images))[:, None])
+    predict = SimpleNamespace(answers=lambda images: estimate.Answers(np.arange(len(images))[:, None], None))
     estimates = solve_each(PROBLEM, reader(), estimator=predict, refined=False)
     index, first = next(estimates)
     assert (index, first.solution, first.error) == (0, None, None) and first.network == 0
@@ -148,7 +152,7 @@ def test_a_composed_problem_is_fitted_from_its_network(monkeypatch: pytest.Monke
         return Fitted(Solution.failed(whole.names, "nothing to see", coordinates=whole.size), None)
 
     monkeypatch.setattr(lattice, "estimate", fitted)
-    estimator = SimpleNamespace(predict=lambda images: np.full((len(images), len(problem.names)), 3.0))
+    estimator = SimpleNamespace(answers=lambda images: estimate.Answers(np.full((len(images), len(problem.names)), 3.0), None))
     seen = [Observation(level * np.ones((side, side)), cosmosim=True) for side, level in ((256, 1.0), (64, 1.0), (256, 2.0))]
     found = [one for _, one in solve_each(problem, [*seen, BadInput("gone")], estimator=estimator)]
     assert guesses[1] is None and all((guesses[k] == 3.0).all() for k in (0, 2))

@@ -29,7 +29,8 @@ is a row with success False and the reason in status; the exit code is 2 where n
 The problems sie2026, cluster2sie2026 and cluster4sis2026 are fits of 8-bit images of any size that CosmoSim drew. They need no
 network; with --weights DIR they start from its estimate too. --amplitudes M writes the roulette amplitudes of their lenses beside OUT:
 OUT-amplitudes.csv with errors, and OUT-predictions.csv as droulette lays out its predictions. With --no-refine the answers of a network
-alone are written, that of --weights or the one that ships; OUT-predictions.csv too where it answers amplitudes. Where the folder of
+alone are written, that of --weights or the one that ships; OUT-predictions.csv too where it answers amplitudes. <name>_err is how sure
+the network is, where it was trained to say so (head gaussian or mixture). Where the folder of
 --weights holds a folder for each of several networks of amplitudes, the mean of their answers is written."""
 
 

@@ -100,5 +100,5 @@ class EstimateTable:
             )
             return replace(row, covariance=solution.covariance[0])
         if outcome.error is None and outcome.network is not None:
-            return results.of_network(filename, outcome.network)
+            return results.of_network(filename, outcome.network, outcome.network_errors)
         return results.failed(filename, f"failed: {outcome.error}", names=self._names)

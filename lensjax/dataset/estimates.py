@@ -307,14 +307,15 @@ def _to_entry(outcome: Estimate) -> dict[str, object]:
     if outcome.solution is not None:
         values = {field.name: getattr(outcome.solution, field.name) for field in fields(Solution)}
         solution = {name: value.tolist() if isinstance(value, np.ndarray) else list(value) for name, value in values.items()}
-    network = None if outcome.network is None else outcome.network.tolist()
-    return {"network": network, "solution": solution, "error": outcome.error, "angles": dict(outcome.angles)}
+    network, errors = (None if row is None else row.tolist() for row in (outcome.network, outcome.network_errors))
+    rest = {"error": outcome.error, "angles": dict(outcome.angles), "network_errors": errors}
+    return {"network": network, "solution": solution, **rest}
 
 
 def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | None:
     """The estimate of an entry; None where the entry is something else."""
     match entry:
-        case {"network": network, "solution": solution, "error": error, "angles": angles}:
+        case {"network": network, "solution": solution, "error": error, "angles": angles, "network_errors": spread}:
             example = Solution.failed(problem.names, "", coordinates=0)
             restored = None
             if isinstance(solution, dict):
@@ -324,5 +325,6 @@ def _from_entry(entry: object, problem: Problem | Composition) -> Estimate | Non
                     for name, kind in kinds.items()
                 }
                 restored = replace(example, **values)
-            return Estimate(None if network is None else np.array(network), restored, error, angles if isinstance(angles, dict) else {})
+            own, sure = (None if row is None else np.array(row) for row in (network, spread))
+            return Estimate(own, restored, error, angles if isinstance(angles, dict) else {}, sure)
     return None

@@ -157,7 +157,7 @@ def _thesis(path: Path, folder: Path, image: np.ndarray, say: Callable[[Stage], 
     solution = found.solution
     if solution is None:
         assert found.network is not None
-        solution = _of_network(problem, found.network)
+        solution = _of_network(problem, found.network, found.network_errors)
     files = {"results.csv": out, path.name: path}
     if np.isfinite(solution.params).all():
         method = solution.method[0] or problem.trace.name
@@ -168,9 +168,11 @@ def _thesis(path: Path, folder: Path, image: np.ndarray, say: Callable[[Stage], 
     return Outcome(solution, units, found.network, files, *_same(path.name, name, used is not None, refined))
 
 
-def _of_network(problem: AxisymmetricProblem, params: np.ndarray) -> Solution:
+def _of_network(problem: AxisymmetricProblem, params: np.ndarray, errors: np.ndarray | None) -> Solution:
     empty = Solution.failed(problem.names, "", coordinates=problem.coordinates)
-    return replace(empty, params=params[None], status=("the network alone, not refined",))
+    return replace(
+        empty, params=params[None], errors=empty.errors if errors is None else errors[None], status=("the network alone, not refined",)
+    )
 
 
 def _stage(

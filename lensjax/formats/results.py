@@ -120,10 +120,10 @@ def columns(names: Sequence[str], angles: Sequence[str] = ()) -> list[str]:
     return ["filename", *own, *_AFTER, *bounds, *_LAST, *(f"{name}_east_of_north" for name in angles)]
 
 
-def of_network(filename: str, network: np.ndarray) -> Result:
-    """The row of an image with the estimate (P,) of a network alone."""
+def of_network(filename: str, network: np.ndarray, errors: np.ndarray | None = None) -> Result:
+    """The row of an image with the estimate (P,) of a network alone, and its errors (P,) where the network has any."""
     unknown = np.full(np.shape(network), np.nan)
-    return Result(filename, network, unknown, network, unknown, unknown, status="network")
+    return Result(filename, network, unknown if errors is None else errors, network, unknown, unknown, status="network")
 
 
 def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | None = None, angles: Sequence[float] = ()) -> Result:

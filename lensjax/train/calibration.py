@@ -150,14 +150,12 @@ def _batch(task: Task, model: Module, mixed: bool, variables: Any, key: Array, s
     params, shown = stream.draw(task.problem, key, step, batch_size=_BATCH, mixed=mixed)
     inputs, frame = task.shown(stream.render(task.problem, params, shown))
     output: Any = model.apply(variables, inputs, train=False)
-    held = heads.belief(task.head, output, targets=task.width, components=task.components)
-    draws = heads.drawn(held, jax.random.fold_in(key, -1 - step), count=_DRAWS)
-    answers = jax.lax.map(lambda row: task.meant(row, frame), draws)
-    return output, task.target(params, frame).values, task.truth(params), task.answers(output, frame), answers
+    draws = task.draws(output, frame, jax.random.fold_in(key, -1 - step), count=_DRAWS)
+    return output, task.target(params, frame).values, task.truth(params), task.answers(output, frame), draws
 
 
 def _credibility(answered: Answered, truth: np.ndarray, best: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """(B, V) for truth and best answers (B, V) and draws (S, B, V); distances are up to symmetry."""
     off = np.abs(metrics.symmetric_error(best, truth, problem=answered))
-    spread = np.stack([np.abs(metrics.symmetric_error(row, best, problem=answered)) for row in draws])
+    spread = metrics.distances(draws, best, problem=answered)
     return np.where(np.isnan(off), np.nan, (spread < off).mean(axis=0))

@@ -129,6 +129,12 @@ class Task:
         """What outputs (B, O) say, (B, V) in file units: the inverse of `target`."""
         return self.meant(heads.best(self.head, output, targets=self.width, components=self.components), frame)
 
+    def draws(self, output: Array, frame: Frame | None, key: Array, *, count: int) -> Array:
+        """What else outputs (B, O) of a Gaussian or mixture head hold possible: draws (count, B, V) in file units."""
+        held = heads.belief(self.head, output, targets=self.width, components=self.components)
+        rows: Array = jax.lax.map(lambda row: self.meant(row, frame), heads.drawn(held, key, count=count))
+        return rows
+
     def meant(self, targets: Array, frame: Frame | None) -> Array:
         """Answers (B, V) in file units that targets (B, E) mean."""
         if self.amplitudes is not None:
