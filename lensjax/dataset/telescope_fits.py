@@ -17,11 +17,11 @@ from lensjax.estimate import Estimate
 from lensjax.formats import coolest, model_images
 from lensjax.infer import estimation
 from lensjax.infer.estimation import Fitted
-from lensjax.infer.fit import Belief, Optimum
+from lensjax.infer.posterior import Mode
 from lensjax.infer.solution import Solution
 from lensjax.observation.sky import SkyImage, position_angle
 from lensjax.pipeline.options import Options
-from lensjax.pipeline.run import fit_galaxy
+from lensjax.pipeline.run import GalaxyFit, fit_galaxy
 from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
 
@@ -47,17 +47,8 @@ class Report(Protocol):
 class Draws(Protocol):
     """What writes draws from posteriors, such as `report.posterior_files.Draws`."""
 
-    def write(
-        self,
-        stem: str,
-        problem: Composition,
-        image: SkyImage,
-        optimum: Optimum,
-        offset: tuple[float, float],
-        belief: Belief | None,
-        beyond: float,
-    ) -> str:
-        """Writes the draws of one fit about a place in its image, in files of this name, and returns their diagnostics in words."""
+    def write(self, stem: str, mode: Mode) -> str:
+        """Writes the draws of one fit, in files of this name, and returns their diagnostics in words."""
         ...
 
 
@@ -79,33 +70,21 @@ class Files:
     coolest: Path | None
     draws: Draws | None = None
 
-    def sample(
-        self,
-        filename: str,
-        image: SkyImage,
-        solution: Solution,
-        optimum: Optimum | None,
-        offset: tuple[float, float],
-        belief: Belief | None = None,
-        beyond: float = 0.0,
-    ) -> Solution:
+    def sample(self, filename: str, solution: Solution, mode: Mode | None) -> Solution:
         """Writes draws from the posterior of a fit, where they are wanted; its solution, whose status has their diagnostics.
 
         Args:
             filename: of the image.
-            image: as it was fitted.
-            solution, optimum: of the fit.
-            offset: x and y of the fit's origin in the whole image.
-            belief: what the fit had in place of the problem's prior.
-            beyond: error of theta_E beside that of the image's noise [arcsec].
+            solution: of the fit.
+            mode: what draws are taken about; None where nothing could be fitted.
 
         Raises:
             BadInput: they cannot be written.
         """
-        if self.draws is None or optimum is None:
+        if self.draws is None or mode is None:
             return solution
         try:
-            words = self.draws.write(self.stems[filename], self.problem, image, optimum, offset, belief, beyond)
+            words = self.draws.write(self.stems[filename], mode)
         except BadInput:
             raise
         except Exception as error:  # the failure of draws must not cost the fit
@@ -227,13 +206,12 @@ def _estimate(
     try:
         if options is None:
             found = fitted(problem, image)
-            solution, optimum, seen, offset, known, beyond = found.solution, found.best, image, (0.0, 0.0), None, 0.0
+            solution, mode = found.solution, None if found.best is None else Mode(problem, image, found.best)
         else:
             whole = fit_galaxy(image, options, say)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
-            solution, optimum, known, beyond = telescope_field.judged(whole.solution, image), whole.best, whole.belief, whole.beyond
-            seen, offset, image = replace(image, observed=whole.weighed), whole.window.offset, whole.image
-        solution = solution if leaves is None else leaves.sample(filename, seen, solution, optimum, offset, known, beyond)
+            solution, mode, image = telescope_field.judged(whole.solution, image), _mode(whole, image), whole.image
+        solution = solution if leaves is None else leaves.sample(filename, solution, mode)
     except BadInput:
         raise
     except Exception as error:  # the failure of one image must not cost the others their solutions
@@ -242,6 +220,13 @@ def _estimate(
     if leaves is not None and np.isfinite(solution.params).all():
         leaves.write(filename, image, solution)
     return Estimate(None, solution, None, sky_angles(problem, solution, image)), image, problem
+
+
+def _mode(fit: GalaxyFit, image: SkyImage) -> Mode | None:
+    """What draws of a pipeline's fit are taken about."""
+    if fit.best is None:
+        return None
+    return Mode(fit.problem, replace(image, observed=fit.weighed), fit.best, fit.window.offset, fit.belief, fit.beyond)
 
 
 def fitted(problem: Composition, image: SkyImage) -> Fitted:

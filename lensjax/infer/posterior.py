@@ -31,6 +31,7 @@ from lensjax.infer import nuts, prior
 from lensjax.infer.fit import Belief, Optimum, total_flux
 from lensjax.infer.linear import amplitudes_of, nuisance_root, whitened_nuisance
 from lensjax.observation.observed import Observed
+from lensjax.observation.sky import SkyImage
 from lensjax.problems.compose import Composition
 
 MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT, LEAST_WITHIN = 1.01, 100.0, 0.02, 0.3
@@ -39,6 +40,27 @@ of draws within the prior's bounds."""
 
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
 _RIDGE = 1e-6  # of the normal matrix's diagonal
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A fit of a telescope's image, about which draws are taken.
+
+    Attributes:
+        problem: what was fitted.
+        image: as it was fitted, whole or a part.
+        optimum: of the fit.
+        offset: x and y of the fit's origin in the whole image, whose origin that of the draws is.
+        belief: what the fit had in place of the problem's prior.
+        beyond: error of theta_E beside that of the image's noise [arcsec].
+    """
+
+    problem: Composition
+    image: SkyImage
+    optimum: Optimum
+    offset: tuple[float, float] = (0.0, 0.0)
+    belief: Belief | None = None
+    beyond: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Draws from the posterior of each fit, as files beside the table of results."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,8 @@ import numpy as np
 
 from lensjax.files.whole import check_folder, write_text
 from lensjax.infer import nuts, posterior
-from lensjax.infer.fit import Belief, Optimum
-from lensjax.observation.sky import SkyImage
+from lensjax.infer.posterior import Mode
 from lensjax.pipeline.run import moved
-from lensjax.problems.compose import Composition
 from lensjax.report import corner
 
 
@@ -39,39 +38,31 @@ class Draws:
         corner.check()
         check_folder(self.folder)
 
-    def write(
-        self,
-        stem: str,
-        problem: Composition,
-        image: SkyImage,
-        optimum: Optimum,
-        offset: tuple[float, float] = (0.0, 0.0),
-        belief: Belief | None = None,
-        beyond: float = 0.0,
-    ) -> str:
+    def write(self, stem: str, mode: Mode) -> str:
         """Writes the draws of one fit, fluxes in the file's unit, and returns their diagnostics in words.
+
+        Each image has random numbers of its own, by its name. Each draw gets an error of theta_E beside that of the image's noise.
 
         Args:
             stem: name of the files.
-            problem, image, optimum: the fit.
-            offset: x and y of the fit's origin in the whole image, whose origin that of the draws is.
-            belief: what the fit had in place of the problem's prior.
-            beyond: error of theta_E beside that of the image's noise [arcsec]; each draw gets one.
+            mode: the fit.
 
         Raises:
             BadInput: a file cannot be written.
         """
-        own = posterior.sample(problem, image.observed, optimum, draws=self.count, seed=self.seed, belief=belief)
+        problem, scale, optimum = mode.problem, mode.image.scale, mode.optimum
+        chains, rest = np.random.SeedSequence([self.seed, zlib.crc32(stem.encode())]).generate_state(2).tolist()
+        own = posterior.sample(problem, mode.image.observed, optimum, draws=self.count, seed=chains, belief=mode.belief)
         draws = own.draws.copy()
-        draws[:, len(problem.names) - problem.linear :] *= image.scale
-        draws = moved(problem, draws, offset)
-        if beyond:
-            draws[:, problem.names.index("theta_E")] += np.random.default_rng(self.seed).normal(scale=beyond, size=len(draws))
+        draws[:, len(problem.names) - problem.linear :] *= scale
+        draws = moved(problem, draws, mode.offset)
+        if mode.beyond:
+            draws[:, problem.names.index("theta_E")] += np.random.default_rng(rest).normal(scale=mode.beyond, size=len(draws))
         lines = [",".join(problem.names), *(",".join(f"{value:.8g}" for value in row) for row in draws.tolist())]
         write_text(self.folder / f"{stem}.csv", "\n".join(lines) + "\n")
-        best = np.asarray(problem.decode(jnp.asarray(optimum.numbers), jnp.asarray(optimum.amplitudes * image.scale)), np.float64)
+        best = np.asarray(problem.decode(jnp.asarray(optimum.numbers), jnp.asarray(optimum.amplitudes * scale)), np.float64)
         if len(draws):
-            corner.draw(self.folder / f"{stem}.png", problem, draws, best=moved(problem, best[None], offset)[0])
+            corner.draw(self.folder / f"{stem}.png", problem, draws, best=moved(problem, best[None], mode.offset)[0])
         return own.words
 
 
