@@ -23,7 +23,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from lensjax import estimate, problems
+from lensjax import problems, trained
 from lensjax.dataset import fit_amplitudes
 from lensjax.files.whole import write_text
 from lensjax.formats.cosmosim import table as tables
@@ -136,7 +136,7 @@ def main() -> None:
         parser.error("--network-alone: expected --network DIR too")
     systems, labels = (pd.read_csv(flags.folder / name) for name in ("dataset.csv", "roulette.csv"))
     problem, names = PROBLEMS[flags.problem](), fit_amplitudes.columns(ORDER)
-    network = None if flags.network is None else estimate.network(flags.network, problem=flags.problem)
+    network = None if flags.network is None else trained.network(flags.network, problem=flags.problem)
     if network is not None and network.task.amplitudes is not None and not flags.network_alone:
         parser.error("--network: expected one that answers parameters, for fits to start from; or --network-alone")
     clusters = flags.problem in problems.cluster_names()

@@ -23,7 +23,7 @@ from PIL import Image
 from scipy import ndimage
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems, simulate
+from lensjax import estimate, metrics, problems, simulate, trained
 from lensjax.conventions import GREY_LEVELS
 from lensjax.lens import SIE, SIS, PointMass, Shear, cluster
 from lensjax.light.gaussian import elliptical
@@ -194,7 +194,7 @@ def main() -> None:
         return
     part, parts = (int(number) for number in flags.part.split("/"))
     problem = problems.get("sis2023")
-    estimator = estimate.load(problem=problem.name)
+    estimator = trained.load(problem=problem.name)
     params = np.asarray(problem.sample(jax.random.key(flags.seed), 2 * flags.n), np.float64)
     tasks = [(("own", *OTHERS)[0 if k >= flags.n else 1 + k % len(OTHERS)], k) for k in range(2 * flags.n)]
     rows = []

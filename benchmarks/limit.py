@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems
+from lensjax import estimate, metrics, problems, trained
 from lensjax.infer import Solution, cramer_rao
 from lensjax.observation.detector import quantise
 from lensjax.problems import Problem
@@ -104,7 +104,7 @@ def main() -> None:
     bound = cramer_rao(rendering, truth)
     network, seconds = None, {}
     if not arguments.no_network:
-        estimator = estimate.load(arguments.weights, problem=arguments.problem)
+        estimator = trained.load(arguments.weights, problem=arguments.problem)
         estimator.predict(images[:1])
         began = time.perf_counter()
         network = estimator.predict(images)

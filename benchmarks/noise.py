@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems
+from lensjax import estimate, metrics, problems, trained
 from lensjax.infer import Solution
 from lensjax.problems import Problem
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/noise"), help="OUT.csv")
     flags = parser.parse_args()
     problem = problems.get(flags.problem)
-    estimator = estimate.load(problem=problem.name)
+    estimator = trained.load(problem=problem.name)
     tables = []
     for sigma in flags.sigma:
         truth, images = light(problem, jax.random.key(flags.seed), flags.n)

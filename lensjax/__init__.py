@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from lensjax._internal import compiled
 
 if TYPE_CHECKING:
-    from lensjax import conventions, estimate, lens, light, metrics, models, problems, roulette, simulate, train
+    from lensjax import conventions, estimate, lens, light, metrics, models, problems, roulette, simulate, train, trained
     from lensjax.errors import BadInput
-    from lensjax.estimate import Estimator, Observation
+    from lensjax.estimate import Observation
     from lensjax.infer import Solution
     from lensjax.lens import EPL, NFW, SIE, SIS, Cluster, Multipole, PointMass, Sampled, Shear, Sheet, cluster, epl, sampled
     from lensjax.lens.curves import caustics, critical_curves
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from lensjax.roulette import amplitudes, expansion
     from lensjax.simulate import System, Trace
     from lensjax.train import TrainConfig
+    from lensjax.trained import Estimator
 
 __version__ = "0.1.0"
 
-_MODULES = ("conventions", "estimate", "lens", "light", "metrics", "models", "problems", "roulette", "simulate", "train")
+_MODULES = ("conventions", "estimate", "lens", "light", "metrics", "models", "problems", "roulette", "simulate", "train", "trained")
 _PLACES = {
     "lensjax.errors": ("BadInput",),
-    "lensjax.estimate": ("Estimator", "Observation"),
+    "lensjax.estimate": ("Observation",),
     "lensjax.lens": (
         "EPL",
         "NFW",
@@ -64,6 +65,7 @@ _PLACES = {
     ),
     "lensjax.light.gaussian": ("elliptical", "spherical"),
     "lensjax.train": ("TrainConfig",),
+    "lensjax.trained": ("Estimator",),
 }
 """In which module each public name stands, besides the modules themselves."""
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
@@ -73,7 +75,7 @@ __all__ = [
     "MultiGaussian", "Multipole", "Observation", "Picture", "Pixels", "PointMass", "Problem", "Sampled", "Sersic", "Shapelets", "Shear",
     "Sheet", "Solution", "System", "Trace", "TrainConfig", "Triangle", "__version__", "amplitudes", "caustics", "cluster", "constellation",
     "conventions", "critical_curves", "elliptical", "epl", "estimate", "expansion", "instrument", "lens", "light", "metrics", "models",
-    "problems", "roulette", "sampled", "sersic", "simulate", "spherical", "train",
+    "problems", "roulette", "sampled", "sersic", "simulate", "spherical", "train", "trained",
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from commandline import at_least
 from matplotlib.figure import Figure
 
-from lensjax import estimate, metrics, problems
+from lensjax import metrics, problems, trained
 from lensjax.observation.detector import quantise
 from lensjax.problems import Problem
 from lensjax.report.figures import BLUE, GREY, ORANGE, save
@@ -85,7 +85,7 @@ def main() -> None:
     params = problem.sample(jax.random.key(options.seed), options.n)
     images = np.asarray(quantise(jax.jit(problem.render_batch)(params)))
     truth = np.asarray(params, np.float64)
-    predicted = np.asarray(estimate.load(problem=problem.name).predict(images), np.float64)
+    predicted = np.asarray(trained.load(problem=problem.name).predict(images), np.float64)
     nearest = metrics.symmetric_error(predicted, truth, problem=problem)
     fair, known = theta_errors(problem, predicted, truth, nearest)
     others = np.abs(nearest[:, :5])

@@ -28,7 +28,7 @@ from jax import Array
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems, simulate
+from lensjax import metrics, problems, simulate, trained
 from lensjax.conventions import GREY_LEVELS
 from lensjax.dataset import render
 from lensjax.formats.scene import Light, Mass, Scene
@@ -110,7 +110,7 @@ def scores(problem: Problem, truth: np.ndarray, images: np.ndarray) -> dict[str,
     between = truth.copy()
     between[:, 3] = between[:, 4] = 0.5 * (truth[:, 3] + truth[:, 4])
     between[:, 5] = np.where(truth[:, 5] < 90.0, truth[:, 5] + 45.0, truth[:, 5] - 45.0)  # between theta and theta ± 90°
-    predicted = estimate.load(problem=problem.name).predict(np.asarray(quantise(jnp.asarray(images))))
+    predicted = trained.load(problem=problem.name).predict(np.asarray(quantise(jnp.asarray(images))))
 
     def mean(error: np.ndarray) -> np.ndarray:
         return np.nanmean(np.abs(error), axis=0)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax import estimate, problems
+from lensjax import estimate, problems, trained
 from lensjax.errors import BadInput
 from lensjax.estimate import Observation, solve_each
 from lensjax.infer import Solution, from_moments, lattice, solve
@@ -42,7 +42,7 @@ def answers(observations):
     def of(some) -> list[estimate.Estimate]:
         pairs = list(
             solve_each(
-                PROBLEM, some, estimator=SimpleNamespace(answers=lambda images: estimate.Answers(network(images), None)), search_on=False
+                PROBLEM, some, estimator=SimpleNamespace(answers=lambda images: trained.Answers(network(images), None)), search_on=False
             )
         )
         assert [index for index, _ in pairs] == list(range(len(pairs)))
@@ -115,7 +115,7 @@ def test_images_are_taken_as_they_are_needed(observations):
             taken.append(k)
             yield Observation(observations[0].data)
 
-    predict = SimpleNamespace(answers=lambda images: estimate.Answers(np.arange(len(images))[:, None], None))
+    predict = SimpleNamespace(answers=lambda images: trained.Answers(np.arange(len(images))[:, None], None))
     estimates = solve_each(PROBLEM, reader(), estimator=predict, refined=False)
     index, first = next(estimates)
     assert (index, first.solution, first.error) == (0, None, None) and first.network == 0
@@ -152,7 +152,7 @@ def test_a_composed_problem_is_fitted_from_its_network(monkeypatch: pytest.Monke
         return Fitted(Solution.failed(whole.names, "nothing to see", coordinates=whole.size), None)
 
     monkeypatch.setattr(lattice, "estimate", fitted)
-    estimator = SimpleNamespace(answers=lambda images: estimate.Answers(np.full((len(images), len(problem.names)), 3.0), None))
+    estimator = SimpleNamespace(answers=lambda images: trained.Answers(np.full((len(images), len(problem.names)), 3.0), None))
     seen = [Observation(level * np.ones((side, side)), cosmosim=True) for side, level in ((256, 1.0), (64, 1.0), (256, 2.0))]
     found = [one for _, one in solve_each(problem, [*seen, BadInput("gone")], estimator=estimator)]
     assert guesses[1] is None and all((guesses[k] == 3.0).all() for k in (0, 2))

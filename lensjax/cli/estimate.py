@@ -70,7 +70,7 @@ def run(options: Options) -> None:
     """The command."""
     name = telescope_check.problem_of(options.problem, options.image)
     check(options, name)
-    from lensjax.dataset import estimates
+    from lensjax.dataset import estimates, fit_amplitudes
     from lensjax.files import whole as files
 
     files.check_file(options.out)
@@ -124,14 +124,10 @@ def run(options: Options) -> None:
     if pages is not None:
         print(pages.path)
     if options.amplitudes is not None and isinstance(problem, problems.Problem):
-        from lensjax.dataset import fit_amplitudes
-
         fitted = [row.estimate.solution for row in rows]
         for path in fit_amplitudes.write(options.out, problem.composition, inputs.filenames, fitted, order=options.amplitudes):
             print(path)
     if estimator is not None and estimator.task.amplitudes is not None:
-        from lensjax.dataset import fit_amplitudes
-
         predicted = [row.estimate.network for row in rows]
         print(fit_amplitudes.write_predictions(options.out, inputs.filenames, estimator.task.amplitudes.names, predicted))
     if inputs.truth is not None and isinstance(problem, problems.Problem):

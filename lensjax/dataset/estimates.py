@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from lensjax import estimate
+from lensjax import estimate, trained
 from lensjax._internal.progress import Progress
 from lensjax._internal.words import counted
 from lensjax.dataset import telescope_fits
@@ -18,7 +18,7 @@ from lensjax.dataset.estimate_table import EstimateTable
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
-from lensjax.estimate import Estimate, Estimator, Observation
+from lensjax.estimate import Estimate, Observation
 from lensjax.files import images
 from lensjax.files import whole as files
 from lensjax.files.place import place_of
@@ -28,6 +28,7 @@ from lensjax.observation.sky import SkyImage
 from lensjax.pipeline.options import Options, answers_of
 from lensjax.problems.base import Problem
 from lensjax.problems.compose import Composition
+from lensjax.trained import Estimator
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ def part(inputs: ImageFiles, index: int, count: int) -> ImageFiles:
 
 def ships(problem: str) -> bool:
     """Whether a network ships for a problem."""
-    return bool(estimate.exported(estimate.PACKAGED / problem))
+    return bool(trained.exported(trained.PACKAGED / problem))
 
 
 def network(weights: Path | None, problem: str, *, amplitudes: bool = False) -> Estimator:
@@ -125,9 +126,9 @@ def network(weights: Path | None, problem: str, *, amplitudes: bool = False) -> 
     """
     if weights is None and not ships(problem):
         raise BadInput(f"no network ships for problem {problem}", value=problem, hint="give --weights DIR")
-    folder = estimate.PACKAGED / problem if weights is None else weights
+    folder = trained.PACKAGED / problem if weights is None else weights
     try:
-        return estimate.network(folder, problem=problem) if amplitudes else estimate.load(folder, problem=problem)
+        return trained.network(folder, problem=problem) if amplitudes else trained.load(folder, problem=problem)
     except BadInput as error:
         raise error if str(folder) in str(error) else error.within(path=folder) from None
 

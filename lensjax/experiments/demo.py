@@ -16,7 +16,7 @@ from absl import flags
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lensjax import estimate, metrics, problems
+from lensjax import estimate, metrics, problems, trained
 from lensjax.conventions import GREY_LEVELS
 from lensjax.experiments import commandline
 from lensjax.infer import Solution, cramer_rao, model_image
@@ -41,7 +41,7 @@ def main() -> None:
     options = flags.FLAGS
     commandline.check_at_least("--n", options.n, 1)
     commandline.check_at_least("--seed", options.seed, 0)
-    demo(Path(options.out), n=options.n, seed=options.seed, network=estimate.load(options.weights))
+    demo(Path(options.out), n=options.n, seed=options.seed, network=trained.load(options.weights))
 
 
 def define_flags() -> None:
@@ -52,7 +52,7 @@ def define_flags() -> None:
     flags.DEFINE_string("weights", None, "Folder of the network's weights; by default the packaged ones.")
 
 
-def demo(folder: Path, *, n: int, seed: int, network: estimate.Estimator) -> None:
+def demo(folder: Path, *, n: int, seed: int, network: trained.Estimator) -> None:
     """Prints the table and writes folder/report.html."""
     problem = problems.thesis("sis2023")
     print(f"{n} images: drawing, estimating, refining. A minute or two, most of it compilation.\n", flush=True)

@@ -16,7 +16,7 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.dataset import estimates, telescope_fits
 from lensjax.dataset.telescope import Taken
 from lensjax.errors import BadInput
-from lensjax.estimate import Estimator, network_starts
+from lensjax.estimate import network_starts
 from lensjax.explore import upload
 from lensjax.files import images
 from lensjax.files.place import is_fits
@@ -32,6 +32,7 @@ from lensjax.pipeline.options import Options, answers_of, problem_of
 from lensjax.problems.axisymmetric import AxisymmetricProblem
 from lensjax.problems.observables import HIGHEST, LOWEST
 from lensjax.report.estimate_report import model_and_source
+from lensjax.trained import Estimator
 
 KINDS = {"sis2023": "SIS lens, Gaussian source (8-bit image)", "pm2022": "point mass, Gaussian source (8-bit image)"}
 """Problems of images that are no FITS files; those are of the problem `galaxy`."""

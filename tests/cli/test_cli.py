@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lensjax import estimate, models
+from lensjax import models, trained
 from lensjax.cli import main as cli
 from lensjax.cli import simulate
 from lensjax.dataset.journal import Journal
@@ -209,7 +209,7 @@ def test_parts_of_a_table_are_the_whole(folder, weights, tmp_path, capsys):
     assert "expected K/N, part K of N" in refused(capsys, *words, tmp_path / "3.csv", "--shard", "4/3")
 
 
-@pytest.mark.skipif(not (estimate.PACKAGED / "sis2023").is_dir(), reason="the packaged network is not there")
+@pytest.mark.skipif(not (trained.PACKAGED / "sis2023").is_dir(), reason="the packaged network is not there")
 def test_the_packaged_network(folder, tmp_path):
     words = ("estimate", folder / "images" / "b.png", "--method", "roulette", "--out", tmp_path / "results.csv")
     assert run(*words) == 0

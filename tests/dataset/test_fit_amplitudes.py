@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lensjax import estimate, roulette
+from lensjax import roulette, trained
 from lensjax.cli.main import main
 from lensjax.dataset import fit_amplitudes
 from lensjax.errors import BadInput
@@ -118,7 +118,7 @@ def test_a_network_alone_writes_its_amplitudes_as_droulette_does(weights: Path, 
     heads = ["filename", "sigma", "luminosity", "n_sersic", "xiX", "xiY", *fit_amplitudes.columns(2)]
     assert list(predicted[0]) == heads and [row["filename"] for row in predicted] == ["a.png", "small.png", "b.png"]
     assert set(predicted[1].values()) == {"small.png", ""} and "images of 256×256 px" in rows[1]["status"]
-    network = estimate.network(weights, problem="cluster4sis2026")
+    network = trained.network(weights, problem="cluster4sis2026")
     shown = np.stack([np.asarray(Image.open(tmp_path / name), np.float32) for name in ("a.png", "b.png")])
     assert network.task.amplitudes is not None
     for row, own, values in zip(rows[::2], predicted[::2], network.predict(shown), strict=True):
@@ -130,24 +130,24 @@ def test_a_network_alone_writes_its_amplitudes_as_droulette_does(weights: Path, 
 
 
 def test_the_mean_of_several_networks_stands_in_a_folder_of_theirs(weights: Path, tmp_path: Path) -> None:
-    one = estimate.network(weights, problem="cluster4sis2026")
+    one = trained.network(weights, problem="cluster4sis2026")
     fields = load_weights(weights)[1]
     other = jax.tree.map(lambda leaf: 1.3 * leaf, one.variables)
     for name, variables in (("a", one.variables), ("b", other)):
         export_weights(tmp_path / name, variables, fields)
     images = np.random.default_rng(0).uniform(0.0, 255.0, (2, 256, 256))
-    said = [estimate.network(tmp_path / name, problem="cluster4sis2026").predict(images) for name in ("a", "b")]
-    np.testing.assert_allclose(estimate.network(tmp_path, problem="cluster4sis2026").predict(images), np.mean(said, axis=0), rtol=1e-6)
+    said = [trained.network(tmp_path / name, problem="cluster4sis2026").predict(images) for name in ("a", "b")]
+    np.testing.assert_allclose(trained.network(tmp_path, problem="cluster4sis2026").predict(images), np.mean(said, axis=0), rtol=1e-6)
     assert not np.allclose(*said, rtol=1e-3)
     kind = dataclasses.asdict(dataclasses.replace(from_mapping(fields), order=1))
     model = make_model(from_mapping(kind), make_problem(from_mapping(kind)))
     export_weights(tmp_path / "c", init_variables(model, jax.random.key(0), image_size=16), kind)
     with pytest.raises(BadInput, match=r"c/config.json: targets: another kind of answers; expected amplitudes as those of a;"):
-        estimate.network(tmp_path, problem="cluster4sis2026")
+        trained.network(tmp_path, problem="cluster4sis2026")
 
 
 def test_what_a_network_of_amplitudes_says_turns_with_the_image(weights: Path) -> None:
-    network = estimate.network(weights, problem="cluster4sis2026")
+    network = trained.network(weights, problem="cluster4sis2026")
     image = np.zeros((256, 256), np.float32)
     image[60:200, 50:190] = np.random.default_rng(1).uniform(0.0, 255.0, (140, 140))
     table = network.task.amplitudes

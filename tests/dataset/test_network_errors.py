@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lensjax import estimate
+from lensjax import estimate, trained
 from lensjax.cli.main import main
 from lensjax.dataset import estimates
 from lensjax.formats import results
@@ -38,7 +38,7 @@ def images():
 
 
 def test_errors_are_those_of_the_heads_covariance(weights, images):
-    found = estimate.load(weights)
+    found = trained.load(weights)
     values, errors = found.answers(images)
     np.testing.assert_array_equal(values, found.predict(images))
     shown, _ = found.task.shown(jnp.asarray(images, jnp.float32))
@@ -63,5 +63,5 @@ def test_a_table_has_them_also_when_a_run_resumes(weights, images, tmp_path):
 
 
 def test_networks_that_say_a_point_have_none():
-    answers = estimate.load(problem="sie2026").answers(np.zeros((1, 256, 256)))
+    answers = trained.load(problem="sie2026").answers(np.zeros((1, 256, 256)))
     assert answers.errors is None and answers.values.shape == (1, 10)

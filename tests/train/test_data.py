@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax import estimate, metrics, models, problems
+from lensjax import metrics, models, problems, trained
 from lensjax.errors import BadInput
 from lensjax.files.images import write_png
 from lensjax.formats.cosmosim import parameters
@@ -172,7 +172,7 @@ def test_standardised_targets_are_inverted_by_estimates(small, config, tmp_path)
     np.testing.assert_allclose(standard.spread, training.std(axis=0), rtol=1e-6)
     export_weights(tmp_path / "weights", run.variables, dataclasses.asdict(config), standard=standard)
     load_weights(tmp_path / "weights")
-    estimator = estimate.load(tmp_path / "weights")
+    estimator = trained.load(tmp_path / "weights")
     image = np.full((1, 400, 400), 100.0, np.float32)
     output = run.model.apply(run.variables, np.full((1, SIZE, SIZE, 1), 100.0 / 255.0, np.float32), train=False)
     expected = np.array(standard.mean) + np.array(standard.spread) * np.asarray(output)
@@ -182,7 +182,7 @@ def test_standardised_targets_are_inverted_by_estimates(small, config, tmp_path)
     path = tmp_path / "weights" / "config.json"
     path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "standard"}))
     with pytest.raises(BadInput, match="config.json: standard: .*expected mean and spread, 6 numbers each"):
-        estimate.load(tmp_path / "weights")
+        trained.load(tmp_path / "weights")
 
 
 def break_image(folder):

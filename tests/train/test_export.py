@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from lensjax import estimate
+from lensjax import trained
 from lensjax.errors import BadInput
 from lensjax.train import TrainConfig, export_weights, load_weights
 from lensjax.train import config as configs
@@ -150,7 +150,7 @@ def test_networks_of_cosmosims_labels_are_read_again(tmp_path):
     model = configs.make_model(config, configs.make_problem(config))
     shapes = jax.eval_shape(lambda key: init_variables(model, key, image_size=32), jax.random.key(0))
     export_weights(tmp_path, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes), dataclasses.asdict(config))
-    found = estimate.network(tmp_path, problem="cluster4sis2026")
+    found = trained.network(tmp_path, problem="cluster4sis2026")
     assert found.task.amplitudes is not None and found.task.amplitudes.about is not None
     assert found.predict(np.full((1, 256, 256), 7.0)).shape == (1, len(found.task.amplitudes.names))
 
