@@ -8,8 +8,9 @@
    the source that no model has must not decide on the lens, so a part of the arcs' light counts as an error of the model. Where the arcs
    are explained to the noise without it, that is the answer. Where they are not, and more shapelets lead to another lens, all of this is
    done from there.
-5. What stands against the answer is said in words (`flags`). Where anything does, and objects beside the lens may be no arcs
-   (`companions`), all is done again without them; that is the answer where nothing stands against it.
+5. What stands against the answer is said in words (`flags`); also where galaxies that are not lensed explain the arcs as well (`beside`).
+   Where anything does, and objects beside the lens may be no arcs (`companions`), all is done again without them; that is the answer where
+   nothing stands against it.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, companions, flags, starts, window
+from lensjax.pipeline import arcs, belief, beside, companions, flags, starts, window
 from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
@@ -104,21 +105,21 @@ def fit_galaxy(
     let_programs_go()
     own = _window(image, options)
     first = _fit_window(image, own, options, say)
-    beside = [] if first.best is None else companions.candidates(own, first.light, outer=RING.outer)
+    others = [] if first.best is None else companions.candidates(own, first.light, outer=RING.outer)
     if first.best is not None and first.solution.success[0]:
-        beside = companions.lit(beside, first.best.model, arcs.sigma_of(first.seen))
-    if not beside:
+        others = companions.lit(others, first.best.model, arcs.sigma_of(first.seen))
+    if not others:
         return first
-    masked = _fit_window(image, companions.masked(own, beside), options, lambda words: say(f"without companions: {words}"))
+    masked = _fit_window(image, companions.masked(own, others), options, lambda words: say(f"without companions: {words}"))
     if not masked.solution.success[0]:
         return first
     if not first.solution.success[0]:
-        return _said(masked, f"masked {companions.words(beside, own.offset)}", success=True)
+        return _said(masked, f"masked {companions.words(others, own.offset)}", success=True)
     k = masked.problem.names.index("theta_E")
     radius = float(masked.solution.params[0, k])
     if abs(radius / first.solution.params[0, k] - 1.0) < _SAME:
         return first
-    return _said(first, f"theta_E depends on companions: {radius:.3g} without {companions.words(beside, own.offset)}", success=False)
+    return _said(first, f"theta_E depends on companions: {radius:.3g} without {companions.words(others, own.offset)}", success=False)
 
 
 def _said(found: GalaxyFit, words: str, *, success: bool) -> GalaxyFit:
@@ -192,8 +193,11 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     found = _findings(problem, search, best, answer.rivals, fitted)
     if explained:  # a noise map with a floor is too large where there is no light, so that arcs stand out which it explains
         found = replace(found, excess=min(found.excess, 1.0))
-    against = flags.words(found)
+    against, known = flags.words(found), search.belief(problem, soft=answer.soft)
     plain = estimation.solution_of(problem, best, [])
+    if plain.success[0] and not against:
+        search.say("galaxies beside the lens, for the verdict")
+        against = flags.words_of_galaxies(beside.gain(problem, fitted, known, best.numbers, best.model))
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
     if explained:
         excess *= (_SERIES if "source_beta" in problem.names else _CURVED) ** 2
@@ -209,7 +213,6 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
         status=("; ".join((plain.status[0], *against, *image.remarks)),),
     )
     light = nuisance if search.light is None else search.light.image + nuisance
-    known = search.belief(problem, soft=answer.soft)
     shown = _without_light(image, own, light, mask, seen)
     return GalaxyFit(problem, solution, shown, found, best, search.light, own, fitted, known, growth=float(np.sqrt(excess)), beyond=beyond)
 

@@ -1,0 +1,67 @@
+"""Two galaxies on either side of a lens, and two images of a source behind it: which explanation is the more probable one."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax.infer import fit
+from lensjax.infer.fit import Optimum
+from lensjax.observation.instrument import Instrument, instrument
+from lensjax.observation.observed import Observed, observe
+from lensjax.pipeline import belief, beside, flags
+from lensjax.problems.compose import Composition
+from lensjax.problems.galaxy import galaxy
+
+LENS = {"theta_E": 1.0, "q": 0.8, "phi": 30.0, "gamma1": 0.02, "gamma2": -0.01, "source_x": 0.3, "source_y": 0.1, "source_R": 0.08}
+LENS |= {"source_n": 1.0, "source_q": 0.8, "source_flux": 3.0}
+GALAXIES = {
+    f"galaxy{k}_{name}": value
+    for k, own in ((1, (1.3, 0.4, 0.2, 0.7, 80.0, 3.0)), (2, (-0.7, -0.2, 0.15, 0.9, 10.0, 1.0)))
+    for name, value in zip(("x", "y", "R", "q", "phi", "flux"), own, strict=True)
+} | {"galaxy1_n": 1.0, "galaxy2_n": 2.0}
+
+
+@cache
+def taken() -> Instrument:
+    return instrument((40, 40), pixel_scale=0.1, supersampling=2)
+
+
+def seen(problem: Composition, at: dict[str, float]) -> Observed:
+    params = jnp.asarray([at.get(name, 0.0) for name in problem.names])
+    image = np.asarray(jax.jit(problem.image, static_argnums=1)(params, taken()), np.float64)
+    noise = 0.01 * image.max()
+    return observe(image + noise * np.random.default_rng(0).normal(size=image.shape), noise, taken_by=taken())
+
+
+def fitted(own: Observed, problem: Composition) -> Optimum:
+    start = jnp.asarray([(LENS | {"source_beta": 0.1}).get(name, 0.0) for name in problem.names])
+    return fit.descend_from(problem, [own], [[np.asarray(problem.encode(start), np.float64)]], beliefs=[belief.of(problem, None)])[0][0]
+
+
+def gain(own: Observed, problem: Composition) -> float:
+    best = fitted(own, problem)
+    return beside.gain(problem, own, belief.of(problem, None), best.numbers, best.model)
+
+
+@pytest.mark.parametrize("source", [{"source": "sersic"}, pytest.param({"source": "shapelets", "n_max": 4}, marks=pytest.mark.slow)])
+def test_two_images_of_a_source_are_no_galaxies(source) -> None:
+    assert gain(seen(galaxy(source="sersic"), LENS), galaxy(**source)) < -20.0
+
+
+def test_two_galaxies_are_no_images_of_a_source() -> None:
+    own = seen(beside._galaxies(2), GALAXIES)
+    problem = galaxy(source="shapelets", n_max=4)
+    found = gain(own, problem)
+    assert found > 20.0
+    assert "galaxies beside the lens" in flags.words_of_galaxies(found)[0] and flags.words_of_galaxies(-1.0) == []
+
+
+def test_a_ring_is_not_looked_at() -> None:
+    at = LENS | {"source_x": 0.0, "source_y": 0.0}
+    problem = galaxy(source="sersic")
+    own = seen(problem, at)
+    model = np.asarray(own.data, np.float64)
+    assert beside.gain(problem, own, belief.of(problem, None), np.zeros(problem.size), model) == -np.inf
