@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lensjax._internal.fence import apart
 from lensjax.errors import BadInput
 
 _DIRECT = 7
@@ -64,7 +65,7 @@ def convolve(image: Array, psf: Array) -> Array:
     Small PSFs are applied by shifts, others by FFT in the image's precision.
     """
     height, width = (image.shape[-2] - psf.shape[0] + 1, image.shape[-1] - psf.shape[1] + 1)
-    psf = psf.astype(image.dtype)
+    image, psf = apart(image), psf.astype(image.dtype)
     if max(psf.shape) <= _DIRECT:
         flipped = psf[::-1, ::-1]
         parts = [flipped[i, j] * image[..., i : i + height, j : j + width] for i in range(psf.shape[0]) for j in range(psf.shape[1])]

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from lensjax._internal.fence import apart
 from lensjax.observation.grid import block_mean
 from lensjax.observation.instrument import Instrument
 from lensjax.observation.psf import convolve
@@ -28,7 +29,7 @@ def exposure(brightness: Brightness, instrument: Instrument, *, dtype: jnp.dtype
     x, y = instrument.points(dtype=dtype)
     fine = brightness(x, y)
     fine = jnp.broadcast_to(fine, (*fine.shape[:-2], y.shape[0], x.shape[1]))
-    image = block_mean(fine, instrument.supersampling)
+    image = fine if instrument.supersampling == 1 else block_mean(apart(fine), instrument.supersampling)
     if instrument.refinement:
         image = _refined(brightness, instrument, image, dtype=dtype)
     return image if instrument.psf is None else convolve(image, instrument.psf)
