@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lensjax import problems
-from lensjax._internal.fence import fenced
+from lensjax._internal.fence import apart, fenced
 from lensjax.simulate import chunks
 
 BAD = (jnp.nan, jnp.inf, -jnp.inf)
@@ -43,3 +43,18 @@ def test_gradients_beside_a_bad_row_stay_exact():
     expected = np.array(slope(rows))
     rows[2, 0] = np.nan
     np.testing.assert_array_equal(np.delete(slope(rows), 6, axis=None), np.delete(expected, 6, axis=None))
+
+
+def test_apart_changes_no_value_and_no_derivative():
+    x = jnp.linspace(0.1, 1.0, 12).reshape(3, 4)
+
+    def plain(x):
+        return (jnp.sin(x) ** 2).reshape(3, 2, 2).mean(axis=-1)
+
+    def own(x):
+        return apart(jnp.sin(x) ** 2).reshape(3, 2, 2).mean(axis=-1)
+
+    np.testing.assert_array_equal(own(x), plain(x))
+    np.testing.assert_allclose(jax.jacfwd(own)(x), jax.jacfwd(plain)(x), rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.jacrev(own))(x), jax.jacrev(plain)(x), rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(own)(jnp.stack([x, 2 * x])), jnp.stack([plain(x), plain(2 * x)]), rtol=1e-6)
