@@ -46,7 +46,8 @@ def gain(own: Observed, problem: Composition) -> float:
     return beside.gain(problem, own, belief.of(problem, None), best.numbers, best.model)
 
 
-@pytest.mark.parametrize("source", [{"source": "sersic"}, pytest.param({"source": "shapelets", "n_max": 4}, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [{"source": "sersic"}, {"source": "shapelets", "n_max": 4}])
 def test_two_images_of_a_source_are_no_galaxies(source) -> None:
     assert gain(seen(galaxy(source="sersic"), LENS), galaxy(**source)) < -20.0
 

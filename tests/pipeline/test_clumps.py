@@ -44,7 +44,7 @@ def begin() -> np.ndarray:
     return np.asarray(problem.encode(jnp.asarray([at.get(name, 0.0) for name in problem.names])), np.float64)
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_as_many_profiles_as_there_are(count: int) -> None:
     found = clumps.fewest(galaxy(source="shapelets", n_max=2), seen(count), KNOWN, begin(), options=Options())
     assert found is not None and found.words == ("source of 1 Sérsic profile", "source of 2 Sérsic profiles")[count - 1]
