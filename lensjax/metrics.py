@@ -116,7 +116,10 @@ def distances(draws: ArrayLike, best: ArrayLike, *, problem: Answered) -> NDArra
     Returns:
         (S, N, P).
     """
-    return np.stack([np.abs(symmetric_error(row, best, problem=problem)) for row in np.asarray(draws)])
+    draws = np.asarray(draws)
+    rows = draws.reshape(-1, draws.shape[-1])
+    error = symmetric_error(rows, np.tile(np.asarray(best), (len(draws), 1)), problem=problem)
+    return np.abs(error).reshape(draws.shape)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -7,7 +7,6 @@ counts how much each could have explained: real arcs are bent, and alike, as gal
 
 from functools import cache
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
@@ -17,7 +16,8 @@ from lensjax.infer.fit import Belief
 from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
 from lensjax.pipeline import belief, flags, upgrade
-from lensjax.pipeline.clumps import laplace
+from lensjax.pipeline.clumps import encoded, laplace
+from lensjax.pipeline.search import REACH
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
 from lensjax.problems.galaxy import UNIT
@@ -25,7 +25,6 @@ from lensjax.problems.galaxy import UNIT
 _MOST = 3  # galaxies: more patches of light in a ring are no chance
 _GROWN = 1  # px, within which patches of arcs are one
 _FEWEST = 4  # px of a patch
-_REACH = 3.5  # arcsec from the lens
 _RADIUS, _INDEX = (0.02, 1.0), (0.3, 6.0)  # of the galaxies
 _STARTS = (1.0, 3.0)  # Sérsic indices that are started from
 
@@ -58,7 +57,7 @@ def _galaxies(count: int) -> Composition:
     return compose(
         "beside",
         [
-            components.sersic(role="lens light", prefix=f"galaxy{k}_", unit=UNIT, radius=_RADIUS, index=_INDEX, reach=_REACH, q=0.2)
+            components.sersic(role="lens light", prefix=f"galaxy{k}_", unit=UNIT, radius=_RADIUS, index=_INDEX, reach=REACH, q=0.2)
             for k in range(1, count + 1)
         ],
     )
@@ -90,8 +89,5 @@ def _starts(problem: Composition, patches: list[tuple[float, float, float]]) -> 
             size = float(np.clip(radius, 2.0 * _RADIUS[0], 0.5 * _RADIUS[1]))
             own = {"x": x, "y": y, "R": size, "n": n, "q": 0.8, "phi": 0.0}
             at |= {f"galaxy{k}_{name}": value for name, value in own.items()}
-        rows.append(np.asarray(_encoded(problem, jnp.asarray([at[name] for name in problem.names])), np.float64))
-    return rows
-
-
-_encoded = jax.jit(Composition.encode, static_argnums=0)
+        rows.append([at[name] for name in problem.names])
+    return list(np.asarray(encoded(problem, jnp.asarray(rows)), np.float64))

@@ -230,11 +230,11 @@ def _starts(problem: Composition, seen: Observed, params: dict[str, float], mode
         for size in _SIZES:
             at = own | {f"{prefix}x": x, f"{prefix}y": y, f"{prefix}R": size}
             rows.append(jnp.asarray([at.get(name, 1.0) for name in problem.names]))
-    return np.asarray(_encoded(problem, jnp.stack(rows)), np.float64)
+    return np.asarray(encoded(problem, jnp.stack(rows)), np.float64)
 
 
 @partial(jax.jit, static_argnames="problem")
-def _encoded(problem: Composition, rows: Array) -> Array:
+def encoded(problem: Composition, rows: Array) -> Array:
     """Numbers (S, E) of parameters (S, P)."""
     numbers: Array = jax.vmap(problem.encode)(rows)
     return numbers

@@ -1,10 +1,10 @@
 """The initial weights of a run: exported ones of the same network, whose last layer may answer something else."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax.linen import Module
 from jax import Array
 
@@ -38,17 +38,15 @@ def joined(config: TrainConfig, weights: dict[str, Any], fresh: dict[str, Any]) 
         weights: what `load` read.
         fresh: random weights of the model, of the same structure.
     """
-    others = [own.shape != new.shape for own, new in zip(jax.tree.leaves(weights), jax.tree.leaves(fresh), strict=True)]
-    if not any(others):
+    if jax.tree.map(jnp.shape, weights) == jax.tree.map(jnp.shape, fresh):
         return weights, ""
-    means = configs.same_targets(read_config(Path(config.init)), config) and config.head != "point"
-    fit = partial(heads.continued, config.head, components=config.components) if means else _new
-    whole = jax.tree.map(lambda own, new: own if own.shape == new.shape else fit(own, new), weights, fresh)
+    theirs = read_config(Path(config.init))
+    means = theirs.head == "point" and config.head != "point" and configs.same_targets(theirs, config)
+
+    def last(own: Array, new: Array) -> Array:
+        return heads.continued(config.head, own, new, components=config.components) if means else new
+
+    whole = jax.tree.map(lambda own, new: own if own.shape == new.shape else last(own, new), weights, fresh)
     if means:
         return whole, "the last layer is new but for its means, which are those of the initial weights"
     return whole, "the last layer is new: that of the initial weights has another number of outputs"
-
-
-def _new(own: Array, new: Array) -> Array:
-    del own
-    return new

@@ -19,6 +19,7 @@ from lensjax.conventions import GREY_LEVELS
 from lensjax.errors import BadInput
 from lensjax.train import Diverged, Stopped, TrainConfig, evaluation, export_weights, optim, restore_run, stream, train
 from lensjax.train import config as configs
+from lensjax.train.layers import init_variables
 from lensjax.train.logs import read
 from lensjax.train.state import keys
 
@@ -404,6 +405,16 @@ def test_a_head_with_errors_begins_at_the_points_that_weights_answer(tmp_path, u
     assert notices == ["the last layer is new but for its means, which are those of the initial weights"]
     before = unbroken[0].variables["params"]["Dense_0"]["kernel"]
     np.testing.assert_allclose(run.variables["params"]["Dense_0"]["kernel"][:, : before.shape[1]], before, atol=1e-7)
+
+
+def test_a_last_layer_of_a_mixture_begins_no_other_head(tmp_path, unbroken):
+    mixture = dataclasses.replace(CONFIG, head="mixture", components=2)
+    model = configs.make_model(mixture, configs.make_problem(mixture))
+    variables = jax.device_get(init_variables(model, jax.random.key(0), image_size=CONFIG.image_size))
+    folder = export_weights(tmp_path / "weights", variables, dataclasses.asdict(mixture))
+    notices: list[str] = []
+    train(dataclasses.replace(CONFIG, init=str(folder), head="gaussian"), tmp_path / "run", on_notice=notices.append)
+    assert notices == ["the last layer is new: that of the initial weights has another number of outputs"]
 
 
 def test_weights_that_are_not_there_leave_no_folder(tmp_path):
