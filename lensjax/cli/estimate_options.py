@@ -46,8 +46,9 @@ def check(options: Options, problem: str) -> None:
         for flag, value in (given | other).items():
             if value:
                 raise BadInput(f"does not go with --problem {problem}", column=flag, expected="--problem sis2023 or pm2022")
-    flags = {"--no-refine": options.no_refine} | other | {"--weights": options.weights}
-    telescope_check.check(options.telescope, problem, noise=options.noise, others=flags)
+    telescope_check.check(options.telescope, problem, noise=options.noise, others=other)
+    if problem in problems.telescope_names():
+        telescope_check.check_network(options.telescope, refined=not options.no_refine, weights=options.weights, report=options.report)
     if options.no_refine and options.amplitudes is not None:
         expected = "a fit; a network that answers amplitudes writes them without it"
         raise BadInput("--no-refine and --amplitudes contradict each other", expected=expected)

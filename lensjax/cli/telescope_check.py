@@ -51,6 +51,23 @@ def check(flags: Flags, problem: str, *, noise: float | str | None, others: Mapp
         raise BadInput("no draws of a grid of pixels", column="--posterior", value=flags.source, expected=sources)
 
 
+def check_network(flags: Flags, *, refined: bool, weights: Path | None, report: Path | None) -> None:
+    """Refuses flags that do not go with fits, which start without a network, or with the answers of a network alone.
+
+    Raises:
+        BadInput: one of them does not.
+    """
+    if refined and weights is not None:
+        raise BadInput(
+            "fits of telescopes' images start without a network", column="--weights", value=weights, expected="--no-refine beside it"
+        )
+    of_fits = ("lens", "multipoles", "mass_error", "source", "lens_light", "posterior", "model_images", "coolest")
+    given = {f"--{name.replace('_', '-')}": getattr(flags, name) for name in of_fits} | {"--report": report}
+    for flag, value in given.items():
+        if not refined and value is not None:
+            raise BadInput("does not go with --no-refine, the network alone", column=flag, expected="a fit, or none")
+
+
 def problem_of(named: str | None, images: Sequence[Path]) -> str:
     """The problem that is named, or else that of the images' files.
 

@@ -93,12 +93,11 @@ class EstimateTable:
             results.write(self.path, self._rows, names=self._names, angles=self.angles)
 
     def _row(self, filename: str, outcome: Estimate) -> results.Result:
+        angles = [outcome.angles.get(name, np.nan) for name in self.angles]
         if outcome.solution is not None:
             solution = outcome.solution.named(self._names)
-            row = results.of_fit(
-                filename, solution, network=outcome.network, angles=[outcome.angles.get(name, np.nan) for name in self.angles]
-            )
+            row = results.of_fit(filename, solution, network=outcome.network, angles=angles)
             return replace(row, covariance=solution.covariance[0])
         if outcome.error is None and outcome.network is not None:
-            return results.of_network(filename, outcome.network, outcome.network_errors)
+            return results.of_network(filename, outcome.network, outcome.network_errors, angles=angles)
         return results.failed(filename, f"failed: {outcome.error}", names=self._names)

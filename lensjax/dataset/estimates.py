@@ -13,7 +13,7 @@ import numpy as np
 from lensjax import estimate, trained
 from lensjax._internal.progress import Progress
 from lensjax._internal.words import counted
-from lensjax.dataset import telescope_fits
+from lensjax.dataset import telescope_fits, telescope_network
 from lensjax.dataset.estimate_table import EstimateTable
 from lensjax.dataset.journal import Journal, fingerprint
 from lensjax.dataset.telescope import Taken
@@ -180,10 +180,11 @@ def run(
     kept: dict[int, np.ndarray] = {}
     settings = (problem.name, refined, methods, free_shift, noise, seed, _identity(estimator), options)
     fitted = [problem] if options is None else answers_of(options)
-    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(fitted)
+    answered: Sequence[Any] = fitted if estimator is None else [estimator.task.answered]
+    angles = () if taken is None or isinstance(problem, Problem) else telescope_fits.angle_names(answered)
     others = () if taken is None else (taken, leaves, *map(_stamp, taken.files))
     task = fingerprint([settings, others, *zip(inputs.filenames, inputs.paths, map(_stamp, inputs.paths), strict=True)])
-    written = EstimateTable(out, fitted if estimator is None else [estimator.task.answered], angles)
+    written = EstimateTable(out, answered, angles)
     path = out.with_name(f".{out.name}.lensjax-journal")
 
     def observation(i: int) -> Observation | SkyImage | BadInput:
@@ -214,7 +215,9 @@ def run(
             telescope_fits.draw_missing(problem, inputs.paths, inputs.filenames, taken, report, done, options)
         if source is None:
             source = observations(len(done)) if done else _with_any_readable(observations(0))
-        if isinstance(problem, Composition):
+        if isinstance(problem, Composition) and estimator is not None:
+            outcomes = telescope_network.each(estimator, source)
+        elif isinstance(problem, Composition):
             outcomes = telescope_fits.each(problem, source, inputs.filenames[len(done) :], leaves, report, options, progress.note)
         else:
             outcomes = estimate.solve_each(

@@ -19,7 +19,7 @@ from lensjax.infer import estimation
 from lensjax.infer.estimation import Fitted
 from lensjax.infer.posterior import Mode
 from lensjax.infer.solution import Solution
-from lensjax.observation.sky import SkyImage, position_angle
+from lensjax.observation.sky import SkyImage, Wcs, position_angle
 from lensjax.pipeline.options import Options
 from lensjax.pipeline.run import GalaxyFit, fit_galaxy
 from lensjax.problems.base import Problem
@@ -244,7 +244,11 @@ def angle_names(answers: Sequence[Problem | Composition]) -> tuple[str, ...]:
 
 def sky_angles(problem: Composition, solution: Solution, image: SkyImage) -> dict[str, float]:
     """Position angles [deg, from north through east] of a solution's directions, by name; NaN without a WCS, or a fit."""
-    values = dict(zip(problem.names, solution.params[0].tolist(), strict=True))
-    wcs = image.wcs
+    return angles_of(problem, solution.params[0], image.wcs)
+
+
+def angles_of(problem: Problem | Composition, params: np.ndarray, wcs: Wcs | None) -> dict[str, float]:
+    """Position angles [deg, from north through east] of the directions among parameters (P,), by name; NaN without a WCS, or a value."""
+    values = dict(zip(problem.names, params.tolist(), strict=True))
     names = angle_names([problem])
     return {name: np.nan if wcs is None or np.isnan(values[name]) else position_angle(values[name], wcs) for name in names}

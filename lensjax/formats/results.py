@@ -120,10 +120,11 @@ def columns(names: Sequence[str], angles: Sequence[str] = ()) -> list[str]:
     return ["filename", *own, *_AFTER, *bounds, *_LAST, *(f"{name}_east_of_north" for name in angles)]
 
 
-def of_network(filename: str, network: np.ndarray, errors: np.ndarray | None = None) -> Result:
-    """The row of an image with the estimate (P,) of a network alone, and its errors (P,) where the network has any."""
+def of_network(filename: str, network: np.ndarray, errors: np.ndarray | None = None, *, angles: Sequence[float] = ()) -> Result:
+    """The row of an image with the estimate (P,) of a network alone, its errors (P,) where the network has any, and angles on the sky."""
     unknown = np.full(np.shape(network), np.nan)
-    return Result(filename, network, unknown if errors is None else errors, network, unknown, unknown, status="network")
+    known = unknown if errors is None else errors
+    return Result(filename, network, known, network, unknown, unknown, status="network", angles=tuple(angles))
 
 
 def of_fit(filename: str, fit: Fit, *, index: int = 0, network: np.ndarray | None = None, angles: Sequence[float] = ()) -> Result:

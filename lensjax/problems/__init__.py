@@ -22,7 +22,7 @@ _PROBLEMS = {"sis2023": "SIS", "pm2022": "PM"}
 
 
 _COSMOSIM = ("cluster2sie2026", "cluster4sis2026", "sie2026")
-_COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"sie_shear": "sie_shear"}
+_COMPOSED = dict.fromkeys(_COSMOSIM, "cosmosim2026") | {"galaxy": "galaxy_images", "sie_shear": "sie_shear"}
 """Modules of the problems that are composed of components and have images of their own, on which networks train."""
 
 _CLUSTERS = ("cluster2sie2026", "cluster4sis2026")

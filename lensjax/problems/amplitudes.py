@@ -56,9 +56,9 @@ class Amplitudes:
         return f"{self.problem.name}, amplitudes"
 
     @property
-    def field(self) -> int:
-        """Side of the field that an image shows [native px]."""
-        return self.problem.field
+    def side(self) -> float:
+        """Side of the field in the unit of lengths."""
+        return self.problem.side
 
     @property
     def pairs(self) -> tuple[tuple[str, int, int], ...]:
@@ -85,7 +85,8 @@ class Amplitudes:
     def parameters(self) -> tuple[Parameter, ...]:
         """Table of the numbers: xiX, xiY, amplitudes by m and s, the source's; their bounds are those of draws from the prior."""
         low, high, _, _ = _statistics(self)
-        units = ["px"] * self.places + [{0: "px", 1: ""}.get(m, f"px^{1 - m}") for _, m, _ in self.pairs]
+        unit = self.problem.parameters[self.problem.sources[0][0]].unit
+        units = [unit] * self.places + [{0: unit, 1: ""}.get(m, f"{unit}^{1 - m}") for _, m, _ in self.pairs]
         units += [self.problem.parameters[k].unit for k in self.of_source]
         return tuple(Parameter(name, unit, *ends) for name, unit, *ends in zip(self.names, units, low, high, strict=True))
 
@@ -169,7 +170,7 @@ class Amplitudes:
     @property
     def _unit(self) -> float:
         """Of places [px]: a spread of the light in its frame. Far places, as of light in a few pixels, count by their logarithm."""
-        return self.field / SIZES
+        return self.side / SIZES
 
     def _powers(self, distance: Array) -> Array:
         """Factors (..., A) that make amplitudes dimensionless."""

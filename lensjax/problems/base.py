@@ -14,6 +14,7 @@ from lensjax import simulate
 from lensjax.conventions import GREY_LEVELS, ROUNDING_VARIANCE
 from lensjax.observation.detector import quantise
 from lensjax.observation.instrument import Instrument
+from lensjax.observation.noise import Noise, PoissonNoise
 from lensjax.observation.observed import Observed, observe
 from lensjax.simulate import System, Trace
 
@@ -73,12 +74,14 @@ class Conditions(NamedTuple):
         fwhm: FWHM of the PSF [native px], 0 for none.
         sigma: noise of a pixel [grey levels].
         key: the noise's own key, as numbers.
+        exposure: counts for one grey level, for noise of photons beside it; infinite for none.
     """
 
     whole: Array
     fwhm: Array
     sigma: Array
     key: Array
+    exposure: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +93,22 @@ class Problem(ABC):
 
     Attributes:
         field: side of the field that an image shows [native px].
+        pixel: side of a native pixel in the unit of lengths.
         image_size: pixels on a side of an image.
         trace: how the lens equation is solved, and the window.
         seeing: smallest and largest FWHM of a Gaussian PSF [native px], drawn for each image; None for none.
         noise: smallest and largest standard deviation of white noise [grey levels], drawn for each image; None for none.
+        exposure: smallest and largest counts for one grey level, drawn for each image, for noise of photons beside `noise`; None for none.
         rounded: whether grey levels are rounded, where a pixel is a native one, and cut to 0…255.
     """
 
     field: int
+    pixel: float = 1.0
     image_size: int
     trace: Trace = Trace()  # noqa: RUF009 (frozen)
     seeing: tuple[float, float] | None = None
     noise: tuple[float, float] | None = None
+    exposure: tuple[float, float] | None = None
     rounded: bool = False
 
     @property
@@ -160,7 +167,7 @@ class Problem(ABC):
 
     @abstractmethod
     def view(self, size: int, psf: Array | None = None) -> Instrument:
-        """The instrument of images of `size` pixels, lengths in native pixels; `psf` in pixels of the image."""
+        """The instrument of images of `size` pixels, in the unit of lengths; `psf` in pixels of the image."""
 
     @abstractmethod
     def draw(self, keys: Array) -> Array:
@@ -206,6 +213,11 @@ class Problem(ABC):
         return tuple(parameter.period for parameter in self.parameters)
 
     @property
+    def side(self) -> float:
+        """Side of the field in the unit of lengths."""
+        return self.field * self.pixel
+
+    @property
     def instrument(self) -> Instrument:
         """How an image is taken, without a PSF."""
         return self.view(self.image_size)
@@ -233,6 +245,10 @@ class Problem(ABC):
             flat = flat.at[..., k].set(ellipticity <= ROUND)
         return flat
 
+    def seen(self, image: Array) -> Array:
+        """Images (..., n, n) in grey levels as networks see them, of order one."""
+        return image / GREY_LEVELS
+
     def sample(self, key: Array, n: int) -> Array:
         """n draws from the prior, (n, P), in file units. Draw i depends on `key` and i alone."""
         return self.draw(jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n)))
@@ -240,12 +256,13 @@ class Problem(ABC):
     def conditions(self, key: Array, n: int, *, mixed: bool = False) -> Conditions:
         """What n images are taken under, (n,); `mixed`: half of them, chosen at random, without the window."""
 
-        def drawn(key: Array, ends: tuple[float, float] | None) -> Array:
-            return jnp.zeros(()) if ends is None else jax.random.uniform(key, minval=ends[0], maxval=ends[1])
+        def drawn(key: Array, ends: tuple[float, float] | None, none: float = 0.0) -> Array:
+            return jnp.full((), none) if ends is None else jax.random.uniform(key, minval=ends[0], maxval=ends[1])
 
-        def one(key: Array) -> tuple[Array, Array, Array]:
+        def one(key: Array) -> tuple[Array, Array, Array, Array]:
             seeing_key, noise_key, own = jax.random.split(key, 3)
-            return drawn(seeing_key, self.seeing), drawn(noise_key, self.noise), jax.random.key_data(own)
+            exposure = drawn(jax.random.fold_in(key, 3), self.exposure, jnp.inf)
+            return drawn(seeing_key, self.seeing), drawn(noise_key, self.noise), jax.random.key_data(own), exposure
 
         whole = jax.random.bernoulli(key, shape=(n,)) if mixed else jnp.zeros(n, bool)
         return Conditions(whole, *jax.vmap(one)(jax.random.split(key, n)))
@@ -264,7 +281,8 @@ class Problem(ABC):
         """Image (n, n) of one system (P,) in grey levels as the detector records it, with its PSF, noise and rounding."""
         image = self.render(params, psf=self.psf(taken.fwhm), whole=taken.whole)
         if self.noise is not None:
-            image = image + taken.sigma * jax.random.normal(jax.random.wrap_key_data(taken.key), image.shape, image.dtype)
+            sigma = taken.sigma if self.exposure is None else PoissonNoise(taken.sigma, taken.exposure).sigma(image)
+            image = image + sigma * jax.random.normal(jax.random.wrap_key_data(taken.key), image.shape, image.dtype)
         if self.rounded:
             return quantise(image) if self.image_size == self.field else jnp.clip(image, 0.0, GREY_LEVELS)
         return image
@@ -272,7 +290,9 @@ class Problem(ABC):
     def observed(self, image: np.ndarray, taken: Conditions) -> Observed:
         """An image (n, n) in grey levels as an observation: what it was taken under is known, pixels cut at 255 are masked."""
         variance = float(taken.sigma) ** 2 + ROUNDING_VARIANCE * self.rounded
-        level = variance**0.5 if variance > 0 else 1.0
+        level: Noise | float = variance**0.5 if variance > 0 else 1.0
+        if self.exposure is not None:
+            level = PoissonNoise(jnp.asarray(level), taken.exposure)
         taken_by = self.view(self.image_size, self.psf(jnp.asarray(taken.fwhm)))
         return observe(image, level, mask=image < GREY_LEVELS if self.rounded else None, taken_by=taken_by)
 

@@ -55,7 +55,7 @@ def changed_back(problem: Answered, params: Array, change: Change) -> Array:
 
 def enlargement(problem: Answered, frame: Frame) -> Array:
     """Factor from lengths of the image to those in its frame."""
-    return problem.field / SIZES / frame.size
+    return problem.side / SIZES / frame.size
 
 
 def _moved(problem: Answered, params: Array, frame: Frame, *, back: bool) -> Array:

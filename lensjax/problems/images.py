@@ -21,15 +21,17 @@ _compiled = partial(jax.jit, static_argnums=0, inline=True)  # operations one by
 
 @dataclass(frozen=True, kw_only=True)
 class ComposedProblem(Problem):
-    """A composition and how its images are taken; fluxes are in grey levels times native px².
+    """A composition and how its images are taken; fluxes are in grey levels times the squared unit of lengths.
 
     Attributes:
         model: parameters, prior and light.
         supersampling: points on a side of a native pixel.
+        stretch: grey levels beyond which light counts by its logarithm in what networks see of images; 0 for never.
     """
 
     model: Composition
     supersampling: int = 1
+    stretch: float = 0.0
 
     @property
     def name(self) -> str:
@@ -70,11 +72,14 @@ class ComposedProblem(Problem):
         coarser = self.field / size
         return Instrument(
             shape=(size, size),
-            pixel_scale=coarser,
+            pixel_scale=coarser * self.pixel,
             middle=(size / 2, size / 2) if coarser == 1 else ((size - 1) / 2,) * 2,
             supersampling=max(self.supersampling, round(self.supersampling * coarser)),
             psf=psf,
         )
+
+    def seen(self, image: Array) -> Array:
+        return jnp.arcsinh(image / self.stretch) if self.stretch else super().seen(image)
 
     @_compiled
     def draw(self, keys: Array) -> Array:

@@ -35,7 +35,7 @@ def draw(problem: Problem, key: Array, *, count: int, size: int, kind: str) -> C
         angle = jax.random.uniform(turn_key, (count,), maxval=2.0 * jnp.pi)
         cos, sin = jnp.cos(angle), jnp.sin(angle)
     most = round(size * _REACH) if problem.movable else 0
-    steps = jax.random.randint(move_key, (2, count), -most, most + 1).astype(jnp.float32) * (problem.field / size)
+    steps = jax.random.randint(move_key, (2, count), -most, most + 1).astype(jnp.float32) * (problem.side / size)
     return Change(jax.random.bernoulli(mirror_key, shape=(count,)), cos, sin, steps[0], steps[1])
 
 

@@ -105,7 +105,7 @@ class Task:
     def shown(self, image: Array) -> tuple[Array, Frame | None]:
         """Input (B, h, w, c) of the network for images (B, n, n) in grey levels, and their frames; n is a multiple of `size`."""
         if self.frame == "image":
-            return block_mean(image, image.shape[-1] // self.size)[..., None] / GREY_LEVELS, None
+            return self.problem.seen(block_mean(image, image.shape[-1] // self.size))[..., None], None
         seen: tuple[Array, Frame] = _each(self._seen, image)
         return seen
 
@@ -183,13 +183,13 @@ class Task:
         """What one image (n, n) is in its frame."""
         if self.reads == "shapelets":
             image = block_mean(image, image.shape[-1] // self.size)
-        x, y = pixel_points(image.shape[-1], self.problem.field, dtype=image.dtype)
+        x, y = (self.problem.pixel * at for at in pixel_points(image.shape[-1], self.problem.field, dtype=image.dtype))
         frame = frame_of(image, x, y)
         if self.reads == "shapelets":
             return shapelets.coefficients(image, frame, x, y)[None, None, :], frame
         numbers = jnp.stack([frame.stretch, -jnp.log(enlargement(self.problem, frame)), jnp.log((1.0 + image.max()) / GREY_LEVELS)])
         planes = jnp.broadcast_to(numbers, (self.size, self.size, PLANES))
-        drawn = picture(image, frame, x, y, size=self.size) / GREY_LEVELS
+        drawn = self.problem.seen(picture(image, frame, x, y, size=self.size))
         return jnp.concatenate([drawn[..., None], planes], axis=-1), frame
 
 
