@@ -67,24 +67,28 @@ class Estimator:
         One that is shown images as they are and answers amplitudes is asked eight times, of each image turned by quarters of a turn and
         mirrored. The answer is the mean of what it says, turned back, and so turns with the image as amplitudes do.
         """
-        return self.answers(images).values
+        return self._asked(images, draws=0).values
 
     def answers(self, images: np.ndarray) -> Answers:
         """What the networks answer, and how sure they are, of images as in `predict`."""
-        images = np.asarray(images, np.float32)
         sure = all(each.task.head != "point" for each in (self, *self.others))
+        return self._asked(images, draws=_DRAWS if sure else 0)
+
+    def _asked(self, images: np.ndarray, *, draws: int) -> Answers:
+        """What the networks answer of images; with draws of what they believe also how sure they are."""
+        images = np.asarray(images, np.float32)
         outputs, errors = [], []
         for first in range(0, len(images), PREDICTIONS):
             batch = images[first : first + PREDICTIONS]
             missing = PREDICTIONS - len(batch)
             padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            said = [_predict(each.model, each.task, each.variables, padded) for each in (self, *self.others)]
+            said = [_predict(each.model, each.task, each.variables, padded, draws) for each in (self, *self.others)]
             best = np.mean([np.asarray(values) for values, _ in said], axis=0)
             outputs.append(best[: len(batch)])
-            if sure:
-                held = np.concatenate([np.asarray(draws) for _, draws in said])
+            if draws:
+                held = np.concatenate([np.asarray(believed) for _, believed in said])
                 errors.append(_spread(self.task.answered, best, held)[: len(batch)])
-        return Answers(np.concatenate(outputs), np.concatenate(errors) if sure else None)
+        return Answers(np.concatenate(outputs), np.concatenate(errors) if draws else None)
 
 
 def _spread(answered: Answered, best: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -93,34 +97,34 @@ def _spread(answered: Answered, best: np.ndarray, draws: np.ndarray) -> np.ndarr
     return np.where(np.isnan(found), np.inf, found)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], images: Array) -> tuple[Array, Array]:
-    """Answers (B, V) to images, and draws (S, B, V) of what the network believes of them; none of a head that says one point."""
+@partial(jax.jit, static_argnums=(0, 1, 4))
+def _predict(model: "nn.Module", task: Task, variables: Mapping[str, Any], images: Array, draws: int) -> tuple[Array, Array]:
+    """Answers (B, V) to images, and draws (S, B, V), about as many as wanted, of what the network believes of them."""
 
     def answers(images: Array, key: Array, count: int) -> tuple[Array, Array]:
         shown, frame = task.shown(images)
         output: Any = model.apply(variables, shown, train=False)
         best = task.answers(output, frame)
-        if task.head == "point":
+        if not count:
             return best, jnp.zeros((0, *best.shape), best.dtype)
         return best, task.draws(output, frame, key, count=count)
 
     def of_view(view: tuple[Change, Array]) -> tuple[Array, Array]:
         change, key = view
         seen = jax.vmap(lambda image: changed_image(task.problem, image, change))(images)
-        best, draws = answers(seen, key, _DRAWS // 8)
-        rows = jnp.concatenate([best[None], draws]).reshape(-1, best.shape[-1])
+        best, believed = answers(seen, key, draws // 8)
+        rows = jnp.concatenate([best[None], believed]).reshape(-1, best.shape[-1])
         back: Array = jax.vmap(lambda row: changed_back(task.answered, row, change))(rows)
         back = back.reshape(-1, *best.shape)
         return back[0], back[1:]
 
     key = jax.random.key(0)
     if task.amplitudes is None or task.frame != "image":
-        return answers(images, key, _DRAWS)
+        return answers(images, key, draws)
     cos, sin = jnp.tile(jnp.array([[1.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]], images.dtype), 2)
     still = jnp.zeros(8, images.dtype)
-    best, draws = jax.lax.map(of_view, (Change(jnp.arange(8) < 4, cos, sin, still, still), jax.random.split(key, 8)))
-    return best.mean(axis=0), draws.reshape(-1, *best.shape[1:])
+    best, believed = jax.lax.map(of_view, (Change(jnp.arange(8) < 4, cos, sin, still, still), jax.random.split(key, 8)))
+    return best.mean(axis=0), believed.reshape(-1, *best.shape[1:])
 
 
 def load(folder: str | Path | None = None, *, problem: str = "sis2023") -> Estimator:
