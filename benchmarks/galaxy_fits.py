@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +14,8 @@ import pandas as pd
 from galaxy_images import Mock
 from tqdm import tqdm
 
-from lensjax import problems
+from lensjax import problems, trained
+from lensjax.dataset import telescope_network
 from lensjax.files.whole import write_text
 from lensjax.infer import estimation, fit
 from lensjax.infer.solution import Solution
@@ -21,6 +24,7 @@ from lensjax.observation.sky import SkyImage
 from lensjax.pipeline.options import Options
 from lensjax.pipeline.run import fit_galaxy
 from lensjax.problems.galaxy import source_prefix
+from lensjax.trained import Estimator
 
 Fit = Callable[[Observed], Any]
 """An observation → what has a `solution`."""
@@ -34,6 +38,21 @@ def estimate(observed: Observed) -> Any:
 def pipeline(observed: Observed) -> Any:
     """As `lensjax estimate` fits a telescope's image; the mass of a mock is exactly of the profile that is fitted."""
     return fit_galaxy(SkyImage("mock", observed), Options(mass_error=0.0))
+
+
+def network(observed: Observed) -> Any:
+    """What the network that ships for galaxies says, as `lensjax estimate --no-refine` has it."""
+    return network_of(trained.load(problem="galaxy"), SkyImage("mock", observed))
+
+
+def network_of(estimator: Estimator, image: SkyImage) -> Any:
+    """What a network for galaxies says of an image."""
+    said = telescope_network.asked(estimator, image)
+    names = estimator.problem.names
+    whole = Solution.failed(names, "", coordinates=0)
+    assert said.network is not None and said.network_errors is not None
+    solution = replace(whole, params=said.network[None], errors=said.network_errors[None], status=("network",), success=np.ones(1, bool))
+    return SimpleNamespace(solution=solution)
 
 
 def from_truth(mock: Mock) -> Any:
@@ -50,18 +69,19 @@ def from_truth(mock: Mock) -> Any:
 
 
 def fit_of(name: str) -> Fit:
-    """The fit that is called `pipeline` or `estimate`, or MODULE:FUNCTION.
+    """The fit that is called `pipeline`, `estimate` or `network`, or MODULE:FUNCTION.
 
     Raises:
         SystemExit: there is none.
     """
-    if name in ("pipeline", "estimate"):
-        return pipeline if name == "pipeline" else estimate
+    own: dict[str, Fit] = {"pipeline": pipeline, "estimate": estimate, "network": network}
+    if name in own:
+        return own[name]
     module, _, function = name.partition(":")
     try:
         found: Fit = getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise SystemExit(f"--fit {name}: {error}; expected pipeline, estimate, or MODULE:FUNCTION") from None
+        raise SystemExit(f"--fit {name}: {error}; expected {', '.join(own)}, or MODULE:FUNCTION") from None
     return found
 
 

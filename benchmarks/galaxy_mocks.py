@@ -5,7 +5,8 @@
 
 galaxy_images.py says how they are drawn, without LensJAX's renderer. --sn is the arcs' total signal to noise: 300, 100, 30 and 10 make a
 ladder. --fit truth fits the model that a mock was drawn with, from its truth: what the pixels hold. --fit estimate fits all light at
-once. --fit MODULE:FUNCTION takes another fit, a function of an observation whose result has a `solution`.
+once. --fit network asks the packaged network alone, all of whose answers count as success. --fit MODULE:FUNCTION takes another fit, a
+function of an observation whose result has a `solution`.
 
 Prints the error of θ_E, how many fits are wrong (θ_E further than 3 % and 6 stated errors from the truth) and say success, how many say
 success at all, the coverage of the stated errors of those, and the time. A parameter that the fit calls not identifiable counts
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("--sn", type=float, default=100.0, help="total signal to noise of the arcs (100)")
     parser.add_argument("--mass", choices=("sie", "epl"), default="sie", help="of the mocks; the fit's is its own")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fit", default="pipeline", metavar="pipeline|estimate|truth|MODULE:FUNCTION")
+    parser.add_argument("--fit", default="pipeline", metavar="pipeline|estimate|network|truth|MODULE:FUNCTION")
     parser.add_argument("--out", type=Path, default=Path("results/galaxy_mocks"), help="OUT-SN.csv and OUT-SN.png")
     parser.add_argument("--plot", action="store_true", help="write a figure too")
     flags = parser.parse_args()

@@ -1,11 +1,13 @@
 """Images of real lenses, fitted as `lensjax estimate` fits them, beside published Einstein radii.
 
-    python benchmarks/real_lenses.py DIR [--published FILE] [--column theta_E] [--subtracted] [--only NAME ...] [--out results/real]
+    python benchmarks/real_lenses.py DIR [--published FILE] [--column theta_E] [--subtracted] [--network] [--only NAME ...]
+        [--out results/real]
 
 DIR has NAME_image.fits, NAME_noise.fits and NAME_psf.fits for each lens (arrays whose first row is at the bottom), or NAME.npz with image,
 noise and psf, and with lens_light_subtracted and mask for --subtracted. FILE, by default DIR/published.csv, has a column name, the
 published theta_E [arcsec], and any others of theta_E to compare with; of NAME.npz their own params are taken where there is no FILE.
-Prints a line a lens, and the medians. Writes OUT.csv, row by row: started again, it resumes. OUT.png shows every fit.
+Prints a line a lens, and the medians. Writes OUT.csv, row by row: started again, it resumes. OUT.png shows every fit. --network asks the
+packaged network alone, all of whose answers count as success.
 """
 
 import argparse
@@ -14,10 +16,13 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from galaxy_fits import network_of
 
+from lensjax import trained
 from lensjax.dataset import telescope
 from lensjax.dataset.telescope import Taken
 from lensjax.observation.instrument import instrument
@@ -70,12 +75,15 @@ def published_of(folder: Path, file: Path | None, names: list[str]) -> dict[str,
     return found
 
 
-def lenses(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, GalaxyFit, float]]:
-    """Each lens's name, fit and time [s]."""
+def lenses(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, Any, float]]:
+    """Each lens's name, its fit or what has the network's `solution`, and time [s]."""
+    estimator = trained.load(problem="galaxy") if arguments.network else None
+    options = Options(mass=arguments.lens, lens_light=not arguments.subtracted)
     for name in names:
         image = read(arguments.folder, name, scale=arguments.pixel_scale, subtracted=arguments.subtracted)
         start = time.perf_counter()
-        yield name, fit_galaxy(image, Options(mass=arguments.lens, lens_light=not arguments.subtracted)), time.perf_counter() - start
+        found = fit_galaxy(image, options) if estimator is None else network_of(estimator, image)
+        yield name, found, time.perf_counter() - start
 
 
 def panels(name: str, fit: GalaxyFit, row: np.ndarray, title: str) -> None:
@@ -100,6 +108,7 @@ def main() -> None:
     parser.add_argument("--subtracted", action="store_true", help="images whose lens light is off already, of NAME.npz")
     parser.add_argument("--pixel-scale", type=float, default=0.05, help="of FITS files without one [arcsec] (0.05)")
     parser.add_argument("--lens", choices=("sie", "epl"), default="sie")
+    parser.add_argument("--network", action="store_true", help="ask the packaged network alone")
     parser.add_argument("--only", nargs="+", metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("results/real"))
     arguments = parser.parse_args()
@@ -122,7 +131,7 @@ def main() -> None:
     left = [name for name in names if name not in done]
     for name, fit, seconds in lenses(arguments, left):
         values = dict(zip(fit.solution.names, fit.solution.params[0].tolist(), strict=True))
-        error = float(fit.solution.errors[0][fit.problem.names.index("theta_E")])
+        error = float(fit.solution.errors[0][fit.solution.names.index("theta_E")])
         row = {**{k: f"{values[k]:.5g}" for k in heads[1:] if k in values}, "name": name, "theta_E_err": f"{error:.3g}"}
         row |= {"success": str(bool(fit.solution.success[0])), "seconds": f"{seconds:.1f}", "status": fit.solution.status[0]}
         with table.open("a", newline="") as lines:
@@ -132,11 +141,13 @@ def main() -> None:
         radius = values["theta_E"]
         off = 100.0 * (radius / truth - 1.0)
         print(f"{name} {radius:.3f} published {truth:.3f} {off:+.1f} % {seconds:.0f} s {row['status']}")
+        if not isinstance(fit, GalaxyFit):
+            continue
         if fit.findings is not None:
             print("   ", fit.findings, flush=True)
         verdict = "success" if fit.solution.success[0] else "flagged"
         panels(name, fit, axes[names.index(name)], f"{radius:.3f}, published {truth:.3f}; {verdict}")
-    if left:
+    if left and not arguments.network:
         figure.tight_layout()
         figure.savefig(arguments.out.with_suffix(".png"), dpi=60)
     summary(names, done, known, columns, column)

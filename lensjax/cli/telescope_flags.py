@@ -23,6 +23,7 @@ off first; --lens-light none says that it is off already. With --source sersic t
 success means that the residuals are noise.
   lensjax estimate 'lens.fits[SCI]' --noise '[ERR]' --psf psf.fits --mask stars.reg --model-images models --coolest models --out results.csv
   lensjax estimate survey/*.fits --noise '[ERR]' --psf '[PSF]' --report report --out results.csv
+  lensjax estimate survey/*.fits --noise '[ERR]' --no-refine --out results.csv      the network alone, for a first look
 --report DIR draws each fit as it ends and writes DIR/report.html; parts of --shard K/N may share DIR, and write DIR/report-K-of-N.html.
 A map is a number, FILE, FILE[EXT], or [EXT] in each image's own file. Without noise, that of the sky is measured; status says so.
 Pixels of a mask are used where it is not 0; in an extension DQ, where it is 0."""

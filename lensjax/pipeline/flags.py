@@ -100,11 +100,11 @@ def signal_of(seen: Observed) -> float:
     return float(significance(seen, smooth=2.0).max()) if np.asarray(seen.mask).any() else 0.0
 
 
-def words_of_galaxies(gain: float) -> list[str]:
-    """What stands against a fit whose ln E is by `gain` below that of galaxies beside the lens in place of its arcs."""
+def words_of_light(gain: float) -> list[str]:
+    """What stands against a fit whose ln E is by `gain` below that of light that is not lensed."""
     if gain < 0.0:
         return []
-    return [f"the arcs may be galaxies beside the lens, not lensed: ln E is {gain:.3g} higher with them"]
+    return [f"the arcs may be light that is not lensed: ln E is {gain:.3g} higher without a lens"]
 
 
 def words(found: Findings) -> list[str]:

@@ -8,7 +8,7 @@
    the source that no model has must not decide on the lens, so a part of the arcs' light counts as an error of the model. Where the arcs
    are explained to the noise without it, that is the answer. Where they are not, and more shapelets lead to another lens, all of this is
    done from there.
-5. What stands against the answer is said in words (`flags`); also where galaxies that are not lensed explain the arcs as well (`beside`).
+5. What stands against the answer is said in words (`flags`); also where light that is not lensed explains the arcs as well (`unlensed`).
    Where anything does, and objects beside the lens may be no arcs (`companions`), all is done again without them; that is the answer where
    nothing stands against it.
 """
@@ -27,7 +27,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, beside, companions, flags, starts, window
+from lensjax.pipeline import arcs, belief, companions, flags, starts, unlensed, window
 from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
@@ -196,8 +196,8 @@ def _judged(image: SkyImage, search: Search, answer: Answer) -> GalaxyFit:
     against, known = flags.words(found), search.belief(problem, soft=answer.soft)
     plain = estimation.solution_of(problem, best, [])
     if plain.success[0] and not against:
-        search.say("galaxies beside the lens, for the verdict")
-        against = flags.words_of_galaxies(beside.gain(problem, fitted, known, best.numbers, best.model))
+        search.say("light without a lens, for the verdict")
+        against = flags.words_of_light(unlensed.gain(problem, fitted, known, best.numbers, best.model))
     excess = max(1.0, best.chi2 / max(estimation.degrees_of(problem, best), 1))
     if explained:
         excess *= (_SERIES if "source_beta" in problem.names else _CURVED) ** 2

@@ -1,8 +1,10 @@
-"""Galaxies beside a lens in place of its arcs: whether as many Sérsic profiles, not lensed, explain them as well.
+"""Light that is not lensed in place of a lens's arcs: whether it explains them as well.
 
 Two companions on either side of a galaxy look like two images of one source, and a lens with shapelets behind it explains any two small
-blobs. What an image cannot tell apart must not be a success. The two explanations compare by Laplace's evidence (see `clumps`), which
-counts how much each could have explained: real arcs are bent, and alike, as galaxies need not be.
+blobs, as it does the arms of a smooth spiral. What an image cannot tell apart must not be a success. So light of galaxies that are not
+lensed is fitted too: a Sérsic profile on each of two or three patches of light, and the shapelets of a source, in front of the sky. The
+explanations compare by Laplace's evidence (see `clumps`), which counts how much each could have explained: real arcs are bent and thin, and
+alike, as galaxies need not be.
 """
 
 from functools import cache
@@ -17,8 +19,9 @@ from lensjax.observation.instrument import places
 from lensjax.observation.observed import Observed
 from lensjax.pipeline import belief, flags, upgrade
 from lensjax.pipeline.clumps import encoded, laplace
+from lensjax.pipeline.options import ORDER
 from lensjax.pipeline.search import REACH
-from lensjax.problems import components
+from lensjax.problems import components, galaxy_components
 from lensjax.problems.compose import Composition, compose
 from lensjax.problems.galaxy import UNIT
 
@@ -27,10 +30,11 @@ _GROWN = 1  # px, within which patches of arcs are one
 _FEWEST = 4  # px of a patch
 _RADIUS, _INDEX = (0.02, 1.0), (0.3, 6.0)  # of the galaxies
 _STARTS = (1.0, 3.0)  # Sérsic indices that are started from
+_BETA, _BETAS = (0.03, 1.0), (0.2, 0.4)  # scale of the shapelets [arcsec], and those that are started from
 
 
 def gain(problem: Composition, seen: Observed, known: Belief, numbers: np.ndarray, model: np.ndarray) -> float:
-    """By how much ln E of galaxies beside the lens is above that of a fit; −inf where the arcs are one patch, or more than three.
+    """By how much ln E of light that is not lensed is above that of a fit; −inf where none can be fitted.
 
     Args:
         problem: of the fit.
@@ -39,23 +43,40 @@ def gain(problem: Composition, seen: Observed, known: Belief, numbers: np.ndarra
         numbers: (E,) where it ended.
         model: (H, W) of its arcs.
     """
-    patches = _patches(seen, model)
     near = upgrade.about(seen, model)
-    if not 1 < len(patches) <= _MOST or near is None:
+    if near is None:
         return -np.inf
-    other = _galaxies(len(patches))
-    own = belief.of(other, None)
-    found = fit.descend_from(other, [near], [_starts(other, patches)], beliefs=[own])[0]
-    if not found:
-        return -np.inf
-    return laplace(other, near, own, found[0].numbers) - laplace(problem, near, known, numbers)
+    others = [(_shapelets(), _places())]
+    patches = _patches(seen, model)
+    if 1 < len(patches) <= _MOST:
+        others.append((_galaxies(len(patches)), _starts(_galaxies(len(patches)), patches)))
+    highest = -np.inf
+    for other, starts in others:
+        own = belief.of(other, None)
+        found = fit.descend_from(other, [near], [starts], beliefs=[own])[0]
+        if found:
+            highest = max(highest, laplace(other, near, own, found[0].numbers))
+    return highest - laplace(problem, near, known, numbers)
+
+
+@cache
+def _shapelets() -> Composition:
+    """Light of one galaxy that is seen as it is."""
+    return compose("unlensed", [galaxy_components.shapelets(ORDER, unit=UNIT, beta=_BETA, reach=REACH)])
+
+
+def _places() -> list[np.ndarray]:
+    """Numbers (E,) with that light about the lens, small and large."""
+    problem = _shapelets()
+    rows = [[{"source_beta": beta}.get(name, 0.0) for name in problem.names] for beta in _BETAS]
+    return list(np.asarray(encoded(problem, jnp.asarray(rows)), np.float64))
 
 
 @cache
 def _galaxies(count: int) -> Composition:
     """So many galaxies anywhere about the lens."""
     return compose(
-        "beside",
+        "unlensed",
         [
             components.sersic(role="lens light", prefix=f"galaxy{k}_", unit=UNIT, radius=_RADIUS, index=_INDEX, reach=REACH, q=0.2)
             for k in range(1, count + 1)

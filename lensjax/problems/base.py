@@ -99,6 +99,7 @@ class Problem(ABC):
         seeing: smallest and largest FWHM of a Gaussian PSF [native px], drawn for each image; None for none.
         noise: smallest and largest standard deviation of white noise [grey levels], drawn for each image; None for none.
         exposure: smallest and largest counts for one grey level, drawn for each image, for noise of photons beside `noise`; None for none.
+        turned: whether networks see, beside an image, the image less itself turned by 180°: arcs without the galaxy that they are about.
         rounded: whether grey levels are rounded, where a pixel is a native one, and cut to 0…255.
     """
 
@@ -109,6 +110,7 @@ class Problem(ABC):
     seeing: tuple[float, float] | None = None
     noise: tuple[float, float] | None = None
     exposure: tuple[float, float] | None = None
+    turned: bool = False
     rounded: bool = False
 
     @property
@@ -246,7 +248,7 @@ class Problem(ABC):
         return flat
 
     def seen(self, image: Array) -> Array:
-        """Images (..., n, n) in grey levels as networks see them, of order one."""
+        """Pixels (...) in grey levels as networks see them, of order one."""
         return image / GREY_LEVELS
 
     def sample(self, key: Array, n: int) -> Array:

@@ -2,7 +2,8 @@
 
 The mass is an SIE with external shear, the source a Sérsic profile behind it, the lens's light another one about as the mass. The PSF is
 Gaussian, of FWHM 0.09″ to 0.18″. The noise is that of photons and of the sky, whose rms in a pixel is one grey level; arcs have a total
-signal to noise of about 20 to 300. Networks see arsinh of an image in units of that rms, so that faint arcs count beside a bright galaxy.
+signal to noise of about 20 to 300. The image is about the lens's light. Networks see arsinh of it in units of that rms, so that faint arcs
+count beside a bright galaxy, and beside it the same of the image less the image turned by 180°, in which the galaxy cancels.
 """
 
 from functools import cache
@@ -26,8 +27,8 @@ THETA_E = (0.5, 2.2)
 _REACH, _SOURCE_REACH, _FLATTEST, _MOST_SHEAR = 0.2, 1.5, 0.3, 0.2
 _RADIUS, _INDEX = (0.04, 0.5), (0.5, 4.0)  # of the source
 _LIGHT_RADIUS, _LIGHT_INDEX = (0.2, 3.5), (1.0, 6.0)
-_PLACE, _ELLIPTICITY, _SHEAR = 0.04, 0.15, 0.05  # standard deviations: of the mass's place, of its (e1, e2), and of the shear
-_LIGHT_PLACE, _LIGHT_ELLIPTICITY = 0.01, 0.08  # of the light about the mass
+_PLACE, _ELLIPTICITY, _SHEAR = 0.03, 0.15, 0.05  # standard deviations: of the mass's place about the light, of its (e1, e2), of the shear
+_LIGHT_PLACE, _LIGHT_ELLIPTICITY = 0.01, 0.08  # of the light about the image's middle, and of its (e1, e2) about the mass's
 _LIGHT_SIZE = (0.4, 1.6)  # of the light's half-light radius over theta_E
 _BEHIND = 0.5  # how far the source lies from the lens, in Einstein radii, at most
 _SIGNAL, _PER_SIGNAL = (20.0, 300.0), 0.1  # of arcs, and the flux over the radius that has a signal to noise of 1
@@ -57,9 +58,10 @@ def galaxy() -> Composition:
         at["q"], at["phi"] = _shape(e)
         at["light_q"], at["light_phi"] = _shape(e + lit)
         at["gamma1"], at["gamma2"] = _MOST_SHEAR * jnp.tanh(_SHEAR / _MOST_SHEAR * jax.random.normal(keys[4], (2,)))
-        place = _REACH * jnp.tanh(_PLACE / _REACH * jax.random.normal(keys[5], (2,)))
+        lit_place = _LIGHT_PLACE * jax.random.normal(keys[6], (2,))
+        place = jnp.clip(lit_place + _PLACE * jax.random.normal(keys[5], (2,)), -_REACH, _REACH)
         at["x"], at["y"] = place
-        at["light_x"], at["light_y"] = jnp.clip(place + _LIGHT_PLACE * jax.random.normal(keys[6], (2,)), -_REACH, _REACH)
+        at["light_x"], at["light_y"] = jnp.clip(lit_place, -_REACH, _REACH)
         away, angle, size = jax.random.uniform(keys[7], (3,))
         away, angle = _BEHIND * at["theta_E"] * jnp.sqrt(away), 2.0 * jnp.pi * angle
         at["source_x"], at["source_y"] = place[0] + away * jnp.cos(angle), place[1] + away * jnp.sin(angle)
@@ -77,7 +79,7 @@ def imaged(problem: Composition) -> ComposedProblem:
     """The problem with its images."""
     return ComposedProblem(
         model=problem, field=SIZE, image_size=SIZE, pixel=PIXEL, seeing=(1.8, 3.6), noise=(1.0, 1.0),
-        exposure=(5.0, 30.0), stretch=2.0,
+        exposure=(5.0, 30.0), stretch=2.0, turned=True,
     )  # fmt: skip
 
 

@@ -100,12 +100,14 @@ class Task:
         """Height, width and channels of the network's input."""
         if self.reads == "shapelets":
             return 1, 1, shapelets.count()
-        return self.size, self.size, 1 if self.frame == "image" else 1 + PLANES
+        return self.size, self.size, 1 + self.problem.turned if self.frame == "image" else 1 + PLANES
 
     def shown(self, image: Array) -> tuple[Array, Frame | None]:
         """Input (B, h, w, c) of the network for images (B, n, n) in grey levels, and their frames; n is a multiple of `size`."""
         if self.frame == "image":
-            return self.problem.seen(block_mean(image, image.shape[-1] // self.size))[..., None], None
+            channels = [image, image - _turned(image, self.problem.field)] if self.problem.turned else [image]
+            means = jnp.stack([block_mean(part, image.shape[-1] // self.size) for part in channels], axis=-1)
+            return self.problem.seen(means), None
         seen: tuple[Array, Frame] = _each(self._seen, image)
         return seen
 
@@ -191,6 +193,12 @@ class Task:
         planes = jnp.broadcast_to(numbers, (self.size, self.size, PLANES))
         drawn = self.problem.seen(picture(image, frame, x, y, size=self.size))
         return jnp.concatenate([drawn[..., None], planes], axis=-1), frame
+
+
+def _turned(images: Array, field: int) -> Array:
+    """Images (B, n, n) turned by 180° about the origin: pixel (n/2, n/2) where a pixel is one of the field's, and otherwise the middle."""
+    turned = images[..., ::-1, ::-1]
+    return jnp.roll(turned, 1, axis=(-2, -1)) if images.shape[-1] == field else turned
 
 
 def _each(function: Callable[[Array], Any], images: Array) -> Any:

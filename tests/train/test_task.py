@@ -1,5 +1,7 @@
 """What networks are shown in the frame of an image's light, and what they answer there."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -176,3 +178,21 @@ def test_heads_have_the_outputs_they_need(head):
     problem = configs.make_problem(config)
     outputs = configs.make_task(config, problem).outputs
     assert configs.make_model(config, problem).num_outputs == outputs == {"gaussian": 27, "mixture": 56}[head]
+
+
+def test_a_galaxy_cancels_in_the_image_less_itself_turned() -> None:
+    """What is alike about the origin is nothing there, at the field's resolution and in coarser pixels; an arc has both signs."""
+    problem = problems.get("galaxy")
+    at = {"theta_E": 1.0, "q": 0.8, "source_x": 0.3, "source_R": 0.1, "source_n": 1.0, "source_q": 1.0, "light_R": 0.8, "light_n": 2.0}
+    at |= {"light_q": 0.7, "light_phi": 30.0, "light_flux": 200.0}
+    for size in (128, 64):
+        own = replace(problem, image_size=size)
+        for flux in (0.0, 2.0):
+            row = jnp.asarray([(at | {"source_flux": flux}).get(name, 0.0) for name in own.names], jnp.float32)
+            shown, _ = Task(own, size=32).shown(own.render(row)[None])
+            assert shown.shape == (1, 32, 32, 2) and float(shown[0, ..., 0].max()) > 3.0
+            inner = np.asarray(shown[0, 1:, 1:, 1])  # the first row and column have no opposite
+            if flux == 0.0:
+                np.testing.assert_allclose(inner, 0.0, atol=1e-3)
+            else:
+                assert inner.max() > 1.0 and inner.min() < -1.0
