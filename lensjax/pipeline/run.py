@@ -237,7 +237,7 @@ def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple
         rivals=rivals,
         varied=varied,
         converged=best.code == CONVERGED,
-        aside=float(np.hypot(at["source_x"] - at["x"], at["source_y"] - at["y"])) / at["theta_E"],
+        alike=flags.alike(soft, best.model, (at["x"], at["y"])),
     )
 
 
