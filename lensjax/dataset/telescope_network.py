@@ -17,6 +17,7 @@ from lensjax.problems.images import ComposedProblem
 from lensjax.trained import Estimator
 
 _log = logging.getLogger(__name__)
+_WIDTHS, _NEAR = (1.0, 2.0, 4.0), 0.05  # px: of the Gaussians that fill gaps, and how much of one must lie on pixels that are used
 
 
 def each(estimator: Estimator, images: Iterator[SkyImage | BadInput]) -> Iterator[tuple[int, Estimate]]:
@@ -63,11 +64,11 @@ def as_trained(image: SkyImage, problem: ComposedProblem) -> tuple[np.ndarray, t
 
     Returns:
         (n, n), n the problem's field; x and y of its middle in the image [arcsec]; and what 1 in it is in the image's unit.
-        Pixels beyond the image, and those that are not used, have no light.
+        Pixels beyond the image have no light, and those that are not used the light of their neighbours.
     """
     seen = image.observed
     used, taken = np.asarray(seen.mask), seen.instrument
-    data = np.where(used, np.asarray(seen.data, np.float64), 0.0)
+    data = _filled(np.asarray(seen.data, np.float64), used)
     row, column = window.centre_of_lens(data, used, taken)
     # A signal to noise of a pixel as large as the problem's, whatever the image's is.
     unit = float(np.median(sigma_of(seen)[used])) * taken.pixel_scale / problem.pixel
@@ -80,3 +81,14 @@ def as_trained(image: SkyImage, problem: ComposedProblem) -> tuple[np.ndarray, t
     shown = fine.reshape(problem.field, count, problem.field, count).mean(axis=(1, 3)) / unit
     place = ((column - taken.middle[1]) * taken.pixel_scale, (taken.middle[0] - row) * taken.pixel_scale)
     return shown.astype(np.float32), place, unit
+
+
+def _filled(data: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Data (H, W) whose unused pixels have the mean of the used ones nearby, 0 where there are none."""
+    filled = np.where(used, data, 0.0)
+    for width in _WIDTHS:
+        weight = ndimage.gaussian_filter(used.astype(np.float64), width)
+        mean = ndimage.gaussian_filter(np.where(used, data, 0.0), width) / np.maximum(weight, 1e-12)
+        near = ~used & (weight > _NEAR)
+        filled, used, data = np.where(near, mean, filled), used | near, np.where(near, mean, data)
+    return filled

@@ -278,10 +278,14 @@ class Problem(ABC):
         images: Array = simulate.in_chunks(self.render, params)
         return images
 
+    def exposed(self, params: Array, taken: Conditions) -> Array:
+        """All light (n, n) in grey levels that falls on the detector, of one system (P,) and of what is beside it."""
+        return self.render(params, psf=self.psf(taken.fwhm), whole=taken.whole)
+
     @_compiled
     def record(self, params: Array, taken: Conditions) -> Array:
         """Image (n, n) of one system (P,) in grey levels as the detector records it, with its PSF, noise and rounding."""
-        image = self.render(params, psf=self.psf(taken.fwhm), whole=taken.whole)
+        image = self.exposed(params, taken)
         if self.noise is not None:
             sigma = taken.sigma if self.exposure is None else PoissonNoise(taken.sigma, taken.exposure).sigma(image)
             image = image + sigma * jax.random.normal(jax.random.wrap_key_data(taken.key), image.shape, image.dtype)

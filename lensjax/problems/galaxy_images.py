@@ -2,8 +2,9 @@
 
 The mass is an SIE with external shear, the source a Sérsic profile behind it, the lens's light another one about as the mass. The PSF is
 Gaussian, of FWHM 0.09″ to 0.18″. The noise is that of photons and of the sky, whose rms in a pixel is one grey level; arcs have a total
-signal to noise of about 20 to 300. The image is about the lens's light. Networks see arsinh of it in units of that rms, so that faint arcs
-count beside a bright galaxy, and beside it the same of the image less the image turned by 180°, in which the galaxy cancels.
+signal to noise of about 30 to 1000. The image is about the lens's light. Networks see arsinh of it in units of that rms, so that faint arcs
+count beside a bright galaxy, and beside it the same of the image less the image turned by 180°, in which the galaxy cancels. There is light
+that no parameter tells: a part of the galaxy that is not centred, and up to two companions.
 """
 
 from functools import cache
@@ -31,8 +32,11 @@ _PLACE, _ELLIPTICITY, _SHEAR = 0.03, 0.15, 0.05  # standard deviations: of the m
 _LIGHT_PLACE, _LIGHT_ELLIPTICITY = 0.01, 0.08  # of the light about the image's middle, and of its (e1, e2) about the mass's
 _LIGHT_SIZE = (0.4, 1.6)  # of the light's half-light radius over theta_E
 _BEHIND = 0.5  # how far the source lies from the lens, in Einstein radii, at most
-_SIGNAL, _PER_SIGNAL = (20.0, 300.0), 0.1  # of arcs, and the flux over the radius that has a signal to noise of 1
-_BRIGHT = (40.0, 1000.0)  # flux of the lens's light over its squared radius
+_SIGNAL, _PER_SIGNAL = (30.0, 1000.0), 0.1  # of arcs, and the flux over the radius that has a signal to noise of 1
+_BRIGHT = (60.0, 6000.0)  # flux of the lens's light over its squared radius
+_PART, _PART_RADIUS, _PART_BRIGHT = 0.03, (0.05, 2.0), (5.0, 1500.0)  # of a part of the galaxy: its place about the middle, and as above
+_COMPANIONS, _SHARE, _APART, _COMPANION_RADIUS = 2, 0.5, (0.8, 3.2), (0.03, 0.4)  # how many at most, each in this share of the images
+_COMPANION_SIGNAL = (3.0, 500.0)
 
 
 @cache
@@ -75,11 +79,38 @@ def galaxy() -> Composition:
     return compose("galaxy", parts, prior=prior)
 
 
+@cache
+def clutter() -> Composition:
+    """Light in the field that is not lensed: a part of the galaxy, and companions."""
+    names = ["part_", *(f"companion{k}_" for k in range(1, _COMPANIONS + 1))]
+    parts = [components.sersic(role="lens light", prefix=name, unit=UNIT, q=_FLATTEST, reach=4.0, radius=(0.01, 4.0)) for name in names]
+    uniform = compose("clutter", parts)
+
+    def prior(key: Array) -> Array:
+        own, others, chances = jax.random.split(key, 3)
+        at = dict(zip(uniform.names, uniform.draw(own), strict=True))
+        place_key, radius_key, bright_key, *keys = jax.random.split(others, 3 + _COMPANIONS)
+        at["part_x"], at["part_y"] = _PART * jax.random.normal(place_key, (2,))
+        at["part_R"] = _log(radius_key, *_PART_RADIUS)
+        at["part_flux"] = at["part_R"] ** 2 * _log(bright_key, *_PART_BRIGHT)
+        there = jnp.where(jax.random.uniform(chances, (_COMPANIONS,)) < _SHARE, 1.0, 0.0)
+        for k, (name, each) in enumerate(zip(names[1:], keys, strict=True)):
+            away_key, angle_key, size_key, flux_key = jax.random.split(each, 4)
+            away = jax.random.uniform(away_key, minval=_APART[0], maxval=_APART[1])
+            angle = jax.random.uniform(angle_key, maxval=2.0 * jnp.pi)
+            at[f"{name}x"], at[f"{name}y"] = away * jnp.cos(angle), away * jnp.sin(angle)
+            at[f"{name}R"] = _log(size_key, *_COMPANION_RADIUS)
+            at[f"{name}flux"] = there[k] * _PER_SIGNAL * at[f"{name}R"] * _log(flux_key, *_COMPANION_SIGNAL)
+        return jnp.stack([at[name] for name in uniform.names])
+
+    return compose("clutter", parts, prior=prior)
+
+
 def imaged(problem: Composition) -> ComposedProblem:
     """The problem with its images."""
     return ComposedProblem(
         model=problem, field=SIZE, image_size=SIZE, pixel=PIXEL, seeing=(1.8, 3.6), noise=(1.0, 1.0),
-        exposure=(5.0, 30.0), stretch=2.0, turned=True,
+        exposure=(5.0, 30.0), clutter=clutter(), stretch=2.0, turned=True,
     )  # fmt: skip
 
 

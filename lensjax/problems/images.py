@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from lensjax.observation.instrument import Instrument
-from lensjax.problems.base import Parameter, Problem
+from lensjax.problems.base import Conditions, Parameter, Problem
 from lensjax.problems.compose import Composition
 from lensjax.simulate import System
 
@@ -26,11 +26,13 @@ class ComposedProblem(Problem):
     Attributes:
         model: parameters, prior and light.
         supersampling: points on a side of a native pixel.
+        clutter: other light in the field, drawn anew for each image, which is in no parameter; None for none.
         stretch: grey levels beyond which light counts by its logarithm in what networks see of images; 0 for never.
     """
 
     model: Composition
     supersampling: int = 1
+    clutter: Composition | None = None
     stretch: float = 0.0
 
     @property
@@ -77,6 +79,13 @@ class ComposedProblem(Problem):
             supersampling=max(self.supersampling, round(self.supersampling * coarser)),
             psf=psf,
         )
+
+    def exposed(self, params: Array, taken: Conditions) -> Array:
+        image = super().exposed(params, taken)
+        if self.clutter is None:
+            return image
+        others = self.clutter.draw(jax.random.fold_in(jax.random.wrap_key_data(taken.key), 1))
+        return image + self.clutter.image(others, self.view(self.image_size, self.psf(taken.fwhm)))
 
     def seen(self, image: Array) -> Array:
         return jnp.arcsinh(image / self.stretch) if self.stretch else super().seen(image)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -50,6 +51,16 @@ def test_an_image_is_shown_as_the_network_is_trained(scale: float, place: tuple[
     assert found == pytest.approx(unit, rel=1e-5)
     far = np.hypot(*(np.indices(shown.shape) - 64.0)) > 4
     np.testing.assert_allclose(problem.seen(shown)[far], problem.seen(expected)[far], atol=within)
+
+
+def test_pixels_that_are_not_used_have_the_light_of_their_neighbours() -> None:
+    problem, image = problems.get("galaxy"), seen(0.05)
+    bad = np.zeros(image.observed.data.shape, bool)
+    bad[60:63, 100:103] = bad[95, 40:60] = True
+    data = jnp.where(jnp.asarray(bad), 1e6, image.observed.data)
+    damaged = replace(image, observed=replace(image.observed, data=data, mask=jnp.asarray(~bad)))
+    (shown, *_), (whole, *_) = (telescope_network.as_trained(each, problem) for each in (damaged, image))
+    np.testing.assert_allclose(problem.seen(shown), problem.seen(whole), atol=0.15)
 
 
 @pytest.fixture(scope="module")

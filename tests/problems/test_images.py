@@ -79,3 +79,19 @@ def test_a_round_lens_has_no_direction() -> None:
 def test_an_image_size_divides_the_field() -> None:
     with pytest.raises(BadInput, match="a divisor of 256, 16 or more"):
         problems.get("sie2026", image_size=100)
+
+
+def test_images_of_galaxies_have_light_that_no_parameter_tells() -> None:
+    """A part of the galaxy and companions, drawn by the noise's key; and noise of photons, as much as the exposure says."""
+    problem = problems.get("galaxy")
+    params = problem.sample(jax.random.key(0), 1)[0]
+    taken = jax.tree.map(lambda leaf: leaf[0], problem.conditions(jax.random.key(1), 1))
+    light = np.asarray(problem.exposed(params, taken))
+    others = light - np.asarray(problem.render(params, psf=problem.psf(taken.fwhm)))
+    assert others.min() > -1e-2 and others.max() > 1.0
+    again = np.asarray(problem.exposed(params, taken._replace(key=taken.key + 1)))
+    assert np.abs(again - light).max() > 1.0
+    noise = (np.asarray(problem.record(params, taken)) - light) / np.sqrt(1.0 + light / float(taken.exposure))
+    assert noise.std() == pytest.approx(1.0, abs=0.03) and 5.0 <= float(taken.exposure) <= 30.0
+    seen = problem.observed(np.asarray(problem.record(params, taken)), taken)
+    np.testing.assert_allclose(seen.noise.sigma(jnp.asarray(light)), np.sqrt(1.0 + light / float(taken.exposure)), rtol=1e-4)
