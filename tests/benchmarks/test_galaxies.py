@@ -151,7 +151,7 @@ def test_fits_have_names() -> None:
     assert galaxy_fits.fit_of("estimate") is galaxy_fits.estimate and galaxy_fits.fit_of("pipeline") is galaxy_fits.pipeline
     assert galaxy_fits.fit_of("lensjax.infer.estimation:estimate") is estimation.estimate
     for name in ("none", "lensjax.infer.estimation:none", "lensjax.none:fit"):
-        with pytest.raises(SystemExit, match="expected pipeline, estimate, or MODULE:FUNCTION"):
+        with pytest.raises(SystemExit, match="expected pipeline, estimate, network, or MODULE:FUNCTION"):
             galaxy_fits.fit_of(name)
 
 

@@ -67,7 +67,7 @@ def test_pixels_that_are_not_used_have_the_light_of_their_neighbours() -> None:
 def weights(tmp_path_factory) -> Path:
     """A network of random weights."""
     model = configs.make_model(CONFIG, configs.make_problem(CONFIG))
-    variables = jax.device_get(init_variables(model, jax.random.key(0), image_size=32))
+    variables = jax.device_get(init_variables(model, jax.random.key(0), image_size=32, in_channels=2))
     return export_weights(tmp_path_factory.mktemp("galaxy"), variables, dataclasses.asdict(CONFIG))
 
 
