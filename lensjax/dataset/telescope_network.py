@@ -42,10 +42,6 @@ def asked(estimator: Estimator, image: SkyImage) -> Estimate:
     shown, offset, unit = as_trained(image, problem)
     answers = estimator.answers(shown[None])
     values = moved(problem.model, np.asarray(answers.values, np.float64), offset)[0]
-    for at_x, at_y in problem.places:
-        if (at_x, at_y) not in problem.sources and (at_x, at_y) != (0, 1):  # those of the mass and of the source are moved already
-            values[at_x] += offset[0]
-            values[at_y] += offset[1]
     errors = None if answers.errors is None else np.array(answers.errors[0], np.float64)
     fluxes = slice(len(values) - problem.model.linear, None)
     values[fluxes] *= unit * image.scale

@@ -270,11 +270,10 @@ def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float])
     at = {name: k for k, name in enumerate(problem.names)}
     x, y = offset
     gamma1, gamma2 = (params[:, at[name]].copy() for name in ("gamma1", "gamma2"))
-    params[:, at["x"]] += x
-    params[:, at["y"]] += y
-    for at_x, at_y in problem.places:
-        params[:, at_x] += x - (gamma1 * x + gamma2 * y)
-        params[:, at_y] += y - (gamma2 * x - gamma1 * y)
+    for at_x, at_y in problem.all_places:
+        bent = (at_x, at_y) in problem.places
+        params[:, at_x] += x - bent * (gamma1 * x + gamma2 * y)
+        params[:, at_y] += y - bent * (gamma2 * x - gamma1 * y)
     return params
 
 

@@ -143,9 +143,10 @@ def test_an_unknown_source_names_the_nearest() -> None:
         Options(source="shapelet")  # type: ignore[arg-type]
 
 
-def test_shear_about_the_origin_moves_the_source() -> None:
+@pytest.mark.parametrize("lens_light", ["none", "sersic"])
+def test_shear_about_the_origin_moves_the_source(lens_light) -> None:
     """A solution about a place in the image, and about its origin, have the same image."""
-    problem = galaxy(source="sersic")
+    problem = galaxy(source="sersic", lens_light=lens_light)
     params = np.array(problem.draw(jax.random.key(3)), np.float64)
     at = {name: k for k, name in enumerate(problem.names)}
     params[[at["gamma1"], at["gamma2"]]] = 0.1, -0.07
