@@ -84,7 +84,7 @@ def descent(
     def evaluate(q: Array) -> Normal:
         return projected(at(q), start.shape[0])
 
-    return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance)
+    return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance, alike=True)
 
 
 def nuisance_of(observed: Observed, weight: Array) -> Array | None:

@@ -15,7 +15,8 @@ STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound", NOT_FI
 a derivative there."""
 
 _State = tuple[Array, Normal, Array, Array, Array, Array]
-_LARGEST_DAMPING = 1e8
+_LEAST, _LARGEST, _BEGIN, _BEGIN_ALIKE = 1e-7, 1e8, 1e-3, 1e-2
+"""Damping at the least, at most and to begin with, also of parameters that are damped alike; of the diagonal, or of its largest number."""
 _RUNNING = -1
 
 
@@ -36,6 +37,7 @@ def descend(
     *,
     steps: int | Array,
     tolerance: float | Array,
+    alike: bool = False,
 ) -> Descent:
     """Descend from `start` (F,) within the bounds; jit-able; map it with `jax.lax.map`, not `jax.vmap`.
 
@@ -45,12 +47,19 @@ def descend(
         lowest, highest: bounds (F,).
         steps: evaluations at most; with 0 the start is returned, at infinite cost.
         tolerance: converged when an accepted step, or the next one proposed, lowers the cost by less than this.
+        alike: whether parameters are of one scale, and are all damped alike, as Nielsen has it. In a curved valley that keeps a step
+            short along it, where the cost is flat. Otherwise each is damped by its own diagonal of the matrix (Marquardt).
     """
+
+    def unit(normal: Normal) -> Array:
+        """The damping's unit."""
+        return jnp.maximum(jnp.diagonal(normal.matrix).max(), 1e-20) if alike else jnp.ones((), normal.cost.dtype)
 
     def proposal(fit: Array, normal: Normal, damping: Array) -> Array:
         scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
         scaled = normal.matrix / (scale[:, None] * scale[None, :])
-        matrix = scaled + damping * jnp.eye(fit.shape[0], dtype=fit.dtype)
+        own = damping / (scale * scale) + _LEAST if alike else jnp.broadcast_to(damping, scale.shape)
+        matrix = scaled + jnp.diag(own)
         factor = jax.scipy.linalg.cho_factor(matrix)
         move = -jax.scipy.linalg.cho_solve(factor, normal.gradient / scale) / scale
         move = jnp.where(jnp.isfinite(move), move, 0.0)
@@ -69,7 +78,7 @@ def descend(
         ratio = gain / jnp.maximum(predicted, 1e-30)
         eased = damping * jnp.maximum(1.0 / 9.0, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
         done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(predicted) < 0.1 * tolerance)
-        code = jnp.where(done, CONVERGED, jnp.where(damping > _LARGEST_DAMPING, STUCK, _RUNNING))
+        code = jnp.where(done, CONVERGED, jnp.where(damping > _LARGEST * unit(normal), STUCK, _RUNNING))
         code = jnp.where(first, jnp.where(finite, _RUNNING, NOT_FINITE), code)
 
         def pick(new: Array, old: Array) -> Array:
@@ -78,7 +87,7 @@ def descend(
         return (
             pick(trial, fit),
             jax.tree.map(pick, there, normal),
-            jnp.where(first, damping, jnp.where(better, jnp.maximum(eased, 1e-7), damping * growth)),
+            jnp.where(first, damping * unit(there), jnp.where(better, jnp.maximum(eased, _LEAST * unit(there)), damping * growth)),
             jnp.where(better, 2.0, growth * 2.0).astype(fit.dtype),
             count + 1,
             code.astype(jnp.int32),
@@ -88,7 +97,8 @@ def descend(
     size, dtype = start.shape[0], start.dtype
     nothing = Normal(jnp.full((), jnp.inf, dtype), jnp.eye(size, dtype=dtype), jnp.zeros(size, dtype))
     zero = jnp.zeros((), jnp.int32)
-    first = (start, nothing, jnp.asarray(1e-3, dtype), jnp.asarray(2.0, dtype), zero, zero + _RUNNING)
+    begin = jnp.asarray(_BEGIN_ALIKE if alike else _BEGIN, dtype)
+    first = (start, nothing, begin, jnp.asarray(2.0, dtype), zero, zero + _RUNNING)
     fit, normal, _, _, count, code = jax.lax.while_loop(lambda state: (state[-1] == _RUNNING) & (state[-2] < steps), body, first)
     bounded = (code != NOT_FINITE) & jnp.any((fit <= lowest) | (fit >= highest))
     code = jnp.where(bounded, AT_BOUND, jnp.where(code == _RUNNING, STUCK, code)).astype(jnp.int32)

@@ -21,8 +21,9 @@ def rosenbrock(fit):
     return Normal(value @ value, jacobian.T @ jacobian, jacobian.T @ value)
 
 
-def test_follows_a_bent_valley_to_its_end():
-    descent = descend(rosenbrock, jnp.array([-1.2, 1.0]), *WIDE, steps=100, tolerance=1e-12)
+@pytest.mark.parametrize("alike", [False, True])
+def test_follows_a_bent_valley_to_its_end(alike):
+    descent = descend(rosenbrock, jnp.array([-1.2, 1.0]), *WIDE, steps=100, tolerance=1e-12, alike=alike)
     np.testing.assert_allclose(descent.fit, [1.0, 1.0], atol=1e-3)
     assert descent.code == CONVERGED
 
