@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,19 @@ def drawn(problem: Composition, mocks: Mocks, k: int, *, taken: Instrument | Non
 
 
 @lru_cache(maxsize=8)
+def fitted_as(problem: Composition, field: float) -> Composition:
+    """The problem whose mocks have so large a field [arcsec], with the Einstein radii that they are drawn with."""
+    parts = []
+    for part in problem.components:
+        if part.theta_e is not None:
+            own = list(part.parameters)
+            own[part.theta_e] = replace(own[part.theta_e], high=min(own[part.theta_e].high, _BEYOND * field))
+            part = replace(part, parameters=tuple(own))
+        parts.append(part)
+    return replace(problem, components=tuple(parts))
+
+
+@lru_cache(maxsize=8)
 def _draw(problem: Composition) -> Callable[[Array], Array]:
     return jax.jit(problem.draw)
 
@@ -148,6 +161,7 @@ def fitted(problem: Composition, mocks: Mocks, k: int) -> Row:
         BadInput: no lens of the prior fits into the field, or draws are wanted and blackjax is missing.
     """
     truth, observed = drawn(problem, mocks, k)
+    problem = fitted_as(problem, mocks.pixels * mocks.pixel_scale)
     began = time.perf_counter()
     found = estimation.estimate(problem, observed)
     seconds = time.perf_counter() - began

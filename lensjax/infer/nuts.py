@@ -1,9 +1,10 @@
 """Chains of the No-U-Turn sampler of blackjax (Hoffman & Gelman 2014), and whether they agree.
 
-Each chain starts at a draw of a unit normal, adapts its step size and the widths of the coordinates in a warm-up, and then draws.
+Each chain starts at a draw of a unit normal, adapts its step size and the widths of the coordinates in a warm-up, and then draws; it can
+be made longer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -33,11 +34,11 @@ class Chains(NamedTuple):
     gradients: np.ndarray
 
 
-def chains(density: Density, data: Any, *, size: int, draws: int, seed: int, count: int = CHAINS, warmup: int = WARMUP) -> Chains:
-    """Draws from a density that is nearly a unit normal.
+def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, count: int = CHAINS, warmup: int = WARMUP) -> Iterator[Chains]:
+    """Draws from a density that is nearly a unit normal, n at a time, for as long as the caller takes them.
 
     Args:
-        density: its logarithm. Keep the function: its compiled program is kept by it.
+        density: its logarithm. Keep the function: its compiled programs are kept by it.
         data: its first argument.
         size: F.
         draws: n, of each chain.
@@ -48,10 +49,14 @@ def chains(density: Density, data: Any, *, size: int, draws: int, seed: int, cou
     Raises:
         BadInput: blackjax is missing.
     """
-    program = _program(density, size, draws, warmup, jax.default_backend() == "cpu")
+    begin, go = _programs(density, size, draws, warmup, jax.default_backend() == "cpu")
+    key = jax.random.key(seed)
     with jax.numpy_dtype_promotion("standard"):  # blackjax mixes types
-        found = program(data, jax.random.split(jax.random.key(seed), count))
-    return Chains(*(np.asarray(part) for part in found))
+        states = begin(data, jax.random.split(key, count))
+    for k in range(1, 1 << 31):
+        with jax.numpy_dtype_promotion("standard"):
+            states, found = go(data, states, jax.random.split(jax.random.fold_in(key, k), count))
+        yield Chains(*(np.asarray(part) for part in found))
 
 
 def check() -> None:
@@ -72,36 +77,45 @@ def _blackjax() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _program(density: Density, size: int, draws: int, warmup: int, alone: bool) -> Any:
+def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool) -> tuple[Any, Any]:
+    """The warm-up of chains and their next draws, compiled."""
     blackjax = _blackjax()
+    kernel = blackjax.nuts.build_kernel()
 
-    def chain(data: Any, key: Array) -> tuple[Array, Array, Array]:
+    def logarithm(data: Any) -> Callable[[Array], Array]:
         def log_density(place: Array) -> Array:
             value = density(data, place)
             return jnp.where(jnp.isfinite(value), value, -jnp.inf)
 
-        start_key, warm_key, own = jax.random.split(key, 3)
-        start = jax.random.normal(start_key, (size,))
+        return log_density
+
+    def warm(data: Any, key: Array) -> Any:
+        start_key, warm_key = jax.random.split(key)
         adaptation = blackjax.window_adaptation(
-            blackjax.nuts, log_density, target_acceptance_rate=_ACCEPTED, max_num_doublings=_DOUBLINGS,
+            blackjax.nuts, logarithm(data), target_acceptance_rate=_ACCEPTED, max_num_doublings=_DOUBLINGS,
             adaptation_info_fn=lambda *_: None,
         )  # fmt: skip
-        (state, settings), _ = adaptation.run(warm_key, start, warmup)
-        kernel = blackjax.nuts.build_kernel()
+        (state, settings), _ = adaptation.run(warm_key, jax.random.normal(start_key, (size,)), warmup)
+        return state, settings["step_size"], settings["inverse_mass_matrix"]
+
+    def on(data: Any, begin: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
+        state, step_size, masses = begin
 
         def step(state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
-            state, info = kernel(key, state, log_density, **settings)
+            state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=_DOUBLINGS)
             return state, (state.position, info.is_divergent, info.num_integration_steps)
 
-        found: tuple[Array, Array, Array] = jax.lax.scan(step, state, jax.random.split(own, draws))[1]
-        return found
+        state, found = jax.lax.scan(step, state, jax.random.split(key, draws))
+        return (state, step_size, masses), found
 
-    def run(data: Any, keys: Array) -> tuple[Array, Array, Array]:
-        one = partial(chain, data)
-        found: tuple[Array, Array, Array] = jax.lax.map(one, keys) if alone else jax.vmap(one)(keys)
-        return found
+    def each(one: Callable[..., Any]) -> Any:
+        def run(data: Any, *parts: Any) -> Any:
+            own = partial(one, data)
+            return jax.lax.map(lambda row: own(*row), parts) if alone else jax.vmap(own)(*parts)
 
-    return jax.jit(run)
+        return jax.jit(run)
+
+    return each(warm), each(on)
 
 
 def agreement(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ Chains explore the mode where they start. Other modes are the business of `estim
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from typing import NamedTuple
 
 import jax
@@ -34,9 +35,11 @@ from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
 from lensjax.problems.compose import Composition
 
-MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT, LEAST_WITHIN = 1.01, 100.0, 0.02, 0.3
-"""Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, the share of trajectories that diverged, and the share
-of draws within the prior's bounds."""
+MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
+"""Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, and the share of trajectories that diverged."""
+
+ROUNDS = 4
+"""How many times as long as wanted chains become at most, while they are not to be trusted."""
 
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
 _RIDGE = 1e-6  # of the normal matrix's diagonal
@@ -69,11 +72,11 @@ class Posterior:
 
     Attributes:
         names: names of the P parameters.
-        draws: (S, P) in file parameters, the chains one after the other; those within the prior's bounds.
-        taken: how many draws the chains took in all.
+        draws: (S, P) in file parameters, the chains one after the other.
+        taken: how many draws the chains took in all; of these `draws` are every `taken`/S-th.
         chains: how many there are.
         r_hat: (P,) R-hat, split and normalised by rank; directions about their mean.
-        ess: (P,) effective number of draws.
+        ess: (P,) effective number of draws, of those taken; S at most.
         divergent: how many trajectories diverged.
         gradients: how many gradients all draws took, without the warm-up.
     """
@@ -91,7 +94,7 @@ class Posterior:
     def trusted(self) -> bool:
         """Whether the chains agree and are long enough."""
         good = float(self.r_hat.max()) <= most_r_hat(self.chains, self.taken // self.chains) and float(self.ess.min()) >= LEAST_ESS
-        return bool(good and self.divergent <= MOST_DIVERGENT * self.taken and len(self.draws) >= LEAST_WITHIN * self.taken)
+        return bool(good and self.divergent <= MOST_DIVERGENT * self.taken)
 
     @property
     def words(self) -> str:
@@ -151,7 +154,8 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together, rounded up to a multiple of `chains`; those beyond the prior's bounds are left out.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted then go on,
+            to `ROUNDS` times their length; every second, third or fourth draw is kept.
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
         warmup: steps of a chain before its first draw.
@@ -160,18 +164,25 @@ def sample(
     Raises:
         BadInput: blackjax is missing.
     """
-    data, mode = _data(problem, observed, optimum, belief)
-    each = max(2, -(-draws // chains))
-    found = nuts.chains(_density(problem), data, size=len(mode), draws=each, seed=seed, count=chains, warmup=warmup)
-    flat = found.draws.reshape(-1, len(mode))
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), len(flat))
-    params = np.asarray(_answers(problem)(data, jnp.asarray(flat), keys), np.float64)
-    r_hat, ess = nuts.agreement(unwrapped(params, problem).reshape(chains, each, -1))
-    within = prior.inside(problem, mode + flat @ np.asarray(data.stretch, np.float64).T)
-    return Posterior(
-        names=problem.names, draws=params[within], taken=len(flat), chains=chains, r_hat=r_hat, ess=ess * within.mean(),
-        divergent=int(found.divergent.sum()), gradients=int(found.gradients.sum()),
-    )  # fmt: skip
+    data = _data(problem, observed, optimum, belief)
+    each, size = max(2, -(-draws // chains)), len(data.mode)
+    params, divergent, gradients = np.zeros((chains, 0, len(problem.names))), 0, 0
+    rounds = nuts.rounds(_density(problem), data, size=size, draws=each, seed=seed, count=chains, warmup=warmup)
+    for k, found in enumerate(islice(rounds, ROUNDS), start=1):
+        flat = jnp.asarray(found.draws.reshape(-1, size))
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), k), len(flat))
+        new = np.asarray(_answers(problem)(data, flat, keys), np.float64).reshape(chains, each, -1)
+        params = np.concatenate([params, new], axis=1)
+        divergent, gradients = divergent + int(found.divergent.sum()), gradients + int(found.gradients.sum())
+        r_hat, ess = nuts.agreement(unwrapped(params.reshape(-1, params.shape[-1]), problem).reshape(params.shape))
+        kept = params[:, k - 1 :: k].reshape(-1, params.shape[-1])
+        own = Posterior(
+            names=problem.names, draws=kept, taken=k * chains * each, chains=chains, r_hat=r_hat, ess=np.minimum(ess, len(kept)),
+            divergent=divergent, gradients=gradients,
+        )  # fmt: skip
+        if own.trusted:
+            break
+    return own
 
 
 def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
@@ -185,7 +196,7 @@ def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
     return values
 
 
-def _data(problem: Composition, observed: Observed, optimum: Optimum, belief: Belief | None) -> tuple[_Data, np.ndarray]:
+def _data(problem: Composition, observed: Observed, optimum: Optimum, belief: Belief | None) -> _Data:
     dtype = observed.data.dtype
     mode, stretch = whitening(problem, optimum)
     weight = jnp.where(observed.mask, 1.0 / observed.noise.sigma(jnp.asarray(optimum.model, dtype)), 0.0)
@@ -193,7 +204,7 @@ def _data(problem: Composition, observed: Observed, optimum: Optimum, belief: Be
     nuisance = None if observed.nuisance is None else nuisance_root(whitened_nuisance(observed.nuisance, weight))
     residual = _without(nuisance, residual.reshape(1, -1)).reshape(residual.shape)
     known = None if belief is None else Belief(*(jnp.asarray(part, dtype) for part in belief))
-    return _Data(observed, weight, residual, jnp.asarray(mode, dtype), jnp.asarray(stretch, dtype), nuisance, known), mode
+    return _Data(observed, weight, residual, jnp.asarray(mode, dtype), jnp.asarray(stretch, dtype), nuisance, known)
 
 
 def _without(nuisance: Array | None, rows: Array) -> Array:
@@ -220,10 +231,10 @@ def whitening(problem: Composition, optimum: Optimum) -> tuple[np.ndarray, np.nd
 @lru_cache(maxsize=16)
 def _density(problem: Composition) -> nuts.Density:
     def density(data: _Data, w: Array) -> Array:
-        u = data.mode + data.stretch @ w
+        u, volume = prior.folded(problem, data.mode + data.stretch @ w)
         at = prior.numbers(problem, u)
         chance = log_likelihood(problem, data.observed, data.weight, at, residual=data.residual, nuisance=data.nuisance)
-        return chance + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
+        return chance + volume + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
 
     return density
 
@@ -231,7 +242,7 @@ def _density(problem: Composition) -> nuts.Density:
 @lru_cache(maxsize=16)
 def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
     def one(data: _Data, w: Array, key: Array) -> Array:
-        at = prior.numbers(problem, data.mode + data.stretch @ w)
+        at = prior.numbers(problem, prior.folded(problem, data.mode + data.stretch @ w)[0])
         light = _light(problem, data.observed, data.weight, at, data.nuisance)
         noise = jax.random.normal(key, light.right.shape, light.right.dtype)
         return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))

@@ -2,8 +2,7 @@
 
 There is one coordinate u for each number of a fit, (E,): of a parameter that may grow manifold its logarithm, of an ellipse e1 and e2, of
 another parameter itself. Valleys are about as straight as in the fit's numbers. At the ends of the prior there is no wall, which a
-sampler would run into, but a slope: beyond them the density goes on as that inside times a narrow normal one, and draws there are left
-out (`inside`). Those that remain have the density inside.
+sampler would run into, but a mirror: places beyond them stand for those inside (`folded`).
 """
 
 from functools import partial
@@ -19,7 +18,6 @@ from lensjax.problems.components import E_MAX, ellipticity
 from lensjax.problems.compose import Composition
 
 _MANIFOLD = 3.0  # high over low, from which a parameter has its logarithm
-_SLOPE = 0.03  # of the range: standard deviation of the density beyond its ends
 _ROUND = 2e-3  # ellipticity below which the density of a uniform axis ratio, 1/e, no longer rises
 
 
@@ -94,7 +92,7 @@ def log_prior(problem: Composition, u: Array) -> Array:
     values = _values(table, u)
     off = jnp.asarray(table.inverse, u.dtype) * (values - jnp.asarray(table.mean, u.dtype))
     each = jnp.where(jnp.asarray(table.log), u, 0.0) - 0.5 * off * off
-    total = jnp.where(jnp.asarray(table.plain), each, 0.0).sum() + _beyond(table, u)
+    total = jnp.where(jnp.asarray(table.plain), each, 0.0).sum()
     for first, _, narrow in table.ellipses:
         e = _ellipticity(u, first)
         total = total - (0.5 * (narrow * e) ** 2 if narrow else 2.0 * jnp.log1p(e) + jnp.log(e))
@@ -105,19 +103,35 @@ def log_belief(problem: Composition, u: Array, belief: Belief) -> Array:
     """As `log_prior`, of what is believed in place of the prior: normal in the fit's numbers, and uniform in those it says nothing of."""
     off = numbers(problem, u) - belief.mean
     slope = jax.jacfwd(partial(numbers, problem))(u)
-    density: Array = jnp.linalg.slogdet(slope)[1] - 0.5 * (belief.precision * off * off).sum() + _beyond(_table(problem), u)
+    density: Array = jnp.linalg.slogdet(slope)[1] - 0.5 * (belief.precision * off * off).sum()
     return density
 
 
-def _beyond(table: _Table, u: Array) -> Array:
-    """Logarithm of the factor that makes the density fall beyond the prior's ends."""
-    low, high, width = (jnp.asarray(part, u.dtype) for part in (table.low, table.high, _SLOPE * (table.high - table.low)))
-    beyond = jnp.where(jnp.asarray(table.plain), jnp.maximum(jnp.maximum(low - u, u - high), 0.0) / width, 0.0)
-    total = -0.5 * (beyond * beyond).sum()
+def folded(problem: Composition, v: Array) -> tuple[Array, Array]:
+    """Coordinates (E,) within the prior's bounds for any (E,), and the logarithm of how much larger a volume is there.
+
+    At the ends of its range a coordinate turns back, and so does an ellipticity at its largest. A density of the coordinates times that
+    factor is then one of all places, without a step, whose draws have the density inside when they are folded.
+    """
+    table = _table(problem)
+    low, high = jnp.asarray(table.low, v.dtype), jnp.asarray(table.high, v.dtype)
+    u = jnp.where(jnp.asarray(table.plain), low + _back(v - low, high - low), v)
+    u = jnp.where((v >= low) & (v <= high), v, u)
+    volume = jnp.zeros((), v.dtype)
     for first, most, _ in table.ellipses:
-        past = jnp.maximum(_ellipticity(u, first) - most, 0.0) / (_SLOPE * most)
-        total = total - 0.5 * past * past
-    return total
+        pair = v[first : first + 2]
+        beyond = pair @ pair > most * most
+        e = jnp.sqrt(jnp.where(beyond, pair @ pair, 1.0))
+        shorter = jnp.where(beyond, jnp.maximum(_back(e, most), 1e-6 * most) / e, 1.0)
+        u = u.at[first : first + 2].set(pair * shorter)
+        volume = volume + jnp.log(shorter)
+    return u, volume
+
+
+def _back(way: Array, length: Array | float) -> Array:
+    """How far from its beginning one is, after so long a way there and back on a length."""
+    along = jnp.mod(way, 2.0 * length)
+    return jnp.minimum(along, 2.0 * length - along)
 
 
 def _ellipticity(u: Array, first: int) -> Array:

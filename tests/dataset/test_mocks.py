@@ -50,6 +50,15 @@ def test_a_mock_is_drawn_from_the_prior_with_its_noise() -> None:
     assert seen.instrument.pixel_scale == 0.1 and seen.instrument.psf is not None
 
 
+def test_mocks_are_fitted_with_the_prior_they_are_drawn_from() -> None:
+    own, k = mocks.fitted_as(PROBLEM, 2.0), PROBLEM.names.index("theta_E")
+    assert own.lens_range[0] == (0.3, 0.8) and PROBLEM.lens_range[0] == (0.3, 3.0) and own.names == PROBLEM.names
+    assert [a == b for a, b in zip(own.parameters, PROBLEM.parameters, strict=True)].count(False) == 1
+    at = jax.numpy.asarray([*(parameter.low for parameter in PROBLEM.parameters)])
+    np.testing.assert_array_equal(own.encode(at)[: own.size], PROBLEM.encode(at)[: own.size])
+    assert own.parameters[k].high == 0.8
+
+
 def test_a_field_without_room_for_a_lens_is_refused() -> None:
     with pytest.raises(BadInput, match="no lens of the problem fits"):
         mocks.drawn(PROBLEM, replace(SMALL, pixel_scale=0.02), 0)

@@ -34,7 +34,8 @@ def correlated(data, w):
 @pytest.mark.slow
 def test_chains_have_the_moments_of_a_correlated_normal() -> None:
     covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 4.0]])
-    found = nuts.chains(correlated, jnp.asarray(np.linalg.inv(covariance), jnp.float32), size=3, draws=500, seed=1)
+    rounds = nuts.rounds(correlated, jnp.asarray(np.linalg.inv(covariance), jnp.float32), size=3, draws=250, seed=1)
+    found = nuts.Chains(*(np.concatenate(part, axis=1) for part in zip(next(rounds), next(rounds), strict=True)))
     draws = found.draws.reshape(-1, 3)
     assert found.draws.shape == (4, 500, 3) and found.divergent.sum() == 0
     r_hat, ess = nuts.agreement(found.draws)
@@ -64,8 +65,6 @@ def test_r_hat_and_effective_draws_of_known_sequences() -> None:
 )
 def test_chains_that_are_not_to_be_trusted_say_so(r_hat: float, ess: float, divergent: int, trusted: int) -> None:
     found = posterior.Posterior(("x", "y"), np.zeros((4000, 2)), 4000, 4, np.array([1.0, r_hat]), np.array([ess, 900.0]), divergent, 7)
-    few = posterior.Posterior(("x", "y"), np.zeros((400, 2)), 4000, 4, np.ones(2), np.full(2, 400.0), 0, 7)
-    assert not few.trusted  # the rest of the draws lie beyond the prior's ends
     assert found.trusted == bool(trusted) and ("not to be trusted" in found.words) == (not trusted)
     assert f"R-hat {r_hat:.3f} (" in found.words and f"{ess:.0f} effective draws (x)" in found.words
 
@@ -182,6 +181,73 @@ def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
     assert (np.abs(found.draws.mean(axis=0) - values) < 0.3 * errors).all()
     correlation = np.corrcoef(found.draws[:, 3:].T)[0, 1]
     assert correlation == pytest.approx(best.covariance[3, 4] / (best.covariance[3, 3] * best.covariance[4, 4]) ** 0.5, abs=0.12)
+
+
+@pytest.mark.parametrize("q", [None, 0.3])
+def test_beyond_the_prior_there_is_a_mirror(q: float | None) -> None:
+    """Places that are uniform far beyond the bounds have, weighted by the volume, coordinates that are uniform within them."""
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=q)])
+    random = np.random.default_rng(5)
+    low, high = np.array([-4.0, -4.0, np.log(1.0)]), np.array([4.0, 4.0, np.log(6.0)])
+    places = random.uniform(low - (high - low), high + (high - low), size=(40_000, 3))
+    most = 0.7 / 1.3
+    if q:
+        r, turn = 2.0 * most * np.sqrt(random.uniform(size=40_000)), 2.0 * np.pi * random.uniform(size=40_000)
+        places = np.column_stack([places, r * np.cos(turn), r * np.sin(turn)])
+    with jax.enable_x64(True):
+        u, volume = (np.asarray(part) for part in jax.vmap(lambda v: prior.folded(problem, v))(jnp.asarray(places)))
+        assert prior.inside(problem, u * np.where(np.arange(u.shape[1]) < 3, 1.0, 1.0 - 1e-12)).all()
+        still = prior.folded(problem, jnp.asarray(u[0]))
+    np.testing.assert_array_equal(still[0], u[0])
+    assert float(still[1]) == 0.0
+    weight = np.exp(volume)
+    assert (weight <= 1.0).all() and (q is not None or (weight == 1.0).all())
+    for k in range(3):
+        assert stats.kstest((u[:, k] - low[k]) / (high[k] - low[k]), "uniform").pvalue > 1e-3
+    if q:  # uniform in the disc: the square of the ellipticity is
+        order = np.argsort(np.hypot(u[:, 3], u[:, 4]))
+        share = np.cumsum(weight[order]) / weight.sum()
+        np.testing.assert_allclose(share, (np.hypot(u[order, 3], u[order, 4]) / most) ** 2, atol=0.02)
+
+
+@pytest.mark.slow
+def test_a_size_at_the_end_of_its_range_has_draws_up_to_it() -> None:
+    """The light is larger than the prior's largest: the density rises up to the end, and falls as a normal one cut there."""
+    problem = compose("blob", [components.gaussian(role="lens light", sigma=(1.0, 3.0), reach=4.0, q=None)], sky=True)
+    truth = np.array([0.5, -0.3, 3.05, 30.0, 0.1])
+    light = np.asarray(problem.image(jnp.asarray(truth, jnp.float32), TAKEN), np.float64)
+    seen = observe(light + np.random.default_rng(3).normal(scale=SIGMA, size=light.shape), SIGMA, taken_by=TAKEN)
+    with jax.enable_x64(True):
+        start = np.asarray(problem.encode(jnp.asarray(truth)))
+    ((best,),) = fit.descend_from(problem, [seen], [[start]])
+    found = posterior.sample(problem, seen, best, draws=800, seed=4, warmup=100)
+    sizes, error = found.draws[:, 2], float(np.sqrt(best.covariance[2, 2]))
+    top = float(np.exp(best.numbers[2]) * np.sqrt(3.0))
+    assert found.trusted and len(found.draws) == 800 and sizes.max() <= 3.0
+    law = stats.truncnorm((np.log(1.0 / top)) / error, np.log(3.0 / top) / error, loc=np.log(top), scale=error)
+    assert stats.kstest(np.log(sizes)[::4], law.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("agree", "length", "trusted"), [(0, 1, True), (9, posterior.ROUNDS, False)])
+def test_chains_that_do_not_agree_become_longer(agree: int, length: int, trusted: bool, monkeypatch) -> None:
+    """Rounds of draws come until they can be trusted, at most four; as many are kept as were wanted."""
+    blob = np.array([0.0, 0.0, 2.0, 1.0, 0.0])
+    seen = observe(np.asarray(BLOB.image(jnp.asarray(blob, jnp.float32), TAKEN)), SIGMA, taken_by=TAKEN)
+    taken = []
+
+    def rounds(density, data, *, size, draws, seed, count, warmup):
+        random = np.random.default_rng(0)
+        for k in range(9):
+            taken.append(k)
+            apart = 0.0 if k >= agree else 5.0 * np.arange(count)[:, None, None]
+            off = 0.1 * (random.normal(size=(count, draws, size)) + apart) * (20.0 if k >= agree else 1.0)
+            yield nuts.Chains(off, np.zeros((count, draws), bool), np.ones((count, draws), int))
+
+    monkeypatch.setattr(nuts, "rounds", rounds)
+    optimum = fit.descend_from(BLOB, [seen], [[np.asarray(BLOB.encode(jnp.asarray(blob)), np.float64)]])[0][0]
+    found = posterior.sample(BLOB, seen, optimum, draws=800)
+    assert taken == list(range(length)) and found.trusted == trusted
+    assert found.draws.shape == (800, 5) and found.taken == 800 * length and found.gradients == 800 * length
 
 
 def test_directions_are_unwrapped_about_their_mean() -> None:
