@@ -58,7 +58,6 @@ def nested(problem: Composition, seen: Observed, best: Optimum, *, live: int, st
     chosen = utils.sample(jax.random.fold_in(key, 1), ended, draws)
     places = np.asarray(getattr(chosen, "position", chosen), np.float64)
     at = np.asarray(mode, np.float64) + places @ np.asarray(stretch, np.float64).T
-    at = at[prior.inside(problem, at)]
     with jax.enable_x64(True):
         decode = jax.jit(lambda u: problem.decode(prior.numbers(problem, u), jnp.asarray(best.amplitudes)))
         return np.stack([np.asarray(decode(jnp.asarray(row))) for row in at]), sum(len(part.particles.loglikelihood) for part in dead)

@@ -15,8 +15,8 @@ STATUS = {CONVERGED: "converged", STUCK: "stuck", AT_BOUND: "at a bound", NOT_FI
 a derivative there."""
 
 _State = tuple[Array, Normal, Array, Array, Array, Array]
-_LEAST, _LARGEST, _BEGIN, _BEGIN_ALIKE = 1e-7, 1e8, 1e-3, 1e-2
-"""Damping at the least, at most and to begin with, also of parameters that are damped alike; of the diagonal, or of its largest number."""
+_LEAST, _LARGEST, _BEGIN, _BEGIN_ALIKE = 1e-7, 1e8, 1e-3, 1e-1
+"""Damping at the least, at most, and to begin with; also of parameters of one scale."""
 _RUNNING = -1
 
 
@@ -47,19 +47,14 @@ def descend(
         lowest, highest: bounds (F,).
         steps: evaluations at most; with 0 the start is returned, at infinite cost.
         tolerance: converged when an accepted step, or the next one proposed, lowers the cost by less than this.
-        alike: whether parameters are of one scale, and are all damped alike, as Nielsen has it. In a curved valley that keeps a step
-            short along it, where the cost is flat. Otherwise each is damped by its own diagonal of the matrix (Marquardt).
+        alike: whether parameters are of one scale. Then each is damped by the geometric mean of its own diagonal of the matrix and the
+            largest, otherwise by its own (Marquardt). In a curved valley that keeps steps short along it, where the cost is flat.
     """
-
-    def unit(normal: Normal) -> Array:
-        """The damping's unit."""
-        return jnp.maximum(jnp.diagonal(normal.matrix).max(), 1e-20) if alike else jnp.ones((), normal.cost.dtype)
 
     def proposal(fit: Array, normal: Normal, damping: Array) -> Array:
         scale = jnp.sqrt(jnp.maximum(jnp.diagonal(normal.matrix), 1e-20))
         scaled = normal.matrix / (scale[:, None] * scale[None, :])
-        own = damping / (scale * scale) + _LEAST if alike else jnp.broadcast_to(damping, scale.shape)
-        matrix = scaled + jnp.diag(own)
+        matrix = scaled + damping * jnp.diag(scale.max() / scale if alike else jnp.ones_like(scale))
         factor = jax.scipy.linalg.cho_factor(matrix)
         move = -jax.scipy.linalg.cho_solve(factor, normal.gradient / scale) / scale
         move = jnp.where(jnp.isfinite(move), move, 0.0)
@@ -78,7 +73,7 @@ def descend(
         ratio = gain / jnp.maximum(predicted, 1e-30)
         eased = damping * jnp.maximum(1.0 / 9.0, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
         done = (better & (gain < tolerance) & (ratio > 0.25)) | (jnp.abs(predicted) < 0.1 * tolerance)
-        code = jnp.where(done, CONVERGED, jnp.where(damping > _LARGEST * unit(normal), STUCK, _RUNNING))
+        code = jnp.where(done, CONVERGED, jnp.where(damping > _LARGEST, STUCK, _RUNNING))
         code = jnp.where(first, jnp.where(finite, _RUNNING, NOT_FINITE), code)
 
         def pick(new: Array, old: Array) -> Array:
@@ -87,7 +82,7 @@ def descend(
         return (
             pick(trial, fit),
             jax.tree.map(pick, there, normal),
-            jnp.where(first, damping * unit(there), jnp.where(better, jnp.maximum(eased, _LEAST * unit(there)), damping * growth)),
+            jnp.where(first, damping, jnp.where(better, jnp.maximum(eased, _LEAST), damping * growth)),
             jnp.where(better, 2.0, growth * 2.0).astype(fit.dtype),
             count + 1,
             code.astype(jnp.int32),

@@ -215,26 +215,29 @@ def _without(nuisance: Array | None, rows: Array) -> Array:
 def whitening(problem: Composition, optimum: Optimum) -> tuple[np.ndarray, np.ndarray]:
     """The coordinates (E,) of a mode, and a matrix (E, E) whose square is about the posterior's covariance there.
 
-    Directions that the image leaves open are as wide as the prior.
+    A mode at an end of the prior, or at a round ellipse, is moved inside by half its error. Directions that the image leaves open are as
+    wide as the prior.
     """
+    covariance = optimum.covariance[: problem.size, : problem.size]
     with jax.enable_x64(True):
-        place = partial(prior.coordinates, problem)
+        place, open_up = partial(prior.places, problem), partial(prior.coordinates, problem)
         at = jnp.asarray(optimum.numbers)
-        mode, slope = prior.moved_inside(problem, np.asarray(place(at))), np.asarray(jax.jacfwd(place)(at))
-    wide = prior.spread(problem)
-    slope = slope / wide[:, None]
-    eigenvalues, axes = np.linalg.eigh(slope @ optimum.covariance[: problem.size, : problem.size] @ slope.T)
+        slope = np.asarray(jax.jacfwd(place)(at))
+        errors = np.sqrt(np.maximum(np.diag(slope @ covariance @ slope.T), 0.0))
+        inside = jnp.asarray(prior.within(problem, np.asarray(place(at)), 0.5 * errors))
+        mode, slope = np.asarray(open_up(inside)), np.asarray(jax.jacfwd(open_up)(inside)) @ slope / prior.SPREAD
+    eigenvalues, axes = np.linalg.eigh(slope @ covariance @ slope.T)
     eigenvalues = np.clip(eigenvalues, 1e-12, None)
-    return mode, wide[:, None] * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
+    return mode, prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
 
 
 @lru_cache(maxsize=16)
 def _density(problem: Composition) -> nuts.Density:
     def density(data: _Data, w: Array) -> Array:
-        u, volume = prior.folded(problem, data.mode + data.stretch @ w)
+        u = data.mode + data.stretch @ w
         at = prior.numbers(problem, u)
         chance = log_likelihood(problem, data.observed, data.weight, at, residual=data.residual, nuisance=data.nuisance)
-        return chance + volume + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
+        return chance + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
 
     return density
 
@@ -242,7 +245,7 @@ def _density(problem: Composition) -> nuts.Density:
 @lru_cache(maxsize=16)
 def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
     def one(data: _Data, w: Array, key: Array) -> Array:
-        at = prior.numbers(problem, prior.folded(problem, data.mode + data.stretch @ w)[0])
+        at = prior.numbers(problem, data.mode + data.stretch @ w)
         light = _light(problem, data.observed, data.weight, at, data.nuisance)
         noise = jax.random.normal(key, light.right.shape, light.right.dtype)
         return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))

@@ -1,8 +1,9 @@
 """The prior of a composed problem, in coordinates in which a sampler moves.
 
-There is one coordinate u for each number of a fit, (E,): of a parameter that may grow manifold its logarithm, of an ellipse e1 and e2, of
-another parameter itself. Valleys are about as straight as in the fit's numbers. At the ends of the prior there is no wall, which a
-sampler would run into, but a mirror: places beyond them stand for those inside (`folded`).
+There is one for each number of a fit, (E,). A place t in the prior is the parameter itself, of one that may grow manifold its logarithm,
+and of an ellipse e1 and e2: valleys are about as straight as in the fit's numbers. The coordinate u has no ends, where a sampler would run
+into a wall: it is the logit of the place in its range, and z = (e1, e2)/√(e_max² − e²) of an ellipse whose ellipticity is at most e_max.
+Of an ellipse whose axis ratio is uniform it is z/√|z|: the density of z, 1/|z| about the round one, would be a spike there.
 """
 
 from functools import partial
@@ -18,11 +19,14 @@ from lensjax.problems.components import E_MAX, ellipticity
 from lensjax.problems.compose import Composition
 
 _MANIFOLD = 3.0  # high over low, from which a parameter has its logarithm
-_ROUND = 2e-3  # ellipticity below which the density of a uniform axis ratio, 1/e, no longer rises
+_CLOSE = 1e-3  # to a bound, of the range: the nearest that a mode lies to it
+SPREAD = 1.8
+"""About the standard deviation of the prior in a coordinate: that of the logistic distribution."""
+_ROUND = 1e-4  # a coordinate of an ellipse, below which it is no root: that has no derivative at the round one
 
 
 class _Table(NamedTuple):
-    """Of the E numbers: low and high ends of the coordinate, and whether that is a logarithm; mean and inverse standard deviation of a
+    """Of the E numbers: low and high ends of the place, and whether that is a logarithm; mean and inverse standard deviation of a
     normal prior; and which are no part of an ellipse. For each ellipse its first number, the largest ellipticity, and the inverse standard
     deviation of e1 and of e2."""
 
@@ -53,33 +57,38 @@ def _table(problem: Composition) -> _Table:
     return _Table(ends[0], ends[1], log, mean, inverse, plain, tuple(ellipses))
 
 
-def spread(problem: Composition) -> np.ndarray:
-    """About the standard deviation (E,) of the prior in each coordinate."""
-    table = _table(problem)
-    wide: np.ndarray = (table.high - table.low) / np.sqrt(12.0)
-    for first, most, _ in table.ellipses:
-        wide[first : first + 2] = 0.5 * most
-    return np.asarray(wide)
-
-
 def numbers(problem: Composition, u: Array) -> Array:
     """The numbers (E,) of a fit at coordinates (E,)."""
     table = _table(problem)
     at = problem.encode(_values(table, u))
-    for first, _, _ in table.ellipses:
-        e = u[first : first + 2] / E_MAX
-        e = e * jnp.minimum(1.0, 0.999 / jnp.sqrt(e @ e + 1e-20))
+    for first, most, narrow in table.ellipses:
+        e = _ellipse(u, first, most, rooted=not narrow) / E_MAX
         at = at.at[first : first + 2].set(e / jnp.sqrt(1.0 - e @ e))
     return at
+
+
+def _ellipse(u: Array, first: int, most: float, *, rooted: bool) -> Array:
+    """e1 and e2 (2,)."""
+    z = u[first : first + 2]
+    if rooted:
+        z = z * jnp.sqrt(z @ z + _ROUND**2)
+    return most * z / jnp.sqrt(1.0 + z @ z)
 
 
 def _values(table: _Table, u: Array) -> Array:
     """The parameters (E,), with some ellipse in place of each: axis ratio and direction have no derivative at the round one."""
     log = jnp.asarray(table.log)
-    values = jnp.where(log, jnp.exp(jnp.where(log, u, 0.0)), u)
+    place = _place(table, u)
+    values = jnp.where(log, jnp.exp(jnp.where(log, place, 0.0)), place)
     for first, _, _ in table.ellipses:
         values = values.at[first : first + 2].set(jnp.asarray([0.5, 90.0], u.dtype))
     return values
+
+
+def _place(table: _Table, u: Array) -> Array:
+    """Places (E,) of parameters that are no part of an ellipse."""
+    low, high = jnp.asarray(table.low, u.dtype), jnp.asarray(table.high, u.dtype)
+    return low + (high - low) * jax.nn.sigmoid(u)
 
 
 def log_prior(problem: Composition, u: Array) -> Array:
@@ -91,11 +100,16 @@ def log_prior(problem: Composition, u: Array) -> Array:
     table = _table(problem)
     values = _values(table, u)
     off = jnp.asarray(table.inverse, u.dtype) * (values - jnp.asarray(table.mean, u.dtype))
-    each = jnp.where(jnp.asarray(table.log), u, 0.0) - 0.5 * off * off
+    opened = -jax.nn.softplus(u) - jax.nn.softplus(-u)  # the logarithm of the logit's inverse derivative
+    each = opened + jnp.where(jnp.asarray(table.log), _place(table, u), 0.0) - 0.5 * off * off
     total = jnp.where(jnp.asarray(table.plain), each, 0.0).sum()
-    for first, _, narrow in table.ellipses:
-        e = _ellipticity(u, first)
-        total = total - (0.5 * (narrow * e) ** 2 if narrow else 2.0 * jnp.log1p(e) + jnp.log(e))
+    for first, most, narrow in table.ellipses:
+        pair, own = _ellipse(u, first, most, rooted=not narrow), u[first : first + 2]
+        e2 = pair @ pair
+        if narrow:
+            total = total - 2.0 * jnp.log1p(own @ own) - 0.5 * narrow**2 * e2
+        else:  # 2/(1 + e)² in e, and so over e in e1 and e2, where the root's volume takes the spike away
+            total = total - 1.5 * jnp.log1p((own @ own) ** 2) - 2.0 * jnp.log1p(jnp.sqrt(e2 + 1e-12))
     return total
 
 
@@ -107,62 +121,41 @@ def log_belief(problem: Composition, u: Array, belief: Belief) -> Array:
     return density
 
 
-def folded(problem: Composition, v: Array) -> tuple[Array, Array]:
-    """Coordinates (E,) within the prior's bounds for any (E,), and the logarithm of how much larger a volume is there.
-
-    At the ends of its range a coordinate turns back, and so does an ellipticity at its largest. A density of the coordinates times that
-    factor is then one of all places, without a step, whose draws have the density inside when they are folded.
-    """
-    table = _table(problem)
-    low, high = jnp.asarray(table.low, v.dtype), jnp.asarray(table.high, v.dtype)
-    u = jnp.where(jnp.asarray(table.plain), low + _back(v - low, high - low), v)
-    u = jnp.where((v >= low) & (v <= high), v, u)
-    volume = jnp.zeros((), v.dtype)
-    for first, most, _ in table.ellipses:
-        pair = v[first : first + 2]
-        beyond = pair @ pair > most * most
-        e = jnp.sqrt(jnp.where(beyond, pair @ pair, 1.0))
-        shorter = jnp.where(beyond, jnp.maximum(_back(e, most), 1e-6 * most) / e, 1.0)
-        u = u.at[first : first + 2].set(pair * shorter)
-        volume = volume + jnp.log(shorter)
-    return u, volume
-
-
-def _back(way: Array, length: Array | float) -> Array:
-    """How far from its beginning one is, after so long a way there and back on a length."""
-    along = jnp.mod(way, 2.0 * length)
-    return jnp.minimum(along, 2.0 * length - along)
-
-
-def _ellipticity(u: Array, first: int) -> Array:
-    pair = u[first : first + 2]
-    return jnp.sqrt(pair @ pair + _ROUND * _ROUND)
-
-
-def inside(problem: Composition, u: np.ndarray) -> np.ndarray:
-    """Whether coordinates (S, E) lie within the bounds of the prior, (S,)."""
-    table = _table(problem)
-    good = ((u >= table.low) & (u <= table.high) | ~table.plain).all(axis=-1)
-    for first, most, _ in table.ellipses:
-        good &= np.hypot(u[:, first], u[:, first + 1]) <= most
-    return np.asarray(good)
-
-
-def coordinates(problem: Composition, numbers: Array) -> Array:
-    """The coordinates (E,) of numbers (E,)."""
+def places(problem: Composition, numbers: Array) -> Array:
+    """The places (E,) of numbers (E,), which may lie beyond the prior."""
     table = _table(problem)
     values = problem.decode(numbers, jnp.zeros(problem.linear, numbers.dtype))[: problem.size]
     log = jnp.asarray(table.log)
-    u = jnp.where(log, jnp.log(jnp.where(log, values, 1.0)), values)
+    t = jnp.where(log, jnp.log(jnp.where(log, values, 1.0)), values)
     for first, _, _ in table.ellipses:
-        u = u.at[first : first + 2].set(jnp.stack(ellipticity(numbers[first], numbers[first + 1])))
-    return u
+        t = t.at[first : first + 2].set(jnp.stack(ellipticity(numbers[first], numbers[first + 1])))
+    return t
 
 
-def moved_inside(problem: Composition, u: np.ndarray) -> np.ndarray:
-    """The coordinates (E,) nearest to these within the bounds."""
+def within(problem: Composition, t: np.ndarray, margin: np.ndarray) -> np.ndarray:
+    """The nearest places (E,) that are as far within the bounds as the margins (E,), or a tenth of the range if that is less.
+
+    The round ellipse is a bound, too.
+    """
     table = _table(problem)
-    near = np.where(table.plain, np.clip(u, table.low, table.high), u)
+    width = table.high - table.low
+    own = np.clip(margin, _CLOSE * width, 0.1 * width)
+    near = np.where(table.plain, np.clip(t, table.low + own, table.high - own), t)
     for first, most, _ in table.ellipses:
-        near[first : first + 2] *= min(1.0, most / max(float(np.hypot(*near[first : first + 2])), 1e-300))
+        least = float(np.clip(margin[first : first + 2].max(), _CLOSE * most, 0.1 * most))
+        e = float(np.hypot(*near[first : first + 2]))
+        near[first : first + 2] = near[first : first + 2] * np.clip(e, least, most - least) / e if e > 0 else [least, 0.0]
     return near
+
+
+def coordinates(problem: Composition, t: Array) -> Array:
+    """The coordinates (E,) of places (E,) within the bounds."""
+    table = _table(problem)
+    plain, low, high = (jnp.asarray(part) for part in (table.plain, table.low, table.high))
+    part = jnp.where(plain, (t - low) / (high - low), 0.5)
+    u = jnp.log(part) - jnp.log1p(-part)
+    for first, most, narrow in table.ellipses:
+        pair = t[first : first + 2]
+        z = pair / jnp.sqrt(most * most - pair @ pair)
+        u = u.at[first : first + 2].set(z if narrow else z / jnp.maximum(z @ z, _ROUND**4) ** 0.25)
+    return u
