@@ -21,6 +21,7 @@ from blackjax.ns import utils
 from lensjax import problems
 from lensjax.dataset import mocks
 from lensjax.infer import estimation, posterior, prior
+from lensjax.infer.chart import chart, coordinates
 from lensjax.infer.fit import Optimum
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
@@ -32,12 +33,13 @@ SHOWN = ("theta_E", "q", "phi", "gamma1", "gamma2", "source_R", "source_n", "sou
 
 def nested(problem: Composition, seen: Observed, best: Optimum, *, live: int, steps: int, draws: int, seed: int) -> tuple[np.ndarray, int]:
     """Parameters (S, P) by nested sampling, without the scatter of the linear amplitudes given the rest, and how many points died."""
-    mode, stretch = (jnp.asarray(part, jnp.float32) for part in posterior.whitening(problem, best))
+    exact = chart(problem, best, seen.instrument)
+    about = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), exact)
     weight = jnp.where(seen.mask, 1.0 / seen.noise.sigma(seen.data), 0.0)
     residual = (seen.data - jnp.asarray(best.model, jnp.float32)) * weight
 
     def density(w: jax.Array) -> jax.Array:
-        u = mode + stretch @ w
+        u = coordinates(problem, about, w)
         value = posterior.log_likelihood(problem, seen, weight, prior.numbers(problem, u), residual=residual)
         return jnp.where(jnp.abs(w).max() < REACH, value + prior.log_prior(problem, u), -jnp.inf)
 
@@ -46,7 +48,7 @@ def nested(problem: Composition, seen: Observed, best: Optimum, *, live: int, st
         loglikelihood_fn=density, num_delete=max(1, live // 10), num_inner_steps=steps,
     )  # fmt: skip
     key = jax.random.key(seed)
-    start = jax.random.uniform(key, (live, len(mode)), minval=-REACH, maxval=REACH)
+    start = jax.random.uniform(key, (live, problem.size), minval=-REACH, maxval=REACH)
     state: Any = jax.jit(algorithm.init)(start)
     step = jax.jit(algorithm.step)
     dead = []
@@ -57,10 +59,10 @@ def nested(problem: Composition, seen: Observed, best: Optimum, *, live: int, st
     ended = utils.finalise(state, dead, update_info=False)
     chosen = utils.sample(jax.random.fold_in(key, 1), ended, draws)
     places = np.asarray(getattr(chosen, "position", chosen), np.float64)
-    at = np.asarray(mode, np.float64) + places @ np.asarray(stretch, np.float64).T
     with jax.enable_x64(True):
-        decode = jax.jit(lambda u: problem.decode(prior.numbers(problem, u), jnp.asarray(best.amplitudes)))
-        return np.stack([np.asarray(decode(jnp.asarray(row))) for row in at]), sum(len(part.particles.loglikelihood) for part in dead)
+        amplitudes = jnp.asarray(best.amplitudes)
+        decode = jax.jit(lambda w: problem.decode(prior.numbers(problem, coordinates(problem, exact, w)), amplitudes))
+        return np.stack([np.asarray(decode(jnp.asarray(row))) for row in places]), sum(len(part.particles.loglikelihood) for part in dead)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The posterior of a fit: draws by NUTS from the mode, through the residual of the fit.
 
 The density is that of the whitened residual, with the weights of the fit at its mode, times the prior (`infer.prior`). Chains move in
-coordinates in which the mode's covariance is the identity, so that a narrow valley is as wide as it is long.
+the coordinates of `infer.chart`.
 
 Linear amplitudes are treated by their kind:
 
@@ -18,7 +18,7 @@ Chains explore the mode where they start. Other modes are the business of `estim
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from jax import Array
 from scipy import special
 
 from lensjax.infer import nuts, prior
+from lensjax.infer.chart import Chart, chart, coordinates
 from lensjax.infer.fit import Belief, Optimum, total_flux
 from lensjax.infer.linear import amplitudes_of, nuisance_root, whitened_nuisance
 from lensjax.observation.observed import Observed
@@ -124,15 +125,13 @@ def most_r_hat(chains: int, draws: int) -> float:
 
 
 class _Data(NamedTuple):
-    """What a density depends on: the observation, weights 1/σ (H, W), whitened residuals (H, W) at the mode, its coordinates (E,), the
-    matrix (E, E) that makes coordinates about it of the chains' own, V of `linear.nuisance_root`, and what is believed of the numbers in
-    place of the prior."""
+    """What a density depends on: the observation, weights 1/σ (H, W), whitened residuals (H, W) at the mode, the coordinates about it, V of
+    `linear.nuisance_root`, and what is believed of the numbers in place of the prior."""
 
     observed: Observed
     weight: Array
     residual: Array
-    mode: Array
-    stretch: Array
+    about: Chart
     nuisance: Array | None
     belief: Belief | None
 
@@ -165,7 +164,7 @@ def sample(
         BadInput: blackjax is missing.
     """
     data = _data(problem, observed, optimum, belief)
-    each, size = max(2, -(-draws // chains)), len(data.mode)
+    each, size = max(2, -(-draws // chains)), problem.size
     params, divergent, gradients = np.zeros((chains, 0, len(problem.names))), 0, 0
     rounds = nuts.rounds(_density(problem), data, size=size, draws=each, seed=seed, count=chains, warmup=warmup)
     for k, found in enumerate(islice(rounds, ROUNDS), start=1):
@@ -198,13 +197,13 @@ def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
 
 def _data(problem: Composition, observed: Observed, optimum: Optimum, belief: Belief | None) -> _Data:
     dtype = observed.data.dtype
-    mode, stretch = whitening(problem, optimum)
+    about = jax.tree.map(lambda part: jnp.asarray(part, dtype), chart(problem, optimum, observed.instrument))
     weight = jnp.where(observed.mask, 1.0 / observed.noise.sigma(jnp.asarray(optimum.model, dtype)), 0.0)
     residual = (observed.data - jnp.asarray(optimum.model, dtype)) * weight
     nuisance = None if observed.nuisance is None else nuisance_root(whitened_nuisance(observed.nuisance, weight))
     residual = _without(nuisance, residual.reshape(1, -1)).reshape(residual.shape)
     known = None if belief is None else Belief(*(jnp.asarray(part, dtype) for part in belief))
-    return _Data(observed, weight, residual, jnp.asarray(mode, dtype), jnp.asarray(stretch, dtype), nuisance, known)
+    return _Data(observed, weight, residual, about, nuisance, known)
 
 
 def _without(nuisance: Array | None, rows: Array) -> Array:
@@ -212,29 +211,10 @@ def _without(nuisance: Array | None, rows: Array) -> Array:
     return rows if nuisance is None else rows - (rows @ nuisance.T) @ nuisance
 
 
-def whitening(problem: Composition, optimum: Optimum) -> tuple[np.ndarray, np.ndarray]:
-    """The coordinates (E,) of a mode, and a matrix (E, E) whose square is about the posterior's covariance there.
-
-    A mode at an end of the prior, or at a round ellipse, is moved inside by half its error. Directions that the image leaves open are as
-    wide as the prior.
-    """
-    covariance = optimum.covariance[: problem.size, : problem.size]
-    with jax.enable_x64(True):
-        place, open_up = partial(prior.places, problem), partial(prior.coordinates, problem)
-        at = jnp.asarray(optimum.numbers)
-        slope = np.asarray(jax.jacfwd(place)(at))
-        errors = np.sqrt(np.maximum(np.diag(slope @ covariance @ slope.T), 0.0))
-        inside = jnp.asarray(prior.within(problem, np.asarray(place(at)), 0.5 * errors))
-        mode, slope = np.asarray(open_up(inside)), np.asarray(jax.jacfwd(open_up)(inside)) @ slope / prior.SPREAD
-    eigenvalues, axes = np.linalg.eigh(slope @ covariance @ slope.T)
-    eigenvalues = np.clip(eigenvalues, 1e-12, None)
-    return mode, prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
-
-
 @lru_cache(maxsize=16)
 def _density(problem: Composition) -> nuts.Density:
     def density(data: _Data, w: Array) -> Array:
-        u = data.mode + data.stretch @ w
+        u = coordinates(problem, data.about, w)
         at = prior.numbers(problem, u)
         chance = log_likelihood(problem, data.observed, data.weight, at, residual=data.residual, nuisance=data.nuisance)
         return chance + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
@@ -245,7 +225,7 @@ def _density(problem: Composition) -> nuts.Density:
 @lru_cache(maxsize=16)
 def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
     def one(data: _Data, w: Array, key: Array) -> Array:
-        at = prior.numbers(problem, data.mode + data.stretch @ w)
+        at = prior.numbers(problem, coordinates(problem, data.about, w))
         light = _light(problem, data.observed, data.weight, at, data.nuisance)
         noise = jax.random.normal(key, light.right.shape, light.right.dtype)
         return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))

@@ -1,0 +1,113 @@
+"""Coordinates about a mode of a posterior in which its valley is nearly straight and as wide as it is long.
+
+Two steps lead from such coordinates w to those of the prior. A matrix gives w the mode's covariance, which is the identity then. After it
+each source moves so that its images stay where they are: a lens that is a little stronger has its source elsewhere, and what the image
+tells is the difference. That move depends on the lens alone, so that volumes stay as they are.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from lensjax.infer import prior
+from lensjax.infer.fit import Optimum
+from lensjax.observation.instrument import Instrument, places
+from lensjax.problems.compose import Composition
+
+POINTS = 64
+"""Points of the image, at equal shares of the sources' light, whose rays are followed."""
+
+
+class Chart(NamedTuple):
+    """Coordinates about a mode.
+
+    Attributes:
+        mode: (E,) the mode in the coordinates of the prior.
+        stretch: (E, E) the matrix.
+        points: (2, N) x and y in the image whose rays are followed; N is 0 where no source moves.
+        behind: (2,) the mean place of these rays in the source plane, for the lens of the mode.
+        rates: (S, 2) change of the prior's coordinates of each source with its x and y.
+    """
+
+    mode: Array
+    stretch: Array
+    points: Array
+    behind: Array
+    rates: Array
+
+
+def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
+    """The coordinates about a mode, in float64.
+
+    A mode at an end of the prior, or at a round ellipse, is moved inside by half its error. Directions that the image leaves open are as
+    wide as the prior.
+
+    Args:
+        problem: what was fitted.
+        optimum: the mode.
+        taken: how the image was taken.
+    """
+    covariance = optimum.covariance[: problem.size, : problem.size]
+    with jax.enable_x64(True):
+        place, open_up = partial(prior.places, problem), partial(prior.coordinates, problem)
+        at = jnp.asarray(optimum.numbers)
+        slope = np.asarray(jax.jacfwd(place)(at))
+        errors = np.sqrt(np.maximum(np.diag(slope @ covariance @ slope.T), 0.0))
+        inside = jnp.asarray(prior.within(problem, np.asarray(place(at)), 0.5 * errors))
+        mode, opened = open_up(inside), np.asarray(jax.jacfwd(open_up)(inside))
+        eigenvalues, axes = np.linalg.eigh((opened @ slope @ covariance @ slope.T @ opened.T) / prior.SPREAD**2)
+        eigenvalues = np.clip(eigenvalues, 1e-12, None)
+        stretch = prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
+        found = Chart(mode, jnp.asarray(stretch), jnp.zeros((2, 0)), jnp.zeros(2), jnp.zeros((0, 2)))
+        numbers = prior.numbers(problem, mode)
+        points = _points(problem, numbers, optimum.amplitudes, taken)
+        if points.shape[1] == 0:
+            return found
+        rates = jnp.asarray([[opened[k, k] for k in pair] for pair in problem.places])
+        found = found._replace(points=jnp.asarray(points), behind=_behind(problem, numbers, jnp.asarray(points)), rates=rates)
+        along = np.asarray(jax.jacfwd(partial(_followed, problem, found))(mode))
+        return found._replace(stretch=jnp.asarray(np.linalg.solve(along, stretch)))
+
+
+def coordinates(problem: Composition, about: Chart, w: Array) -> Array:
+    """The prior's coordinates (E,) at coordinates (E,) of a chart."""
+    return _followed(problem, about, about.mode + about.stretch @ w)
+
+
+def _followed(problem: Composition, about: Chart, u: Array) -> Array:
+    """The prior's coordinates (E,), with sources moved as the rays of the lens move."""
+    if about.points.shape[1] == 0:
+        return u
+    move = _behind(problem, prior.numbers(problem, u), about.points) - about.behind
+    for pair, rate in zip(problem.places, about.rates, strict=True):
+        u = u.at[np.array(pair)].add(rate * move)
+    return u
+
+
+def _behind(problem: Composition, numbers: Array, points: Array) -> Array:
+    """The mean place (2,) in the source plane of the rays of points (2, N)."""
+    lens = problem.lens(numbers)
+    assert lens is not None
+    return (points - jnp.stack(lens.deflection(*points))).mean(axis=1)
+
+
+def _points(problem: Composition, numbers: Array, amplitudes: np.ndarray, taken: Instrument) -> np.ndarray:
+    """x and y (2, N) at equal shares of the sources' light in the image; none without a lens or a source."""
+    lens = problem.lens(numbers)
+    if lens is None or not problem.places:
+        return np.zeros((2, 0))
+    x, y = np.meshgrid(*places(taken))
+    ax, ay = lens.deflection(jnp.asarray(x), jnp.asarray(y))
+    light = np.zeros(x.shape)
+    for role, thing, own_x, own_y in problem.parts(problem.decode(numbers, jnp.asarray(amplitudes))):
+        if role == "source":
+            light += np.maximum(np.nan_to_num(np.asarray(thing.light(x - ax - own_x, y - ay - own_y))), 0.0)
+    total = np.cumsum(light.reshape(-1))
+    if not total[-1] > 0.0:
+        return np.zeros((2, 0))
+    chosen = np.searchsorted(total, (np.arange(POINTS) + 0.5) / POINTS * total[-1])
+    return np.stack([x.reshape(-1)[chosen], y.reshape(-1)[chosen]])

@@ -1,0 +1,73 @@
+"""Coordinates about a mode: what they are at the mode, their volume, and that images stay where they are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lensjax.infer import chart, prior
+from lensjax.infer.fit import Optimum
+from lensjax.observation.instrument import instrument
+from lensjax.problems import components
+from lensjax.problems.compose import Composition, compose
+
+TAKEN = instrument((30, 30))
+LENSED = compose(
+    "lensed",
+    [
+        components.sie(theta_e=(3.0, 9.0), reach=2.0, q=0.3),
+        components.shear(most=0.3),
+        components.gaussian(sigma=(0.5, 3.0), reach=5.0, q=0.3),
+    ],
+)
+BARE = compose("bare", [components.gaussian(role="lens light", sigma=(0.5, 3.0), reach=5.0, q=0.3)])
+PARAMS = {"lensed": (0.3, -0.2, 5.0, 0.8, 30.0, 0.05, -0.02, 3.5, 0.5, 1.2, 0.6, 70.0, 10.0), "bare": (1.0, -2.0, 1.0, 0.6, 30.0, 10.0)}
+
+
+def mode_of(problem: Composition) -> tuple[Optimum, np.ndarray]:
+    """A mode at `PARAMS`, and its covariance (E, E)."""
+    params = PARAMS[problem.name]
+    with jax.enable_x64(True):
+        numbers = np.asarray(problem.encode(jnp.asarray(params)))
+    root = 0.02 * np.random.default_rng(0).normal(size=(problem.size, problem.size))
+    covariance = np.zeros((problem.size + 1, problem.size + 1))
+    covariance[:-1, :-1] = root @ root.T
+    nothing = np.zeros(TAKEN.shape)
+    return Optimum(numbers, np.asarray(params[-1:]), covariance, 0.0, 0.0, nothing.size, 0, nothing, nothing), covariance[:-1, :-1]
+
+
+@pytest.mark.parametrize("problem", [LENSED, BARE], ids=["lensed", "bare"])
+def test_a_unit_normal_has_the_covariance_of_the_mode(problem: Composition) -> None:
+    optimum, covariance = mode_of(problem)
+    about = chart.chart(problem, optimum, TAKEN)
+    with jax.enable_x64(True):
+        of = jax.jit(lambda w: prior.numbers(problem, chart.coordinates(problem, about, w)))
+        zero = jnp.zeros(problem.size)
+        np.testing.assert_allclose(of(zero), optimum.numbers, atol=1e-9)
+        slope = np.asarray(jax.jacfwd(of)(zero))
+    # A direction that the image leaves open is as wide as the prior; here the mode is several times narrower.
+    np.testing.assert_allclose(slope @ slope.T, covariance, atol=0.05 * np.abs(covariance).max())
+
+
+def test_sources_follow_the_rays_and_volumes_stay() -> None:
+    optimum, _ = mode_of(LENSED)
+    about = chart.chart(LENSED, optimum, TAKEN)
+    assert about.points.shape == (2, chart.POINTS)
+    x, y = (LENSED.names.index(f"source_{axis}") for axis in "xy")
+    with jax.enable_x64(True):
+        of = jax.jit(lambda w: chart.coordinates(LENSED, about, w))
+        still = about._replace(points=jnp.zeros((2, 0)))
+        w = jnp.asarray(np.random.default_rng(1).normal(size=LENSED.size))
+        u, plain = np.asarray(of(w)), np.asarray(chart.coordinates(LENSED, still, w))
+        assert (np.flatnonzero(u != plain) == [x, y]).all(), "nothing moves but the source"
+        for at in (0.0 * w, w):
+            volume = np.linalg.slogdet(np.asarray(jax.jacfwd(of)(at)))[1]
+            assert volume == pytest.approx(float(np.linalg.slogdet(np.asarray(about.stretch))[1]), abs=1e-9)
+        rays = []
+        for numbers in (optimum.numbers, prior.numbers(LENSED, jnp.asarray(u))):
+            lens = LENSED.lens(jnp.asarray(numbers))
+            assert lens is not None
+            rays.append(np.asarray(about.points - jnp.stack(lens.deflection(*about.points))).mean(axis=1))
+    np.testing.assert_allclose((u - plain)[[x, y]], np.asarray(about.rates)[0] * (rays[1] - rays[0]), rtol=1e-6)
+    source = np.array(PARAMS["lensed"][x : y + 1])
+    assert np.abs(rays[0] - source).max() < 1.0, "the rays end on the source"
