@@ -84,7 +84,8 @@ def descent(
     def evaluate(q: Array) -> Normal:
         return projected(at(q), start.shape[0])
 
-    return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance, alike=True)
+    # A belief holds the numbers that the image leaves open. There Marquardt's damping does as well, and rather leaves the end of a range.
+    return descend(evaluate, start, -bound, bound, steps=steps, tolerance=tolerance, alike=belief is None)
 
 
 def nuisance_of(observed: Observed, weight: Array) -> Array | None:
