@@ -180,14 +180,20 @@ def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | Non
     assert 0.3 - 1e-9 <= q.min() < 0.302
 
 
+def fitted(problem, truth):
+    """An image of true parameters in noise, and its fit from them."""
+    light = np.asarray(problem.image(jnp.asarray(truth, jnp.float32), TAKEN), np.float64)
+    seen = observe(light + np.random.default_rng(3).normal(scale=SIGMA, size=light.shape), SIGMA, taken_by=TAKEN)
+    with jax.enable_x64(True):
+        start = np.asarray(problem.encode(jnp.asarray(truth)))
+    ((best,),) = fit.descend_from(problem, [seen], [[start]])
+    return seen, best
+
+
 @pytest.mark.slow
 def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
     truth = np.array([0.5, -0.3, 2.5, 30.0, 0.1])
-    light = np.asarray(BLOB.image(jnp.asarray(truth, jnp.float32), TAKEN), np.float64)
-    seen = observe(light + np.random.default_rng(3).normal(scale=SIGMA, size=light.shape), SIGMA, taken_by=TAKEN)
-    with jax.enable_x64(True):
-        start = np.asarray(BLOB.encode(jnp.asarray(truth)))
-    ((best,),) = fit.descend_from(BLOB, [seen], [[start]])
+    seen, best = fitted(BLOB, truth)
     found = posterior.sample(BLOB, seen, best, draws=800, seed=4, warmup=100)
     assert found.names == BLOB.names and found.draws.shape == (800, 5) and found.trusted, found.words
     assert found.taken == 800 and found.divergent == 0
@@ -204,11 +210,7 @@ def test_a_size_at_the_end_of_its_range_has_draws_up_to_it() -> None:
     """The light is larger than the prior's largest: the density rises up to the end, and falls as a normal one cut there."""
     problem = compose("blob", [components.gaussian(role="lens light", sigma=(1.0, 3.0), reach=4.0, q=None)], sky=True)
     truth = np.array([0.5, -0.3, 3.05, 30.0, 0.1])
-    light = np.asarray(problem.image(jnp.asarray(truth, jnp.float32), TAKEN), np.float64)
-    seen = observe(light + np.random.default_rng(3).normal(scale=SIGMA, size=light.shape), SIGMA, taken_by=TAKEN)
-    with jax.enable_x64(True):
-        start = np.asarray(problem.encode(jnp.asarray(truth)))
-    ((best,),) = fit.descend_from(problem, [seen], [[start]])
+    seen, best = fitted(problem, truth)
     found = posterior.sample(problem, seen, best, draws=800, seed=4, warmup=100)
     sizes, error = found.draws[:, 2], float(np.sqrt(best.covariance[2, 2]))
     top = float(np.exp(best.numbers[2]) * np.sqrt(3.0))
