@@ -49,7 +49,7 @@ def estimate(problem: Composition, observed: Observed, *, starts: np.ndarray | N
         problem: what the image shows.
         observed: the observation.
         starts: (S, E) numbers to start from, such as a network's; by default from the bright pixels, and where these do not explain
-            the image, or there are several lenses, from draws of the prior.
+            the image within the prior, or there are several lenses, from draws of the prior.
         batch: how many descents run at once; by default as many as suit the device.
     """
     return _of_group(problem, [observed], None if starts is None else [starts], batch)[0]
@@ -106,12 +106,16 @@ def _of_group(
             before = outcomes[i]
             if before.best is None or (again.best is not None and again.best.chi2 < before.best.chi2 - 1.0):
                 outcomes[i] = again
-        left = [i for i in left if not _explained(outcomes[i])]
+        left = [i for i in left if not _settled(problem, outcomes[i])]
     return outcomes
 
 
-def _explained(outcome: Fitted) -> bool:
-    return outcome.best is not None and verdict.chi2_is_noise(outcome.best.chi2, outcome.best.pixels)
+def _settled(problem: Composition, outcome: Fitted) -> bool:
+    """Whether the image is explained, by parameters within the prior: no other start is needed then."""
+    best, solution = outcome.best, outcome.solution
+    if best is None or not verdict.chi2_is_noise(best.chi2, best.pixels):
+        return False
+    return not _out_of_range(problem, best, solution.params[0], solution.errors[0])
 
 
 def starts_from_image(problem: Composition, observed: Observed, *, count: int) -> np.ndarray:

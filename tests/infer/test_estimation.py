@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lensjax.infer.estimation import estimate, estimate_each, solution_of
+from lensjax.dataset import mocks
+from lensjax.infer.estimation import estimate, estimate_each, solution_of, starts_from_image
 from lensjax.infer.fit import Optimum
 from lensjax.infer.levenberg_marquardt import CONVERGED
 from lensjax.observation import psf
@@ -36,6 +37,19 @@ def test_mocks_are_recovered_without_a_start(seed: int) -> None:
     phi = PROBLEM.names.index("phi")
     error[phi] -= 180.0 * np.round(error[phi] / 180.0)
     assert np.abs(error / solution.errors[0]).max() < 4.5
+
+
+@pytest.mark.slow
+def test_a_fit_beyond_the_prior_leads_to_other_starts() -> None:
+    """A round ring shows one guess alone, from which a descent ends with the lens on the wrong side of the source, beyond its reach."""
+    lens = components.sis(unit="arcsec", theta_e=(0.6, 1.4), reach=0.1)
+    problem = compose("small", [lens, components.gaussian(unit="arcsec", sigma=(0.08, 0.3), reach=0.5, q=None, flux=(1.0, 1e6))])
+    truth, seen = mocks.drawn(problem, mocks.Mocks(n=30, seed=4, pixels=40, pixel_scale=0.1, peak=15.0), 0)
+    first = estimate(problem, seen, starts=starts_from_image(problem, seen, count=12)).solution
+    assert first.status[0] == "converged; at the end of its range: x"
+    solution = estimate(problem, seen).solution
+    assert solution.success[0], solution.status[0]
+    assert np.abs((solution.params[0] - truth) / solution.errors[0]).max() < 4.0
 
 
 def spiral() -> np.ndarray:
