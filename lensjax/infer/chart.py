@@ -97,15 +97,12 @@ def _behind(problem: Composition, numbers: Array, points: Array) -> Array:
 
 def _points(problem: Composition, numbers: Array, amplitudes: np.ndarray, taken: Instrument) -> np.ndarray:
     """x and y (2, N) at equal shares of the sources' light in the image; none without a lens or a source."""
-    lens = problem.lens(numbers)
-    if lens is None or not problem.places:
+    if problem.lens(numbers) is None or not problem.places:
         return np.zeros((2, 0))
     x, y = np.meshgrid(*places(taken))
-    ax, ay = lens.deflection(jnp.asarray(x), jnp.asarray(y))
-    light = np.zeros(x.shape)
-    for role, thing, own_x, own_y in problem.parts(problem.decode(numbers, jnp.asarray(amplitudes))):
-        if role == "source":
-            light += np.maximum(np.nan_to_num(np.asarray(thing.light(x - ax - own_x, y - ay - own_y))), 0.0)
+    system = problem.system(problem.decode(numbers, jnp.asarray(amplitudes)))
+    ax, ay = system.lens.deflection(jnp.asarray(x), jnp.asarray(y))
+    light = np.maximum(np.nan_to_num(np.asarray(system.source.light(x - ax - system.x, y - ay - system.y))), 0.0)
     total = np.cumsum(light.reshape(-1))
     if not total[-1] > 0.0:
         return np.zeros((2, 0))
