@@ -151,6 +151,7 @@ class Cluster:
                 self._waiting.pop(job, None)
             elif time.monotonic() > self._waiting.setdefault(job, time.monotonic()) + _PATIENCE:
                 self._run("scontrol", "update", f"jobid={job}", "starttime=now", check=False)
+                self._waiting.pop(job)  # it waits anew where it is queued once more
 
     def _run(self, *words: str, check: bool = True) -> str:
         done = subprocess.run(words, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)
