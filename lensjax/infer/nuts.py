@@ -1,7 +1,7 @@
 """Chains of the No-U-Turn sampler of blackjax (Hoffman & Gelman 2014), and whether they agree.
 
-Each chain starts at a draw of a unit normal, adapts its step size and the widths of the coordinates in a warm-up, and then draws; it can
-be made longer.
+One chain adapts the step size and the widths of the coordinates. With these each chain starts at a draw of a unit normal of its own,
+settles in some steps that do not count, and then draws; it can be made longer.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,9 @@ from lensjax.errors import BadInput
 
 CHAINS = 4
 WARMUP = 200
-"""Steps of a chain before its first draw."""
+"""Steps by which one chain adapts."""
+
+_SETTLES = 4  # a fraction of these, which each chain takes before its first draw
 
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
@@ -44,18 +46,19 @@ def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, cou
         draws: n, of each chain.
         seed: of the random numbers.
         count: C, chains; on a CPU one after the other.
-        warmup: steps of a chain before its first draw.
+        warmup: steps by which one chain adapts; each then takes a quarter as many before its first draw.
 
     Raises:
         BadInput: blackjax is missing.
     """
-    begin, go = _programs(density, size, draws, warmup, jax.default_backend() == "cpu")
+    adapt, begin, go = _programs(density, size, draws, warmup, jax.default_backend() == "cpu")
     key = jax.random.key(seed)
     with jax.numpy_dtype_promotion("standard"):  # blackjax mixes types
-        states = begin(data, jax.random.split(key, count))
+        settings = adapt(data, jax.random.fold_in(key, 0))
+        states = begin(data, settings, jax.random.split(key, count))
     for k in range(1, 1 << 31):
         with jax.numpy_dtype_promotion("standard"):
-            states, found = go(data, states, jax.random.split(jax.random.fold_in(key, k), count))
+            states, found = go(data, settings, states, jax.random.split(jax.random.fold_in(key, k), count))
         yield Chains(*(np.asarray(part) for part in found))
 
 
@@ -77,8 +80,8 @@ def _blackjax() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool) -> tuple[Any, Any]:
-    """The warm-up of chains and their next draws, compiled."""
+def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool) -> tuple[Any, Any, Any]:
+    """The adaptation, the first steps of chains, and their next draws, compiled."""
     blackjax = _blackjax()
     kernel = blackjax.nuts.build_kernel()
 
@@ -89,33 +92,40 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
 
         return log_density
 
-    def warm(data: Any, key: Array) -> Any:
+    def adapted(data: Any, key: Array) -> tuple[Any, Array]:
         start_key, warm_key = jax.random.split(key)
         adaptation = blackjax.window_adaptation(
             blackjax.nuts, logarithm(data), target_acceptance_rate=_ACCEPTED, max_num_doublings=_DOUBLINGS,
             adaptation_info_fn=lambda *_: None,
         )  # fmt: skip
-        (state, settings), _ = adaptation.run(warm_key, jax.random.normal(start_key, (size,)), warmup)
-        return state, settings["step_size"], settings["inverse_mass_matrix"]
+        (_, found), _ = adaptation.run(warm_key, jax.random.normal(start_key, (size,)), warmup)
+        return found["step_size"], found["inverse_mass_matrix"]
 
-    def on(data: Any, begin: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
-        state, step_size, masses = begin
+    def steps(data: Any, settings: tuple[Any, Array], state: Any, key: Array, count: int) -> tuple[Any, tuple[Array, Array, Array]]:
+        step_size, masses = settings
 
         def step(state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
             state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=_DOUBLINGS)
             return state, (state.position, info.is_divergent, info.num_integration_steps)
 
-        state, found = jax.lax.scan(step, state, jax.random.split(key, draws))
-        return (state, step_size, masses), found
+        return jax.lax.scan(step, state, jax.random.split(key, count))
+
+    def first(data: Any, settings: tuple[Any, Array], key: Array) -> Any:
+        start_key, step_key = jax.random.split(key)
+        state = blackjax.nuts.init(jax.random.normal(start_key, (size,)), logarithm(data))
+        return steps(data, settings, state, step_key, max(1, warmup // _SETTLES))[0]
+
+    def on(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
+        return steps(data, settings, state, key, draws)
 
     def each(one: Callable[..., Any]) -> Any:
-        def run(data: Any, *parts: Any) -> Any:
-            own = partial(one, data)
+        def run(data: Any, settings: Any, *parts: Any) -> Any:
+            own = partial(one, data, settings)
             return jax.lax.map(lambda row: own(*row), parts) if alone else jax.vmap(own)(*parts)
 
         return jax.jit(run)
 
-    return each(warm), each(on)
+    return jax.jit(adapted), each(first), each(on)
 
 
 def agreement(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

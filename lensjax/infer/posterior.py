@@ -42,6 +42,9 @@ MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
 ROUNDS = 4
 """How many times as long as wanted chains become at most, while they are not to be trusted."""
 
+HOPELESS = 1.3
+"""R-hat above which they do not become longer."""
+
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
 _RIDGE = 1e-6  # of the normal matrix's diagonal
 
@@ -153,11 +156,11 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted then go on,
-            to `ROUNDS` times their length; every second, third or fourth draw is kept.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted then become
+            longer, to `ROUNDS` times their length, unless they are `HOPELESS`; every second, third or fourth draw is kept.
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
-        warmup: steps of a chain before its first draw.
+        warmup: steps of the adaptation, see `nuts.rounds`.
         belief: of the numbers, in place of the prior, as the fit had it; the prior's bounds hold as well.
 
     Raises:
@@ -179,7 +182,7 @@ def sample(
             names=problem.names, draws=kept, taken=k * chains * each, chains=chains, r_hat=r_hat, ess=np.minimum(ess, len(kept)),
             divergent=divergent, gradients=gradients,
         )  # fmt: skip
-        if own.trusted:
+        if own.trusted or float(r_hat.max()) > HOPELESS:
             break
     return own
 
