@@ -23,6 +23,7 @@ _AS_GOOD, _OTHER = 10.0, 0.1  # difference in cost, and relative one of Einstein
 _VARIES = (0.25, 0.1)  # relative differences of Einstein radii with a simpler source, and with a richer one
 _BRIGHT = 2.0  # times the noise: pixels of arcs
 _FEWEST = 10  # of these: fewer may be a part of a galaxy's disc
+_DARK = 0.3  # of the arcs' light: no source has negative light, but shapelets ring about a sharp one
 _ALIKE = 0.9  # as one arm of a spiral and the other, or a ring; one lens in sixty, whose source lies behind its very centre
 
 
@@ -42,6 +43,7 @@ class Findings:
         varied: Einstein radii with a simpler source, and with a richer one.
         converged: whether the descent converged.
         alike: how alike the modelled arcs are to themselves turned by 180° about the lens, see `alike`.
+        dark: how much of the modelled arcs is negative light, see `dark_of`.
     """
 
     signal: float
@@ -55,6 +57,7 @@ class Findings:
     varied: tuple[float, float]
     converged: bool
     alike: float
+    dark: float
 
 
 def counter_signal(seen: Observed, model: np.ndarray) -> float:
@@ -93,6 +96,12 @@ def alike(seen: Observed, model: np.ndarray, place: tuple[float, float]) -> floa
 def bright_of(seen: Observed, model: np.ndarray) -> np.ndarray:
     """(H, W) whether a model (H, W) of arcs is brighter than twice the noise."""
     return np.asarray(np.asarray(seen.mask) & (model > _BRIGHT * sigma_of(seen)))
+
+
+def dark_of(seen: Observed, model: np.ndarray) -> float:
+    """How much negative light a model (H, W) of arcs has, over its light; only pixels beyond twice the noise count."""
+    lit = float(model[bright_of(seen, model)].sum())
+    return float((-model)[bright_of(seen, -model)].sum()) / lit if lit > 0 else 0.0
 
 
 def excess_of(seen: Observed, model: np.ndarray, residual: np.ndarray) -> float:
@@ -136,6 +145,8 @@ def words(found: Findings) -> list[str]:
         against.append(f"no counter-image: {found.counter:.1f} sigma of light opposite the brightest arc")
     if found.excess > MOST_EXCESS:
         against.append(f"the source model leaves {found.excess:.1f} times the noise in the arcs")
+    if found.dark > _DARK:
+        against.append(f"the source would have negative light: {100.0 * found.dark:.0f} % of the arcs'")
     if found.alike > _ALIKE:
         against.append("the arcs are alike on both sides of the galaxy, as its own arms or its ring would be")
     low, high = found.tried

@@ -238,6 +238,7 @@ def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple
         varied=varied,
         converged=best.code == CONVERGED,
         alike=flags.alike(soft, best.model, (at["x"], at["y"])),
+        dark=flags.dark_of(soft, best.model),
     )
 
 

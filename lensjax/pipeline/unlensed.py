@@ -1,8 +1,9 @@
 """Light that is not lensed in place of a lens's arcs: whether it explains them as well.
 
-Two companions on either side of a galaxy look like two images of one source, and a lens with shapelets behind it explains any two small
-blobs, as it does the arms of a smooth spiral. What an image cannot tell apart must not be a success. So light of galaxies that are not
-lensed is fitted too: a Sérsic profile on each of two or three patches of light, and the shapelets of a source, seen as they are. The
+Two companions on either side of a galaxy look like two images of one source, one beside it has a counter-image where the galaxy's own light
+leaves some, and a lens with shapelets behind it explains any two small blobs, as it does the arms of a smooth spiral. What an image cannot
+tell apart must not be a success. So light of galaxies that are not lensed is fitted too: a Sérsic profile on each of up to three patches of
+light, and the shapelets of a source, seen as they are. The
 explanations compare by Laplace's evidence (see `clumps`), which counts how much each could have explained: real arcs are bent and thin, and
 alike, as galaxies need not be.
 """
@@ -48,7 +49,7 @@ def gain(problem: Composition, seen: Observed, known: Belief, numbers: np.ndarra
         return -np.inf
     others = [(_shapelets(), _places())]
     patches = _patches(seen, model)
-    if 1 < len(patches) <= _MOST:
+    if 1 <= len(patches) <= _MOST:
         others.append((_galaxies(len(patches)), _starts(_galaxies(len(patches)), patches)))
     highest = -np.inf
     for other, starts in others:

@@ -21,7 +21,7 @@ from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
     signal=40.0, bright=200, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), strain=2.0,
-    rivals=(), varied=(1.21, 1.18), converged=True, alike=0.3,
+    rivals=(), varied=(1.21, 1.18), converged=True, alike=0.3, dark=0.05,
 )  # fmt: skip
 
 
@@ -41,11 +41,20 @@ def test_nothing_stands_against_a_good_fit() -> None:
         ({"strain": 7.0}, "the lens would be an unusual one: its ellipticity and shear are 7.0 sigma"),
         ({"rivals": ((0.8, 3.0), (1.5, 90.0))}, "another solution explains the arcs as well: theta_E 0.8"),
         ({"alike": 0.95}, "the arcs are alike on both sides"),
+        ({"dark": 0.77}, "the source would have negative light: 77 % of the arcs'"),
         ({"varied": (1.1, 0.9)}, "theta_E depends on the source model: 0.9"),
     ],
 )
 def test_what_stands_against_a_fit_is_said(change: dict[str, float], words: str) -> None:
     assert any(words in said for said in flags.words(replace(GOOD, **change)))
+
+
+def test_negative_light_counts_where_it_exceeds_the_noise() -> None:
+    model = np.zeros((20, 20))
+    model[5, 5:9], model[10, 5:9], model[15, :] = 10.0, -4.0, -1.0
+    seen = observe(model, 1.0, taken_by=instrument((20, 20), pixel_scale=0.05))
+    assert np.isclose(flags.dark_of(seen, model), 0.4)
+    assert flags.dark_of(seen, -np.abs(model)) == 0.0
 
 
 def test_arcs_are_alike_where_the_source_lies_behind_the_lens() -> None:

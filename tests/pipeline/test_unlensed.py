@@ -59,6 +59,14 @@ def test_two_galaxies_are_no_images_of_a_source() -> None:
     assert found > 20.0 and flags.words_of_light(-1.0) == []
 
 
+def test_one_galaxy_beside_another_is_no_image_of_a_source() -> None:
+    """The lens puts the counter-image where it is too faint to be seen."""
+    one = GALAXIES | {"galaxy1_x": 1.8}
+    problem = galaxy(source="sersic")
+    found = gain(seen(unlensed._galaxies(1), one), problem, LENS | {"source_x": 0.95, "source_y": 0.25, "source_R": 0.15})
+    assert found > 0.0
+
+
 def test_a_galaxys_arms_are_no_images_of_a_source() -> None:
     """Smooth light on both sides of a galaxy, which a lens with a large source explains too."""
     arms = {"source_beta": 0.35, "source_a0_0": 1.0, "source_a2_0": 0.8, "source_a0_2": -0.3, "source_a1_1": 0.5, "source_a3_1": 0.2}
