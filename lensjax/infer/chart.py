@@ -43,8 +43,8 @@ class Chart(NamedTuple):
 def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
     """The coordinates about a mode, in float64.
 
-    A mode at an end of the prior, or at a round ellipse, is moved inside by half its error. Directions that the image leaves open are as
-    wide as the prior.
+    A mode at an end of the prior, or at a round ellipse, is moved inside by half its error, and what trades with it follows. Directions
+    that the image leaves open are as wide as the prior.
 
     Args:
         problem: what was fitted.
@@ -56,10 +56,10 @@ def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
         place, open_up = partial(prior.places, problem), partial(prior.coordinates, problem)
         at = jnp.asarray(optimum.numbers)
         slope = np.asarray(jax.jacfwd(place)(at))
-        errors = np.sqrt(np.maximum(np.diag(slope @ covariance @ slope.T), 0.0))
-        inside = jnp.asarray(prior.within(problem, np.asarray(place(at)), 0.5 * errors))
+        spread = slope @ covariance @ slope.T
+        inside = jnp.asarray(_inside(problem, np.asarray(place(at)), spread))
         mode, opened = open_up(inside), np.asarray(jax.jacfwd(open_up)(inside))
-        eigenvalues, axes = np.linalg.eigh((opened @ slope @ covariance @ slope.T @ opened.T) / prior.SPREAD**2)
+        eigenvalues, axes = np.linalg.eigh((opened @ spread @ opened.T) / prior.SPREAD**2)
         eigenvalues = np.clip(eigenvalues, 1e-12, None)
         stretch = prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
         found = Chart(mode, jnp.asarray(stretch), jnp.zeros((2, 0)), jnp.zeros(2), jnp.zeros((0, 2)))
@@ -71,6 +71,16 @@ def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
         found = found._replace(points=jnp.asarray(points), behind=_behind(problem, numbers, jnp.asarray(points)), rates=rates)
         along = np.asarray(jax.jacfwd(partial(_followed, problem, found))(mode))
         return found._replace(stretch=jnp.asarray(np.linalg.solve(along, stretch)))
+
+
+def _inside(problem: Composition, t: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """The places (E,) of a mode moved off the prior's ends by half their errors; the others follow by the covariance (E, E)."""
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    move = prior.within(problem, t, 0.5 * errors) - t
+    moved = np.flatnonzero(move)
+    follow = covariance[:, moved] @ np.linalg.pinv(covariance[np.ix_(moved, moved)], hermitian=True) @ move[moved]
+    follow[moved] = move[moved]
+    return prior.within(problem, t + follow, np.zeros(len(t)))
 
 
 def coordinates(problem: Composition, about: Chart, w: Array) -> Array:

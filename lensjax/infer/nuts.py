@@ -20,6 +20,7 @@ WARMUP = 200
 """Steps by which one chain adapts."""
 
 _SETTLES = 4  # a fraction of these, which each chain takes before its first draw
+_SMALLEST = 1 / 16  # of the adapted step, in these: a start may lie where that step is too long
 
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
@@ -46,7 +47,7 @@ def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, cou
         draws: n, of each chain.
         seed: of the random numbers.
         count: C, chains; on a CPU one after the other.
-        warmup: steps by which one chain adapts; each then takes a quarter as many before its first draw.
+        warmup: steps by which one chain adapts; each then takes a quarter as many, of several lengths, before its first draw.
 
     Raises:
         BadInput: blackjax is missing.
@@ -101,22 +102,22 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
         (_, found), _ = adaptation.run(warm_key, jax.random.normal(start_key, (size,)), warmup)
         return found["step_size"], found["inverse_mass_matrix"]
 
-    def steps(data: Any, settings: tuple[Any, Array], state: Any, key: Array, count: int) -> tuple[Any, tuple[Array, Array, Array]]:
+    def step(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
         step_size, masses = settings
-
-        def step(state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
-            state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=_DOUBLINGS)
-            return state, (state.position, info.is_divergent, info.num_integration_steps)
-
-        return jax.lax.scan(step, state, jax.random.split(key, count))
+        state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=_DOUBLINGS)
+        return state, (state.position, info.is_divergent, info.num_integration_steps)
 
     def first(data: Any, settings: tuple[Any, Array], key: Array) -> Any:
-        start_key, step_key = jax.random.split(key)
+        step_size, masses = settings
+        start_key, size_key, step_key = jax.random.split(key, 3)
         state = blackjax.nuts.init(jax.random.normal(start_key, (size,)), logarithm(data))
-        return steps(data, settings, state, step_key, max(1, warmup // _SETTLES))[0]
+        settling = max(1, warmup // _SETTLES)
+        shares = _SMALLEST ** jax.random.uniform(size_key, (settling,))
+        each = (shares * step_size, jax.random.split(step_key, settling))
+        return jax.lax.scan(lambda state, own: (step(data, (own[0], masses), state, own[1])[0], None), state, each)[0]
 
     def on(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
-        return steps(data, settings, state, key, draws)
+        return jax.lax.scan(partial(step, data, settings), state, jax.random.split(key, draws))
 
     def each(one: Callable[..., Any]) -> Any:
         def run(data: Any, settings: Any, *parts: Any) -> Any:

@@ -49,6 +49,20 @@ def test_a_unit_normal_has_the_covariance_of_the_mode(problem: Composition) -> N
     np.testing.assert_allclose(slope @ slope.T, covariance, atol=0.05 * np.abs(covariance).max())
 
 
+def test_what_trades_with_a_number_at_its_end_follows_it_inside() -> None:
+    """Moved alone, it would leave the valley: a source's size and its flux, for instance, keep the light that is seen."""
+    size = BARE.size
+    t = np.array([1.0, -2.0, np.log(3.0), 0.1, 0.2])
+    covariance = np.diag([0.04, 0.01, 0.25, 1e-4, 1e-4])
+    covariance[0, 2] = covariance[2, 0] = 0.09
+    near = chart._inside(BARE, t, covariance)
+    move = near[2] - t[2]
+    assert move < -0.1  # the size is at its end
+    np.testing.assert_allclose(near - t, [0.09 / 0.25 * move, 0.0, move, *np.zeros(size - 3)], rtol=1e-9)
+    still = np.array([1.0, -2.0, 0.0, 0.1, 0.2])
+    np.testing.assert_array_equal(chart._inside(BARE, still, covariance), still)
+
+
 def test_sources_follow_the_rays_and_volumes_stay() -> None:
     optimum, _ = mode_of(LENSED)
     about = chart.chart(LENSED, optimum, TAKEN)

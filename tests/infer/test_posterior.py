@@ -45,6 +45,17 @@ def test_chains_have_the_moments_of_a_correlated_normal() -> None:
     np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.35)
 
 
+@pytest.mark.slow
+def test_chains_that_start_where_steps_must_be_short_settle() -> None:
+    """A wall of the fourth power: two widths away from its middle the adapted step is many times too long."""
+
+    def walled(data, w):
+        return -0.5 * w @ w - data * w[0] ** 4
+
+    found = next(nuts.rounds(walled, jnp.asarray(1000.0), size=2, draws=50, seed=3))
+    assert (found.draws.std(axis=1) > 0.01).all() and np.abs(found.draws[..., 0]).max() < 0.5
+
+
 def test_r_hat_and_effective_draws_of_known_sequences() -> None:
     random = np.random.default_rng(0)
     independent = random.normal(size=(4, 500))
