@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import nbformat  # noqa: E402
 from docutils import nodes  # noqa: E402
+from jupyter_cache import get_cache  # noqa: E402
 from myst_nb.core.read import read_myst_markdown_notebook  # noqa: E402
 
 import lensjax  # noqa: E402
@@ -42,6 +43,8 @@ templates_path = ["templates"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE.parent / "site" / ".jupyter_cache")
+get_cache(nb_execution_cache_path).list_cache_records()  # makes its tables, which two processes at once cannot
 nb_execution_raise_on_error = True
 nb_execution_timeout = 1800  # of one cell, on a machine that is busy with other work
 nb_execution_in_temp = True  # they write files
