@@ -3,9 +3,8 @@
 Two companions on either side of a galaxy look like two images of one source, one beside it has a counter-image where the galaxy's own light
 leaves some, and a lens with shapelets behind it explains any two small blobs, as it does the arms of a smooth spiral. What an image cannot
 tell apart must not be a success. So light of galaxies that are not lensed is fitted too: a Sérsic profile on each of up to three patches of
-light, and the shapelets of a source, seen as they are. The
-explanations compare by Laplace's evidence (see `clumps`), which counts how much each could have explained: real arcs are bent and thin, and
-alike, as galaxies need not be.
+light, and the shapelets of a source, seen as they are. The explanations compare by Laplace's evidence (see `clumps`), which counts how much
+each could have explained: real arcs are bent and thin, and alike, as galaxies need not be.
 """
 
 from functools import cache

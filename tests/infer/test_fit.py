@@ -107,7 +107,7 @@ def test_rows_of_a_power_of_two_of_pixels_are_fitted_as_others(monkeypatch: pyte
     (plain,) = fit.descend_from(SMALL, [seen], [start])[0]
     assert optimum.model.shape == optimum.residual.shape == taken.shape and optimum.pixels == plain.pixels == 1280
     assert optimum.chi2 == pytest.approx(plain.chi2, rel=1e-8) and 1000 < optimum.chi2 < 1600
-    np.testing.assert_allclose(optimum.numbers, plain.numbers, atol=1e-5)  # float32: 4e-6 with jax 0.10.0
+    np.testing.assert_allclose(optimum.numbers, plain.numbers, atol=1e-6)
     np.testing.assert_allclose(optimum.residual, plain.residual, atol=1e-5)
 
 
