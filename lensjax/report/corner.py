@@ -52,10 +52,14 @@ def draw(path: Path, problem: Composition, draws: np.ndarray, *, best: np.ndarra
     labels = [problem.names[k] for k in kept]
     lines = None if best is None else posterior.nearest(best, values, problem)[kept]
     side = _SIDE * len(kept) + 0.8
+    alone = len(kept) == 1  # corner 2.2 draws the lines of two parameters or more
     figure = corner.corner(
-        values[:, kept], labels=labels, truths=lines, truth_color=ORANGE, color=BLUE, fig=Figure(figsize=(side, side)), bins=16,
-        plot_density=False, plot_contours=len(values) >= 500, max_n_ticks=3, labelpad=0.2, label_kwargs={"fontsize": 8}, quiet=True,
+        values[:, kept], labels=labels, truths=None if alone else lines, truth_color=ORANGE, color=BLUE, fig=Figure(figsize=(side, side)),
+        bins=16, plot_density=False, plot_contours=len(values) >= 500, max_n_ticks=3, labelpad=0.2, label_kwargs={"fontsize": 8},
+        quiet=True,
     )  # fmt: skip
+    if alone and lines is not None:
+        figure.axes[0].axvline(lines[0], color=ORANGE)
     for panel in figure.axes:
         panel.tick_params(labelsize=6)
     data = io.BytesIO()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from lensjax.dataset.telescope_fits import Files
 from lensjax.infer import fit, posterior
@@ -87,3 +88,13 @@ def test_a_plot_leaves_many_amplitudes_out() -> None:
     assert [many.names[k] for k in corner.shown(many)] == ["light_x", "light_y", "light_q", "light_phi", "sky"]
     two = galaxy(clumps=2)
     assert "source_x" in two.names and not any(two.names[k].startswith("source2") for k in corner.shown(two))
+
+
+@pytest.mark.parametrize("varying", [1, 2])
+def test_a_plot_shows_the_parameters_that_vary(varying: int, tmp_path) -> None:
+    problem = galaxy(clumps=1)
+    draws = np.tile(np.linspace(1.0, 2.0, len(problem.names)), (600, 1))
+    draws[:, :varying] += 0.01 * np.random.default_rng(0).normal(size=(600, varying))
+    corner.draw(tmp_path / "corner.png", problem, draws, best=draws[0])
+    with Image.open(tmp_path / "corner.png") as picture:
+        assert picture.format == "PNG" and min(picture.size) > 100 * varying
