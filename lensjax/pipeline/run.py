@@ -239,6 +239,7 @@ def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple
         converged=best.code == CONVERGED,
         alike=flags.alike(soft, best.model, (at["x"], at["y"])),
         dark=flags.dark_of(soft, best.model),
+        hole=flags.hole_of(search.seen),
     )
 
 

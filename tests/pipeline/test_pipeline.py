@@ -21,7 +21,7 @@ from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
     signal=40.0, bright=200, counter=15.0, excess=1.1, theta_e=1.2, tried=(0.4, 2.6), strain=2.0,
-    rivals=(), varied=(1.21, 1.18), converged=True, alike=0.3, dark=0.05,
+    rivals=(), varied=(1.21, 1.18), converged=True, alike=0.3, dark=0.05, hole=4.0,
 )  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def test_nothing_stands_against_a_good_fit() -> None:
         ({"rivals": ((0.8, 3.0), (1.5, 90.0))}, "another solution explains the arcs as well: theta_E 0.8"),
         ({"alike": 0.95}, "the arcs are alike on both sides"),
         ({"dark": 0.77}, "the source would have negative light: 77 % of the arcs'"),
+        ({"hole": 25.0}, "dark places of 25 sigma beside arcs of 40"),
         ({"varied": (1.1, 0.9)}, "theta_E depends on the source model: 0.9"),
     ],
 )
@@ -55,6 +56,15 @@ def test_negative_light_counts_where_it_exceeds_the_noise() -> None:
     seen = observe(model, 1.0, taken_by=instrument((20, 20), pixel_scale=0.05))
     assert np.isclose(flags.dark_of(seen, model), 0.4)
     assert flags.dark_of(seen, -np.abs(model)) == 0.0
+
+
+def test_dark_places_are_those_that_no_noise_makes() -> None:
+    noise = np.random.default_rng(0).normal(size=(60, 60))
+    data = noise.copy()
+    data[20:26, 20:26] -= 5.0
+    assert flags.hole_of(observe(noise, 1.0, pixel_scale=0.05)) < 6.0
+    assert flags.hole_of(observe(data, 1.0, pixel_scale=0.05)) > 20.0
+    assert flags.hole_of(observe(np.abs(noise), 1.0, pixel_scale=0.05)) == 0.0
 
 
 def test_arcs_are_alike_where_the_source_lies_behind_the_lens() -> None:
