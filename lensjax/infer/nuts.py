@@ -24,6 +24,7 @@ _SMALLEST = 1 / 16  # of the adapted step, in these: a start may lie where that 
 
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
+_FEWER = 4  # the same while chains settle: their short steps would need many to turn back, and only have to lead downhill
 
 Density = Callable[[Any, Array], Array]
 """Data, a tree of arrays, and coordinates (F,) → logarithm of the density."""
@@ -102,9 +103,11 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
         (_, found), _ = adaptation.run(warm_key, jax.random.normal(start_key, (size,)), warmup)
         return found["step_size"], found["inverse_mass_matrix"]
 
-    def step(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
+    def step(
+        data: Any, settings: tuple[Any, Array], state: Any, key: Array, doublings: int = _DOUBLINGS
+    ) -> tuple[Any, tuple[Array, Array, Array]]:
         step_size, masses = settings
-        state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=_DOUBLINGS)
+        state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=doublings)
         return state, (state.position, info.is_divergent, info.num_integration_steps)
 
     def first(data: Any, settings: tuple[Any, Array], key: Array) -> Any:
@@ -114,7 +117,7 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
         settling = max(1, warmup // _SETTLES)
         shares = _SMALLEST ** jax.random.uniform(size_key, (settling,))
         each = (shares * step_size, jax.random.split(step_key, settling))
-        return jax.lax.scan(lambda state, own: (step(data, (own[0], masses), state, own[1])[0], None), state, each)[0]
+        return jax.lax.scan(lambda state, own: (step(data, (own[0], masses), state, own[1], _FEWER)[0], None), state, each)[0]
 
     def on(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
         return jax.lax.scan(partial(step, data, settings), state, jax.random.split(key, draws))
