@@ -226,7 +226,8 @@ def _mode(fit: GalaxyFit, image: SkyImage) -> Mode | None:
     """What draws of a pipeline's fit are taken about."""
     if fit.best is None:
         return None
-    return Mode(fit.problem, replace(image, observed=fit.weighed), fit.best, fit.window.offset, fit.belief, fit.beyond)
+    seen, best = fit.near()
+    return Mode(fit.problem, replace(image, observed=seen), best, fit.window.offset, fit.belief, fit.beyond)
 
 
 def fitted(problem: Composition, image: SkyImage) -> Fitted:

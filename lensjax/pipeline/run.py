@@ -27,7 +27,7 @@ from lensjax.infer.solution import Solution
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline import arcs, belief, companions, flags, starts, unlensed, window
+from lensjax.pipeline import arcs, belief, companions, flags, starts, unlensed, upgrade, window
 from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
@@ -85,6 +85,12 @@ class GalaxyFit:
     def weighed(self) -> Observed:
         """`seen` with as much noise as gives the solution's errors, but for `beyond`."""
         return replace(self.seen, noise=GaussianNoise(jnp.asarray(self.growth * arcs.sigma_of(self.seen), self.seen.data.dtype)))
+
+    def near(self) -> tuple[Observed, Optimum]:
+        """The part of `weighed` with the arcs, beyond which no pixel tells of the lens, and the optimum there."""
+        assert self.best is not None
+        part = upgrade.cropped(self.weighed, upgrade.reach_of(self.seen, self.best.model))
+        return part, upgrade.on(part, self.problem, self.best)
 
 
 def fit_galaxy(

@@ -163,17 +163,23 @@ def traced(problem: Composition, numbers: Array, x: Array, y: Array) -> tuple[Ar
 
 def about(seen: Observed, model: np.ndarray) -> Observed | None:
     """The part of an observation with the arcs of a model (H, W), see `cropped`; None where no arc is bright."""
+    reach = reach_of(seen, model)
+    return cropped(seen, reach) if np.isfinite(reach) else None
+
+
+def reach_of(seen: Observed, model: np.ndarray) -> float:
+    """How far [arcsec] the square about the origin with the arcs of a model (H, W) reaches; infinite where no arc is bright."""
     bright = np.asarray(seen.mask) & (model > sigma_of(seen))
     if not bright.any():
-        return None
+        return np.inf
     reach = _STEP * np.ceil((radius(seen.instrument)[bright].max() + _MARGIN) / _STEP)
-    return cropped(seen, max(float(reach), _LEAST))
+    return max(float(reach), _LEAST)
 
 
 def cropped(seen: Observed, reach: float) -> Observed:
     """The square about the origin that reaches so far, with what the pixels beyond, which have no light of arcs, say of the nuisance."""
     taken, row = seen.instrument, round(seen.instrument.middle[0])
-    half = round(reach / taken.pixel_scale)
+    half = round(min(reach / taken.pixel_scale, row))
     if half >= row:
         return seen
     part = (slice(row - half, row + half + 1), slice(row - half, row + half + 1))

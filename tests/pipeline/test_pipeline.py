@@ -202,6 +202,10 @@ def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
     assert found.beyond < errors["theta_E"] < 0.02 * theta_e
     more, sigma = replace(found, growth=1.5).weighed, found.seen.noise.sigma(found.seen.data)
     np.testing.assert_allclose(more.noise.sigma(more.data), 1.5 * sigma, rtol=1e-5)
+    near, best = found.near()
+    assert near.data.size < 0.7 * found.weighed.data.size and best.model.shape == near.data.shape
+    middle = int(found.seen.instrument.middle[0]), int(near.instrument.middle[0])
+    assert best.model[middle[1], middle[1] + 9] == pytest.approx(found.best.model[middle[0], middle[0] + 9], rel=1e-5)
 
 
 @pytest.mark.slow
