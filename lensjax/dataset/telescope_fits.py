@@ -47,7 +47,7 @@ class Report(Protocol):
 class Draws(Protocol):
     """What writes draws from posteriors, such as `report.posterior_files.Draws`."""
 
-    def write(self, stem: str, mode: Mode) -> str:
+    def write(self, stem: str, mode: Mode, say: Callable[[str], None] = ...) -> str:
         """Writes the draws of one fit, in files of this name, and returns their diagnostics in words."""
         ...
 
@@ -70,13 +70,14 @@ class Files:
     coolest: Path | None
     draws: Draws | None = None
 
-    def sample(self, filename: str, solution: Solution, mode: Mode | None) -> Solution:
+    def sample(self, filename: str, solution: Solution, mode: Mode | None, say: Callable[[str], None] = lambda words: None) -> Solution:
         """Writes draws from the posterior of a fit, where they are wanted; its solution, whose status has their diagnostics.
 
         Args:
             filename: of the image.
             solution: of the fit.
             mode: what draws are taken about; None where nothing could be fitted.
+            say: called with words about what is done.
 
         Raises:
             BadInput: they cannot be written.
@@ -84,7 +85,7 @@ class Files:
         if self.draws is None or mode is None:
             return solution
         try:
-            words = self.draws.write(self.stems[filename], mode)
+            words = self.draws.write(self.stems[filename], mode, say)
         except BadInput:
             raise
         except Exception as error:  # the failure of draws must not cost the fit
@@ -211,7 +212,7 @@ def _estimate(
             whole = fit_galaxy(image, options, say)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
             solution, mode, image = telescope_field.judged(whole.solution, image), _mode(whole, image), whole.image
-        solution = solution if leaves is None else leaves.sample(filename, solution, mode)
+        solution = solution if leaves is None else leaves.sample(filename, solution, mode, say)
     except BadInput:
         raise
     except Exception as error:  # the failure of one image must not cost the others their solutions

@@ -149,6 +149,7 @@ def sample(
     chains: int = nuts.CHAINS,
     warmup: int = nuts.WARMUP,
     belief: Belief | None = None,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Posterior:
     """Draws from the posterior of an observation.
 
@@ -162,6 +163,7 @@ def sample(
         chains: how many; on a CPU one after the other.
         warmup: steps of the adaptation, see `nuts.rounds`.
         belief: of the numbers, in place of the prior, as the fit had it; the prior's bounds hold as well.
+        say: called with words about what is done, as it is done.
 
     Raises:
         BadInput: blackjax is missing.
@@ -169,6 +171,7 @@ def sample(
     data = _data(problem, observed, optimum, belief)
     each, size = max(2, -(-draws // chains)), problem.size
     params, divergent, gradients = np.zeros((chains, 0, len(problem.names))), 0, 0
+    say(f"{chains} chains adapt, and draw {each} times")
     rounds = nuts.rounds(_density(problem), data, size=size, draws=each, seed=seed, count=chains, warmup=warmup)
     for k, found in enumerate(islice(rounds, ROUNDS), start=1):
         flat = jnp.asarray(found.draws.reshape(-1, size))
@@ -184,6 +187,8 @@ def sample(
         )  # fmt: skip
         if own.trusted or float(r_hat.max()) > HOPELESS:
             break
+        if k < ROUNDS:
+            say(f"chains become longer: R-hat {r_hat.max():.3f}, {own.ess.min():.0f} effective draws")
     return own
 
 

@@ -1,6 +1,7 @@
 """Draws from the posterior of each fit, as files beside the table of results."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Draws:
         corner.check()
         check_folder(self.folder)
 
-    def write(self, stem: str, mode: Mode) -> str:
+    def write(self, stem: str, mode: Mode, say: Callable[[str], None] = lambda words: None) -> str:
         """Writes the draws of one fit, fluxes in the file's unit, and returns their diagnostics in words.
 
         Each image has random numbers of its own, by its name. Each draw gets an error of theta_E beside that of the image's noise.
@@ -46,13 +47,14 @@ class Draws:
         Args:
             stem: name of the files.
             mode: the fit.
+            say: called with words about what is done.
 
         Raises:
             BadInput: a file cannot be written.
         """
         problem, scale, optimum = mode.problem, mode.image.scale, mode.optimum
         chains, rest = np.random.SeedSequence([self.seed, zlib.crc32(stem.encode())]).generate_state(2).tolist()
-        own = posterior.sample(problem, mode.image.observed, optimum, draws=self.count, seed=chains, belief=mode.belief)
+        own = posterior.sample(problem, mode.image.observed, optimum, draws=self.count, seed=chains, belief=mode.belief, say=say)
         draws = own.draws.copy()
         draws[:, len(problem.names) - problem.linear :] *= scale
         draws = moved(problem, draws, mode.offset)

@@ -205,7 +205,9 @@ def fitted(problem, truth):
 def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
     truth = np.array([0.5, -0.3, 2.5, 30.0, 0.1])
     seen, best = fitted(BLOB, truth)
-    found = posterior.sample(BLOB, seen, best, draws=800, seed=4, warmup=100)
+    said: list[str] = []
+    found = posterior.sample(BLOB, seen, best, draws=800, seed=4, warmup=100, say=said.append)
+    assert said == ["4 chains adapt, and draw 200 times"]
     assert found.names == BLOB.names and found.draws.shape == (800, 5) and found.trusted, found.words
     assert found.taken == 800 and found.divergent == 0
     errors = np.sqrt(np.diag(best.covariance)) * np.array([1.0, 1.0, truth[2], 1.0, 1.0])  # numbers are x, y and log sigma
