@@ -211,7 +211,9 @@ def _estimate(
         else:
             whole = fit_galaxy(image, options, say)
             problem, leaves = whole.problem, None if leaves is None else replace(leaves, problem=whole.problem)
-            solution, mode, image = telescope_field.judged(whole.solution, image), _mode(whole, image), whole.image
+            drawn = leaves is not None and leaves.draws is not None
+            mode = _mode(whole, image) if drawn else None
+            solution, image = telescope_field.judged(whole.solution, image), whole.image
         solution = solution if leaves is None else leaves.sample(filename, solution, mode, say)
     except BadInput:
         raise

@@ -24,7 +24,7 @@ _VARIES = (0.25, 0.1)  # relative differences of Einstein radii with a simpler s
 _BRIGHT = 2.0  # times the noise: pixels of arcs
 _FEWEST = 10  # of these: fewer may be a part of a galaxy's disc
 _DARK = 0.3  # of the arcs' light: no source has negative light, but shapelets ring about a sharp one
-_HOLE = (10.0, 0.3)  # significance of dark places, and its part of the arcs' own: lenses of SLACS have 0.16 at most
+_HOLE = (10.0, 0.3)  # significance of dark places, and its part of the arcs' own: 0.16 at most in SLACS, where it exceeds 10
 _ALIKE = 0.9  # as one arm of a spiral and the other, or a ring; one lens in sixty, whose source lies behind its very centre
 
 
