@@ -21,7 +21,7 @@ from blackjax.ns import utils
 from lensjax import problems
 from lensjax.dataset import mocks
 from lensjax.infer import estimation, posterior, prior
-from lensjax.infer.chart import chart, coordinates
+from lensjax.infer.chart import chart, coordinates, of_type
 from lensjax.infer.fit import Optimum
 from lensjax.observation.observed import Observed
 from lensjax.problems.compose import Composition
@@ -34,14 +34,14 @@ SHOWN = ("theta_E", "q", "phi", "gamma1", "gamma2", "source_R", "source_n", "sou
 def nested(problem: Composition, seen: Observed, best: Optimum, *, live: int, steps: int, draws: int, seed: int) -> tuple[np.ndarray, int]:
     """Parameters (S, P) by nested sampling, without the scatter of the linear amplitudes given the rest, and how many points died."""
     exact = chart(problem, best, seen.instrument)
-    about = jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), exact)
+    about = of_type(exact, jnp.float32)
     weight = jnp.where(seen.mask, 1.0 / seen.noise.sigma(seen.data), 0.0)
     residual = (seen.data - jnp.asarray(best.model, jnp.float32)) * weight
 
     def density(w: jax.Array) -> jax.Array:
-        u = coordinates(problem, about, w)
-        value = posterior.log_likelihood(problem, seen, weight, prior.numbers(problem, u), residual=residual)
-        return jnp.where(jnp.abs(w).max() < REACH, value + prior.log_prior(problem, u), -jnp.inf)
+        u, inside = prior.held(problem, coordinates(problem, about, w), about.straight)
+        value = posterior.log_likelihood(problem, seen, weight, prior.numbers(problem, u, about.straight), residual=residual)
+        return jnp.where(inside & (jnp.abs(w).max() < REACH), value + prior.log_prior(problem, u, about.straight), -jnp.inf)
 
     algorithm = blackjax.nss(
         logprior_fn=lambda w: jnp.where(jnp.abs(w).max() < REACH, 0.0, -jnp.inf),
@@ -61,7 +61,7 @@ def nested(problem: Composition, seen: Observed, best: Optimum, *, live: int, st
     places = np.asarray(getattr(chosen, "position", chosen), np.float64)
     with jax.enable_x64(True):
         amplitudes = jnp.asarray(best.amplitudes)
-        decode = jax.jit(lambda w: problem.decode(prior.numbers(problem, coordinates(problem, exact, w)), amplitudes))
+        decode = jax.jit(lambda w: problem.decode(prior.numbers(problem, coordinates(problem, exact, w), exact.straight), amplitudes))
         return np.stack([np.asarray(decode(jnp.asarray(row))) for row in places]), sum(len(part.particles.loglikelihood) for part in dead)
 
 

@@ -6,7 +6,7 @@ tells is the difference. That move depends on the lens alone, so that volumes st
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ class Chart(NamedTuple):
     Attributes:
         mode: (E,) the mode in the coordinates of the prior.
         stretch: (E, E) the matrix.
+        straight: (E,) which of the prior's coordinates are straight.
         points: (2, N) x and y in the image whose rays are followed; N is 0 where no source moves.
         behind: (2,) the mean place of these rays in the source plane, for the lens of the mode.
         rates: (S, 2) change of the prior's coordinates of each source with its x and y.
@@ -35,6 +36,7 @@ class Chart(NamedTuple):
 
     mode: Array
     stretch: Array
+    straight: Array
     points: Array
     behind: Array
     rates: Array
@@ -43,8 +45,9 @@ class Chart(NamedTuple):
 def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
     """The coordinates about a mode, in float64.
 
-    A mode at an end of the prior, or at a round ellipse, is moved inside by half its error, and what trades with it follows. Directions
-    that the image leaves open are as wide as the prior.
+    The prior's coordinates are straight where the image determines them well, away from the prior's ends, and open elsewhere. A mode at
+    an end of the prior, or at a round ellipse, is moved inside by half its error, and what trades with it follows. Directions that the
+    image leaves open are as wide as the prior.
 
     Args:
         problem: what was fitted.
@@ -53,17 +56,19 @@ def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
     """
     covariance = optimum.covariance[: problem.size, : problem.size]
     with jax.enable_x64(True):
-        place, open_up = partial(prior.places, problem), partial(prior.coordinates, problem)
-        at = jnp.asarray(optimum.numbers)
-        slope = np.asarray(jax.jacfwd(place)(at))
+        place = partial(prior.places, problem)
+        numbers = jnp.asarray(optimum.numbers)
+        at, slope = np.asarray(place(numbers)), np.asarray(jax.jacfwd(place)(numbers))
         spread = slope @ covariance @ slope.T
-        inside = jnp.asarray(_inside(problem, np.asarray(place(at)), spread))
-        mode, opened = open_up(inside), np.asarray(jax.jacfwd(open_up)(inside))
+        inside = jnp.asarray(_inside(problem, at, spread))
+        straight = jnp.asarray(prior.straightened(problem, at, spread))
+        to_coordinates = partial(prior.coordinates, problem, straight=straight)
+        mode, opened = to_coordinates(inside), np.asarray(jax.jacfwd(to_coordinates)(inside))
         eigenvalues, axes = np.linalg.eigh((opened @ spread @ opened.T) / prior.SPREAD**2)
         eigenvalues = np.clip(eigenvalues, 1e-12, None)
         stretch = prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
-        found = Chart(mode, jnp.asarray(stretch), jnp.zeros((2, 0)), jnp.zeros(2), jnp.zeros((0, 2)))
-        numbers = prior.numbers(problem, mode)
+        found = Chart(mode, jnp.asarray(stretch), straight, jnp.zeros((2, 0)), jnp.zeros(2), jnp.zeros((0, 2)))
+        numbers = prior.numbers(problem, mode, straight)
         points = _points(problem, numbers, optimum.amplitudes, taken)
         if points.shape[1] == 0:
             return found
@@ -83,6 +88,11 @@ def _inside(problem: Composition, t: np.ndarray, covariance: np.ndarray) -> np.n
     return prior.within(problem, t + follow, np.zeros(len(t)))
 
 
+def of_type(about: Chart, dtype: Any) -> Chart:
+    """A chart whose numbers have a type."""
+    return Chart(*(part if part.dtype == bool else part.astype(dtype) for part in about))
+
+
 def coordinates(problem: Composition, about: Chart, w: Array) -> Array:
     """The prior's coordinates (E,) at coordinates (E,) of a chart."""
     return _followed(problem, about, about.mode + about.stretch @ w)
@@ -92,7 +102,8 @@ def _followed(problem: Composition, about: Chart, u: Array) -> Array:
     """The prior's coordinates (E,), with sources moved as the rays of the lens move."""
     if about.points.shape[1] == 0:
         return u
-    move = _behind(problem, prior.numbers(problem, u), about.points) - about.behind
+    near, _ = prior.held(problem, u, about.straight)  # a lens beyond a wall may be none
+    move = _behind(problem, prior.numbers(problem, near, about.straight), about.points) - about.behind
     for pair, rate in zip(problem.places, about.rates, strict=True):
         u = u.at[np.array(pair)].add(rate * move)
     return u

@@ -24,6 +24,8 @@ _SMALLEST = 1 / 16  # of the adapted step, in these: a start may lie where that 
 
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
+_NOWHERE = -1e30  # logarithm of a density that is no number: a trajectory that leads there diverges
+_HALVINGS = 6  # of the way from the middle to a chain's start, at most, where that lies beyond a wall
 _FEWER = 4  # the same while chains settle: their short steps would need many to turn back, and only have to lead downhill
 
 Density = Callable[[Any, Array], Array]
@@ -42,7 +44,8 @@ def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, cou
     """Draws from a density that is nearly a unit normal, n at a time, for as long as the caller takes them.
 
     Args:
-        density: its logarithm. Keep the function: its compiled programs are kept by it.
+        density: its logarithm; -inf beyond a wall, where trajectories end without diverging. Keep the function: its compiled programs are
+            kept by it.
         data: its first argument.
         size: F.
         draws: n, of each chain.
@@ -54,7 +57,7 @@ def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, cou
         BadInput: blackjax is missing.
     """
     adapt, begin, go = _programs(density, size, draws, warmup, jax.default_backend() == "cpu")
-    key = jax.random.key(seed)
+    key = jax.random.fold_in(jax.random.key(seed), warmup)
     with jax.numpy_dtype_promotion("standard"):  # blackjax mixes types
         settings = adapt(data, jax.random.fold_in(key, 0))
         states = begin(data, settings, jax.random.split(key, count))
@@ -90,7 +93,7 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
     def logarithm(data: Any) -> Callable[[Array], Array]:
         def log_density(place: Array) -> Array:
             value = density(data, place)
-            return jnp.where(jnp.isfinite(value), value, -jnp.inf)
+            return jnp.where(jnp.isfinite(value) | jnp.isneginf(value), value, _NOWHERE)
 
         return log_density
 
@@ -100,7 +103,7 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
             blackjax.nuts, logarithm(data), target_acceptance_rate=_ACCEPTED, max_num_doublings=_DOUBLINGS,
             adaptation_info_fn=lambda *_: None,
         )  # fmt: skip
-        (_, found), _ = adaptation.run(warm_key, jax.random.normal(start_key, (size,)), warmup)
+        (_, found), _ = adaptation.run(warm_key, start(data, start_key), warmup)
         return found["step_size"], found["inverse_mass_matrix"]
 
     def step(
@@ -108,12 +111,19 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
     ) -> tuple[Any, tuple[Array, Array, Array]]:
         step_size, masses = settings
         state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=doublings)
-        return state, (state.position, info.is_divergent, info.num_integration_steps)
+        ends = (info.trajectory_leftmost_state.logdensity, info.trajectory_rightmost_state.logdensity)
+        walled = jnp.isneginf(ends[0]) | jnp.isneginf(ends[1])
+        return state, (state.position, info.is_divergent & ~walled, info.num_integration_steps)
+
+    def start(data: Any, key: Array) -> Array:
+        ways = jax.random.normal(key, (size,)) * 0.5 ** jnp.arange(_HALVINGS + 1)[:, None]
+        inside = ~jnp.isneginf(jax.lax.map(logarithm(data), ways))
+        return ways[jnp.argmax(inside)]
 
     def first(data: Any, settings: tuple[Any, Array], key: Array) -> Any:
         step_size, masses = settings
         start_key, size_key, step_key = jax.random.split(key, 3)
-        state = blackjax.nuts.init(jax.random.normal(start_key, (size,)), logarithm(data))
+        state = blackjax.nuts.init(start(data, start_key), logarithm(data))
         settling = max(1, warmup // _SETTLES)
         shares = _SMALLEST ** jax.random.uniform(size_key, (settling,))
         each = (shares * step_size, jax.random.split(step_key, settling))

@@ -16,7 +16,7 @@ Linear amplitudes are treated by their kind:
 Chains explore the mode where they start. Other modes are the business of `estimation.Fitted.others` and the verdict.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -29,7 +29,7 @@ from jax import Array
 from scipy import special
 
 from lensjax.infer import nuts, prior
-from lensjax.infer.chart import Chart, chart, coordinates
+from lensjax.infer.chart import Chart, chart, coordinates, of_type
 from lensjax.infer.fit import Belief, Optimum, total_flux
 from lensjax.infer.linear import amplitudes_of, nuisance_root, whitened_nuisance
 from lensjax.observation.observed import Observed
@@ -39,12 +39,16 @@ from lensjax.problems.compose import Composition
 MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
 """Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, and the share of trajectories that diverged."""
 
+LONGER = 3
+"""How many times as long chains adapt again whose first draws are not to be trusted."""
+
 ROUNDS = 4
-"""How many times as long as wanted chains become at most, while they are not to be trusted."""
+"""How many times as long as wanted chains become at most after that, while they are not to be trusted."""
 
 HOPELESS = 1.3
 """R-hat above which they do not become longer."""
 
+_FEWEST = 4  # draws of a chain, of which R-hat can be told
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
 _RIDGE = 1e-6  # of the normal matrix's diagonal
 
@@ -157,8 +161,9 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted then become
-            longer, to `ROUNDS` times their length, unless they are `HOPELESS`; every second, third or fourth draw is kept.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`. Where these are not to be trusted, new chains adapt
+            `LONGER`, and become longer, to `ROUNDS` times their length, unless they are `HOPELESS`; every second, third or fourth draw is
+            kept.
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
         warmup: steps of the adaptation, see `nuts.rounds`.
@@ -169,27 +174,37 @@ def sample(
         BadInput: blackjax is missing.
     """
     data = _data(problem, observed, optimum, belief)
-    each, size = max(2, -(-draws // chains)), problem.size
-    params, divergent, gradients = np.zeros((chains, 0, len(problem.names))), 0, 0
-    say(f"{chains} chains adapt, and draw {each} times")
-    rounds = nuts.rounds(_density(problem), data, size=size, draws=each, seed=seed, count=chains, warmup=warmup)
-    for k, found in enumerate(islice(rounds, ROUNDS), start=1):
+    each = max(_FEWEST, -(-draws // chains))
+    for steps, most in ((warmup, 1), (LONGER * warmup, ROUNDS)):
+        say(f"{chains} chains adapt in {steps} steps, and draw {each} times")
+        rounds = nuts.rounds(_density(problem), data, size=problem.size, draws=each, seed=seed, count=chains, warmup=steps)
+        for k, own in enumerate(islice(_growing(problem, data, rounds, seed), most), start=1):
+            if own.trusted:
+                return own
+            if k == most or float(own.r_hat.max()) > HOPELESS:
+                break
+            say(f"chains become longer: R-hat {own.r_hat.max():.3f}, {own.ess.min():.0f} effective draws")
+        say(own.words)
+    return own
+
+
+def _growing(problem: Composition, data: _Data, rounds: Iterator[nuts.Chains], seed: int) -> Iterator[Posterior]:
+    """The draws of one round of chains, of two, of three, ...; as many are kept of each."""
+    parts: list[np.ndarray] = []
+    divergent, gradients = 0, 0
+    for k, found in enumerate(rounds, start=1):
+        chains, each, size = found.draws.shape
         flat = jnp.asarray(found.draws.reshape(-1, size))
         keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), k), len(flat))
-        new = np.asarray(_answers(problem)(data, flat, keys), np.float64).reshape(chains, each, -1)
-        params = np.concatenate([params, new], axis=1)
+        parts.append(np.asarray(_answers(problem)(data, flat, keys), np.float64).reshape(chains, each, -1))
+        params = np.concatenate(parts, axis=1)
         divergent, gradients = divergent + int(found.divergent.sum()), gradients + int(found.gradients.sum())
         r_hat, ess = nuts.agreement(unwrapped(params.reshape(-1, params.shape[-1]), problem).reshape(params.shape))
         kept = params[:, k - 1 :: k].reshape(-1, params.shape[-1])
-        own = Posterior(
+        yield Posterior(
             names=problem.names, draws=kept, taken=k * chains * each, chains=chains, r_hat=r_hat, ess=np.minimum(ess, len(kept)),
             divergent=divergent, gradients=gradients,
         )  # fmt: skip
-        if own.trusted or float(r_hat.max()) > HOPELESS:
-            break
-        if k < ROUNDS:
-            say(f"chains become longer: R-hat {r_hat.max():.3f}, {own.ess.min():.0f} effective draws")
-    return own
 
 
 def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
@@ -205,7 +220,7 @@ def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:
 
 def _data(problem: Composition, observed: Observed, optimum: Optimum, belief: Belief | None) -> _Data:
     dtype = observed.data.dtype
-    about = jax.tree.map(lambda part: jnp.asarray(part, dtype), chart(problem, optimum, observed.instrument))
+    about = of_type(chart(problem, optimum, observed.instrument), dtype)
     weight = jnp.where(observed.mask, 1.0 / observed.noise.sigma(jnp.asarray(optimum.model, dtype)), 0.0)
     residual = (observed.data - jnp.asarray(optimum.model, dtype)) * weight
     nuisance = None if observed.nuisance is None else nuisance_root(whitened_nuisance(observed.nuisance, weight))
@@ -222,10 +237,12 @@ def _without(nuisance: Array | None, rows: Array) -> Array:
 @lru_cache(maxsize=16)
 def _density(problem: Composition) -> nuts.Density:
     def density(data: _Data, w: Array) -> Array:
-        u = coordinates(problem, data.about, w)
-        at = prior.numbers(problem, u)
+        straight = data.about.straight
+        u, inside = prior.held(problem, coordinates(problem, data.about, w), straight)
+        at = prior.numbers(problem, u, straight)
         chance = log_likelihood(problem, data.observed, data.weight, at, residual=data.residual, nuisance=data.nuisance)
-        return chance + (prior.log_prior(problem, u) if data.belief is None else prior.log_belief(problem, u, data.belief))
+        own = prior.log_prior(problem, u, straight) if data.belief is None else prior.log_belief(problem, u, straight, data.belief)
+        return jnp.where(inside, chance + own, -jnp.inf)
 
     return density
 
@@ -233,7 +250,7 @@ def _density(problem: Composition) -> nuts.Density:
 @lru_cache(maxsize=16)
 def _answers(problem: Composition) -> Callable[[_Data, Array, Array], Array]:
     def one(data: _Data, w: Array, key: Array) -> Array:
-        at = prior.numbers(problem, coordinates(problem, data.about, w))
+        at = prior.numbers(problem, coordinates(problem, data.about, w), data.about.straight)
         light = _light(problem, data.observed, data.weight, at, data.nuisance)
         noise = jax.random.normal(key, light.right.shape, light.right.dtype)
         return problem.decode(at, amplitudes_of(light.gram, light.right + _root(light.gram) @ noise, jnp.asarray(problem.nonnegative)))

@@ -29,7 +29,7 @@ def mode_of(problem: Composition) -> tuple[Optimum, np.ndarray]:
     params = PARAMS[problem.name]
     with jax.enable_x64(True):
         numbers = np.asarray(problem.encode(jnp.asarray(params)))
-    root = 0.02 * np.random.default_rng(0).normal(size=(problem.size, problem.size))
+    root = 0.01 * np.random.default_rng(0).normal(size=(problem.size, problem.size))
     covariance = np.zeros((problem.size + 1, problem.size + 1))
     covariance[:-1, :-1] = root @ root.T
     nothing = np.zeros(TAKEN.shape)
@@ -41,7 +41,7 @@ def test_a_unit_normal_has_the_covariance_of_the_mode(problem: Composition) -> N
     optimum, covariance = mode_of(problem)
     about = chart.chart(problem, optimum, TAKEN)
     with jax.enable_x64(True):
-        of = jax.jit(lambda w: prior.numbers(problem, chart.coordinates(problem, about, w)))
+        of = jax.jit(lambda w: prior.numbers(problem, chart.coordinates(problem, about, w), about.straight))
         zero = jnp.zeros(problem.size)
         np.testing.assert_allclose(of(zero), optimum.numbers, atol=1e-9)
         slope = np.asarray(jax.jacfwd(of)(zero))
@@ -78,7 +78,7 @@ def test_sources_follow_the_rays_and_volumes_stay() -> None:
             volume = np.linalg.slogdet(np.asarray(jax.jacfwd(of)(at)))[1]
             assert volume == pytest.approx(float(np.linalg.slogdet(np.asarray(about.stretch))[1]), abs=1e-9)
         rays = []
-        for numbers in (optimum.numbers, prior.numbers(LENSED, jnp.asarray(u))):
+        for numbers in (optimum.numbers, prior.numbers(LENSED, jnp.asarray(u), about.straight)):
             lens = LENSED.lens(jnp.asarray(numbers))
             assert lens is not None
             rays.append(np.asarray(about.points - jnp.stack(lens.deflection(*about.points))).mean(axis=1))

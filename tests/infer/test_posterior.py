@@ -46,6 +46,21 @@ def test_chains_have_the_moments_of_a_correlated_normal() -> None:
 
 
 @pytest.mark.slow
+def test_trajectories_end_at_a_wall_and_do_not_diverge() -> None:
+    """A normal cut half a width from its middle: chains that would start beyond the wall start within, and draws are those of its law."""
+
+    def cut(data, w):
+        return jnp.where(w[0] > -0.5, -0.5 * w @ data @ w, -jnp.inf)
+
+    found = next(nuts.rounds(cut, jnp.eye(2), size=2, draws=500, seed=1))
+    r_hat, ess = nuts.agreement(found.draws)
+    first = found.draws[..., 0]
+    assert first.min() > -0.5 and found.divergent.sum() == 0 and r_hat.max() < 1.02
+    apart = int(np.ceil(first.size / ess[0]))
+    assert stats.kstest(first.reshape(-1)[::apart], stats.truncnorm(-0.5, np.inf).cdf).pvalue > 1e-3
+
+
+@pytest.mark.slow
 def test_chains_that_start_where_steps_must_be_short_settle() -> None:
     """A wall of the fourth power: two widths away from its middle the adapted step is many times too long."""
 
@@ -111,31 +126,34 @@ def test_amplitudes_are_integrated_out_as_in_the_closed_form() -> None:
 GRID = np.linspace(-12.0, 12.0, 4001)
 
 
+@pytest.mark.parametrize("straight", [False, True], ids=["open", "straight"])
 @pytest.mark.parametrize(
     ("k", "law"),
     [(0, stats.truncnorm(-4.5, 3.5, loc=0.5)), (1, stats.uniform(-4.0, 8.0)), (2, stats.uniform(1.0, 5.0))],
     ids=["x", "y", "sigma"],
 )
-def test_the_prior_is_that_of_the_parameters(k: int, law) -> None:
+def test_the_prior_is_that_of_the_parameters(k: int, law, straight: bool) -> None:
     """Along one coordinate, on a fine grid: uniform or normal, cut at the bounds."""
     problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=None)], normal=[("source_x", 0.5, 1.0)])
     with jax.enable_x64(True):
         rows = jnp.zeros((len(GRID), 3)).at[:, k].set(GRID)
-        values, density = meaning(problem, rows)
+        values, density = meaning(problem, rows, straight)
         np.testing.assert_allclose(np.cumsum(density) / density.sum(), law.cdf(values[:, k]), atol=5e-3)
         inside = jnp.asarray([1.0, -3.0, 5.0, 0.0])
-        back = prior.numbers(problem, coordinates(problem, inside))
+        back = prior.numbers(problem, coordinates(problem, inside, straight), jnp.full(3, straight))
         np.testing.assert_allclose(problem.decode(back, jnp.zeros(1)), inside, rtol=1e-9)
 
 
-def test_a_belief_is_normal_in_the_numbers_of_a_fit() -> None:
+@pytest.mark.parametrize("straight", [False, True], ids=["open", "straight"])
+def test_a_belief_is_normal_in_the_numbers_of_a_fit(straight: bool) -> None:
     """Of a size in its logarithm, and of an ellipse in e/√(1 − e²); in coordinates it is that times the volume."""
     problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)])
     with jax.enable_x64(True):
         mean = problem.encode(jnp.asarray([0.5, 0.0, 2.0, 0.7, 30.0, 0.0]))
         belief = fit.Belief(mean, jnp.asarray([4.0, 0.0, 9.0, 25.0, 25.0]))
-        ends = [coordinates(problem, jnp.asarray(at)) for at in ((0.5, 0.0, 2.0, 0.7, 30.0, 0.0), (1.0, 2.0, 3.0, 0.5, 75.0, 0.0))]
-        first, second = (float(prior.log_belief(problem, u, belief)) for u in ends)
+        places = ((0.5, 0.0, 2.0, 0.7, 30.0, 0.0), (1.0, 2.0, 3.0, 0.5, 75.0, 0.0))
+        kinds = jnp.full(5, straight)
+        first, second = (float(prior.log_belief(problem, coordinates(problem, jnp.asarray(at), straight), kinds, belief)) for at in places)
         off = np.asarray(problem.encode(jnp.asarray([1.0, 2.0, 3.0, 0.5, 75.0, 0.0])) - mean)
     assert off[2] == pytest.approx(np.log(1.5), abs=1e-6)
     e = [(1.0 - q) / (1.0 + q) / components.E_MAX for q in (0.7, 0.5)]
@@ -144,6 +162,8 @@ def test_a_belief_is_normal_in_the_numbers_of_a_fit() -> None:
     most = 0.7 / 1.3 / components.E_MAX
     z = [own / np.sqrt(most**2 - own**2) for own in e]  # of which the coordinates are the root
     volume = [np.log(s * (1.0 - s)).sum() - 2.0 * np.log1p(own**2) + np.log(own) for s, own in zip(shares, z, strict=True)]
+    if straight:
+        volume = [0.0, 0.0]
     expected = slopes[1] + volume[1] - slopes[0] - volume[0] - 0.5 * float(np.asarray(belief.precision) @ off**2)
     assert second - first == pytest.approx(expected, abs=2e-3)
 
@@ -155,32 +175,71 @@ def test_a_mode_at_an_end_of_the_prior_is_moved_inside() -> None:
     near = prior.within(problem, at, np.array([0.4, 0.4, 9.0, 0.01, 0.02]))
     np.testing.assert_allclose(near[:3], [4.0 - 0.4, -3.0, np.log(6.0) - 0.1 * np.log(6.0)], rtol=1e-12)
     np.testing.assert_allclose(near[3:], np.array([0.6, 0.8]) * (most - 0.02), rtol=1e-12)
-    assert np.isfinite(np.asarray(prior.coordinates(problem, jnp.asarray(near)))).all()
+    assert np.isfinite(np.asarray(prior.coordinates(problem, jnp.asarray(near), jnp.zeros(5, bool)))).all()
     for e in ([0.0, 0.0], [0.01, 0.0]):  # nor is a direction known of the round one
         np.testing.assert_allclose(prior.within(problem, np.array([0.0, 0.0, 1.0, *e]), np.full(5, 0.02))[3:], [0.02, 0.0], rtol=1e-12)
 
 
-def coordinates(problem, params):
-    """Coordinates (E,) of parameters (P,)."""
-    return prior.coordinates(problem, prior.places(problem, problem.encode(params)))
+def coordinates(problem, params, straight):
+    """Coordinates (E,), all straight or all open, of parameters (P,)."""
+    return prior.coordinates(problem, prior.places(problem, problem.encode(params)), jnp.full(problem.size, straight))
 
 
-def meaning(problem, rows):
-    """Parameters (N, P) and density (N,) of coordinates (N, E)."""
-    density = np.exp(np.asarray(jax.vmap(lambda u: prior.log_prior(problem, u))(rows)))
-    return np.asarray(jax.vmap(lambda u: problem.decode(prior.numbers(problem, u), jnp.zeros(1)))(rows)), density
+def meaning(problem, rows, straight):
+    """Parameters (N, P) and density (N,) of coordinates (N, E), all straight or all open."""
+    kinds = jnp.full(problem.size, straight)
+
+    def one(u):
+        near, inside = prior.held(problem, u, kinds)
+        value = jnp.where(inside, prior.log_prior(problem, near, kinds), -jnp.inf)
+        return problem.decode(prior.numbers(problem, near, kinds), jnp.zeros(1)), jnp.exp(value)
+
+    values, density = jax.vmap(one)(rows)
+    return np.asarray(values), np.asarray(density)
+
+
+def test_walls_stand_where_the_prior_ends() -> None:
+    """Beyond one, coordinates are those of the nearest place within; derivatives are finite on either side."""
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)])
+    kinds = jnp.asarray([True, False, True, True, True])
+    with jax.enable_x64(True):
+        inside = coordinates(problem, jnp.asarray([3.9, 0.0, 5.9, 0.31, 30.0, 0.0]), True)
+        near, within = prior.held(problem, inside, kinds)
+        assert bool(within) and np.array_equal(near, inside)
+        for k, value in ((0, 4.0), (2, 6.0)):
+            near, within = prior.held(problem, inside.at[k].set(50.0), kinds)
+            params = problem.decode(prior.numbers(problem, near, kinds), jnp.zeros(1))
+            assert not within and float(params[k]) == pytest.approx(value, rel=1e-9)
+        assert bool(prior.held(problem, inside.at[1].set(50.0), kinds)[1])  # an open one has no end
+        near, within = prior.held(problem, inside.at[3:].multiply(9.0), kinds)
+        params = problem.decode(prior.numbers(problem, near, kinds), jnp.zeros(1))
+        assert not within and np.allclose(params[3:5], [0.3, 30.0], rtol=1e-9)
+        for u in (inside, 3.0 * inside, 0.0 * inside):
+            slope = jax.jacfwd(lambda at: prior.numbers(problem, prior.held(problem, at, kinds)[0], kinds))(u)
+            assert np.isfinite(np.asarray(slope)).all()
+
+
+def test_what_the_image_determines_well_is_straight() -> None:
+    problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)])
+    at, covariance = np.array([3.0, 0.0, 1.0, 0.1, 0.1]), np.diag(np.square([0.1, 3.0, 0.01, 0.01, 0.02]))
+    assert prior.straightened(problem, at, covariance).tolist() == [True, False, True, True, True]
+    covariance[4, 4] = 1.0  # of an ellipse both or none
+    assert prior.straightened(problem, at, covariance).tolist() == [True, False, True, False, False]
+    at[0], at[2] = 3.9, 0.01  # too near to their ends
+    assert prior.straightened(problem, at, covariance).tolist() == [False, False, False, False, False]
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("straight", [False, True], ids=["open", "straight"])
 @pytest.mark.parametrize("deviation", [None, 0.2])
-def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | None) -> None:
+def test_axis_ratios_are_uniform_or_normal_in_ellipticity(deviation: float | None, straight: bool) -> None:
     normal = [("source_q", 1.0, deviation)] if deviation else []
     problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)], normal=normal)
     angle = np.linspace(1e-4, 1.57, 6001)
-    r = np.tan(angle)
+    r = np.linspace(1e-4, 5.0, 6001) if straight else np.tan(angle)
     with jax.enable_x64(True):
-        values, density = meaning(problem, jnp.zeros((len(r), 5)).at[:, 3].set(r * 0.6).at[:, 4].set(r * 0.8))
-    density = density * r * (1.0 + r * r)
+        values, density = meaning(problem, jnp.zeros((len(r), 5)).at[:, 3].set(r * 0.6).at[:, 4].set(r * 0.8), straight)
+    density = density * r * (1.0 if straight else 1.0 + r * r)
     share, q = 1.0 - np.cumsum(density) / density.sum(), values[:, 3]
     np.testing.assert_allclose(values[10:, 4], np.degrees(0.5 * np.arctan2(0.8, 0.6)), rtol=1e-6)
     expected = (q - 0.3) / 0.7
@@ -207,7 +266,7 @@ def test_a_blob_in_noise_has_the_errors_of_its_curvature() -> None:
     seen, best = fitted(BLOB, truth)
     said: list[str] = []
     found = posterior.sample(BLOB, seen, best, draws=800, seed=4, warmup=100, say=said.append)
-    assert said == ["4 chains adapt, and draw 200 times"]
+    assert said == ["4 chains adapt in 100 steps, and draw 200 times"]
     assert found.names == BLOB.names and found.draws.shape == (800, 5) and found.trusted, found.words
     assert found.taken == 800 and found.divergent == 0
     errors = np.sqrt(np.diag(best.covariance)) * np.array([1.0, 1.0, truth[2], 1.0, 1.0])  # numbers are x, y and log sigma
@@ -232,25 +291,31 @@ def test_a_size_at_the_end_of_its_range_has_draws_up_to_it() -> None:
     assert stats.kstest(np.log(sizes)[::4], law.cdf).pvalue > 1e-3
 
 
-@pytest.mark.parametrize(("off", "length", "trusted"), [(0.0, 1, True), (0.4, posterior.ROUNDS, False), (5.0, 1, False)])
-def test_chains_that_do_not_agree_become_longer(off: float, length: int, trusted: bool, monkeypatch) -> None:
-    """Rounds of draws come until they can be trusted, at most four, and one where that is hopeless; as many are kept as were wanted."""
+@pytest.mark.parametrize(("off", "length", "trusted"), [(0.0, (1, 0), True), (0.4, (1, posterior.ROUNDS), False), (5.0, (1, 1), False)])
+def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, length: tuple[int, int], trusted: bool, monkeypatch) -> None:
+    """New chains come, round by round until they can be trusted, at most four, and one where that is hopeless; as many draws are kept."""
     blob = np.array([0.0, 0.0, 2.0, 1.0, 0.0])
     seen = observe(np.asarray(BLOB.image(jnp.asarray(blob, jnp.float32), TAKEN)), SIGMA, taken_by=TAKEN)
     taken = []
 
     def rounds(density, data, *, size, draws, seed, count, warmup):
         random = np.random.default_rng(0)
-        for k in range(9):
-            taken.append(k)
+        for _ in range(9):
+            taken.append(warmup)
             apart = random.normal(size=(count, draws, size)) + off * np.arange(count)[:, None, None]
             yield nuts.Chains(0.1 * apart, np.zeros((count, draws), bool), np.ones((count, draws), int))
 
     monkeypatch.setattr(nuts, "rounds", rounds)
     optimum = fit.descend_from(BLOB, [seen], [[np.asarray(BLOB.encode(jnp.asarray(blob)), np.float64)]])[0][0]
-    found = posterior.sample(BLOB, seen, optimum, draws=800)
-    assert taken == list(range(length)) and found.trusted == trusted
-    assert found.draws.shape == (800, 5) and found.taken == 800 * length and found.gradients == 800 * length
+    said: list[str] = []
+    found = posterior.sample(BLOB, seen, optimum, draws=800, warmup=10, say=said.append)
+    once, then = length
+    assert taken == [10] * once + [10 * posterior.LONGER] * then and found.trusted == trusted
+    kept = max(then, 1)
+    assert found.draws.shape == (800, 5) and found.taken == 800 * kept and found.gradients == 800 * kept
+    assert sum("adapt" in words for words in said) == 1 + (then > 0)
+    assert sum("longer" in words for words in said) == max(then - 1, 0)
+    assert sum("not to be trusted" in words for words in said) == (0 if trusted else 2)
 
 
 def test_directions_are_unwrapped_about_their_mean() -> None:
