@@ -29,6 +29,8 @@ class Chart(NamedTuple):
         mode: (E,) the mode in the coordinates of the prior.
         stretch: (E, E) the matrix.
         straight: (E,) which of the prior's coordinates are straight.
+        wall: (E,) ±1 at a coordinate that is mirrored at its higher or lower wall, 0 elsewhere.
+        back: (E,) the way back from that wall, along the valley.
         points: (2, N) x and y in the image whose rays are followed; N is 0 where no source moves.
         behind: (2,) the mean place of these rays in the source plane, for the lens of the mode.
         rates: (S, 2) change of the prior's coordinates of each source with its x and y.
@@ -37,6 +39,8 @@ class Chart(NamedTuple):
     mode: Array
     stretch: Array
     straight: Array
+    wall: Array
+    back: Array
     points: Array
     behind: Array
     rates: Array
@@ -48,6 +52,9 @@ def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
     The prior's coordinates are straight where the image determines them well, away from the prior's ends, and open elsewhere. A mode at
     an end of the prior, or at a round ellipse, is moved inside by half its error, and what trades with it follows. Directions that the
     image leaves open are as wide as the prior.
+
+    Near a wall the density has a mirror image behind it, where trajectories would end: as far behind the wall, in directions along the
+    valley. Each place within then has two of equal density, and a volume stays as it is.
 
     Args:
         problem: what was fitted.
@@ -61,14 +68,19 @@ def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
         at, slope = np.asarray(place(numbers)), np.asarray(jax.jacfwd(place)(numbers))
         spread = slope @ covariance @ slope.T
         inside = jnp.asarray(_inside(problem, at, spread))
-        straight = jnp.asarray(prior.straightened(problem, at, spread))
-        to_coordinates = partial(prior.coordinates, problem, straight=straight)
+        straight, mirrored = prior.straightened(problem, at, spread)
+        to_coordinates = partial(prior.coordinates, problem, straight=jnp.asarray(straight))
         mode, opened = to_coordinates(inside), np.asarray(jax.jacfwd(to_coordinates)(inside))
         eigenvalues, axes = np.linalg.eigh((opened @ spread @ opened.T) / prior.SPREAD**2)
         eigenvalues = np.clip(eigenvalues, 1e-12, None)
         stretch = prior.SPREAD * axes * np.sqrt(eigenvalues / (1.0 + eigenvalues))
-        found = Chart(mode, jnp.asarray(stretch), straight, jnp.zeros((2, 0)), jnp.zeros(2), jnp.zeros((0, 2)))
-        numbers = prior.numbers(problem, mode, straight)
+        wall = back = np.zeros(problem.size)
+        if mirrored is not None:
+            wall = np.sign(mode[mirrored]) * np.eye(problem.size)[mirrored]
+            back = stretch @ (stretch.T @ wall) / np.sum((stretch.T @ wall) ** 2)
+        parts = (jnp.asarray(part) for part in (mode, stretch, straight, wall, back))
+        found = Chart(*parts, points=jnp.zeros((2, 0)), behind=jnp.zeros(2), rates=jnp.zeros((0, 2)))
+        numbers = prior.numbers(problem, mode, found.straight)
         points = _points(problem, numbers, optimum.amplitudes, taken)
         if points.shape[1] == 0:
             return found
@@ -95,7 +107,9 @@ def of_type(about: Chart, dtype: Any) -> Chart:
 
 def coordinates(problem: Composition, about: Chart, w: Array) -> Array:
     """The prior's coordinates (E,) at coordinates (E,) of a chart."""
-    return _followed(problem, about, about.mode + about.stretch @ w)
+    u = _followed(problem, about, about.mode + about.stretch @ w)
+    beyond = jnp.maximum(about.wall @ u - prior.END, 0.0)
+    return u - 2.0 * beyond * about.back
 
 
 def _followed(problem: Composition, about: Chart, u: Array) -> Array:

@@ -39,11 +39,17 @@ from lensjax.problems.compose import Composition
 MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
 """Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, and the share of trajectories that diverged."""
 
+TWICE = 2
+"""How many times as long as wanted chains become at most after the first adaptation, while they are not to be trusted."""
+
+APART = 1.1
+"""R-hat above which they adapt again at once."""
+
 LONGER = 3
-"""How many times as long chains adapt again whose first draws are not to be trusted."""
+"""How many times as long new chains adapt, where the first are not to be trusted."""
 
 ROUNDS = 4
-"""How many times as long as wanted chains become at most after that, while they are not to be trusted."""
+"""How many times as long as wanted these become at most, while they are not to be trusted."""
 
 HOPELESS = 1.3
 """R-hat above which they do not become longer."""
@@ -161,9 +167,9 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together, rounded up to a multiple of `chains`. Where these are not to be trusted, new chains adapt
-            `LONGER`, and become longer, to `ROUNDS` times their length, unless they are `HOPELESS`; every second, third or fourth draw is
-            kept.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`. Where these are not to be trusted, chains become
+            `TWICE` as long, unless they are far `APART`. Where that does not help new chains adapt `LONGER`, and become longer, to `ROUNDS`
+            times the length, unless they are `HOPELESS`. Every second, third or fourth draw of longer chains is kept.
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
         warmup: steps of the adaptation, see `nuts.rounds`.
@@ -175,13 +181,13 @@ def sample(
     """
     data = _data(problem, observed, optimum, belief)
     each = max(_FEWEST, -(-draws // chains))
-    for steps, most in ((warmup, 1), (LONGER * warmup, ROUNDS)):
+    for steps, most, far in ((warmup, TWICE, APART), (LONGER * warmup, ROUNDS, HOPELESS)):
         say(f"{chains} chains adapt in {steps} steps, and draw {each} times")
         rounds = nuts.rounds(_density(problem), data, size=problem.size, draws=each, seed=seed, count=chains, warmup=steps)
         for k, own in enumerate(islice(_growing(problem, data, rounds, seed), most), start=1):
             if own.trusted:
                 return own
-            if k == most or float(own.r_hat.max()) > HOPELESS:
+            if k == most or float(own.r_hat.max()) > far:
                 break
             say(f"chains become longer: R-hat {own.r_hat.max():.3f}, {own.ess.min():.0f} effective draws")
         say(own.words)

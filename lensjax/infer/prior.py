@@ -6,8 +6,8 @@ and of an ellipse e1 and e2: valleys are about as straight as in the fit's numbe
 - Open: it has no ends, where a sampler would run into a wall. It is the logit of the place in its range, and z = (e1, e2)/√(e_max² − e²)
   of an ellipse whose ellipticity is at most e_max. Of an ellipse whose axis ratio is uniform it is z/√|z|: the density of z, 1/|z| about
   the round one, would be a spike there.
-- Straight: the place itself, but for a factor. Valleys that are far longer than wide stay straight, which a logit bends, near the ends of
-  a range above all; and the prior has walls (`held`).
+- Straight: the place itself, but for a factor, from -`END` to `END` in the range. Valleys that are far longer than wide stay straight,
+  which a logit bends, near the ends of a range above all; and the prior has walls (`held`).
 """
 
 from typing import NamedTuple
@@ -25,9 +25,12 @@ _MANIFOLD = 3.0  # high over low, from which a parameter has its logarithm
 _CLOSE = 1e-3  # to a bound, of the range: the nearest that a mode lies to it
 SPREAD = 1.8
 """About the standard deviation of the prior in a coordinate: that of the logistic distribution."""
-_NARROW, _ROOM = 0.4, 2.0  # of the prior's width, the largest error of a straight coordinate; and its least distance from a wall in errors
+END = SPREAD * float(np.sqrt(3.0))
+"""The straight coordinate of the prior's high end; of the low one it is -END. The prior is as wide in it as in an open one."""
+_ELLIPSE_END = 4.0  # the same of the largest ellipticity
+_NARROW = 0.4  # of the prior's width, the largest error of a straight coordinate
+_ROOM, _NEAR = 2.0, 3.0  # errors from a wall: the least of a straight coordinate; the most of one that is mirrored there
 _ROUND = 1e-4  # a coordinate of an ellipse, below which it is no root: that has no derivative at the round one
-_END, _ELLIPSE_END = SPREAD * np.sqrt(3.0), 4.0  # straight coordinates of the prior's ends: with these it is about as wide as in open ones
 
 
 class _Table(NamedTuple):
@@ -75,7 +78,7 @@ def numbers(problem: Composition, u: Array, straight: Array) -> Array:
 def held(problem: Composition, u: Array, straight: Array) -> tuple[Array, Array]:
     """The nearest coordinates (E,) within the walls of straight ones, and whether that is where they are."""
     table = _table(problem)
-    walled = jnp.where(straight & jnp.asarray(table.plain), jnp.clip(u, -_END, _END), u)
+    walled = jnp.where(straight & jnp.asarray(table.plain), jnp.clip(u, -END, END), u)
     inside = (walled == u).all()
     for first, _, _ in table.ellipses:
         pair = u[first : first + 2]
@@ -107,7 +110,7 @@ def _values(table: _Table, u: Array, straight: Array) -> Array:
 def _place(table: _Table, u: Array, straight: Array) -> Array:
     """Places (E,) of parameters that are no part of an ellipse."""
     low, high = jnp.asarray(table.low, u.dtype), jnp.asarray(table.high, u.dtype)
-    return low + (high - low) * jnp.where(straight, 0.5 * (1.0 + u / _END), jax.nn.sigmoid(u))
+    return low + (high - low) * jnp.where(straight, 0.5 * (1.0 + u / END), jax.nn.sigmoid(u))
 
 
 def log_prior(problem: Composition, u: Array, straight: Array) -> Array:
@@ -173,7 +176,7 @@ def coordinates(problem: Composition, t: Array, straight: Array) -> Array:
     table = _table(problem)
     plain, low, high = (jnp.asarray(part) for part in (table.plain, table.low, table.high))
     part = jnp.where(plain, (t - low) / (high - low), 0.5)
-    u = jnp.where(straight, (2.0 * part - 1.0) * _END, jnp.log(part) - jnp.log1p(-part))
+    u = jnp.where(straight, (2.0 * part - 1.0) * END, jnp.log(part) - jnp.log1p(-part))
     for first, most, narrow in table.ellipses:
         pair = t[first : first + 2]
         z = pair / jnp.sqrt(most * most - pair @ pair)
@@ -182,11 +185,12 @@ def coordinates(problem: Composition, t: Array, straight: Array) -> Array:
     return u
 
 
-def straightened(problem: Composition, t: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Which of the coordinates (E,) are best straight, by the places (E,) of a mode and their covariance (E, E).
+def straightened(problem: Composition, t: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """Which of the coordinates (E,) are best straight, by the places (E,) of a mode and their covariance (E, E), and which of these is best
+    mirrored at its wall.
 
-    Those that an image determines to a small part of the prior's width, so far from its ends that trajectories seldom meet a wall. Of an
-    ellipse both or none.
+    Straight are those that an image determines to a small part of the prior's width, so far from its ends that trajectories seldom meet a
+    wall. Of an ellipse both or none. Mirrored is the nearest to its wall, if it is near; no ellipse.
     """
     table = _table(problem)
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
@@ -196,4 +200,11 @@ def straightened(problem: Composition, t: np.ndarray, covariance: np.ndarray) ->
         pair = slice(first, first + 2)
         errors[pair] = np.sqrt(errors[pair] @ errors[pair])
         widths[pair], room[pair] = SPREAD / _ELLIPSE_END * most, most - np.hypot(*t[pair])
-    return np.asarray((errors < _NARROW * widths) & (room > _ROOM * errors))
+    narrow = errors < _NARROW * widths
+    found = narrow & (room > _ROOM * errors)
+    off = np.where(narrow & table.plain, room / np.maximum(errors, 1e-300), np.inf)
+    nearest = int(np.argmin(off))
+    if off[nearest] > _NEAR:
+        return found, None
+    found[nearest] = True
+    return found, nearest

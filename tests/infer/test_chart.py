@@ -1,5 +1,8 @@
 """Coordinates about a mode: what they are at the mode, their volume, and that images stay where they are."""
 
+import dataclasses
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,6 +64,33 @@ def test_what_trades_with_a_number_at_its_end_follows_it_inside() -> None:
     np.testing.assert_allclose(near - t, [0.09 / 0.25 * move, 0.0, move, *np.zeros(size - 3)], rtol=1e-9)
     still = np.array([1.0, -2.0, 0.0, 0.1, 0.2])
     np.testing.assert_array_equal(chart._inside(BARE, still, covariance), still)
+
+
+def test_a_number_near_its_end_is_mirrored_there_along_the_valley() -> None:
+    """Behind the wall lie the places before it once more; the wall stays where it is, and so do volumes."""
+    optimum, _ = mode_of(LENSED)
+    params = np.array(PARAMS["lensed"])
+    params[LENSED.names.index("source_x")] = 4.99
+    with jax.enable_x64(True):
+        optimum = dataclasses.replace(optimum, numbers=np.asarray(LENSED.encode(jnp.asarray(params))))
+        about = chart.chart(LENSED, optimum, TAKEN)
+        k = LENSED.names.index("source_x")
+        assert about.wall.tolist() == np.eye(LENSED.size)[k].tolist()
+        of = jax.jit(lambda w: chart.coordinates(LENSED, about, w))
+        w = np.random.default_rng(2).normal(size=(50, LENSED.size))
+        places = np.array([of(jnp.asarray(row)) for row in w])
+        plain = about._replace(wall=jnp.zeros(LENSED.size))
+        before = np.array([jax.jit(partial(chart.coordinates, LENSED))(plain, jnp.asarray(row)) for row in w])
+        beyond = before[:, k] > prior.END
+        assert 5 < beyond.sum() < 45 and (places[:, k] <= prior.END + 1e-12).all()
+        np.testing.assert_allclose(places[~beyond], before[~beyond], rtol=1e-12)
+        np.testing.assert_allclose(places[beyond, k], 2.0 * prior.END - before[beyond, k], rtol=1e-9)
+        row = jnp.asarray(w[np.argmax(beyond)])
+        volumes = [np.linalg.slogdet(np.asarray(jax.jacfwd(partial(chart.coordinates, LENSED, own))(row)))[1] for own in (about, plain)]
+        assert volumes[0] == pytest.approx(volumes[1], abs=1e-9)
+        slope = np.asarray(jax.jacfwd(partial(chart.coordinates, LENSED, plain))(0.0 * row))
+        along = (slope @ slope.T)[:, k]
+        np.testing.assert_allclose(about.back, along / along[k], rtol=1e-6, atol=1e-9)
 
 
 def test_sources_follow_the_rays_and_volumes_stay() -> None:

@@ -221,12 +221,21 @@ def test_walls_stand_where_the_prior_ends() -> None:
 
 def test_what_the_image_determines_well_is_straight() -> None:
     problem = compose("one", [components.gaussian(role="lens light", sigma=(1.0, 6.0), reach=4.0, q=0.3)])
-    at, covariance = np.array([3.0, 0.0, 1.0, 0.1, 0.1]), np.diag(np.square([0.1, 3.0, 0.01, 0.01, 0.02]))
-    assert prior.straightened(problem, at, covariance).tolist() == [True, False, True, True, True]
-    covariance[4, 4] = 1.0  # of an ellipse both or none
-    assert prior.straightened(problem, at, covariance).tolist() == [True, False, True, False, False]
-    at[0], at[2] = 3.9, 0.01  # too near to their ends
-    assert prior.straightened(problem, at, covariance).tolist() == [False, False, False, False, False]
+    at, errors = np.array([3.0, 0.0, 1.0, 0.1, 0.1]), np.array([0.1, 3.0, 0.01, 0.01, 0.02])
+
+    def kinds():
+        straight, mirrored = prior.straightened(problem, at, np.diag(errors**2))
+        return straight.tolist(), mirrored
+
+    assert kinds() == ([True, False, True, True, True], None)
+    errors[4] = 1.0  # of an ellipse both or none
+    assert kinds() == ([True, False, True, False, False], None)
+    at[0], at[2] = 3.95, 0.015  # near to their ends
+    assert kinds() == ([True, False, False, False, False], 0)
+    at[2] = 0.025
+    assert kinds() == ([True, False, True, False, False], 0)
+    at[0] = 4.05  # beyond it
+    assert kinds() == ([True, False, True, False, False], 0)
 
 
 @pytest.mark.slow
@@ -293,7 +302,7 @@ def test_a_size_at_the_end_of_its_range_has_draws_up_to_it() -> None:
 
 @pytest.mark.parametrize(("off", "length", "trusted"), [(0.0, (1, 0), True), (0.4, (1, posterior.ROUNDS), False), (5.0, (1, 1), False)])
 def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, length: tuple[int, int], trusted: bool, monkeypatch) -> None:
-    """New chains come, round by round until they can be trusted, at most four, and one where that is hopeless; as many draws are kept."""
+    """Rounds of draws come until they can be trusted; chains that are far apart have no other. As many draws are kept."""
     blob = np.array([0.0, 0.0, 2.0, 1.0, 0.0])
     seen = observe(np.asarray(BLOB.image(jnp.asarray(blob, jnp.float32), TAKEN)), SIGMA, taken_by=TAKEN)
     taken = []
@@ -314,7 +323,7 @@ def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, leng
     kept = max(then, 1)
     assert found.draws.shape == (800, 5) and found.taken == 800 * kept and found.gradients == 800 * kept
     assert sum("adapt" in words for words in said) == 1 + (then > 0)
-    assert sum("longer" in words for words in said) == max(then - 1, 0)
+    assert sum("longer" in words for words in said) == once - 1 + max(then - 1, 0)
     assert sum("not to be trusted" in words for words in said) == (0 if trusted else 2)
 
 
