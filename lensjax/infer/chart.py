@@ -78,8 +78,8 @@ def chart(problem: Composition, optimum: Optimum, taken: Instrument) -> Chart:
         if mirrored is not None:
             wall = np.sign(mode[mirrored]) * np.eye(problem.size)[mirrored]
             back = stretch @ (stretch.T @ wall) / np.sum((stretch.T @ wall) ** 2)
-        parts = (jnp.asarray(part) for part in (mode, stretch, straight, wall, back))
-        found = Chart(*parts, points=jnp.zeros((2, 0)), behind=jnp.zeros(2), rates=jnp.zeros((0, 2)))
+        nothing = jnp.zeros((2, 0)), jnp.zeros(2), jnp.zeros((0, 2))
+        found = Chart(mode, jnp.asarray(stretch), jnp.asarray(straight), jnp.asarray(wall), jnp.asarray(back), *nothing)
         numbers = prior.numbers(problem, mode, found.straight)
         points = _points(problem, numbers, optimum.amplitudes, taken)
         if points.shape[1] == 0:
