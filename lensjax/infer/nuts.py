@@ -25,7 +25,7 @@ _SMALLEST = 1 / 16  # of the adapted step, in these: a start may lie where that 
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
 _NOWHERE = -1e30  # logarithm of a density that is no number: a trajectory that leads there diverges
-_HALVINGS = 6  # of the way from the middle to a chain's start, at most, where that lies beyond a wall
+_HALVINGS = 6  # of the way from the middle to a chain's start, before it is the middle, where that lies beyond a wall
 _FEWER = 4  # the same while chains settle: their short steps would need many to turn back, and only have to lead downhill
 
 Density = Callable[[Any, Array], Array]
@@ -116,9 +116,9 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
         return state, (state.position, info.is_divergent & ~walled, info.num_integration_steps)
 
     def start(data: Any, key: Array) -> Array:
-        ways = jax.random.normal(key, (size,)) * 0.5 ** jnp.arange(_HALVINGS + 1)[:, None]
-        inside = ~jnp.isneginf(jax.lax.map(logarithm(data), ways))
-        return ways[jnp.argmax(inside)]
+        shares = jnp.append(0.5 ** jnp.arange(_HALVINGS), 0.0)
+        ways = shares[:, None] * jax.random.normal(key, (size,))
+        return ways[jnp.argmax(~jnp.isneginf(jax.lax.map(logarithm(data), ways)))]
 
     def first(data: Any, settings: tuple[Any, Array], key: Array) -> Any:
         step_size, masses = settings
@@ -126,8 +126,8 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
         state = blackjax.nuts.init(start(data, start_key), logarithm(data))
         settling = max(1, warmup // _SETTLES)
         shares = _SMALLEST ** jax.random.uniform(size_key, (settling,))
-        each = (shares * step_size, jax.random.split(step_key, settling))
-        return jax.lax.scan(lambda state, own: (step(data, (own[0], masses), state, own[1], _FEWER)[0], None), state, each)[0]
+        steps = (shares * step_size, jax.random.split(step_key, settling))
+        return jax.lax.scan(lambda state, own: (step(data, (own[0], masses), state, own[1], _FEWER)[0], None), state, steps)[0]
 
     def on(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
         return jax.lax.scan(partial(step, data, settings), state, jax.random.split(key, draws))
