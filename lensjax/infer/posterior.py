@@ -39,20 +39,14 @@ from lensjax.problems.compose import Composition
 MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
 """Beyond these chains are not to be trusted: R-hat, effective draws of a parameter, and the share of trajectories that diverged."""
 
-TWICE = 2
-"""How many times as long as wanted chains become at most after the first adaptation, while they are not to be trusted."""
+ROUNDS = 4
+"""How many times as long as wanted chains become at most, while they are not to be trusted."""
 
-APART = 1.1
-"""R-hat above which they adapt again at once."""
+APART, HOPELESS = 0.1, 0.3
+"""R-hat less 1 above which they do not become longer: of the first chains, over how many times as long they are; and of the last."""
 
 LONGER = 3
 """How many times as long new chains adapt, where the first are not to be trusted."""
-
-ROUNDS = 4
-"""How many times as long as wanted these become at most, while they are not to be trusted."""
-
-HOPELESS = 1.3
-"""R-hat above which they do not become longer."""
 
 _FEWEST = 4  # draws of a chain, of which R-hat can be told
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
@@ -167,9 +161,9 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together, rounded up to a multiple of `chains`. Where these are not to be trusted, chains become
-            `TWICE` as long, unless they are far `APART`. Where that does not help new chains adapt `LONGER`, and become longer, to `ROUNDS`
-            times the length, unless they are `HOPELESS`. Every second, third or fourth draw of longer chains is kept.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted become longer,
+            to `ROUNDS` times the length, unless they are far `APART`. Where that does not help new chains adapt `LONGER`, and become as
+            long, unless they are `HOPELESS`. Every second, third or fourth draw of longer chains is kept.
         seed: of the random numbers.
         chains: how many; on a CPU one after the other.
         warmup: steps of the adaptation, see `nuts.rounds`.
@@ -181,13 +175,13 @@ def sample(
     """
     data = _data(problem, observed, optimum, belief)
     each = max(_FEWEST, -(-draws // chains))
-    for steps, most, far in ((warmup, TWICE, APART), (LONGER * warmup, ROUNDS, HOPELESS)):
+    for steps in (warmup, LONGER * warmup):
         say(f"{chains} chains adapt in {steps} steps, and draw {each} times")
         rounds = nuts.rounds(_density(problem), data, size=problem.size, draws=each, seed=seed, count=chains, warmup=steps)
-        for k, own in enumerate(islice(_growing(problem, data, rounds, seed), most), start=1):
+        for k, own in enumerate(islice(_growing(problem, data, rounds, seed), ROUNDS), start=1):
             if own.trusted:
                 return own
-            if k == most or float(own.r_hat.max()) > far:
+            if k == ROUNDS or own.r_hat.max() - 1.0 > (APART / k if steps == warmup else HOPELESS):
                 break
             say(f"chains become longer: R-hat {own.r_hat.max():.3f}, {own.ess.min():.0f} effective draws")
         say(own.words)
