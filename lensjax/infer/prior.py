@@ -190,7 +190,8 @@ def straightened(problem: Composition, t: np.ndarray, covariance: np.ndarray) ->
     mirrored at its wall.
 
     Straight are those that an image determines to a small part of the prior's width, so far from its ends that trajectories seldom meet a
-    wall. Of an ellipse both or none. Mirrored is the nearest to its wall, if it is near; no ellipse.
+    wall. Of an ellipse both or none. Mirrored is the nearest to its wall, if it is near; no ellipse. Where several are too near, all of
+    them are open: a valley along two of them bends less than where one is straight.
     """
     table = _table(problem)
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
@@ -204,7 +205,8 @@ def straightened(problem: Composition, t: np.ndarray, covariance: np.ndarray) ->
     found = narrow & (room > _ROOM * errors)
     off = np.where(narrow & table.plain, room / np.maximum(errors, 1e-300), np.inf)
     nearest = int(np.argmin(off))
-    if off[nearest] > _NEAR:
+    others = np.delete(narrow & ~found, nearest)
+    if off[nearest] > _NEAR or (others.any() and not found[nearest]):
         return found, None
     found[nearest] = True
     return found, nearest

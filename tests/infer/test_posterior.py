@@ -230,8 +230,8 @@ def test_what_the_image_determines_well_is_straight() -> None:
     assert kinds() == ([True, False, True, True, True], None)
     errors[4] = 1.0  # of an ellipse both or none
     assert kinds() == ([True, False, True, False, False], None)
-    at[0], at[2] = 3.95, 0.015  # near to their ends
-    assert kinds() == ([True, False, False, False, False], 0)
+    at[0], at[2] = 3.95, 0.015  # both too near to their ends
+    assert kinds() == ([False, False, False, False, False], None)
     at[2] = 0.025
     assert kinds() == ([True, False, True, False, False], 0)
     at[0] = 4.05  # beyond it
