@@ -300,7 +300,10 @@ def test_a_size_at_the_end_of_its_range_has_draws_up_to_it() -> None:
     assert stats.kstest(np.log(sizes)[::4], law.cdf).pvalue > 1e-3
 
 
-@pytest.mark.parametrize(("off", "length", "trusted"), [(0.0, (1, 0), True), (0.4, (1, posterior.ROUNDS), False), (5.0, (1, 1), False)])
+@pytest.mark.parametrize(
+    ("off", "length", "trusted"),
+    [(0.0, (1, 0), True), (0.2, (2, posterior.ROUNDS), False), (0.4, (1, posterior.ROUNDS), False), (5.0, (1, 1), False)],
+)
 def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, length: tuple[int, int], trusted: bool, monkeypatch) -> None:
     """Rounds of draws come until they can be trusted; chains that are far apart have no other. As many draws are kept."""
     blob = np.array([0.0, 0.0, 2.0, 1.0, 0.0])
