@@ -1,11 +1,12 @@
 """Chains of the No-U-Turn sampler of blackjax (Hoffman & Gelman 2014), and whether they agree.
 
-One chain adapts the step size and the widths of the coordinates. With these each chain starts at a draw of a unit normal of its own,
-settles in some steps that do not count, and then draws; it can be made longer.
+Chains adapt together: the metric is the covariance of what all of them drew, and the step size the median of theirs. With these they go
+on from where they are. They can be made longer, or adapt again by all that they drew.
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -16,17 +17,16 @@ from jax import Array
 from lensjax.errors import BadInput
 
 CHAINS = 4
-WARMUP = 200
-"""Steps by which one chain adapts."""
+WARMUP = 120
+"""Steps by which each chain adapts."""
 
-_SETTLES = 4  # a fraction of these, which each chain takes before its first draw
-_SMALLEST = 1 / 16  # of the adapted step, in these: a start may lie where that step is too long
-
+_PARTS, _RENEWED = 5, (1, 2, 4)  # of these, and after which the metric is renewed, by the latter half of all draws
+_FIRST_STEP = 0.1  # size, from which the adaptation begins
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
+_FEWER = 5  # the same while chains adapt: where steps are short they only have to lead downhill
 _NOWHERE = -1e30  # logarithm of a density that is no number: a trajectory that leads there diverges
 _HALVINGS = 6  # of the way from the middle to a chain's start, before it is the middle, where that lies beyond a wall
-_FEWER = 4  # the same while chains settle: their short steps would need many to turn back, and only have to lead downhill
 
 Density = Callable[[Any, Array], Array]
 """Data, a tree of arrays, and coordinates (F,) → logarithm of the density."""
@@ -40,7 +40,17 @@ class Chains(NamedTuple):
     gradients: np.ndarray
 
 
-def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, count: int = CHAINS, warmup: int = WARMUP) -> Iterator[Chains]:
+def rounds(
+    density: Density,
+    data: Any,
+    *,
+    size: int,
+    draws: int,
+    seed: int,
+    count: int = CHAINS,
+    warmup: int = WARMUP,
+    before: np.ndarray | None = None,
+) -> Iterator[Chains]:
     """Draws from a density that is nearly a unit normal, n at a time, for as long as the caller takes them.
 
     Args:
@@ -50,21 +60,42 @@ def rounds(density: Density, data: Any, *, size: int, draws: int, seed: int, cou
         size: F.
         draws: n, of each chain.
         seed: of the random numbers.
-        count: C, chains; on a CPU one after the other.
-        warmup: steps by which one chain adapts; each then takes a quarter as many, of several lengths, before its first draw.
+        count: C, chains; on a CPU each has a thread, elsewhere they step together.
+        warmup: steps by which each chain adapts.
+        before: what these chains drew before (C, m, F). They go on from there, and adapt again. Without, each starts at a draw of a unit
+            normal of its own.
 
     Raises:
         BadInput: blackjax is missing.
     """
-    adapt, begin, go = _programs(density, size, draws, warmup, jax.default_backend() == "cpu")
-    key = jax.random.fold_in(jax.random.key(seed), warmup)
-    with jax.numpy_dtype_promotion("standard"):  # blackjax mixes types
-        settings = adapt(data, jax.random.fold_in(key, 0))
-        states = begin(data, settings, jax.random.split(key, count))
-    for k in range(1, 1 << 31):
-        with jax.numpy_dtype_promotion("standard"):
-            states, found = go(data, settings, states, jax.random.split(jax.random.fold_in(key, k), count))
-        yield Chains(*(np.asarray(part) for part in found))
+    start, adapt, go = _programs(density, size, draws, max(1, warmup // _PARTS))
+    key, step, first = jax.random.key(seed), np.float32(_FIRST_STEP), 1
+    if before is None:
+        metric, past = np.eye(size, dtype=np.float32), np.zeros((count, 0, size), np.float32)
+        (places,) = _each(start, (data,), (_keys(key, 0, count),))
+    else:
+        metric, past, places, first = _metric(before), before, before[:, -1], _PARTS
+    for k in range(first, _PARTS + 1):
+        drawn, steps = _each(adapt, (data, step, metric), (places, _keys(key, k, count)))
+        past, places, step = np.concatenate([past, drawn], axis=1), drawn[:, -1], np.median(steps)
+        if k in _RENEWED:
+            metric = _metric(past[:, past.shape[1] // 2 :])
+    for k in range(_PARTS + 1, 1 << 31):
+        found = Chains(*_each(go, (data, step, metric), (places, _keys(key, k, count))))
+        places = found.draws[:, -1]
+        yield found
+
+
+def _keys(key: Array, k: int, count: int) -> Array:
+    return jax.random.split(jax.random.fold_in(key, k), count)
+
+
+def _metric(draws: np.ndarray) -> np.ndarray:
+    """The covariance (F, F) of draws (C, n, F) and of F others of a unit normal, lest few draws have none in some direction."""
+    flat = draws.reshape(-1, draws.shape[-1]).astype(np.float64)
+    off = flat - flat.mean(axis=0)
+    size = off.shape[1]
+    return np.asarray((off.T @ off + size * np.eye(size)) / (len(off) + size), np.float32)
 
 
 def check() -> None:
@@ -85,8 +116,8 @@ def _blackjax() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool) -> tuple[Any, Any, Any]:
-    """The adaptation, the first steps of chains, and their next draws, compiled."""
+def _programs(density: Density, size: int, draws: int, part: int) -> tuple[Any, Any, Any]:
+    """Where a chain starts, a part of its adaptation, and its next draws."""
     blackjax = _blackjax()
     kernel = blackjax.nuts.build_kernel()
 
@@ -97,49 +128,54 @@ def _programs(density: Density, size: int, draws: int, warmup: int, alone: bool)
 
         return log_density
 
-    def adapted(data: Any, key: Array) -> tuple[Any, Array]:
-        start_key, warm_key = jax.random.split(key)
-        adaptation = blackjax.window_adaptation(
-            blackjax.nuts, logarithm(data), target_acceptance_rate=_ACCEPTED, max_num_doublings=_DOUBLINGS,
-            adaptation_info_fn=lambda *_: None,
-        )  # fmt: skip
-        (_, found), _ = adaptation.run(warm_key, start(data, start_key), warmup)
-        return found["step_size"], found["inverse_mass_matrix"]
-
-    def step(
-        data: Any, settings: tuple[Any, Array], state: Any, key: Array, doublings: int = _DOUBLINGS
-    ) -> tuple[Any, tuple[Array, Array, Array]]:
-        step_size, masses = settings
-        state, info = kernel(key, state, logarithm(data), step_size, masses, max_num_doublings=doublings)
-        ends = (info.trajectory_leftmost_state.logdensity, info.trajectory_rightmost_state.logdensity)
-        walled = jnp.isneginf(ends[0]) | jnp.isneginf(ends[1])
-        return state, (state.position, info.is_divergent & ~walled, info.num_integration_steps)
-
-    def start(data: Any, key: Array) -> Array:
+    def start(data: Any, key: Array) -> tuple[Array]:
         shares = jnp.append(0.5 ** jnp.arange(_HALVINGS), 0.0)
         ways = shares[:, None] * jax.random.normal(key, (size,))
-        return ways[jnp.argmax(~jnp.isneginf(jax.lax.map(logarithm(data), ways)))]
+        return (ways[jnp.argmax(~jnp.isneginf(jax.lax.map(logarithm(data), ways)))],)
 
-    def first(data: Any, settings: tuple[Any, Array], key: Array) -> Any:
-        step_size, masses = settings
-        start_key, size_key, step_key = jax.random.split(key, 3)
-        state = blackjax.nuts.init(start(data, start_key), logarithm(data))
-        settling = max(1, warmup // _SETTLES)
-        shares = _SMALLEST ** jax.random.uniform(size_key, (settling,))
-        steps = (shares * step_size, jax.random.split(step_key, settling))
-        return jax.lax.scan(lambda state, own: (step(data, (own[0], masses), state, own[1], _FEWER)[0], None), state, steps)[0]
+    def adapt(data: Any, step: Array, metric: Array, place: Array, key: Array) -> tuple[Array, Array]:
+        begin, update, final = blackjax.adaptation.step_size.dual_averaging_adaptation(_ACCEPTED)
 
-    def on(data: Any, settings: tuple[Any, Array], state: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
-        return jax.lax.scan(partial(step, data, settings), state, jax.random.split(key, draws))
+        def one(at: tuple[Any, Any], own: Array) -> tuple[tuple[Any, Any], Array]:
+            state, sizes = at
+            state, info = kernel(own, state, logarithm(data), jnp.exp(sizes.log_step_size), metric, max_num_doublings=_FEWER)
+            return (state, update(sizes, info.acceptance_rate)), state.position
 
-    def each(one: Callable[..., Any]) -> Any:
-        def run(data: Any, settings: Any, *parts: Any) -> Any:
-            own = partial(one, data, settings)
-            return jax.lax.map(lambda row: own(*row), parts) if alone else jax.vmap(own)(*parts)
+        at = blackjax.nuts.init(place, logarithm(data)), begin(step)
+        (_, sizes), places = jax.lax.scan(one, at, jax.random.split(key, part))
+        return places, final(sizes)
 
-        return jax.jit(run)
+    def go(data: Any, step: Array, metric: Array, place: Array, key: Array) -> tuple[Array, Array, Array]:
+        def one(state: Any, own: Array) -> tuple[Any, tuple[Array, Array, Array]]:
+            state, info = kernel(own, state, logarithm(data), step, metric, max_num_doublings=_DOUBLINGS)
+            ends = (info.trajectory_leftmost_state.logdensity, info.trajectory_rightmost_state.logdensity)
+            walled = jnp.isneginf(ends[0]) | jnp.isneginf(ends[1])
+            return state, (state.position, info.is_divergent & ~walled, info.num_integration_steps)
 
-    return jax.jit(adapted), each(first), each(on)
+        found: tuple[Array, Array, Array] = jax.lax.scan(one, blackjax.nuts.init(place, logarithm(data)), jax.random.split(key, draws))[1]
+        return found
+
+    return jax.jit(start), jax.jit(adapt), jax.jit(go)
+
+
+def _each(program: Callable[..., tuple[Array, ...]], common: tuple[Any, ...], own: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
+    """What a program (of what is common, and of a row of what is each chain's own) finds for each chain."""
+
+    def alone(*row: Any) -> tuple[np.ndarray, ...]:
+        with jax.numpy_dtype_promotion("standard"):  # blackjax mixes types
+            return tuple(np.asarray(part) for part in program(*common, *row))
+
+    if jax.default_backend() != "cpu":
+        with jax.numpy_dtype_promotion("standard"):
+            return tuple(np.asarray(part) for part in _together(program)(common, own))
+    with ThreadPoolExecutor(len(own[0])) as threads:
+        found = list(threads.map(alone, *own))
+    return tuple(np.stack(parts) for parts in zip(*found, strict=True))
+
+
+@lru_cache(maxsize=48)
+def _together(program: Callable[..., tuple[Array, ...]]) -> Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[Array, ...]]:
+    return jax.jit(lambda common, own: jax.vmap(lambda *row: program(*common, *row))(*own))
 
 
 def agreement(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

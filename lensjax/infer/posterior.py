@@ -42,11 +42,11 @@ MOST_R_HAT, LEAST_ESS, MOST_DIVERGENT = 1.01, 100.0, 0.02
 ROUNDS = 4
 """How many times as long as wanted chains become at most, while they are not to be trusted."""
 
-APART, HOPELESS = 0.1, 0.3
-"""R-hat less 1 above which they do not become longer: of the first chains, over how many times as long they are; and of the last."""
+ADAPTATIONS = 3
+"""How many times chains adapt at most, while they are not to be trusted. After the first they draw once as long as wanted."""
 
-LONGER = 3
-"""How many times as long new chains adapt, where the first are not to be trusted."""
+APART, HOPELESS = 0.1, 0.3
+"""R-hat less 1 above which chains do not become longer: over how many times as long they are; and after the last adaptation."""
 
 _FEWEST = 4  # draws of a chain, of which R-hat can be told
 _CHANCE = 1e-5  # that independent draws have an R-hat above the limit of short chains
@@ -161,12 +161,12 @@ def sample(
         problem: what the image shows.
         observed: the observation.
         optimum: the best optimum of its fit.
-        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted become longer,
-            to `ROUNDS` times the length, unless they are far `APART`. Where that does not help new chains adapt `LONGER`, and become as
-            long, unless they are `HOPELESS`. Every second, third or fourth draw of longer chains is kept.
+        draws: how many, of all chains together, rounded up to a multiple of `chains`. Chains that are not to be trusted adapt again to
+            what they drew, and become longer, to `ROUNDS` times the length, unless they are far `APART`. Then they adapt once more, and
+            become longer unless they are `HOPELESS`. Every second, third or fourth draw of longer chains is kept.
         seed: of the random numbers.
-        chains: how many; on a CPU one after the other.
-        warmup: steps of the adaptation, see `nuts.rounds`.
+        chains: how many; on a CPU each has a thread.
+        warmup: steps of the first adaptation, see `nuts.rounds`.
         belief: of the numbers, in place of the prior, as the fit had it; the prior's bounds hold as well.
         say: called with words about what is done, as it is done.
 
@@ -175,36 +175,45 @@ def sample(
     """
     data = _data(problem, observed, optimum, belief)
     each = max(_FEWEST, -(-draws // chains))
-    for steps in (warmup, LONGER * warmup):
-        say(f"{chains} chains adapt in {steps} steps, and draw {each} times")
-        rounds = nuts.rounds(_density(problem), data, size=problem.size, draws=each, seed=seed, count=chains, warmup=steps)
-        for k, own in enumerate(islice(_growing(problem, data, rounds, seed), ROUNDS), start=1):
+    before = None
+    for time in range(1, ADAPTATIONS + 1):
+        how = f"in {warmup} steps" if before is None else "to what they drew"
+        say(f"{chains} chains adapt {how}, and draw {each} times")
+        (own_seed,) = np.random.SeedSequence([seed, time]).generate_state(1).tolist()
+        rounds = nuts.rounds(
+            _density(problem), data, size=problem.size, draws=each, seed=own_seed, count=chains, warmup=warmup, before=before
+        )
+        for k, grown in enumerate(islice(_growing(problem, data, rounds, own_seed), ROUNDS), start=1):
+            own, before = grown
             if own.trusted:
                 return own
-            if k == ROUNDS or own.r_hat.max() - 1.0 > (APART / k if steps == warmup else HOPELESS):
+            if k == ROUNDS or time == 1 or own.r_hat.max() - 1.0 > (HOPELESS if time == ADAPTATIONS else APART / k):
                 break
             say(f"chains become longer: R-hat {own.r_hat.max():.3f}, {own.ess.min():.0f} effective draws")
         say(own.words)
     return own
 
 
-def _growing(problem: Composition, data: _Data, rounds: Iterator[nuts.Chains], seed: int) -> Iterator[Posterior]:
-    """The draws of one round of chains, of two, of three, ...; as many are kept of each."""
+def _growing(problem: Composition, data: _Data, rounds: Iterator[nuts.Chains], seed: int) -> Iterator[tuple[Posterior, np.ndarray]]:
+    """The draws of one round of chains, of two, of three, ...; as many are kept of each. Beside them where all draws lie in the chart."""
     parts: list[np.ndarray] = []
+    before: list[np.ndarray] = []
     divergent, gradients = 0, 0
     for k, found in enumerate(rounds, start=1):
         chains, each, size = found.draws.shape
         flat = jnp.asarray(found.draws.reshape(-1, size))
         keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), k), len(flat))
+        before.append(found.draws)
         parts.append(np.asarray(_answers(problem)(data, flat, keys), np.float64).reshape(chains, each, -1))
         params = np.concatenate(parts, axis=1)
         divergent, gradients = divergent + int(found.divergent.sum()), gradients + int(found.gradients.sum())
         r_hat, ess = nuts.agreement(unwrapped(params.reshape(-1, params.shape[-1]), problem).reshape(params.shape))
         kept = params[:, k - 1 :: k].reshape(-1, params.shape[-1])
-        yield Posterior(
+        own = Posterior(
             names=problem.names, draws=kept, taken=k * chains * each, chains=chains, r_hat=r_hat, ess=np.minimum(ess, len(kept)),
             divergent=divergent, gradients=gradients,
         )  # fmt: skip
+        yield own, np.concatenate(before, axis=1)
 
 
 def unwrapped(params: np.ndarray, problem: Composition) -> np.ndarray:

@@ -71,6 +71,33 @@ def test_chains_that_start_where_steps_must_be_short_settle() -> None:
     assert (found.draws.std(axis=1) > 0.01).all() and np.abs(found.draws[..., 0]).max() < 0.5
 
 
+@pytest.mark.slow
+def test_chains_adapt_to_a_valley_that_is_longer_than_wide() -> None:
+    """Nine widths of one direction in another, along no axis: the metric becomes theirs, and few gradients make a draw."""
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(8, 8)))[0]
+    covariance = turn @ np.diag([81.0, *np.ones(7)]) @ turn.T
+    precision = jnp.asarray(np.linalg.inv(covariance), jnp.float32)
+    first = next(nuts.rounds(correlated, precision, size=8, draws=200, seed=1))
+    then = next(nuts.rounds(correlated, precision, size=8, draws=200, seed=2, before=first.draws))
+    for found in (first, then):
+        r_hat, ess = nuts.agreement(found.draws)
+        assert found.gradients.mean() < 16.0 and r_hat.max() < 1.03 and ess.min() > 200
+    np.testing.assert_allclose(then.draws.reshape(-1, 8).var(axis=0), np.diag(covariance), rtol=0.3)
+
+
+def test_chains_that_step_together_are_those_in_threads(monkeypatch) -> None:
+    """Elsewhere than on a CPU one program has all chains."""
+
+    def program(data, place, key):
+        return place * data + jax.random.normal(key, place.shape), place.sum()
+
+    places, keys = np.arange(8.0, dtype=np.float32).reshape(4, 2), jax.random.split(jax.random.key(0), 4)
+    alone = nuts._each(program, (np.float32(2.0),), (places, keys))
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for ours, theirs in zip(nuts._each(program, (np.float32(2.0),), (places, keys)), alone, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
 def test_r_hat_and_effective_draws_of_known_sequences() -> None:
     random = np.random.default_rng(0)
     independent = random.normal(size=(4, 500))
@@ -301,33 +328,36 @@ def test_a_size_at_the_end_of_its_range_has_draws_up_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("off", "length", "trusted"),
-    [(0.0, (1, 0), True), (0.2, (2, posterior.ROUNDS), False), (0.4, (1, posterior.ROUNDS), False), (5.0, (1, 1), False)],
+    ("off", "lengths", "trusted"),
+    [(0.0, [1], True), (0.2, [1, 2, posterior.ROUNDS], False), (0.4, [1, 1, posterior.ROUNDS], False), (5.0, [1, 1, 1], False)],
 )
-def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, length: tuple[int, int], trusted: bool, monkeypatch) -> None:
+def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, lengths: list[int], trusted: bool, monkeypatch) -> None:
     """Rounds of draws come until they can be trusted; chains that are far apart have no other. As many draws are kept."""
     blob = np.array([0.0, 0.0, 2.0, 1.0, 0.0])
     seen = observe(np.asarray(BLOB.image(jnp.asarray(blob, jnp.float32), TAKEN)), SIGMA, taken_by=TAKEN)
-    taken = []
+    taken, drawn = [], []
 
-    def rounds(density, data, *, size, draws, seed, count, warmup):
+    def rounds(density, data, *, size, draws, seed, count, warmup, before):
         random = np.random.default_rng(0)
+        assert warmup == 10 and (before is None) == (len(taken) == 0)
+        if before is not None:
+            np.testing.assert_array_equal(before, np.concatenate(drawn[-taken[-1] :], axis=1))
+        taken.append(0)
         for _ in range(9):
-            taken.append(warmup)
+            taken[-1] += 1
             apart = random.normal(size=(count, draws, size)) + off * np.arange(count)[:, None, None]
-            yield nuts.Chains(0.1 * apart, np.zeros((count, draws), bool), np.ones((count, draws), int))
+            drawn.append(0.1 * apart)
+            yield nuts.Chains(drawn[-1], np.zeros((count, draws), bool), np.ones((count, draws), int))
 
     monkeypatch.setattr(nuts, "rounds", rounds)
     optimum = fit.descend_from(BLOB, [seen], [[np.asarray(BLOB.encode(jnp.asarray(blob)), np.float64)]])[0][0]
     said: list[str] = []
     found = posterior.sample(BLOB, seen, optimum, draws=800, warmup=10, say=said.append)
-    once, then = length
-    assert taken == [10] * once + [10 * posterior.LONGER] * then and found.trusted == trusted
-    kept = max(then, 1)
-    assert found.draws.shape == (800, 5) and found.taken == 800 * kept and found.gradients == 800 * kept
-    assert sum("adapt" in words for words in said) == 1 + (then > 0)
-    assert sum("longer" in words for words in said) == once - 1 + max(then - 1, 0)
-    assert sum("not to be trusted" in words for words in said) == (0 if trusted else 2)
+    assert taken == lengths and found.trusted == trusted
+    assert found.draws.shape == (800, 5) and found.taken == 800 * lengths[-1] and found.gradients == 800 * lengths[-1]
+    assert sum("adapt" in words for words in said) == len(lengths)
+    assert sum("longer" in words for words in said) == sum(lengths) - len(lengths)
+    assert sum("not to be trusted" in words for words in said) == (0 if trusted else posterior.ADAPTATIONS)
 
 
 def test_directions_are_unwrapped_about_their_mean() -> None:
