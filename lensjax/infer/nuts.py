@@ -17,14 +17,13 @@ from jax import Array
 from lensjax.errors import BadInput
 
 CHAINS = 4
-WARMUP = 120
+WARMUP = 125
 """Steps by which each chain adapts."""
 
 _PARTS, _RENEWED = 5, (1, 2, 4)  # of these, and after which the metric is renewed, by the latter half of all draws
 _FIRST_STEP = 0.1  # size, from which the adaptation begins
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
-_FEWER = 5  # the same while chains adapt: where steps are short they only have to lead downhill
 _NOWHERE = -1e30  # logarithm of a density that is no number: a trajectory that leads there diverges
 _HALVINGS = 6  # of the way from the middle to a chain's start, before it is the middle, where that lies beyond a wall
 
@@ -68,22 +67,28 @@ def rounds(
     Raises:
         BadInput: blackjax is missing.
     """
-    start, adapt, go = _programs(density, size, draws, max(1, warmup // _PARTS))
+    part = max(1, warmup // _PARTS)
+    start, walk = _programs(density, part)
     key, step, first = jax.random.key(seed), np.float32(_FIRST_STEP), 1
     if before is None:
         metric, past = np.eye(size, dtype=np.float32), np.zeros((count, 0, size), np.float32)
-        (places,) = _each(start, (data,), (_keys(key, 0, count),))
+        shares = np.append(0.5 ** np.arange(_HALVINGS), 0.0).astype(np.float32)
+        ways = shares[:, None] * np.asarray(jax.random.normal(jax.random.fold_in(key, 0), (count, 1, size)))
     else:
-        metric, past, places, first = _metric(before), before, before[:, -1], _PARTS
+        metric, past, ways, first = _metric(before), before, before[:, -1:], _PARTS
+    states = _each(start, (data,), (ways,))
     for k in range(first, _PARTS + 1):
-        drawn, steps = _each(adapt, (data, step, metric), (places, _keys(key, k, count)))
-        past, places, step = np.concatenate([past, drawn], axis=1), drawn[:, -1], np.median(steps)
+        states, drawn, steps = _each(walk, (data, True, step, metric), (states, _keys(key, k, count)))
+        past, step = np.concatenate([past, drawn.draws], axis=1), np.median(steps)
         if k in _RENEWED:
             metric = _metric(past[:, past.shape[1] // 2 :])
-    for k in range(_PARTS + 1, 1 << 31):
-        found = Chains(*_each(go, (data, step, metric), (places, _keys(key, k, count))))
-        places = found.draws[:, -1]
-        yield found
+    each = -(-draws // part)
+    for k in range(_PARTS + 1, 1 << 31, each):
+        found = []
+        for own in range(k, k + each):
+            states, drawn, _ = _each(walk, (data, False, step, metric), (states, _keys(key, own, count)))
+            found.append(drawn)
+        yield Chains(*(np.concatenate(rows, axis=1)[:, :draws] for rows in zip(*found, strict=True)))
 
 
 def _keys(key: Array, k: int, count: int) -> Array:
@@ -116,10 +121,11 @@ def _blackjax() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _programs(density: Density, size: int, draws: int, part: int) -> tuple[Any, Any, Any]:
-    """Where a chain starts, a part of its adaptation, and its next draws."""
+def _programs(density: Density, part: int) -> tuple[Any, Any]:
+    """Where a chain starts, and so many steps of it. The density is in each of them once, since it takes long to compile."""
     blackjax = _blackjax()
     kernel = blackjax.nuts.build_kernel()
+    begin, update, final = blackjax.adaptation.step_size.dual_averaging_adaptation(_ACCEPTED)
 
     def logarithm(data: Any) -> Callable[[Array], Array]:
         def log_density(place: Array) -> Array:
@@ -128,53 +134,48 @@ def _programs(density: Density, size: int, draws: int, part: int) -> tuple[Any, 
 
         return log_density
 
-    def start(data: Any, key: Array) -> tuple[Array]:
-        shares = jnp.append(0.5 ** jnp.arange(_HALVINGS), 0.0)
-        ways = shares[:, None] * jax.random.normal(key, (size,))
-        return (ways[jnp.argmax(~jnp.isneginf(jax.lax.map(logarithm(data), ways)))],)
+    def start(data: Any, ways: Array) -> Any:
+        """The state at the first of some places (N, F) that lies beyond no wall."""
+        states = jax.lax.map(lambda way: blackjax.nuts.init(way, logarithm(data)), ways)
+        first = jnp.argmax(~jnp.isneginf(states.logdensity))
+        return jax.tree.map(lambda own: own[first], states)
 
-    def adapt(data: Any, step: Array, metric: Array, place: Array, key: Array) -> tuple[Array, Array]:
-        begin, update, final = blackjax.adaptation.step_size.dual_averaging_adaptation(_ACCEPTED)
+    def walk(data: Any, adapts: Array, step: Array, metric: Array, state: Any, key: Array) -> tuple[Any, Chains, Array]:
+        """The next state, the draws on the way there (n, F), and the step size that they would adapt to."""
 
-        def one(at: tuple[Any, Any], own: Array) -> tuple[tuple[Any, Any], Array]:
+        def one(at: tuple[Any, Any], own: Array) -> tuple[tuple[Any, Any], Chains]:
             state, sizes = at
-            state, info = kernel(own, state, logarithm(data), jnp.exp(sizes.log_step_size), metric, max_num_doublings=_FEWER)
-            return (state, update(sizes, info.acceptance_rate)), state.position
-
-        at = blackjax.nuts.init(place, logarithm(data)), begin(step)
-        (_, sizes), places = jax.lax.scan(one, at, jax.random.split(key, part))
-        return places, final(sizes)
-
-    def go(data: Any, step: Array, metric: Array, place: Array, key: Array) -> tuple[Array, Array, Array]:
-        def one(state: Any, own: Array) -> tuple[Any, tuple[Array, Array, Array]]:
-            state, info = kernel(own, state, logarithm(data), step, metric, max_num_doublings=_DOUBLINGS)
+            size = jnp.where(adapts, jnp.exp(sizes.log_step_size), step)
+            state, info = kernel(own, state, logarithm(data), size, metric, max_num_doublings=_DOUBLINGS)
             ends = (info.trajectory_leftmost_state.logdensity, info.trajectory_rightmost_state.logdensity)
             walled = jnp.isneginf(ends[0]) | jnp.isneginf(ends[1])
-            return state, (state.position, info.is_divergent & ~walled, info.num_integration_steps)
+            drawn = Chains(state.position, info.is_divergent & ~walled, info.num_integration_steps)
+            return (state, update(sizes, info.acceptance_rate)), drawn
 
-        found: tuple[Array, Array, Array] = jax.lax.scan(one, blackjax.nuts.init(place, logarithm(data)), jax.random.split(key, draws))[1]
-        return found
+        (state, sizes), drawn = jax.lax.scan(one, (state, begin(step)), jax.random.split(key, part))
+        return state, drawn, final(sizes)
 
-    return jax.jit(start), jax.jit(adapt), jax.jit(go)
+    return jax.jit(start), jax.jit(walk)
 
 
-def _each(program: Callable[..., tuple[Array, ...]], common: tuple[Any, ...], own: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
-    """What a program (of what is common, and of a row of what is each chain's own) finds for each chain."""
+def _each(program: Callable[..., Any], common: tuple[Any, ...], own: tuple[Any, ...]) -> Any:
+    """What a program (of what is common, and of what is each chain's own, a tree of its rows) finds, each chain's in a row."""
 
-    def alone(*row: Any) -> tuple[np.ndarray, ...]:
+    def run(function: Callable[..., Any], *parts: Any) -> Any:
         with jax.numpy_dtype_promotion("standard"):  # blackjax mixes types
-            return tuple(np.asarray(part) for part in program(*common, *row))
+            return jax.tree.map(np.asarray, function(*parts))
 
     if jax.default_backend() != "cpu":
-        with jax.numpy_dtype_promotion("standard"):
-            return tuple(np.asarray(part) for part in _together(program)(common, own))
-    with ThreadPoolExecutor(len(own[0])) as threads:
-        found = list(threads.map(alone, *own))
-    return tuple(np.stack(parts) for parts in zip(*found, strict=True))
+        return run(_together(program), common, own)
+    parts, tree = jax.tree.flatten(own)
+    rows = [jax.tree.unflatten(tree, row) for row in zip(*parts, strict=True)]
+    with ThreadPoolExecutor(len(rows)) as threads:
+        found = list(threads.map(lambda row: run(program, *common, *row), rows))
+    return jax.tree.map(lambda *parts: np.stack(parts), *found)
 
 
-@lru_cache(maxsize=48)
-def _together(program: Callable[..., tuple[Array, ...]]) -> Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[Array, ...]]:
+@lru_cache(maxsize=32)
+def _together(program: Callable[..., Any]) -> Callable[[tuple[Any, ...], tuple[Any, ...]], Any]:
     return jax.jit(lambda common, own: jax.vmap(lambda *row: program(*common, *row))(*own))
 
 
