@@ -81,7 +81,7 @@ def counter_signal(seen: Observed, model: np.ndarray) -> float:
 def alike(seen: Observed, model: np.ndarray, place: tuple[float, float]) -> float:
     """How alike a model (H, W) of arcs is to itself turned by 180° about a place [arcsec]: their product over its square, 1 at most.
 
-    Only pixels count that are used on both sides.
+    Only pixels count that are used on both sides. The square is that of the brighter of the two there, turned or not.
     """
     taken = seen.instrument
     row, column = taken.middle[0] - place[1] / taken.pixel_scale, taken.middle[1] + place[0] / taken.pixel_scale
@@ -92,8 +92,9 @@ def alike(seen: Observed, model: np.ndarray, place: tuple[float, float]) -> floa
 
     mask = np.asarray(seen.mask)
     both = mask & (turned(mask.astype(np.float64)) > 0.99)
-    square = float((model[both] ** 2).sum())
-    return float((model * turned(model))[both].sum()) / square if square > 0 else 0.0
+    own, other = model[both], turned(model)[both]
+    square = float(max(own @ own, other @ other))
+    return float(own @ other) / square if square > 0 else 0.0
 
 
 def bright_of(seen: Observed, model: np.ndarray) -> np.ndarray:

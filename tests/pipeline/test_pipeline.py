@@ -92,6 +92,20 @@ def test_arcs_are_alike_where_the_source_lies_behind_the_lens() -> None:
     assert found((0.35, 0.1), (0.05, -0.02)) < 0.5
 
 
+def test_arcs_beside_a_masked_pixel_are_alike_to_1_at_most() -> None:
+    """A bright pixel opposite four faint ones, about a place between pixels: without one of the four it does not count itself."""
+    taken = instrument((41, 41), pixel_scale=0.05, middle=(20, 20))
+    model, mask = np.zeros((41, 41)), np.ones((41, 41), bool)
+    model[20, 32] = 9.0
+    model[20:22, 8:10] = 1.0
+    whole, without = (
+        flags.alike(observe(model, 1.0, mask=own, taken_by=taken), model, (0.0125, -0.0125)) for own in (mask, mask & (model != 1.0))
+    )
+    assert 0.0 < whole < 0.5 and without == 0.0
+    mask[20, 8] = False
+    assert 0.0 < flags.alike(observe(model, 1.0, mask=mask, taken_by=taken), model, (0.0125, -0.0125)) <= 1.0
+
+
 def test_a_lens_is_judged_by_its_light() -> None:
     light = LensLight(np.zeros((2, 2)), (0.0, 0.0), (0.25, 0.0), np.zeros((0, 2, 2)), np.zeros((2, 2), bool))
     q = (1.0 - 0.2) / (1.0 + 0.2)  # |e| of 0.2, as 0.8 times the light's
