@@ -49,6 +49,7 @@ def rounds(
     count: int = CHAINS,
     warmup: int = WARMUP,
     before: np.ndarray | None = None,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Chains]:
     """Draws from a density that is nearly a unit normal, n at a time, for as long as the caller takes them.
 
@@ -63,30 +64,33 @@ def rounds(
         warmup: steps by which each chain adapts.
         before: what these chains drew before (C, m, F). They go on from there, and adapt again. Without, each starts at a draw of a unit
             normal of its own.
+        say: called with words about how far chains are, every few steps.
 
     Raises:
         BadInput: blackjax is missing.
     """
     part = max(1, warmup // _PARTS)
     start, walk = _programs(density, part)
-    key, step, first = jax.random.key(seed), np.float32(_FIRST_STEP), 1
+    adapting, drawing = jax.random.split(jax.random.key(seed))
     if before is None:
-        metric, past = np.eye(size, dtype=np.float32), np.zeros((count, 0, size), np.float32)
         shares = np.append(0.5 ** np.arange(_HALVINGS), 0.0).astype(np.float32)
-        ways = shares[:, None] * np.asarray(jax.random.normal(jax.random.fold_in(key, 0), (count, 1, size)))
+        ways = shares[:, None] * np.asarray(jax.random.normal(jax.random.fold_in(adapting, 0), (count, 1, size)))
+        before, parts, doing = np.zeros((count, 0, size), np.float32), _PARTS, "chains adapt"
     else:
-        metric, past, ways, first = _metric(before), before, before[:, -1:], _PARTS
-    states = _each(start, (data,), (ways,))
-    for k in range(first, _PARTS + 1):
-        states, drawn, steps = _each(walk, (data, True, step, metric), (states, _keys(key, k, count)))
+        ways, parts, doing = before[:, -1:], 1, "chains adapt to what they drew"
+    states, step, metric, past = _each(start, (data,), (ways,)), np.float32(_FIRST_STEP), _metric(before), before
+    for k in range(parts):
+        say(f"{count} {doing}: {k * part} of {parts * part} steps")
+        states, drawn, steps = _each(walk, (data, True, step, metric), (states, _keys(adapting, k + 1, count)))
         past, step = np.concatenate([past, drawn.draws], axis=1), np.median(steps)
-        if k in _RENEWED:
+        if k + 1 in _RENEWED and parts == _PARTS:
             metric = _metric(past[:, past.shape[1] // 2 :])
     each = -(-draws // part)
-    for k in range(_PARTS + 1, 1 << 31, each):
+    for turn in range(1 << 31):
         found = []
-        for own in range(k, k + each):
-            states, drawn, _ = _each(walk, (data, False, step, metric), (states, _keys(key, own, count)))
+        for k in range(each):
+            say(f"{count} chains draw: {turn * draws + k * part} of {(turn + 1) * draws}")
+            states, drawn, _ = _each(walk, (data, False, step, metric), (states, _keys(drawing, turn * each + k, count)))
             found.append(drawn)
         yield Chains(*(np.concatenate(rows, axis=1)[:, :draws] for rows in zip(*found, strict=True)))
 
@@ -98,8 +102,7 @@ def _keys(key: Array, k: int, count: int) -> Array:
 def _metric(draws: np.ndarray) -> np.ndarray:
     """The covariance (F, F) of draws (C, n, F) and of F others of a unit normal, lest few draws have none in some direction."""
     flat = draws.reshape(-1, draws.shape[-1]).astype(np.float64)
-    off = flat - flat.mean(axis=0)
-    size = off.shape[1]
+    off, size = flat - flat.sum(axis=0) / max(len(flat), 1), flat.shape[1]
     return np.asarray((off.T @ off + size * np.eye(size)) / (len(off) + size), np.float32)
 
 

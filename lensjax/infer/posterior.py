@@ -177,11 +177,9 @@ def sample(
     each = max(_FEWEST, -(-draws // chains))
     before = None
     for time in range(1, ADAPTATIONS + 1):
-        how = f"in {warmup} steps" if before is None else "to what they drew"
-        say(f"{chains} chains adapt {how}, and draw {each} times")
         (own_seed,) = np.random.SeedSequence([seed, time]).generate_state(1).tolist()
         rounds = nuts.rounds(
-            _density(problem), data, size=problem.size, draws=each, seed=own_seed, count=chains, warmup=warmup, before=before
+            _density(problem), data, size=problem.size, draws=each, seed=own_seed, count=chains, warmup=warmup, before=before, say=say
         )
         for k, grown in enumerate(islice(_growing(problem, data, rounds, own_seed), ROUNDS), start=1):
             own, before = grown
