@@ -52,7 +52,7 @@ def test_trajectories_end_at_a_wall_and_do_not_diverge() -> None:
     def cut(data, w):
         return jnp.where(w[0] > -0.5, -0.5 * w @ data @ w, -jnp.inf)
 
-    found = next(nuts.rounds(cut, jnp.eye(2), size=2, draws=500, seed=1))
+    found = next(nuts.rounds(cut, jnp.eye(2), size=2, draws=1000, seed=1))
     r_hat, ess = nuts.agreement(found.draws)
     first = found.draws[..., 0]
     assert first.min() > -0.5 and found.divergent.sum() == 0 and r_hat.max() < 1.02
