@@ -344,6 +344,7 @@ def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, leng
         if before is not None:
             np.testing.assert_array_equal(before, np.concatenate(drawn[-taken[-1] :], axis=1))
         taken.append(0)
+        say(f"{count} chains adapt")
         for _ in range(9):
             taken[-1] += 1
             apart = random.normal(size=(count, draws, size)) + off * np.arange(count)[:, None, None]
@@ -356,6 +357,7 @@ def test_chains_that_do_not_agree_adapt_again_and_become_longer(off: float, leng
     found = posterior.sample(BLOB, seen, optimum, draws=800, warmup=10, say=said.append)
     assert taken == lengths and found.trusted == trusted
     assert found.draws.shape == (800, 5) and found.taken == 800 * lengths[-1] and found.gradients == 800 * lengths[-1]
+    assert sum("adapt" in words for words in said) == len(lengths)
     assert sum("longer" in words for words in said) == sum(lengths) - len(lengths)
     assert sum("not to be trusted" in words for words in said) == (0 if trusted else posterior.ADAPTATIONS)
 
