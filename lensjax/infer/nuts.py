@@ -21,6 +21,7 @@ WARMUP = 125
 """Steps by which each chain adapts."""
 
 _PARTS, _RENEWED = 5, (1, 2, 4)  # of these, and after which the metric is renewed, by the latter half of all draws
+_NORMAL = 4  # times F draws of a unit normal count in the metric beside those of the chains
 _FIRST_STEP = 0.1  # size, from which the adaptation begins
 _ACCEPTED = 0.8  # share of steps that the adaptation aims at
 _DOUBLINGS = 7  # of a trajectory, at most
@@ -100,10 +101,12 @@ def _keys(key: Array, k: int, count: int) -> Array:
 
 
 def _metric(draws: np.ndarray) -> np.ndarray:
-    """The covariance (F, F) of draws (C, n, F) and of F others of a unit normal, lest few draws have none in some direction."""
+    """The covariance (F, F) of draws (C, n, F) and of `_NORMAL` F others of a unit normal. What few draws have by chance would make the
+    density steeper in some directions than the chart left it, and the step as much smaller."""
     flat = draws.reshape(-1, draws.shape[-1]).astype(np.float64)
     off, size = flat - flat.sum(axis=0) / max(len(flat), 1), flat.shape[1]
-    return np.asarray((off.T @ off + size * np.eye(size)) / (len(off) + size), np.float32)
+    others = _NORMAL * size
+    return np.asarray((off.T @ off + others * np.eye(size)) / (len(off) + others), np.float32)
 
 
 def check() -> None:
