@@ -84,6 +84,11 @@ def masked(window: Window, companions: list[Companion]) -> Window:
     return replace(window, used=window.used & ~np.any([own.region for own in companions], axis=0))
 
 
+def brightest(companions: list[Companion], *, within: float) -> float:
+    """The largest signal to noise of those whose peaks lie within a radius of the lens; 0 where none does."""
+    return max((own.signal for own in companions if np.hypot(*own.place) < within), default=0.0)
+
+
 def words(companions: list[Companion], offset: tuple[float, float]) -> str:
     """How many there are and where, in words; places are about the image's origin, which the lens's pixel lies `offset` from."""
     at = ", ".join(f"({own.place[0] + offset[0]:.2f}, {own.place[1] + offset[1]:.2f})" for own in companions)

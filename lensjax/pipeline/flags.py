@@ -143,6 +143,11 @@ def words_of_light(gain: float) -> list[str]:
     return [f"the arcs may be light that is not lensed: ln E is {gain:.3g} higher without a lens"]
 
 
+def words_of_masked(ratio: float) -> str:
+    """What stands against a fit without an object that is `ratio` times as bright as its arcs, and lies where the lens has images."""
+    return f"the brightest image may be masked: an object within twice theta_E is {ratio:.0f} times as bright as the arcs"
+
+
 def words(found: Findings) -> list[str]:
     """What stands against a fit."""
     if found.signal < FAINTEST:

@@ -84,6 +84,8 @@ def test_two_neighbours_are_found_the_brighter_first() -> None:
     left = companions.masked(own, [first, second]).used
     assert (own.used & ~left).sum() == (own.used & (first.region | second.region)).sum()
     assert companions.words([first, second], (0.5, 0.0)).startswith("2 companions at (1.5")
+    assert companions.brightest([second, first], within=2.5) == first.signal > second.signal
+    assert companions.brightest([second, first], within=2.1) == second.signal and companions.brightest([second], within=1.8) == 0.0
 
 
 def test_a_companion_that_a_model_takes_for_an_image_is_told_from_another() -> None:

@@ -222,14 +222,25 @@ def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
     assert best.model[middle[1], middle[1] + 9] == pytest.approx(found.best.model[middle[0], middle[0] + 9], rel=1e-5)
 
 
+def with_neighbour(alone: SkyImage, place: tuple[float, float], peak: float) -> tuple[SkyImage, np.ndarray]:
+    """An image with a round neighbour, and the neighbour (H, W)."""
+    x, y = (np.asarray(part) for part in places(alone.observed.instrument))
+    neighbour = peak * np.exp(-0.5 * ((x[None, :] - place[0]) ** 2 + (y[:, None] - place[1]) ** 2) / 0.2**2)
+    both = alone.observed.data + jnp.asarray(neighbour, jnp.float32)
+    return replace(alone, observed=replace(alone.observed, data=both)), neighbour
+
+
 @pytest.mark.slow
 def test_a_bright_neighbour_is_masked() -> None:
-    alone = ring(1.0)
-    x, y = (np.asarray(part) for part in places(alone.observed.instrument))
-    spread = 0.5 * ((x[None, :] + 1.5) ** 2 + (y[:, None] - 1.2) ** 2) / 0.2**2
-    neighbour = 60.0 * np.exp(-spread)
-    both = replace(alone, observed=replace(alone.observed, data=alone.observed.data + jnp.asarray(neighbour, jnp.float32)))
+    both, neighbour = with_neighbour(ring(1.0), (-1.5, 1.2), 60.0)
     found = run.fit_galaxy(both, Options(lens_light=False))
     assert found.solution.success[0] and "masked 1 companion at (-1.5" in found.solution.status[0], found.solution.status
     assert found.solution.params[0, found.solution.names.index("theta_E")] == pytest.approx(1.0, rel=0.01)
     assert not np.asarray(found.image.observed.mask)[neighbour > 10.0].any()
+
+
+@pytest.mark.slow
+def test_an_object_that_outshines_the_arcs_where_images_are_may_be_one() -> None:
+    near, _ = with_neighbour(ring(1.0), (-1.4, 1.2), 2000.0)
+    found = run.fit_galaxy(near, Options(lens_light=False))
+    assert not found.solution.success[0] and "the brightest image may be masked" in found.solution.status[0], found.solution.status
