@@ -52,8 +52,8 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     known = published(arguments.repository)
     fitted = (arguments.repository / "3_model_parameters/pkl_files").glob("image_*")
-    fits = sorted(path.name.removeprefix("image_").split(".")[0] for path in fitted)
-    wanted = [fit.rsplit("_", 1) for fit in fits if fit.rsplit("_", 1)[0] not in arguments.without]
+    pairs = sorted(path.name.removeprefix("image_").split(".")[0].rsplit("_", 1) for path in fitted)
+    wanted = [(name, band) for name, band in pairs if name not in arguments.without]
     for name, band in wanted:
         np.savez(arguments.folder / f"{name}_{band}.npz", **arrays(arguments.repository, name, band), params=json.dumps(known[name]))
     print(f"{len(wanted)} images in {arguments.folder}")

@@ -47,10 +47,6 @@ _SERIES, _CURVED = 2.5, 1.15  # factors on errors where the arcs are explained, 
 _FLOOR = 0.01  # of theta_E: its least error where the arcs are not explained to the noise
 _SAMPLED = 0.03  # px: error of theta_E beside that of the noise, since light and PSF are known by pixels; from mocks
 _SAME = 0.1  # relative difference of Einstein radii with and without companions
-_IMAGES, _OUTSHONE = (
-    2.0,
-    5.0,
-)  # Einstein radii within which images lie; times the arcs' signal, above which a masked object there may be one
 _NOT_FINITE = "no start leads to a finite residual"
 _NOISY = 1e3  # times the median: noise of pixels that others have masked
 
@@ -123,14 +119,13 @@ def fit_galaxy(
     masked = _fit_window(image, companions.masked(own, others), options, lambda words: say(f"without companions: {words}"))
     if not masked.solution.success[0]:
         return first
-    k = masked.problem.names.index("theta_E")
-    radius = float(masked.solution.params[0, k])
+    assert first.findings is not None and masked.findings is not None
+    radius = masked.findings.theta_e
     if not first.solution.success[0]:
-        assert masked.findings is not None
-        outshone = companions.brightest(others, within=_IMAGES * radius) / masked.findings.signal
-        masked = _said(masked, f"masked {companions.words(others, own.offset)}", success=True)
-        return masked if outshone < _OUTSHONE else _said(masked, flags.words_of_masked(outshone), success=False)
-    if abs(radius / first.solution.params[0, k] - 1.0) < _SAME:
+        brightest = companions.brightest(others, within=flags.IMAGES * radius)
+        against = flags.words_of_masked(brightest / masked.findings.signal)
+        return _said(masked, "; ".join((f"masked {companions.words(others, own.offset)}", *against)), success=not against)
+    if abs(radius / first.findings.theta_e - 1.0) < _SAME:
         return first
     return _said(first, f"theta_E depends on companions: {radius:.3g} without {companions.words(others, own.offset)}", success=False)
 
