@@ -62,7 +62,7 @@ def size_for(one: Callable[..., Any], task: Task, static: Mapping[str, Any]) -> 
         return _UNKNOWN
     shared, starts = task
     leaves, structure = jax.tree.flatten((*shared, jnp.asarray(starts[0])))
-    kinds = tuple((np.shape(leaf), np.dtype(leaf.dtype)) for leaf in leaves)
+    kinds = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
     each = _bytes_each(one, tuple(static.items()), structure, kinds)
     return within(memory["bytes_limit"] - memory.get("bytes_in_use", 0), each)
 

@@ -361,7 +361,7 @@ def descend_from(
 
 def in_double(observed: Observed) -> Observed:
     """The same in float64, under `jax.enable_x64`."""
-    tree: Observed = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64) if leaf.dtype == jnp.float32 else leaf, observed)
+    tree: Observed = jax.tree.map(lambda leaf: leaf if jnp.result_type(leaf) == jnp.bool_ else jnp.asarray(leaf, jnp.float64), observed)
     return tree
 
 

@@ -37,7 +37,8 @@ class Instrument:
 
     Attributes:
         shape: rows and columns of the image.
-        pixel_scale: side of a pixel in the unit of the system's lengths: 1 where these are pixels, else for example arcseconds.
+        pixel_scale: side of a pixel in the unit of the system's lengths: 1 where these are pixels, else for example arcseconds. Programs
+            take it as an argument, so that one serves images of all scales.
         middle: row and column, fractions included, of the system's origin, or of its centre of light.
         supersampling: points on a side of a pixel.
         refinement: points on a side of each of the steepest pixels, in place of `supersampling`; 0 for none.
@@ -47,7 +48,7 @@ class Instrument:
     """
 
     shape: tuple[int, int] = field(metadata={"static": True})
-    pixel_scale: float = field(default=1.0, metadata={"static": True})
+    pixel_scale: float = 1.0
     middle: tuple[float, float] = field(default=(0.0, 0.0), metadata={"static": True})
     supersampling: int = field(default=1, metadata={"static": True})
     refinement: int = field(default=0, metadata={"static": True})

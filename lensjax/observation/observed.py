@@ -95,7 +95,7 @@ def quick_rows(observed: Observed) -> Observed:
         return observed
 
     def padded(leaf: Array) -> Array:
-        own = leaf.shape[-2:] == (rows, columns)
+        own = jnp.shape(leaf)[-2:] == (rows, columns)
         return jnp.pad(leaf, [(0, 0)] * (leaf.ndim - 1) + [(0, 1)], mode="edge") if own else leaf
 
     wide: Observed = jax.tree.map(padded, observed)

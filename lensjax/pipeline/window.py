@@ -22,7 +22,7 @@ class Window:
         rows, columns: the part.
         inside: rows and columns of the window that this part fills; beyond them there is no image, and nothing is used.
         data, sigma, used: (h, w) of the window, float64 and bool.
-        taken: its instrument, with the pixel at the lens's centre of light as the origin; it is the same for many images, which then share
+        taken: its instrument, with the pixel at the lens's centre of light as the origin. Images whose windows have as many pixels share
             programs.
         offset: x and y of that pixel in the whole image.
     """
@@ -60,8 +60,7 @@ def around(
     middle = [round(c) for c in centre]
     rows, columns = (slice(max(m - half, 0), min(m + half + 1, n)) for m, n in zip(middle, data.shape, strict=True))
     inside = tuple(slice(cut.start - m + half, cut.stop - m + half) for cut, m in zip((rows, columns), middle, strict=True))
-    scale = float(f"{taken.pixel_scale:.5g}")
-    own = instrument((side, side), pixel_scale=scale, middle=(half, half), supersampling=taken.supersampling)
+    own = instrument((side, side), pixel_scale=taken.pixel_scale, middle=(half, half), supersampling=taken.supersampling)
 
     def placed(values: np.ndarray, fill: float) -> np.ndarray:
         wide = np.full((side, side), fill, values.dtype)

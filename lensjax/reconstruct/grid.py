@@ -63,7 +63,7 @@ class Rays:
     y: Array
     visible: Array
     stretch: Array
-    pixel: float = field(metadata={"static": True})
+    pixel: float = field(default=1.0, metadata={"static": True})
 
 
 @register
@@ -79,7 +79,6 @@ class _Place:
         return jnp.ones(())
 
 
-@partial(jax.jit, static_argnames=("trace", "split"))
 def rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace, split: int = 1) -> Rays:
     """The rays of an image's pixels.
 
@@ -90,6 +89,13 @@ def rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace,
         trace: how the lens equation is solved, and the window.
         split: points on a side of a pixel.
     """
+    found: Rays = _rays(system, centre, instrument=instrument, trace=trace, split=split)
+    return replace(found, pixel=instrument.pixel_scale)
+
+
+@partial(jax.jit, static_argnames=("trace", "split"))
+def _rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace, split: int) -> Rays:
+    """As `rays`, without the side of a pixel."""
     dtype = jnp.result_type(system.x)
     centre = jnp.asarray(centre, dtype)
     x, y = replace(instrument, supersampling=split, psf=None).points(dtype=dtype)
@@ -98,13 +104,11 @@ def rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace,
     pixel = instrument.pixel_scale
     stretch = _stretch(beta_x, beta_y, split) / pixel
     finite = jnp.isfinite(stretch) & jnp.isfinite(beta_x) & jnp.isfinite(beta_y)
-    visible = finite & (lit > 0.5) & (inside >= _RIM * max(1.0, pixel))
     return Rays(
         x=jnp.where(finite, beta_x, 0.0),
         y=jnp.where(finite, beta_y, 0.0),
-        visible=visible,
+        visible=finite & (lit > 0.5) & (inside >= _RIM * jnp.maximum(1.0, pixel)),
         stretch=jnp.where(finite, stretch, jnp.inf),
-        pixel=pixel,
     )
 
 
