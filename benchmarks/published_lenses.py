@@ -1,6 +1,6 @@
 """Three lenses that others have published, fitted as `lensjax estimate` fits them: without a person, beside what was published.
 
-    python benchmarks/published_lenses.py DIR [DIR ...] [--only NAME] [--source KIND] [--out results/published]
+    python benchmarks/published_lenses.py DIR [DIR ...] [--only NAME] [--source KIND] [--shear fit] [--out results/published]
 
 J0946+1006: slacs0946+1006_{data,noise_map,psf,mask_extra_galaxies}.fits of PyAutoLabs/autolens_assistant (HST, 0.05″; two rings of two
 sources, of which the fit has one). cosmos-web: cosmos_web_ring_F277W_*.fits from there (JWST NIRCam, 0.06″), with its light fitted, and
@@ -148,6 +148,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose names begin so")
     parser.add_argument("--source", default="auto", help="of the pipeline (auto)")
+    parser.add_argument("--shear", choices=("fit", "none"), default="fit", help="external shear")
     parser.add_argument("--out", type=Path, default=Path("results/published"))
     arguments = parser.parse_args()
     chosen = [case for case in CASES if not arguments.only or any(case.name.startswith(start) for start in arguments.only)]
@@ -160,7 +161,7 @@ def main() -> None:
     for (case, folder), row in zip(where, axes, strict=True):
         image = read(case, folder)
         start = time.perf_counter()
-        fit = fit_galaxy(image, Options(source=arguments.source, lens_light=not case.light))
+        fit = fit_galaxy(image, Options(source=arguments.source, lens_light=not case.light, shear=arguments.shear == "fit"))
         seconds = time.perf_counter() - start
         truth = of_tracer(folder / "tracer.json") if case.theta_e is None else case.theta_e
         k = fit.solution.names.index("theta_E")

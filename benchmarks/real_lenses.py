@@ -1,7 +1,7 @@
 """Images of real lenses, fitted as `lensjax estimate` fits them, beside published Einstein radii.
 
-    python benchmarks/real_lenses.py DIR [--published FILE] [--column theta_E] [--subtracted] [--network] [--only NAME ...]
-        [--out results/real]
+    python benchmarks/real_lenses.py DIR [--published FILE] [--column theta_E] [--subtracted] [--network] [--lens sie] [--shear fit]
+        [--only NAME ...] [--out results/real]
 
 DIR has NAME_image.fits, NAME_noise.fits and NAME_psf.fits for each lens (arrays whose first row is at the bottom), or NAME.npz with image,
 noise and psf, and with lens_light_subtracted and mask for --subtracted. FILE, by default DIR/published.csv, has a column name, the
@@ -78,7 +78,7 @@ def published_of(folder: Path, file: Path | None, names: list[str]) -> dict[str,
 def lenses(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, Any, float]]:
     """Each lens's name, its fit or what has the network's `solution`, and time [s]."""
     estimator = trained.load(problem="galaxy") if arguments.network else None
-    options = Options(mass=arguments.lens, lens_light=not arguments.subtracted)
+    options = Options(mass=arguments.lens, lens_light=not arguments.subtracted, shear=arguments.shear == "fit")
     for name in names:
         image = read(arguments.folder, name, scale=arguments.pixel_scale, subtracted=arguments.subtracted)
         start = time.perf_counter()
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--subtracted", action="store_true", help="images whose lens light is off already, of NAME.npz")
     parser.add_argument("--pixel-scale", type=float, default=0.05, help="of FITS files without one [arcsec] (0.05)")
     parser.add_argument("--lens", choices=("sie", "epl"), default="sie")
+    parser.add_argument("--shear", choices=("fit", "none"), default="fit", help="external shear")
     parser.add_argument("--network", action="store_true", help="ask the packaged network alone")
     parser.add_argument("--only", nargs="+", metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("results/real"))

@@ -50,6 +50,7 @@ class Flags:
     coolest: Path | None
     lens: str | None
     multipoles: str | None
+    shear: str | None
     mass_error: float | None
     source: str | None
     lens_light: str | None
@@ -64,6 +65,7 @@ def add(command: arguments.Parser) -> None:
     group.add_argument("--pixel-scale", type=values.positive, metavar="ARCSEC", help="side of a pixel (that of the file's WCS)")
     for flag, kinds, words in (
         ("--lens", ("sie", "epl"), "mass (sie)"),
+        ("--shear", ("fit", "none"), "external shear (fit)"),
         ("--source", SOURCES, "light behind it; auto: few Sersic profiles or shapelets; richer: beyond these (auto)"),
         ("--lens-light", ("fit", "none"), "the lens galaxy's own light: fitted, or off already (fit)"),
         ("--noise-is", ("rms", "variance", "weight"), "what the noise map holds (rms)"),
@@ -99,11 +101,12 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
 
     mass: Mass = "epl" if flags.lens == "epl" else "sie"
     multipoles = tuple(int(order) for order in (flags.multipoles or "").split(",") if order)
+    shear = flags.shear != "none"
     if flags.source == "sersic" and flags.lens_light == "none":
-        return problems.composed("galaxy", mass=mass, multipoles=multipoles, sky=True), None
+        return problems.composed("galaxy", mass=mass, multipoles=multipoles, shear=shear, sky=True), None
     source = SOURCES[flags.source or "auto"]
     given = {} if flags.mass_error is None else {"mass_error": flags.mass_error}
-    options = Options(mass, multipoles, source, flags.lens_light != "none", **given)
+    options = Options(mass, multipoles, source, flags.lens_light != "none", shear=shear, **given)
     return problem_of(options), options
 
 

@@ -62,7 +62,7 @@ def strain(q: float, phi: float, shear: tuple[float, float], light: LensLight | 
 
     Args:
         q, phi: axis ratio and direction [deg] of the mass.
-        shear: gamma1 and gamma2.
+        shear: gamma1 and gamma2; 0 where there is none.
         light: the lens galaxy's light; None without.
     """
     e, angle = (1.0 - q) / (1.0 + q), np.radians(2.0 * phi)

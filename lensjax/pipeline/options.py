@@ -29,6 +29,7 @@ class Options:
         lens_light: whether the lens galaxy's light is fitted; otherwise it is off already.
         mass_error: relative error of theta_E, since no galaxy is exactly of the mass's profile, beside that of the pixels, in quadrature.
             By default about the difference of two published values of one lens (median 1.15 %, Bolton et al. 2008 and Tan et al. 2024).
+        shear: whether there is external shear.
     """
 
     mass: Mass = "sie"
@@ -36,6 +37,7 @@ class Options:
     source: SourceModel = "auto"
     lens_light: bool = True
     mass_error: float = 0.01
+    shear: bool = True
 
     def __post_init__(self) -> None:
         for column, value, kinds in (("mass", self.mass, Mass), ("source", self.source, SourceModel)):
@@ -46,8 +48,8 @@ class Options:
             raise BadInput(column="mass_error", value=self.mass_error, expected="a number of 0 or more and below 1")
 
     def galaxy(self, **others: Any) -> Composition:
-        """The problem `galaxy` with this mass, and with other arguments."""
-        return galaxy(mass=self.mass, multipoles=self.multipoles, **others)
+        """The problem `galaxy` with this mass and shear, and with other arguments."""
+        return galaxy(mass=self.mass, multipoles=self.multipoles, shear=self.shear, **others)
 
 
 def answers_of(options: Options) -> tuple[Composition, ...]:

@@ -56,7 +56,7 @@ class GalaxyFit:
     """A fit of a galaxy's image.
 
     Attributes:
-        problem: mass, shear and the source that was fitted last.
+        problem: mass, any shear and the source that was fitted last.
         solution: of one image, in the units of its file; places are about the image's origin.
         image: the image without the lens galaxy's light, with the pixels that were fitted and their noise.
         findings: what the verdict rests on; None where nothing could be fitted.
@@ -142,7 +142,7 @@ def _fit_window(image: SkyImage, own: Window, options: Options, say: Callable[[s
     problem = problem_of(replace(options, source="shapelets")) if options.source == "pixels" else wanted
     search = Search(own, options, say)
     say("round lenses of many Einstein radii")
-    first = galaxy(source="multi_gaussian")
+    first = galaxy(source="multi_gaussian", shear=options.shear)
     rough = starts.round_lenses(arcs.softened(search.seen, SOFT[0]), np.geomspace(*TRIED, _RADII * _FINE))
     if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
         return _nothing(image, wanted, own, search, flags.NO_LENS)
@@ -241,7 +241,7 @@ def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple
         excess=excess,
         theta_e=at["theta_E"],
         tried=TRIED,
-        strain=belief.strain(at["q"], at["phi"], (at["gamma1"], at["gamma2"]), search.light),
+        strain=belief.strain(at["q"], at["phi"], (at.get("gamma1", 0.0), at.get("gamma2", 0.0)), search.light),
         rivals=rivals,
         varied=varied,
         converged=best.code == CONVERGED,
@@ -279,7 +279,7 @@ def moved(problem: Composition, params: np.ndarray, offset: tuple[float, float])
         return params
     at = {name: k for k, name in enumerate(problem.names)}
     x, y = offset
-    gamma1, gamma2 = (params[:, at[name]].copy() for name in ("gamma1", "gamma2"))
+    gamma1, gamma2 = (params[:, at[name]].copy() if name in at else 0.0 for name in ("gamma1", "gamma2"))
     for at_x, at_y in problem.all_places:
         bent = (at_x, at_y) in problem.places
         params[:, at_x] += x - bent * (gamma1 * x + gamma2 * y)

@@ -61,7 +61,7 @@ def another_lens(radius: float, other: float) -> bool:
 
 
 def carried(first: Composition, problem: Composition, kept: list[np.ndarray]) -> np.ndarray:
-    """Starts (S, E) of a problem with the mass, shear and place of the source of another's numbers, and sources of two sizes."""
+    """Starts (S, E) of a problem with the mass, any shear and the place of the source of another's numbers, and sources of two sizes."""
     rows = []
     for size in _SIZES:
         guess = Guess(theta_e=1.0, lens=(0.0, 0.0), source=(0.0, 0.0), size=size)

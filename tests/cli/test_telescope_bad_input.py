@@ -96,6 +96,8 @@ LINES = [
     ("a.fits --noise [ERR] --pixel-scale -0.05", "--pixel-scale"),
     ("a.fits --noise [ERR] --pixel-scale 0", "--pixel-scale"),
     ("a.fits --noise [ERR] --multipoles 4", "--multipoles: only --lens epl has multipoles"),
+    ("a.fits --noise [ERR] --shear no", "expected one of fit, none"),
+    ("a.fits --noise [ERR] --shear none --no-refine", "--shear: does not go with --no-refine"),
     ("a.fits --noise [ERR] --mass-error 1", "--mass-error: the value is '1'; expected a share from 0 to 0.99"),
     ("a.fits --noise [ERR] --mass-error 0.02 --source sersic --lens-light none", "--mass-error: not with --source sersic"),
     ("a.fits --noise [ERR] --lens epl --multipoles 5", "expected one of 3, 4, 3,4"),

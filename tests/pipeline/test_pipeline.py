@@ -16,7 +16,7 @@ from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import belief, flags, run, starts, window
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
-from lensjax.pipeline.options import Options
+from lensjax.pipeline.options import Options, answers_of, problem_of
 from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
@@ -142,11 +142,11 @@ def test_a_psf_of_larger_pixels_keeps_its_sum_and_its_middle(factor: int) -> Non
     assert small.sum(axis=1) @ along**2 == pytest.approx(variance, abs=0.15)
 
 
-def ring(theta_e: float) -> SkyImage:
+def ring(theta_e: float, shear: tuple[float, float] = (0.02, -0.01)) -> SkyImage:
     """A lens with shear and a small source, without the galaxy's own light."""
     problem = galaxy(source="sersic")
     at = dict.fromkeys(problem.names, 0.0)
-    at |= {"theta_E": theta_e, "q": 0.8, "phi": 40.0, "gamma1": 0.02, "gamma2": -0.01, "source_x": 0.08, "source_y": 0.03}
+    at |= {"theta_E": theta_e, "q": 0.8, "phi": 40.0, "gamma1": shear[0], "gamma2": shear[1], "source_x": 0.08, "source_y": 0.03}
     at |= {"source_R": 0.12, "source_n": 1.0, "source_q": 0.8, "source_phi": 20.0, "source_flux": 2.0, "x": 0.02, "y": -0.01}
     taken = instrument((101, 101), pixel_scale=0.05, supersampling=2, psf=psf.gaussian(2.2, size=9), middle=(50.0, 50.0))
     image = np.asarray(problem.image(jnp.asarray([at[name] for name in problem.names]), taken), np.float64)
@@ -191,6 +191,18 @@ def test_shear_about_the_origin_moves_the_source(lens_light) -> None:
     np.testing.assert_allclose(first, second, atol=2e-4 * first.max())
 
 
+def test_without_shear_no_answer_has_any() -> None:
+    options = Options(source="richer", shear=False)
+    assert problem_of(options).names[:6] == ("x", "y", "theta_E", "q", "phi", "source_x")
+    for problem in answers_of(options):
+        assert not {"gamma1", "gamma2"} & set(problem.names)
+        params = np.arange(1.0, len(problem.names) + 1.0)
+        places = [problem.names.index(name) for pair in problem.all_places for name in (problem.names[pair[0]], problem.names[pair[1]])]
+        moved = run.moved(problem, params[None], (0.3, -0.2))[0] - params
+        np.testing.assert_allclose(moved[places], [0.3, -0.2] * (len(places) // 2), atol=1e-12)
+        np.testing.assert_array_equal(np.delete(moved, places), 0.0)
+
+
 def test_beliefs_are_about_the_light() -> None:
     problem = galaxy(source="shapelets", n_max=4)
     alone = belief.of(problem, None)
@@ -220,6 +232,15 @@ def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
     assert near.data.size < 0.7 * found.weighed.data.size and best.model.shape == near.data.shape
     middle = int(found.seen.instrument.middle[0]), int(near.instrument.middle[0])
     assert best.model[middle[1], middle[1] + 9] == pytest.approx(found.best.model[middle[0], middle[0] + 9], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_lens_without_shear_is_found_without_it() -> None:
+    found = run.fit_galaxy(ring(1.0, shear=(0.0, 0.0)), Options(lens_light=False, shear=False))
+    names = found.solution.names
+    assert found.solution.success[0], found.solution.status
+    assert "gamma1" not in names and found.solution.errors.shape == (1, len(names))
+    assert found.solution.params[0, names.index("theta_E")] == pytest.approx(1.0, rel=0.005)
 
 
 def with_neighbour(alone: SkyImage, place: tuple[float, float], peak: float) -> tuple[SkyImage, np.ndarray]:
