@@ -26,6 +26,7 @@ E_MAX = 0.9
 """Largest ellipticity e that a fit reaches: q = 0.05."""
 
 _SMALL = 1e-12
+_OFF = 1e-5  # of (e1, e2): how far off round a lens is taken that is round, since polar coordinates have no derivatives there
 _NEARLY_ROUND = 0.01  # ellipticity of a start: at e = 0 itself an ellipsoid has no derivative by its direction
 
 
@@ -242,10 +243,9 @@ def sie(
     """Singular isothermal ellipsoid: x, y, theta_E, q, phi; phi is the direction of the mass's long axis."""
 
     def build(v: dict[str, Array]) -> tuple[SIE, Array, Array]:
-        square = v["e1"] ** 2 + v["e2"] ** 2
-        away = square > _SMALL
-        e = jnp.where(away, jnp.sqrt(jnp.where(away, square, 1.0)), 0.0)
-        angle = 0.5 * jnp.arctan2(jnp.where(away, v["e2"], 0.0), jnp.where(away, v["e1"], 1.0))
+        away = v["e1"] ** 2 + v["e2"] ** 2 > _SMALL
+        e1, e2 = jnp.where(away, v["e1"], v["e1"] + _OFF), v["e2"]
+        e, angle = jnp.sqrt(e1 * e1 + e2 * e2), 0.5 * jnp.arctan2(e2, e1)
         return SIE(v["theta_e"], (1.0 - e) / (1.0 + e), angle - 0.5 * jnp.pi), v["x"], v["y"]
 
     numbers = (*placed(prefix, unit, reach), Number(Parameter(f"{prefix}theta_E", unit, *theta_e), "log"))

@@ -57,6 +57,33 @@ def test_the_sum_of_the_layers_is_the_image_and_the_systems() -> None:
     np.testing.assert_allclose(image, whole, atol=2e-5 * scale)
 
 
+@pytest.mark.parametrize("mass", ["sie", "epl"])
+@pytest.mark.parametrize("double", [False, True])
+def test_a_round_lens_knows_which_way_it_becomes_elliptical(mass: str, double: bool) -> None:
+    """By differences in float64: where these derivatives vanish, a fit that begins round stays so."""
+    problem = problems.composed("galaxy", mass=mass)
+    first = problem.names.index("q")
+    x, y = np.meshgrid(np.linspace(-1.5, 1.5, 8) + 0.013, np.linspace(-1.5, 1.5, 8) - 0.02)
+    params = dict.fromkeys(problem.names, 1.0) | {"x": 0.02, "y": -0.01, "gamma": 2.0, "gamma1": 0.0, "gamma2": 0.0}
+
+    @jax.jit
+    def deflection(numbers: jax.Array) -> jax.Array:
+        lens = problem.lens(numbers)
+        assert lens is not None
+        return jnp.stack(lens.deflection(jnp.asarray(x, numbers.dtype), jnp.asarray(y, numbers.dtype)))
+
+    with jax.enable_x64(True):
+        wide = jax.jit(problem.encode)(jnp.asarray([params[name] for name in problem.names], jnp.float64))
+        steps = [jnp.zeros_like(wide).at[first + k].set(1e-3) for k in (0, 1)]
+        expected = [np.asarray(deflection(wide + step) - deflection(wide - step)) / 2e-3 for step in steps]
+    with jax.enable_x64(double):
+        round_lens = jnp.asarray(np.asarray(wide), jnp.float64 if double else jnp.float32).at[first : first + 2].set(0.0)
+        found = np.asarray(jax.jit(jax.jacfwd(deflection))(round_lens))[..., first : first + 2]
+    for k in (0, 1):
+        assert np.abs(expected[k]).max() > 0.3
+        np.testing.assert_allclose(found[..., k], expected[k], atol=(3e-5 if double else 0.02) * np.abs(expected[k]).max())
+
+
 def test_theta_e_of_a_power_law_is_that_of_its_critical_curve() -> None:
     """At another slope the lens's own θ_E differs; at slope 2 it is the same."""
     problem = compose("lens", [galaxy_components.epl(), components.gaussian()])
