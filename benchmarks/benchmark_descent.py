@@ -36,7 +36,7 @@ from lensjax.observation import psf
 from lensjax.observation.instrument import instrument
 from lensjax.observation.noise import GaussianNoise
 from lensjax.observation.observed import Observed
-from lensjax.pipeline.run import TRIED
+from lensjax.pipeline.options import Options
 from lensjax.pipeline.starts import round_lenses, theta_e
 from lensjax.problems import components
 from lensjax.problems.compose import Composition, compose
@@ -87,7 +87,7 @@ def galaxy_cases(images: int, starts: int, seed: int) -> Iterator[Case]:
         whole = mock.observed
         data = whole.data - jnp.asarray(mock.lens_light, whole.data.dtype)
         seen = replace(whole, data=data, noise=GaussianNoise(whole.noise.sigma(whole.data)))
-        guesses = round_lenses(seen, np.geomspace(*TRIED, starts))
+        guesses = round_lenses(seen, np.geomspace(*Options().tried, starts))
         begin = np.stack([np.asarray(GALAXY.start(guess), np.float32) for guess in guesses])
         found += 1
         yield Case(fit.coarse(seen), begin, mock.truth["theta_E"])

@@ -21,7 +21,7 @@ from lensjax.infer import estimation, fit
 from lensjax.infer.solution import Solution
 from lensjax.observation.observed import Observed
 from lensjax.observation.sky import SkyImage
-from lensjax.pipeline.options import Options
+from lensjax.pipeline.options import LARGEST, Options
 from lensjax.pipeline.run import fit_galaxy
 from lensjax.problems.galaxy import source_prefix
 from lensjax.trained import Estimator
@@ -35,9 +35,9 @@ def estimate(observed: Observed) -> Any:
     return estimation.estimate(problems.composed("galaxy", lens_light="sersic", sky=True), observed)
 
 
-def pipeline(observed: Observed) -> Any:
+def pipeline(observed: Observed, *, largest_theta_e: float = LARGEST) -> Any:
     """As `lensjax estimate` fits a telescope's image; the mass of a mock is exactly of the profile that is fitted."""
-    return fit_galaxy(SkyImage("mock", observed), Options(mass_error=0.0))
+    return fit_galaxy(SkyImage("mock", observed), Options(mass_error=0.0, largest_theta_e=largest_theta_e))
 
 
 def network(observed: Observed) -> Any:

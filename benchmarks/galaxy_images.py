@@ -182,18 +182,23 @@ class Mock:
     galaxy: Sersic
 
 
-def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
+RADII = (0.6, 2.0)
+"""θ_E of mocks [arcsec]."""
+
+
+def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie", radii: tuple[float, float] = RADII) -> Mock:
     """A lens, drawn at random.
 
-    θ_E is 0.6″–2″; the source of one to three Sérsic clumps lies within 0.4 θ_E of the lens; the lens light is a Sérsic of index 2–6,
+    The source of one to three Sérsic clumps lies within 0.4 θ_E of the lens; the lens light is a Sérsic of index 2–6,
     roughly aligned with the mass, its brightest pixel of a signal to noise of 50–300.
 
     Args:
         rng: generator.
         sn: total signal to noise of the arcs, √Σ (arc/noise)², the lens light's noise included.
         mass: "sie", or "epl" of a slope of 2 ± 0.1.
+        radii: smallest and largest θ_E [arcsec].
     """
-    theta_e = float(np.exp(rng.uniform(np.log(0.6), np.log(2.0))))
+    theta_e = float(np.exp(rng.uniform(*np.log(radii))))
     e = rng.normal(scale=0.12, size=2)
     e *= min(1.0, _MOST / np.hypot(*e))
     g = rng.normal(scale=0.04, size=2)
@@ -201,7 +206,7 @@ def lens(rng: np.random.Generator, *, sn: float, mass: str = "sie") -> Mock:
     x, y = rng.normal(scale=0.02, size=2)
     slope = float(np.clip(rng.normal(2.0, 0.1), 1.7, 2.3)) if mass == "epl" else 2.0
     true = Mass(x, y, theta_e, *_shape(e), slope, (float(g[0]), float(g[1])))
-    field = drawn_field(rng, int(np.clip(2 * round((1.6 * theta_e + 1.5) / SCALE), 100, 160)))
+    field = drawn_field(rng, int(np.clip(2 * round((1.6 * theta_e + 1.5) / SCALE), 100, round(4.0 * radii[1] / SCALE))))
     px, py = field.points()
     ax, ay = true.deflection(px, py)
     place = np.array([x, y]) + _within(rng, 0.4 * theta_e)

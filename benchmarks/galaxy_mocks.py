@@ -1,12 +1,13 @@
 """Fits of mock lenses as real ones look, with truth: lens light, clumps, PSF, photons, from the image alone.
 
-    python benchmarks/galaxy_mocks.py [--n 100] [--first 0] [--sn 100] [--mass sie] [--seed 1] [--fit pipeline]
-        [--out results/galaxy_mocks] [--plot]
+    python benchmarks/galaxy_mocks.py [--n 100] [--first 0] [--sn 100] [--mass sie] [--radii 0.6 2] [--seed 1]
+        [--fit pipeline] [--out results/galaxy_mocks] [--plot]
 
 galaxy_images.py says how they are drawn, without LensJAX's renderer. --sn is the arcs' total signal to noise: 300, 100, 30 and 10 make a
-ladder. --fit truth fits the model that a mock was drawn with, from its truth: what the pixels hold. --fit estimate fits all light at
-once. --fit network asks the packaged network alone, all of whose answers count as success. --fit MODULE:FUNCTION takes another fit, a
-function of an observation whose result has a `solution`.
+ladder. --radii are the smallest and the largest θ_E; the pipeline tries 1.3 times the largest, at least 2.6″. --fit truth fits the model
+that a mock was drawn with, from its truth: what the pixels hold. --fit estimate fits all light at once. --fit network asks the packaged
+network alone, all of whose answers count as success. --fit MODULE:FUNCTION takes another fit, a function of an observation whose result
+has a `solution`.
 
 Prints the error of θ_E, how many fits are wrong (θ_E further than 3 % and 6 stated errors from the truth) and say success, how many say
 success at all, the coverage of the stated errors of those, and the time. A parameter that the fit calls not identifiable counts
@@ -14,13 +15,14 @@ in no coverage. Writes OUT-SN.csv, one row a mock, which resumes; --plot writes 
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 import pandas as pd
-from galaxy_fits import fit_of, from_truth, rows, solved
-from galaxy_images import lens
+from galaxy_fits import fit_of, from_truth, pipeline, rows, solved
+from galaxy_images import RADII, lens
 
 COMPARED = ("theta_E", "q", "phi", "gamma1", "gamma2")
 OFF = 0.03
@@ -30,10 +32,12 @@ FAR = 6.0
 """Stated errors from the truth, beyond which a fit is wrong."""
 
 
-def row_of(number: int, *, seed: int, sn: float, mass: str, fit: str) -> dict[str, object]:
+def row_of(number: int, *, seed: int, sn: float, mass: str, fit: str, radii: tuple[float, float] = RADII) -> dict[str, object]:
     """One mock: truth, fit, errors and verdict."""
-    mock = lens(np.random.default_rng([seed, number]), sn=sn, mass=mass)
+    mock = lens(np.random.default_rng([seed, number]), sn=sn, mass=mass, radii=radii)
     run = (lambda _: from_truth(mock)) if fit == "truth" else fit_of(fit)
+    if fit == "pipeline":
+        run = partial(pipeline, largest_theta_e=1.3 * max(radii[1], RADII[1]))
     solution, seconds = solved(run, mock.observed)
     found: dict[str, object] = {f"{name} true": value for name, value in mock.truth.items()}
     for name in COMPARED:
@@ -88,7 +92,7 @@ def summary(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def plot(table: pd.DataFrame, path: Path, *, seed: int, sn: float, mass: str) -> None:
+def plot(table: pd.DataFrame, path: Path, *, seed: int, sn: float, mass: str, radii: tuple[float, float]) -> None:
     """The first mocks, errors of θ_E, and errors in units of the stated ones."""
     import matplotlib
 
@@ -97,7 +101,7 @@ def plot(table: pd.DataFrame, path: Path, *, seed: int, sn: float, mass: str) ->
 
     figure, axes = plt.subplots(3, 6, figsize=(13, 7), layout="constrained")
     for k, (upper, lower) in enumerate(axes[:2].T):
-        mock = lens(np.random.default_rng([seed, k]), sn=sn, mass=mass)
+        mock = lens(np.random.default_rng([seed, k]), sn=sn, mass=mass, radii=radii)
         upper.imshow(np.arcsinh(np.asarray(mock.observed.data)), cmap="gray")
         lower.imshow(mock.arcs, cmap="gray")
         upper.set_title(f"{k}: θ_E {mock.truth['theta_E']:.2f}″")
@@ -131,6 +135,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first (0)")
     parser.add_argument("--sn", type=float, default=100.0, help="total signal to noise of the arcs (100)")
     parser.add_argument("--mass", choices=("sie", "epl"), default="sie", help="of the mocks; the fit's is its own")
+    parser.add_argument("--radii", type=float, nargs=2, default=RADII, metavar=("LOW", "HIGH"), help="of the mocks [arcsec] (0.6 2)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fit", default="pipeline", metavar="pipeline|estimate|network|truth|MODULE:FUNCTION")
     parser.add_argument("--out", type=Path, default=Path("results/galaxy_mocks"), help="OUT-SN.csv and OUT-SN.png")
@@ -138,13 +143,17 @@ def main() -> None:
     flags = parser.parse_args()
     if flags.fit != "truth":
         fit_of(flags.fit)
-    settings = {"seed": flags.seed, "sn": flags.sn, "mass": flags.mass, "fit": flags.fit}
+    own = {"seed": flags.seed, "sn": flags.sn, "mass": flags.mass, "fit": flags.fit}
+    radii = (flags.radii[0], flags.radii[1])
+    if not 0.0 < radii[0] < radii[1]:
+        parser.error(f"--radii {radii[0]:g} {radii[1]:g}: expected the smallest above 0, and a larger one")
+    settings = own | ({} if radii == RADII else {"radii": f"{radii[0]:g} to {radii[1]:g}"})
     path = flags.out.with_name(f"{flags.out.name}-{flags.sn:g}.csv")
-    table = rows(path, settings, range(flags.first, flags.first + flags.n), lambda number: row_of(number, **settings))
+    table = rows(path, settings, range(flags.first, flags.first + flags.n), lambda number: row_of(number, **own, radii=radii))
     print(summary(table))
     print(f"{path}; {jax.devices()[0].device_kind}")
     if flags.plot:
-        plot(table, path.with_suffix(".png"), seed=flags.seed, sn=flags.sn, mass=flags.mass)
+        plot(table, path.with_suffix(".png"), seed=flags.seed, sn=flags.sn, mass=flags.mass, radii=radii)
 
 
 if __name__ == "__main__":

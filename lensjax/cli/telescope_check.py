@@ -61,7 +61,8 @@ def check_network(flags: Flags, *, refined: bool, weights: Path | None, report: 
         raise BadInput(
             "fits of telescopes' images start without a network", column="--weights", value=weights, expected="--no-refine beside it"
         )
-    of_fits = ("lens", "multipoles", "shear", "mass_error", "source", "lens_light", "posterior", "model_images", "coolest")
+    of_mass = ("lens", "multipoles", "shear", "largest_theta_e", "mass_error")
+    of_fits = (*of_mass, "source", "lens_light", "posterior", "model_images", "coolest")
     given = {f"--{name.replace('_', '-')}": getattr(flags, name) for name in of_fits} | {"--report": report}
     for flag, value in given.items():
         if not refined and value is not None:

@@ -51,6 +51,7 @@ class Flags:
     lens: str | None
     multipoles: str | None
     shear: str | None
+    largest_theta_e: float | None
     mass_error: float | None
     source: str | None
     lens_light: str | None
@@ -72,6 +73,8 @@ def add(command: arguments.Parser) -> None:
     ):
         group.add_argument(flag, type=values.one_of(kinds), metavar=f"{{{','.join(kinds)}}}", help=words)
     group.add_argument("--multipoles", type=values.one_of(_MULTIPOLES), metavar="ORDERS", help="of --lens epl: 3, 4, or 3,4 (none)")
+    largest = "largest Einstein radius that is tried (2.6)"
+    group.add_argument("--largest-theta-e", type=values.EINSTEIN_RADIUS, metavar="ARCSEC", help=largest)
     group.add_argument("--mass-error", type=values.SHARE, metavar="SHARE", help="of theta_E: no mass is exactly of its profile (0.01)")
     group.add_argument("--exposure", metavar="MAP", help="counts for one unit of the data, in place of --noise: noise of photons")
     group.add_argument("--background", metavar="MAP", help="rms of the background, with --exposure")
@@ -103,9 +106,10 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     multipoles = tuple(int(order) for order in (flags.multipoles or "").split(",") if order)
     shear = flags.shear != "none"
     if flags.source == "sersic" and flags.lens_light == "none":
-        return problems.composed("galaxy", mass=mass, multipoles=multipoles, shear=shear, sky=True), None
+        prior = {} if flags.largest_theta_e is None else {"largest_theta_e": flags.largest_theta_e}
+        return problems.composed("galaxy", mass=mass, multipoles=multipoles, shear=shear, sky=True, **prior), None
     source = SOURCES[flags.source or "auto"]
-    given = {} if flags.mass_error is None else {"mass_error": flags.mass_error}
+    given = {name: value for name in ("mass_error", "largest_theta_e") if (value := getattr(flags, name)) is not None}
     options = Options(mass, multipoles, source, flags.lens_light != "none", shear=shear, **given)
     return problem_of(options), options
 

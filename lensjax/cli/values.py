@@ -56,6 +56,8 @@ def one_of(known: Iterable[str]) -> Callable[[str], str]:
 
 SHARE = number(0.0, 0.99, "a share from 0 to 0.99")
 
+EINSTEIN_RADIUS = number(0.8, 20.0, "an Einstein radius from 0.8 to 20 arcsec")
+
 positive = number(sys.float_info.min, sys.float_info.max, "a positive number")
 
 

@@ -32,15 +32,11 @@ from lensjax.pipeline.answer import Answer, answer_of, restarted, rivals_of
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
 from lensjax.pipeline.options import OTHER_ORDERS, Options, problem_of
-from lensjax.pipeline.search import REACH, RING, SOFT, Search
+from lensjax.pipeline.search import SOFT, Search
 from lensjax.pipeline.window import Window
 from lensjax.problems.compose import Composition
-from lensjax.problems.galaxy import galaxy
 
-TRIED = (0.4, 2.6)
-"""Einstein radii that are tried [arcsec]."""
-
-_RADII, _FINE = 14, 3  # Einstein radii that are descended from, each the best of so many
+_STEP, _FINE = 0.134, 3  # relative step of the Einstein radii that are descended from, each the best of so many
 _SHORT = 2  # steps by which these are compared
 _KEPT = (4, 3, 2)
 _SERIES, _CURVED = 2.5, 1.15  # factors on errors where the arcs are explained, from mocks: with shapelets, whose series ends, and otherwise
@@ -111,7 +107,7 @@ def fit_galaxy(
     let_programs_go()
     own = _window(image, options)
     first = _fit_window(image, own, options, say)
-    others = [] if first.best is None else companions.candidates(own, first.light, outer=RING.outer)
+    others = [] if first.best is None else companions.candidates(own, first.light, outer=options.outer)
     if first.best is not None and first.solution.success[0]:
         others = companions.lit(others, first.best.model, arcs.sigma_of(first.seen))
     if not others:
@@ -142,8 +138,8 @@ def _fit_window(image: SkyImage, own: Window, options: Options, say: Callable[[s
     problem = problem_of(replace(options, source="shapelets")) if options.source == "pixels" else wanted
     search = Search(own, options, say)
     say("round lenses of many Einstein radii")
-    first = galaxy(source="multi_gaussian", shear=options.shear)
-    rough = starts.round_lenses(arcs.softened(search.seen, SOFT[0]), np.geomspace(*TRIED, _RADII * _FINE))
+    first = replace(options, mass="sie", multipoles=()).galaxy(source="multi_gaussian")
+    rough = starts.round_lenses(arcs.softened(search.seen, SOFT[0]), _radii(options))
     if not rough or flags.signal_of(search.seen) < flags.FAINTEST:
         return _nothing(image, wanted, own, search, flags.NO_LENS)
     begin = np.stack([np.asarray(first.start(guess), np.float64) for guess in rough])
@@ -167,6 +163,12 @@ def _fit_window(image: SkyImage, own: Window, options: Options, say: Callable[[s
     return _judged(replace(image, remarks=(*answer.words, *image.remarks)), search, answer)
 
 
+def _radii(options: Options) -> np.ndarray:
+    """Einstein radii (S,) that are tried [arcsec]: `_FINE` for each that is descended from."""
+    low, high = options.tried
+    return np.geomspace(low, high, _FINE * round(np.log(high / low) / _STEP))
+
+
 def _best_of_each(short: Descent) -> np.ndarray:
     """Numbers (S, E) of the best of each `_FINE` descents that follow each other."""
     costs = np.asarray(short.normal.cost, np.float64).reshape(-1, _FINE)
@@ -181,7 +183,7 @@ def _window(image: SkyImage, options: Options) -> Window:
     sigma = arcs.sigma_of(seen)
     used = used & (sigma < _NOISY * np.median(sigma[used]))
     centre = window.centre_of_lens(data, used, seen.instrument) if options.lens_light else seen.instrument.middle
-    return window.around(data, sigma, used, seen.instrument, centre, reach=REACH)
+    return window.around(data, sigma, used, seen.instrument, centre, reach=options.reach)
 
 
 def _nothing(image: SkyImage, problem: Composition, own: Window, search: Search, reason: str) -> GalaxyFit:
@@ -240,7 +242,7 @@ def _findings(problem: Composition, search: Search, best: Optimum, rivals: tuple
         counter=flags.counter_signal(search.seen, best.model),
         excess=excess,
         theta_e=at["theta_E"],
-        tried=TRIED,
+        tried=search.options.tried,
         strain=belief.strain(at["q"], at["phi"], (at.get("gamma1", 0.0), at.get("gamma2", 0.0)), search.light),
         rivals=rivals,
         varied=varied,

@@ -15,17 +15,13 @@ from lensjax.pipeline.options import Options
 from lensjax.pipeline.window import Window
 from lensjax.problems.compose import Composition
 
-REACH = 3.5
-"""How far from the lens an image is looked at [arcsec]."""
-
-RING = Ring(0.25, 3.2)
-_RING_ALONE = Ring(0.0, 3.2)  # where the lens's light is off already
+_INNER = 0.25  # arcsec: the middle of the lens galaxy, where its light leaves no arcs to be seen
 
 SOFT = (0.15, 0.1)
 """Part of the arcs' light that is an error of the model: with a source of Gaussians, and after it."""
 
 _FIRM = (16.0, 4.0)  # factors on the belief's precision: while modes are searched, and where the arcs are not explained to the noise
-_SIDE = 70  # px of the coarse copy
+_COARSE = 0.1  # arcsec: about a pixel of the coarse copy
 
 
 class Search:
@@ -34,7 +30,7 @@ class Search:
     def __init__(self, window: Window, options: Options, say: Callable[[str], None]) -> None:
         self.window, self.options, self.say = window, options, say
         self.light: LensLight | None = None
-        self.ring = RING if options.lens_light else _RING_ALONE
+        self.ring = Ring(_INNER if options.lens_light else 0.0, options.outer)
         self.take_off(np.zeros_like(window.data))
 
     def take_off(self, of_arcs: np.ndarray) -> None:
@@ -43,12 +39,12 @@ class Search:
         self.say("lens light")
         if self.options.lens_light:
             start = np.array([0.0, 0.0, 0.01, 0.0]) if self.light is None else np.array([*self.light.place, *self.light.ellipticity])
-            self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=REACH, start=start)
+            self.light = lens_light.fit(own.data - of_arcs, own.sigma, own.used, own.taken, reach=self.options.reach, start=start)
         self.seen = arcs.observed_arcs(own, self.light, self.ring)
 
     def coarse(self, problem: Composition, begin: np.ndarray, *, soft: float, steps: int | None = None) -> Descent:
         """Descents (S,) on a coarse copy."""
-        small = fit.coarse(arcs.softened(self.seen, soft), side=_SIDE)
+        small = fit.coarse(arcs.softened(self.seen, soft), side=round(2.0 * self.options.reach / _COARSE))
         known = belief.of(problem, self.light, firm=_FIRM[0])
         static = fit.rough(problem) | ({} if steps is None else {"steps": steps})
         return fit.descents([small], [begin], static=static, beliefs=[known])[0]

@@ -20,7 +20,6 @@ from lensjax.observation.observed import Observed
 from lensjax.pipeline import belief, flags, upgrade
 from lensjax.pipeline.clumps import encoded, laplace
 from lensjax.pipeline.options import ORDER
-from lensjax.pipeline.search import REACH
 from lensjax.problems import components, galaxy_components
 from lensjax.problems.compose import Composition, compose
 from lensjax.problems.galaxy import UNIT
@@ -30,6 +29,7 @@ _GROWN = 1  # px, within which patches of arcs are one
 _FEWEST = 4  # px of a patch
 _RADIUS, _INDEX = (0.02, 1.0), (0.3, 6.0)  # of the galaxies
 _STARTS = (1.0, 3.0)  # Sérsic indices that are started from
+_REACH = 3.5  # arcsec: the scale of their places, which have no ends
 _BETA, _BETAS = (0.03, 1.0), (0.2, 0.4)  # scale of the shapelets [arcsec], and those that are started from
 
 
@@ -62,7 +62,7 @@ def gain(problem: Composition, seen: Observed, known: Belief, numbers: np.ndarra
 @cache
 def _shapelets() -> Composition:
     """Light of one galaxy that is seen as it is."""
-    return compose("unlensed", [galaxy_components.shapelets(ORDER, unit=UNIT, beta=_BETA, reach=REACH)])
+    return compose("unlensed", [galaxy_components.shapelets(ORDER, unit=UNIT, beta=_BETA, reach=_REACH)])
 
 
 def _places() -> list[np.ndarray]:
@@ -78,7 +78,7 @@ def _galaxies(count: int) -> Composition:
     return compose(
         "unlensed",
         [
-            components.sersic(role="lens light", prefix=f"galaxy{k}_", unit=UNIT, radius=_RADIUS, index=_INDEX, reach=REACH, q=0.2)
+            components.sersic(role="lens light", prefix=f"galaxy{k}_", unit=UNIT, radius=_RADIUS, index=_INDEX, reach=_REACH, q=0.2)
             for k in range(1, count + 1)
         ],
     )

@@ -28,7 +28,7 @@ THETA_E = (0.3, 3.0)
 REACH = 0.2
 """How far the lens lies from the image's origin along each axis, at most."""
 
-_SOURCE_REACH = 1.0
+_SOURCE_REACH = 1.0  # with Einstein radii up to `THETA_E`, and in proportion to larger ones
 _FLATTEST = 0.2  # axis ratio of the prior's ends
 _ELLIPTICITY, _SHEAR, _PLACE = 0.3, 0.07, 0.05  # standard deviations of the prior
 _MOST_SHEAR = 0.3
@@ -38,10 +38,9 @@ _INDEX = (0.3, 6.0)  # of a source's Sérsic profiles
 _PIXEL = (0.01, 0.1)  # of a source
 
 
-def _mass(kind: Mass, multipoles: tuple[int, ...]) -> Component:
-    if kind == "sie":
-        return components.sie(unit=UNIT, theta_e=THETA_E, reach=REACH, q=_FLATTEST)
-    return galaxy_components.epl(unit=UNIT, theta_e=THETA_E, reach=REACH, q=_FLATTEST, multipoles=multipoles)
+def _mass(kind: Mass, multipoles: tuple[int, ...], largest: float) -> Component:
+    own: dict[str, Any] = {"unit": UNIT, "theta_e": (THETA_E[0], largest), "reach": REACH, "q": _FLATTEST}
+    return components.sie(**own) if kind == "sie" else galaxy_components.epl(multipoles=multipoles, **own)
 
 
 def source_prefix(number: int) -> str:
@@ -49,20 +48,20 @@ def source_prefix(number: int) -> str:
     return "source_" if number == 1 else f"source{number}_"
 
 
-def _clump(number: int) -> Component:
-    own: dict[str, Any] = {"unit": UNIT, "reach": _SOURCE_REACH, "q": _FLATTEST, "flux": _FLUX}
+def _clump(number: int, reach: float) -> Component:
+    own: dict[str, Any] = {"unit": UNIT, "reach": reach, "q": _FLATTEST, "flux": _FLUX}
     return components.sersic(prefix=source_prefix(number), radius=(0.03, 1.0), index=_INDEX, **own)
 
 
-def _source(kind: Source, n_max: int, gaussians: int, pixels: int) -> Component:
+def _source(kind: Source, reach: float, *, n_max: int, gaussians: int, pixels: int) -> Component:
     if kind == "sersic":
-        return _clump(1)
+        return _clump(1, reach)
     if kind == "shapelets":
-        return galaxy_components.shapelets(n_max, unit=UNIT, beta=(0.03, 0.5), reach=_SOURCE_REACH, flux=_FLUX)
+        return galaxy_components.shapelets(n_max, unit=UNIT, beta=(0.03, 0.5), reach=reach, flux=_FLUX)
     if kind == "pixels":
-        return galaxy_components.pixels(pixels, pixel=_PIXEL, unit=UNIT, reach=_SOURCE_REACH, flux=_FLUX, closed=True)
+        return galaxy_components.pixels(pixels, pixel=_PIXEL, unit=UNIT, reach=reach, flux=_FLUX, closed=True)
     return galaxy_components.multi_gaussian(
-        gaussians, role="source", prefix="source_", unit=UNIT, sigma=(0.02, 0.6), reach=_SOURCE_REACH, q=_FLATTEST, flux=_FLUX
+        gaussians, role="source", prefix="source_", unit=UNIT, sigma=(0.02, 0.6), reach=reach, q=_FLATTEST, flux=_FLUX
     )  # fmt: skip
 
 
@@ -82,6 +81,7 @@ def galaxy(
     lens_light: LensLight = "none",
     shear: bool = True,
     multipoles: tuple[int, ...] = (),
+    largest_theta_e: float = THETA_E[1],
     n_max: int = 6,
     source_gaussians: int = 7,
     source_pixels: int = 25,
@@ -102,13 +102,14 @@ def galaxy(
         lens_light: "none", "sersic", or "multi_gaussian" of `light_gaussians` Gaussians.
         shear: whether there is external shear.
         multipoles: orders of the multipoles beside an "epl", such as (3, 4).
+        largest_theta_e: largest Einstein radius of the prior.
         n_max: largest order of the shapelets.
         source_gaussians, light_gaussians: how many Gaussians.
         source_pixels: pixels on a side of a grid.
         sky: whether a constant sky is fitted.
 
     Raises:
-        BadInput: an unknown kind, clumps of another source, or multipoles beside another mass.
+        BadInput: an unknown kind, clumps of another source, multipoles beside another mass, or no range of Einstein radii.
     """
     for column, value, kinds in (("mass", mass, Mass), ("source", source, Source), ("lens_light", lens_light, LensLight)):
         if value not in get_args(kinds):
@@ -118,9 +119,13 @@ def galaxy(
         raise BadInput(column="clumps", place="problem galaxy", value=clumps, expected=f"1 or more of source = sersic; source = {source}")
     if multipoles and mass != "epl":
         raise BadInput(column="multipoles", place="problem galaxy", value=multipoles, expected=f"none beside mass = {mass}")
-    lenses = [_mass(mass, multipoles), *([components.shear(most=_MOST_SHEAR)] if shear else [])]
-    others = [_clump(number) for number in range(2, clumps + 1)]
-    parts = [*lenses, _source(source, n_max, source_gaussians, source_pixels), *others, *_light(lens_light, light_gaussians)]
+    if not THETA_E[0] < largest_theta_e < float("inf"):
+        raise BadInput(column="largest_theta_e", place="problem galaxy", value=largest_theta_e, expected=f"a number above {THETA_E[0]}")
+    lenses = [_mass(mass, multipoles, largest_theta_e), *([components.shear(most=_MOST_SHEAR)] if shear else [])]
+    reach = _SOURCE_REACH * max(1.0, largest_theta_e / THETA_E[1])
+    others = [_clump(number, reach) for number in range(2, clumps + 1)]
+    first = _source(source, reach, n_max=n_max, gaussians=source_gaussians, pixels=source_pixels)
+    parts = [*lenses, first, *others, *_light(lens_light, light_gaussians)]
     alike = [tuple(range(len(lenses), len(lenses) + clumps))] if clumps > 1 else []
     uniform = compose("galaxy", parts, sky=sky)
     q = uniform.names.index("q")

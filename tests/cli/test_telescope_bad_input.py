@@ -96,6 +96,10 @@ LINES = [
     ("a.fits --noise [ERR] --pixel-scale -0.05", "--pixel-scale"),
     ("a.fits --noise [ERR] --pixel-scale 0", "--pixel-scale"),
     ("a.fits --noise [ERR] --multipoles 4", "--multipoles: only --lens epl has multipoles"),
+    (
+        "a.fits --noise [ERR] --largest-theta-e 50",
+        "--largest-theta-e: the value is '50'; expected an Einstein radius from 0.8 to 20 arcsec",
+    ),
     ("a.fits --noise [ERR] --shear no", "expected one of fit, none"),
     ("a.fits --noise [ERR] --shear none --no-refine", "--shear: does not go with --no-refine"),
     ("a.fits --noise [ERR] --mass-error 1", "--mass-error: the value is '1'; expected a share from 0 to 0.99"),

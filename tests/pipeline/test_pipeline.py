@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lensjax.cli import values
 from lensjax.errors import BadInput
 from lensjax.infer import fit
 from lensjax.observation import psf
@@ -16,7 +17,7 @@ from lensjax.observation.sky import SkyImage
 from lensjax.pipeline import belief, flags, run, starts, window
 from lensjax.pipeline.flags import Findings
 from lensjax.pipeline.lens_light import LensLight
-from lensjax.pipeline.options import Options, answers_of, problem_of
+from lensjax.pipeline.options import ENDS, Options, answers_of, problem_of
 from lensjax.problems.galaxy import galaxy
 
 GOOD = Findings(
@@ -142,13 +143,13 @@ def test_a_psf_of_larger_pixels_keeps_its_sum_and_its_middle(factor: int) -> Non
     assert small.sum(axis=1) @ along**2 == pytest.approx(variance, abs=0.15)
 
 
-def ring(theta_e: float, shear: tuple[float, float] = (0.02, -0.01)) -> SkyImage:
+def ring(theta_e: float, *, shear: tuple[float, float] = (0.02, -0.01), pixel_scale: float = 0.05) -> SkyImage:
     """A lens with shear and a small source, without the galaxy's own light."""
     problem = galaxy(source="sersic")
     at = dict.fromkeys(problem.names, 0.0)
     at |= {"theta_E": theta_e, "q": 0.8, "phi": 40.0, "gamma1": shear[0], "gamma2": shear[1], "source_x": 0.08, "source_y": 0.03}
     at |= {"source_R": 0.12, "source_n": 1.0, "source_q": 0.8, "source_phi": 20.0, "source_flux": 2.0, "x": 0.02, "y": -0.01}
-    taken = instrument((101, 101), pixel_scale=0.05, supersampling=2, psf=psf.gaussian(2.2, size=9), middle=(50.0, 50.0))
+    taken = instrument((101, 101), pixel_scale=pixel_scale, supersampling=2, psf=psf.gaussian(2.2, size=9), middle=(50.0, 50.0))
     image = np.asarray(problem.image(jnp.asarray([at[name] for name in problem.names]), taken), np.float64)
     sigma = image.max() / 50.0
     data = image + sigma * np.random.default_rng(0).normal(size=image.shape)
@@ -191,6 +192,26 @@ def test_shear_about_the_origin_moves_the_source(lens_light) -> None:
     np.testing.assert_allclose(first, second, atol=2e-4 * first.max())
 
 
+def test_the_largest_einstein_radius_says_how_far_one_looks() -> None:
+    usual, wide = Options(), Options(largest_theta_e=5.2)
+    assert (usual.tried, usual.reach, usual.outer) == ((0.4, 2.6), 3.5, 3.2)
+    assert (wide.tried, wide.reach, wide.outer) == ((0.4, 5.2), 7.0, 6.4)
+    usual_radii, wide_radii = run._radii(usual), run._radii(wide)
+    assert len(usual_radii) == 42 and np.isclose(wide_radii[-1], 5.2)
+    np.testing.assert_allclose(np.log(wide_radii[1] / wide_radii[0]), np.log(usual_radii[1] / usual_radii[0]), rtol=0.05)
+    ranges = [{parameter.name: parameter for parameter in problem_of(options).parameters} for options in (usual, wide)]
+    assert [own["theta_E"].high for own in ranges] == [3.0, 6.0] and [own["source_x"].high for own in ranges] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("largest", [0.79, 20.1, np.nan])
+def test_the_largest_einstein_radius_has_ends(largest: float) -> None:
+    with pytest.raises(BadInput, match="expected from 0.8 to 20 arcsec"):
+        Options(largest_theta_e=largest)
+    with pytest.raises(values.Unfit, match="expected an Einstein radius from 0.8 to 20 arcsec"):
+        values.EINSTEIN_RADIUS(str(largest))
+    assert [values.EINSTEIN_RADIUS(str(end)) for end in ENDS] == list(ENDS)
+
+
 def test_without_shear_no_answer_has_any() -> None:
     options = Options(source="richer", shear=False)
     assert problem_of(options).names[:6] == ("x", "y", "theta_E", "q", "phi", "source_x")
@@ -224,6 +245,9 @@ def test_a_lens_is_found_without_a_start(theta_e: float) -> None:
     errors = dict(zip(found.solution.names, found.solution.errors[0], strict=True))
     assert found.solution.success[0], found.solution.status
     assert abs(values["theta_E"] - theta_e) < max(4.0 * errors["theta_E"], 0.005 * theta_e)
+    for name, truth in (("q", 0.8), ("phi", 40.0), ("gamma1", 0.02), ("gamma2", -0.01)):
+        assert abs(values[name] - truth) < 4.0 * errors[name], name
+    assert errors["q"] < 0.02 and errors["phi"] < 2.0
     assert found.beyond == pytest.approx(np.hypot(0.01 * values["theta_E"], 0.03 * 0.05), rel=1e-3)
     assert found.beyond < errors["theta_E"] < 0.02 * theta_e
     more, sigma = replace(found, growth=1.5).weighed, found.seen.noise.sigma(found.seen.data)
@@ -241,6 +265,16 @@ def test_a_lens_without_shear_is_found_without_it() -> None:
     assert found.solution.success[0], found.solution.status
     assert "gamma1" not in names and found.solution.errors.shape == (1, len(names))
     assert found.solution.params[0, names.index("theta_E")] == pytest.approx(1.0, rel=0.005)
+    assert found.solution.params[0, names.index("q")] == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_group_of_galaxies_needs_a_larger_einstein_radius() -> None:
+    image = ring(4.0, pixel_scale=0.1)
+    found = run.fit_galaxy(image, Options(lens_light=False, largest_theta_e=5.2))
+    assert found.solution.success[0], found.solution.status
+    assert found.solution.params[0, found.solution.names.index("theta_E")] == pytest.approx(4.0, rel=0.005)
+    assert not run.fit_galaxy(image, Options(lens_light=False)).solution.success[0]
 
 
 def with_neighbour(alone: SkyImage, place: tuple[float, float], peak: float) -> tuple[SkyImage, np.ndarray]:
