@@ -172,7 +172,7 @@ def words(found: Findings) -> list[str]:
         against.append("the arcs are alike on both sides of the galaxy, as its own arms or its ring would be")
     low, high = found.tried
     if not low * _EDGE < found.theta_e < high / _EDGE:
-        against.append("theta_E at the end of the range tried")
+        against.append(f"theta_E at the end of the range tried, {low:g} to {high:g}")
     if found.strain > _STRAIN:
         against.append(f"the lens would be an unusual one: its ellipticity and shear are {found.strain:.1f} sigma from those of its kind")
     good = (radius for radius, excess in found.rivals if excess < _AS_GOOD)
