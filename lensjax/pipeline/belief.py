@@ -14,6 +14,8 @@ shear's components, of the slope about 2 (Bolton et al. 2008, ApJ 682, 964; Koop
 
 FOLLOWS = 0.8
 
+_ALONE = np.sqrt(2.0) * ELLIPTICITY  # the same of (e1, e2) about 0 where the light is not known
+
 _SOURCE_ELLIPTICITY = 0.3
 _SIZE = (0.12, 0.5)  # of a source [arcsec], and standard deviation of its logarithm
 _INDEX = (1.2, 1.0)  # of a source's Sérsic profiles
@@ -50,7 +52,7 @@ def of(problem: Composition, light: LensLight | None, *, firm: float = 1.0) -> B
     for q, _, first in problem.round_shapes():
         mean[first : first + 2], width[first : first + 2] = 0.0, _SOURCE_ELLIPTICITY / E_MAX
         if own[q].name == "q":
-            width[first : first + 2] = (2.0 if light is None else 1.0) * ELLIPTICITY / E_MAX
+            width[first : first + 2] = (_ALONE if light is None else ELLIPTICITY) / E_MAX
             if light is not None:
                 e = FOLLOWS * np.array(light.ellipticity) / E_MAX
                 mean[first : first + 2] = e / np.sqrt(1.0 - e @ e)
@@ -68,7 +70,7 @@ def strain(q: float, phi: float, shear: tuple[float, float], light: LensLight | 
     e, angle = (1.0 - q) / (1.0 + q), np.radians(2.0 * phi)
     own = np.array([e * np.cos(angle), e * np.sin(angle)])
     if light is None:
-        off = own / (np.sqrt(2.0) * ELLIPTICITY)
+        off = own / _ALONE
     else:
         off = (own - FOLLOWS * np.array(light.ellipticity)) / ELLIPTICITY
     return float(np.sqrt(off @ off + np.sum(np.square(shear)) / SHEAR**2))
