@@ -26,7 +26,7 @@ def test_images_of_all_pixel_scales_share_a_program() -> None:
     for scale in (0.04976, 0.05, 0.11):
         seen = observe(np.zeros((6, 9)), 1.0, pixel_scale=scale, supersampling=2)
         x, y = points(seen)
-        np.testing.assert_allclose(x[0], ((np.arange(18) + 0.5) / 2 - 0.5 - 4.5) * scale, rtol=1e-6)
+        np.testing.assert_allclose(x[0], ((np.arange(18) + 0.5) / 2 - 0.5 - 4.5) * scale, rtol=1e-6, atol=1e-7)
         np.testing.assert_allclose(y[:, 0], (3.0 - ((np.arange(12) + 0.5) / 2 - 0.5)) * scale, rtol=1e-6, atol=1e-7)
     assert points._cache_size() == 1
 
