@@ -105,12 +105,12 @@ def fitting_of(flags: Flags) -> "tuple[Composition, PipelineOptions | None]":
     mass: Mass = "epl" if flags.lens == "epl" else "sie"
     multipoles = tuple(int(order) for order in (flags.multipoles or "").split(",") if order)
     shear = flags.shear != "none"
+    largest = {} if flags.largest_theta_e is None else {"largest_theta_e": flags.largest_theta_e}
     if flags.source == "sersic" and flags.lens_light == "none":
-        prior = {} if flags.largest_theta_e is None else {"largest_theta_e": flags.largest_theta_e}
-        return problems.composed("galaxy", mass=mass, multipoles=multipoles, shear=shear, sky=True, **prior), None
+        return problems.composed("galaxy", mass=mass, multipoles=multipoles, shear=shear, sky=True, **largest), None
     source = SOURCES[flags.source or "auto"]
-    given = {name: value for name in ("mass_error", "largest_theta_e") if (value := getattr(flags, name)) is not None}
-    options = Options(mass, multipoles, source, flags.lens_light != "none", shear=shear, **given)
+    given = {} if flags.mass_error is None else {"mass_error": flags.mass_error}
+    options = Options(mass, multipoles, source, flags.lens_light != "none", shear=shear, **largest, **given)
     return problem_of(options), options
 
 

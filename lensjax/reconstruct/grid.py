@@ -1,6 +1,6 @@
 """The source plane: the grid of a reconstruction, and where the rays of an image's pixels meet the plane."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -56,14 +56,12 @@ class Rays:
         x, y: (n k, n k) places in the source plane, relative to the source's centre [px].
         visible: (n k, n k) whether the image shows light from there: not outside the window, nor at its rim.
         stretch: (n k, n k) length in the source plane of one image pixel, in the direction of largest stretch: 1 without a lens.
-        pixel: side of an image pixel [native px], static.
     """
 
     x: Array
     y: Array
     visible: Array
     stretch: Array
-    pixel: float = field(default=1.0, metadata={"static": True})
 
 
 @register
@@ -79,6 +77,7 @@ class _Place:
         return jnp.ones(())
 
 
+@partial(jax.jit, static_argnames=("trace", "split"))
 def rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace, split: int = 1) -> Rays:
     """The rays of an image's pixels.
 
@@ -89,13 +88,6 @@ def rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace,
         trace: how the lens equation is solved, and the window.
         split: points on a side of a pixel.
     """
-    found: Rays = _rays(system, centre, instrument=instrument, trace=trace, split=split)
-    return replace(found, pixel=instrument.pixel_scale)
-
-
-@partial(jax.jit, static_argnames=("trace", "split"))
-def _rays(system: System, centre: Array, *, instrument: Instrument, trace: Trace, split: int) -> Rays:
-    """As `rays`, without the side of a pixel."""
     dtype = jnp.result_type(system.x)
     centre = jnp.asarray(centre, dtype)
     x, y = replace(instrument, supersampling=split, psf=None).points(dtype=dtype)

@@ -75,7 +75,7 @@ def lensing(
     blur = None if psf is None else jnp.asarray(_checked(psf), dtype)
     traced = rays(system, jnp.asarray(centre, dtype), instrument=instrument, trace=trace, split=instrument.supersampling)
     mask = jnp.ones((), bool) if usable is None else jnp.asarray(usable)
-    operator: Lensing = _lensing(traced, mask, blur, grid, instrument.supersampling)
+    operator: Lensing = _lensing(traced, mask, blur, grid, instrument.supersampling, instrument.pixel_scale)
     return operator
 
 
@@ -89,8 +89,8 @@ def _checked(values: np.ndarray) -> np.ndarray:
     return psf
 
 
-@partial(jax.jit, static_argnames=("grid", "split"))
-def _lensing(traced: Rays, usable: Array, psf: Array | None, grid: Grid, split: int) -> Lensing:
+@partial(jax.jit, static_argnames=("grid", "split", "pixel"))
+def _lensing(traced: Rays, usable: Array, psf: Array | None, grid: Grid, split: int, pixel: float) -> Lensing:
     dtype = traced.x.dtype
     place = jnp.stack(grid.index(traced.x, traced.y))
     lands = traced.visible & ((place >= 0) & (place <= grid.size - 1)).all(0)
@@ -108,7 +108,7 @@ def _lensing(traced: Rays, usable: Array, psf: Array | None, grid: Grid, split: 
     )
     # On a fine grid there are points between those that rays meet.
     weight = transpose(operator, jnp.ones_like(operator.used))
-    spacing = traced.pixel * grid.size / grid.field
+    spacing = pixel * grid.size / grid.field
     window = 2 * math.ceil(spacing) + 1
     total = jax.lax.reduce_window(weight, jnp.zeros((), dtype), jax.lax.add, (window, window), (1, 1), "SAME")
     return replace(operator, active=(total > 1e-6).astype(dtype), mask=total > _LEAST * (window / spacing) ** 2)
